@@ -1,0 +1,19 @@
+"""The errors zoomgym raises: one class per boundary where something outside can be wrong."""
+
+__all__ = ["ReplyError", "TaskError", "VideoError", "ZoomGymError"]
+
+
+class ZoomGymError(Exception):
+    """Root of everything zoomgym raises on purpose. The message says: needed, got, do this."""
+
+
+class ReplyError(ZoomGymError):
+    """An agent's reply cannot be executed. It becomes feedback; it never leaves `episode`."""
+
+
+class TaskError(ZoomGymError):
+    """A task set, a task, or a row of a file is wrong. The message names the place."""
+
+
+class VideoError(ZoomGymError):
+    """A video cannot be opened or decoded. The message names the file."""
