@@ -1,0 +1,35 @@
+"""How many frames an agent may still see, and what a zoom costs."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from zoomgym.errors import ReplyError
+
+__all__ = ["FrameBudget"]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameBudget:
+    """Frames the agent may still see. Unit: frames, never seconds or tokens."""
+
+    left: int
+    per_zoom: int
+
+    def spend(self, num_frames: int) -> Self:
+        """Returns the budget after a zoom of num_frames.
+
+        Raises:
+            ReplyError: the zoom costs more than one zoom may, or more than is left.
+        """
+        if num_frames > self.per_zoom:
+            raise ReplyError(
+                f"zoom needs at most {self.per_zoom} frames, got {num_frames}: "
+                "shorten it or lower fps"
+            )
+        if num_frames > self.left:
+            remedy = "shorten it or lower fps" if self.left else "answer now"
+            raise ReplyError(
+                f"zoom needs at most {self.left} frames, all that are left, "
+                f"got {num_frames}: {remedy}"
+            )
+        return replace(self, left=self.left - num_frames)

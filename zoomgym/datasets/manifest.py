@@ -1,0 +1,196 @@
+"""A manifest: tasks as JSON Lines, one a row, with video paths relative to the file.
+
+    {"id": "q1", "video": "clips/a.mp4", "question": "What colour is the car?",
+     "options": ["red", "blue"], "answer": "B", "evidence": [[12.0, 14.5]], "category": "colour"}
+
+`options`, `evidence` and `category` may be left out. With options, the answer is a letter or an
+option's own text.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from zoomgym.errors import TaskError
+from zoomgym.tasks import VideoQuestion
+from zoomgym.timeline import Segment
+from zoomgym.video import Video, VideoFile
+
+__all__ = ["ManifestRow", "ManifestTasks", "read_rows", "write_manifest"]
+
+NEEDED = ("id", "video", "question", "answer")
+OPTIONAL = ("options", "evidence", "category")
+
+
+class ManifestTasks:
+    """The tasks of a manifest file. No video is opened before it is needed.
+
+    Raises:
+        TaskError: the file cannot be read, or a row is wrong; names the file and the line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._tasks: list[VideoQuestion] = []
+        for row in read_rows(path):
+            if row.task is None:
+                raise TaskError(f"{row.where}: {row.problem}")
+            self._tasks.append(row.task)
+        if not self._tasks:
+            raise TaskError(f"{path}: needed at least one task, got an empty file: add rows")
+        self._places = {task.id: index for index, task in enumerate(self._tasks)}
+        self._version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self._path.name
+
+    @property
+    def version(self) -> str:
+        """Short hash of the file's content."""
+        return self._version
+
+    def __len__(self) -> int:
+        """Number of tasks."""
+        return len(self._tasks)
+
+    def __getitem__(self, index: int) -> VideoQuestion:
+        """Returns the task in row index, counted from 0. Raises IndexError past the end."""
+        return self._tasks[index]
+
+    def by_id(self, task_id: str) -> VideoQuestion:
+        """Returns the task called task_id. Raises TaskError if there is none."""
+        if task_id not in self._places:
+            raise TaskError(
+                f"{self._path}: task_id needs to be one of its {len(self)} ids, "
+                f"like {self._tasks[0].id!r}, got {task_id!r}"
+            )
+        return self._tasks[self._places[task_id]]
+
+    def open_video(self, task: VideoQuestion) -> Video:
+        """Returns the video of a task, ready to be asked. Raises VideoError."""
+        return VideoFile(self._path.parent / task.video)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """One row: its task, or what is wrong with it."""
+
+    where: str
+    """`file:line`."""
+    task: VideoQuestion | None
+    problem: str = ""
+    video: str = ""
+    """The video it names, if it names one; known for bad rows too."""
+
+
+def read_rows(path: Path) -> Iterator[ManifestRow]:
+    """Yields every row of a manifest, good or bad.
+
+    Raises:
+        TaskError: the file cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TaskError(f"{path}: needed a manifest in JSON Lines, UTF-8, got {error}") from error
+    seen: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            row = _read_row(f"{path}:{number}", line)
+            if row.task and row.task.id in seen:
+                problem = f"id needs to be unique, got {row.task.id!r} as in {seen[row.task.id]}"
+                row = replace(row, task=None, problem=problem)
+            elif row.task:
+                seen[row.task.id] = row.where
+            yield row
+
+
+def _read_row(where: str, line: str) -> ManifestRow:
+    """Returns the row that stands in a line."""
+    video = ""
+    try:
+        fields = _load_row(line)
+        video = fields["video"] if isinstance(fields.get("video"), str) else ""
+        return ManifestRow(where, _to_task(fields), video=video)
+    except TaskError as error:
+        return ManifestRow(where, None, str(error), video)
+
+
+def write_manifest(path: Path, tasks: Iterable[VideoQuestion]) -> None:
+    """Writes tasks to path as a manifest; their videos must be paths relative to it."""
+    rows = (json.dumps(_to_row(task), ensure_ascii=False) for task in tasks)
+    path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+
+
+def _load_row(line: str) -> dict[str, Any]:
+    """Returns the JSON object in a line. Raises TaskError."""
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise TaskError(f"needed one JSON object, got {line[:60]!r} ({error})") from error
+    if not isinstance(fields, dict):
+        raise TaskError(f"needed one JSON object, got {line[:60]!r}")
+    return fields
+
+
+def _to_task(fields: dict[str, Any]) -> VideoQuestion:
+    """Returns the task that a row's fields say. Raises TaskError."""
+    if missing := [key for key in NEEDED if key not in fields]:
+        raise TaskError(f"needed the keys {list(NEEDED)}, {missing} missing")
+    if unknown := fields.keys() - {*NEEDED, *OPTIONAL}:
+        raise TaskError(f"needed no keys but {[*NEEDED, *OPTIONAL]}, got {sorted(unknown)}")
+    for key in (*NEEDED, "category"):
+        if not isinstance(fields.get(key, ""), str):
+            raise TaskError(f"{key} needs a text, got {fields[key]!r}")
+    return VideoQuestion(
+        id=fields["id"],
+        video=fields["video"],
+        question=fields["question"],
+        answer=fields["answer"],
+        options=_parse_options(fields.get("options")),
+        evidence=_parse_evidence(fields.get("evidence")),
+        category=fields.get("category", ""),
+    )
+
+
+def _parse_options(value: Any) -> tuple[str, ...]:
+    """Returns the options in a row; none stands for an open-ended question."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(option, str) for option in value):
+        raise TaskError(f"options needs a list of texts, got {value!r}")
+    return tuple(value)
+
+
+def _parse_evidence(value: Any) -> tuple[Segment, ...]:
+    """Returns the evidence segments in a row."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(map(_is_pair, value)):
+        raise TaskError(f"evidence needs a list of [start, end] in seconds, got {value!r}")
+    return tuple(Segment(float(start_s), float(end_s)) for start_s, end_s in value)
+
+
+def _is_pair(value: Any) -> bool:
+    """Returns whether value is a list of two JSON numbers that a float can hold."""
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return all(type(number) in (int, float) and abs(number) < 1e300 for number in value)
+
+
+def _to_row(task: VideoQuestion) -> dict[str, Any]:
+    """Returns a task as a row; what may be left out is left out."""
+    row: dict[str, Any] = {"id": task.id, "video": task.video, "question": task.question}
+    if task.options:
+        row["options"] = list(task.options)
+    row["answer"] = task.answer
+    if task.evidence:
+        row["evidence"] = [list(segment) for segment in task.evidence]
+    if task.category:
+        row["category"] = task.category
+    return row

@@ -1,0 +1,279 @@
+"""An episode: its state, the rules of a turn, its score, and what the agent sees of it.
+
+Pure values: `advance` takes an episode and a reply and returns the next episode. It decodes nothing;
+which frames a zoom shows is a list of times, and `look` fetches them from a video afterwards.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoomgym.actions import Answer, ZoomCall
+from zoomgym.budget import FrameBudget
+from zoomgym.errors import ReplyError
+from zoomgym.grammar import GRAMMARS, read_reply
+from zoomgym.rewards import RewardParts, evidence_share
+from zoomgym.tasks import VideoQuestion
+from zoomgym.timeline import Segment, overview_times
+from zoomgym.video import Video, native_size
+
+__all__ = [
+    "Episode",
+    "Frames",
+    "Observation",
+    "Rules",
+    "Turn",
+    "advance",
+    "look",
+    "observe",
+    "score",
+    "start",
+]
+
+LAST_TURN = "This is the last turn: only an answer counts."
+OUT_OF_TURNS = "The episode is over: no turns are left."
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The numbers an episode is played by.
+
+    Raises:
+        ValueError: a number leaves no episode to play.
+    """
+
+    grammar: str = "json"
+    num_overview: int = 64
+    """Frames of the overview; they count against the budget."""
+    frames_per_zoom: int = 16
+    frame_budget: int = 128
+    """Frames in all, overview and clips."""
+    max_turns: int = 5
+    """Replies in all; the last one must answer."""
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that leave no episode to play."""
+        if self.grammar not in GRAMMARS:
+            raise ValueError(f"grammar needs one of {list(GRAMMARS)}, got {self.grammar!r}")
+        for name in ("num_overview", "frames_per_zoom", "frame_budget", "max_turns"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} needs a whole number >= 1, got {value!r}")
+        if self.frame_budget < self.num_overview:
+            raise ValueError(
+                f"frame_budget needs room for the overview of {self.num_overview} frames, "
+                f"got {self.frame_budget}: raise it or lower num_overview"
+            )
+
+    @property
+    def max_clip_frames(self) -> int:
+        """The most frames that all zooms of an episode can show."""
+        by_turns = (self.max_turns - 1) * self.frames_per_zoom
+        return min(by_turns, self.frame_budget - self.num_overview)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One reply and what came back."""
+
+    reply: str
+    """The raw text, as the agent sent it."""
+    is_well_formed: bool
+    zoom: ZoomCall | None = None
+    """The zoom that was executed, with its end cut to the video."""
+    error: str = ""
+    """Why the reply was not executed."""
+    feedback: str = ""
+    """What the agent reads afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One agent on one task, from reset to its end."""
+
+    key: str
+    """Names the episode: what an agent keys its own state and randomness by."""
+    task: VideoQuestion
+    rules: Rules
+    duration_s: float
+    last_frame_s: float
+    budget: FrameBudget
+    turns: tuple[Turn, ...] = ()
+    answer: str | None = None
+    """The answer action's own text; None until there is one."""
+
+    @property
+    def overview_s(self) -> tuple[float, ...]:
+        """(num_overview,) seconds: the times of the overview."""
+        return overview_times(self.last_frame_s, self.rules.num_overview)
+
+    @property
+    def zooms(self) -> tuple[ZoomCall, ...]:
+        """The zooms that were executed, in order."""
+        return tuple(turn.zoom for turn in self.turns if turn.zoom)
+
+    @property
+    def clip_s(self) -> tuple[float, ...]:
+        """Seconds of all clip frames, in the order in which they were shown."""
+        return tuple(time_s for zoom in self.zooms for time_s in zoom.times_s)
+
+    @property
+    def frames_used(self) -> int:
+        """Frames shown so far, overview and clips."""
+        return self.rules.frame_budget - self.budget.left
+
+    @property
+    def turns_left(self) -> int:
+        """Replies the agent may still send."""
+        return 0 if self.is_over else self.rules.max_turns - len(self.turns)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether an answer came or the turns ran out."""
+        return bool(self.end_reason)
+
+    @property
+    def end_reason(self) -> str:
+        """`answered`, `out_of_turns`, or empty while the episode goes on."""
+        if self.answer is not None:
+            return "answered"
+        return "out_of_turns" if len(self.turns) == self.rules.max_turns else ""
+
+    @property
+    def feedback(self) -> str:
+        """What the agent reads now."""
+        if self.turns:
+            return self.turns[-1].feedback
+        return LAST_TURN if self.rules.max_turns == 1 else ""
+
+
+def start(task: VideoQuestion, video: Video, rules: Rules, key: str) -> Episode:
+    """Returns a new episode on a task whose video is open; the overview is paid for."""
+    budget = FrameBudget(rules.frame_budget, rules.frames_per_zoom)
+    budget = replace(budget, left=budget.left - rules.num_overview)
+    return Episode(key, task, rules, video.duration_s, video.last_frame_s, budget)
+
+
+def advance(episode: Episode, reply: str) -> Episode:
+    """Plays one turn and returns the next episode.
+
+    A bad reply is data, not a crash: it costs a turn and its error is the next feedback.
+
+    Raises:
+        ValueError: the episode is over.
+    """
+    if episode.is_over:
+        raise ValueError(f"the episode is over ({episode.end_reason}): reset before the next reply")
+    is_well_formed = False
+    try:
+        reading = read_reply(reply, episode.rules.grammar)
+        is_well_formed = reading.is_well_formed
+        if isinstance(reading.action, Answer):
+            turn = Turn(reply, is_well_formed)
+            return replace(episode, turns=(*episode.turns, turn), answer=reading.action.text)
+        return _zoom(episode, Turn(reply, is_well_formed), reading.action)
+    except ReplyError as error:
+        return _end_turn(episode, Turn(reply, is_well_formed, error=str(error)), f"{error}.")
+
+
+def _zoom(episode: Episode, turn: Turn, call: ZoomCall) -> Episode:
+    """Returns the episode after a zoom call. Raises ReplyError if the call is refused."""
+    if episode.turns_left == 1:
+        raise ReplyError("the last turn needs an answer, got a zoom: it was not executed")
+    zoom = call.cut_to(episode.duration_s)
+    budget = episode.budget.spend(zoom.num_frames)
+    said = (
+        f"Zoom {len(episode.zooms) + 1}: {zoom.num_frames} frames of "
+        f"[{zoom.start_s:.2f}, {zoom.end_s:.2f}) s at {zoom.fps:g} fps."
+    )
+    if zoom.end_s < call.end_s:
+        said += f" The end was cut from {call.end_s:.2f} to {zoom.end_s:.2f}, the video's end."
+    return _end_turn(replace(episode, budget=budget), replace(turn, zoom=zoom), said)
+
+
+def _end_turn(episode: Episode, turn: Turn, said: str) -> Episode:
+    """Returns the episode with turn added; its feedback is what was said and what is left."""
+    after = replace(episode, turns=(*episode.turns, turn))
+    if after.is_over:
+        outlook = OUT_OF_TURNS
+    else:
+        outlook = f"Frames left: {after.budget.left}. Turns left: {after.turns_left}."
+        if after.turns_left == 1:
+            outlook += f" {LAST_TURN}"
+    turn = replace(turn, feedback=f"{said} {outlook}")
+    return replace(after, turns=(*episode.turns, turn))
+
+
+def score(episode: Episode) -> RewardParts:
+    """Returns the raw reward terms; all are zero until the episode is over."""
+    if not episode.is_over:
+        return RewardParts()
+    is_right = episode.answer is not None and episode.task.grade(episode.answer)
+    is_clean = all(turn.is_well_formed and not turn.error for turn in episode.turns)
+    share = evidence_share(episode.clip_s, episode.task.evidence)
+    return RewardParts(
+        accuracy=float(is_right),
+        format=float(is_clean and episode.answer is not None),
+        tool=float(is_right and bool(episode.zooms)),
+        grounding=share if is_right else 0.0,
+        zoom_cost=float(len(episode.zooms)),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """Frames that were shown together: an overview or a clip."""
+
+    times_s: tuple[float, ...]
+    images: NDArray[np.uint8]
+    """(N, H, W, 3) uint8 RGB, read-only."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """Everything an agent may know, at the video's own aspect and resolution."""
+
+    episode_key: str
+    question: str
+    options: tuple[str, ...]
+    rules: Rules
+    duration_s: float
+    overview: Frames
+    clips: tuple[Frames, ...]
+    """One for every executed zoom, in order."""
+    turns: tuple[Turn, ...]
+    feedback: str
+    frames_left: int
+    turns_left: int
+    evidence: tuple[Segment, ...] = ()
+    """Empty but for agents that declare themselves privileged."""
+
+
+def look(video: Video, times_s: Sequence[float], max_pixels: int) -> Frames:
+    """Returns the frames of video at times_s, of at most max_pixels each, never upscaled.
+
+    Raises:
+        VideoError: nothing decodes there.
+    """
+    images = video.frames_at(times_s, native_size(video.size, max_pixels))
+    images.flags.writeable = False
+    return Frames(tuple(times_s), images)
+
+
+def observe(episode: Episode, overview: Frames, clips: Sequence[Frames]) -> Observation:
+    """Returns what the agent sees of an episode, given the frames it has paid for."""
+    return Observation(
+        episode_key=episode.key,
+        question=episode.task.question,
+        options=episode.task.options,
+        rules=episode.rules,
+        duration_s=episode.duration_s,
+        overview=overview,
+        clips=tuple(clips),
+        turns=episode.turns,
+        feedback=episode.feedback,
+        frames_left=episode.budget.left,
+        turns_left=episode.turns_left,
+    )

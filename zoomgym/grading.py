@@ -1,0 +1,94 @@
+r"""Is an answer right? Answers are read strictly, from their start; nothing is guessed.
+
+Choices. One regular expression, `CHOICE`, reads a letter: `B`, `b`, `B.`, `(B)`, `B)`, `Option B`,
+`\boxed{B}`, each alone or followed by that option's own text (`B: green`, `B. green`, `(B) green`).
+Exactly one option's own text counts too. Everything else is wrong: prose around a letter, a letter
+followed by another option's text, two letters.
+
+Open-ended. A number is right within `NUMBER_TOLERANCE` of a true answer that is a number; any other
+text is right if it equals the true answer after normalising case, width, white space and the
+punctuation around it.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+
+__all__ = ["CHOICE", "is_correct", "letter", "read_choice"]
+
+CHOICE = re.compile(
+    r"(?:option\s+)?"
+    r"(?:\\boxed\{(?P<boxed>[a-z])\}|\((?P<round>[a-z])\)|(?P<bare>[a-z]))(?P<mark>[.:)]?)"
+    r"(?:\s*(?P<text>\S.*))?",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+NUMBER_TOLERANCE = 1e-6
+"""Relative, and absolute below 1."""
+MAX_ANSWER_CHARS = 4096
+"""A longer answer is wrong unread: no option and no short answer is that long."""
+
+
+def letter(index: int) -> str:
+    """Returns the letter of the option at index: 0 is A."""
+    return chr(ord("A") + index)
+
+
+def normalise(text: str) -> str:
+    """Returns text without differences that carry no meaning: case, width, blanks, edges."""
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return folded.strip(" .,;:!?\"'`") or folded
+
+
+def read_choice(text: str, options: Sequence[str]) -> int | None:
+    """Returns the index of the option that text names, or None if it names none clearly."""
+    text = text.strip()
+    if len(text) > MAX_ANSWER_CHARS:
+        return None
+    if match := CHOICE.fullmatch(text):
+        index = _named_index(match, options)
+        if index is not None:
+            return index
+    named = [i for i, option in enumerate(options) if normalise(option) == normalise(text)]
+    return named[0] if len(named) == 1 else None
+
+
+def _named_index(match: re.Match[str], options: Sequence[str]) -> int | None:
+    """Returns the index of the letter in match if it exists and what follows is its own text."""
+    mark = match["boxed"] or match["round"] or match["bare"]
+    index = ord(mark.upper()) - ord("A")
+    if index >= len(options):
+        return None
+    if match["text"] is None:
+        return index
+    is_marked = bool(match["mark"] or match["boxed"] or match["round"])  # "A man" is no letter
+    return index if is_marked and normalise(match["text"]) == normalise(options[index]) else None
+
+
+def is_correct(text: str, truth: str, options: Sequence[str] = ()) -> bool:
+    """Returns whether text answers the question rightly.
+
+    Args:
+        text: the answer action's own text, untrusted.
+        truth: with options, the letter or the text of the right one; else the answer itself.
+        options: the choices in order A, B, ..; none for an open-ended question.
+    """
+    if options:
+        choice = read_choice(text, options)
+        return choice is not None and choice == read_choice(truth, options)
+    if len(text) > MAX_ANSWER_CHARS:
+        return False
+    given, wanted = read_number(text), read_number(truth)
+    if given is not None and wanted is not None:
+        return math.isclose(given, wanted, rel_tol=NUMBER_TOLERANCE, abs_tol=NUMBER_TOLERANCE)
+    return bool(text.strip()) and normalise(text) == normalise(truth)
+
+
+def read_number(text: str) -> float | None:
+    """Returns the finite number that text is, as a whole, or None."""
+    text = text.strip().rstrip(".")
+    if not (any(map(str.isdecimal, text)) and text.isascii() and NUMBER.fullmatch(text)):
+        return None
+    number = float(text.replace(",", ""))
+    return number if math.isfinite(number) else None

@@ -1,0 +1,261 @@
+"""How actions are written as text: two grammars, each with its reader, its writer and its lesson.
+
+A reply is *well-formed* if it is written exactly as its grammar says, and *usable* if its one action
+is clear all the same. A usable reply is executed; only a well-formed one earns the format reward.
+Replies are hostile: readers take linear time and raise nothing but ReplyError.
+
+Source: `video_zoom` is VideoZoomer's (arXiv 2512.22315, section 3.1); what was left open there is
+decided here and tested.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from zoomgym.actions import Action, Answer, ZoomCall
+from zoomgym.errors import ReplyError
+
+__all__ = ["GRAMMARS", "MAX_REPLY_CHARS", "Grammar", "Reading", "read_reply", "write_reply"]
+
+MAX_REPLY_CHARS = 65_536
+EXCERPT_CHARS = 80
+ZOOM_EXAMPLE = '{"segment": [12.5, 15.0], "fps": 2}'
+ANSWER_EXAMPLE = '{"answer": "B"}'
+TAGS = ("video_zoom", "answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a usable reply says, and whether it says it exactly as its grammar asks."""
+
+    action: Action
+    is_well_formed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """One way to write actions as text."""
+
+    name: str
+    read: Callable[[str], Reading]
+    """Reads a reply of at most MAX_REPLY_CHARS. Raises ReplyError if it is not usable."""
+    write: Callable[[Action, str], str]
+    """Writes an action, with the agent's thought where the grammar has a place for one."""
+    lesson: str
+    """Tells a model how to reply."""
+
+
+def read_reply(reply: str, grammar: str) -> Reading:
+    """Reads the one action in a reply.
+
+    Raises:
+        ReplyError: no one action is clear, or its numbers mean nothing; never anything else.
+    """
+    if len(reply) > MAX_REPLY_CHARS:
+        raise ReplyError(
+            f"reply needs at most {MAX_REPLY_CHARS} characters, got {len(reply)}: be brief"
+        )
+    return GRAMMARS[grammar].read(reply)
+
+
+def write_reply(action: Action, grammar: str, thought: str = "") -> str:
+    """Returns the well-formed reply that says action."""
+    return GRAMMARS[grammar].write(action, thought)
+
+
+# JSON: what both grammars share ------------------------------------------------------------------
+
+
+def _load(text: str, example: str) -> Any:
+    """Returns the JSON value that text is, as a whole. Raises ReplyError."""
+    try:
+        return json.loads(text, object_pairs_hook=_distinct_keys, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ReplyError(
+            f"reply needs JSON like {example}, got {_excerpt(text)} ({error})"
+        ) from error
+
+
+def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns pairs as a dict. Raises ValueError if a key stands twice: which one is meant?"""
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        raise ValueError("a key stands twice")
+    return row
+
+
+def _refuse_constant(name: str) -> float:
+    """Refuses NaN and Infinity, which Python reads though they are no JSON."""
+    raise ValueError(f"{name} is no JSON")
+
+
+def _zoom(row: Any) -> ZoomCall:
+    """Returns the zoom call that a JSON value is. Raises ReplyError."""
+    if not isinstance(row, dict) or not {"segment", "fps"} <= row.keys():
+        raise ReplyError(f"zoom needs the keys of {ZOOM_EXAMPLE}, got {_excerpt(row)}")
+    segment, fps = row["segment"], row["fps"]
+    if not isinstance(segment, list) or len(segment) != 2:
+        raise ReplyError(f"zoom needs a segment [start, end] in seconds, got {_excerpt(segment)}")
+    start_s, end_s, fps = (_number(value) for value in (*segment, fps))
+    return ZoomCall(start_s + 0.0, end_s, fps)  # + 0.0: a start of -0.0 is 0
+
+
+def _number(value: Any) -> float:
+    """Returns a JSON number as float. Strings and booleans are no numbers."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ReplyError(f"zoom needs JSON numbers, got {_excerpt(value)}: send 12.5, not text")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ReplyError("zoom needs finite numbers, got a far larger one: send seconds") from error
+
+
+def _excerpt(value: Any) -> str:
+    """Returns value as printable ASCII on one line, quoted and cut; of a list only that it is one.
+
+    (Writing a nested list out could exceed the recursion limit that reading it stayed below.)
+    """
+    if isinstance(value, list | dict):
+        return f"a {type(value).__name__} of {len(value)}"
+    text = value if isinstance(value, str) else str(value)
+    cut = text if len(text) <= EXCERPT_CHARS else text[: EXCERPT_CHARS - 2] + ".."
+    return ascii(cut) if isinstance(value, str) else cut
+
+
+# json --------------------------------------------------------------------------------------------
+
+JSON_LESSON = (
+    "Reply with exactly one JSON object and nothing else: either a zoom call, which shows you the "
+    "frames of [start, end) in seconds at fps frames per second,\n"
+    f"{ZOOM_EXAMPLE}\n"
+    "or your answer,\n"
+    f"{ANSWER_EXAMPLE}"
+)
+JSON_EXAMPLES = f"{ZOOM_EXAMPLE} or {ANSWER_EXAMPLE}"
+TOKEN = re.compile(r'"(?:[^"\\]+|\\.?)*+"?|[{}]', re.DOTALL)
+"""A brace, or a whole string (an open one runs to the end of the text, so that time is linear)."""
+
+
+def _read_json(reply: str) -> Reading:
+    """Reads a reply of the grammar `json`. Raises ReplyError."""
+    text = reply.strip()
+    objects = _find_objects(text)
+    if len(objects) != 1:
+        raise ReplyError(
+            f"reply needs exactly one JSON object, {JSON_EXAMPLES}, "
+            f"found {len(objects)} in {_excerpt(text)}"
+        )
+    [body] = objects
+    row = _load(body, JSON_EXAMPLES)
+    if ("segment" in row) == ("answer" in row):
+        raise ReplyError(
+            f"reply needs either a zoom or an answer, {JSON_EXAMPLES}, got {_excerpt(text)}"
+        )
+    return Reading(_answer(row["answer"]) if "answer" in row else _zoom(row), body == text)
+
+
+def _find_objects(text: str) -> list[str]:
+    """Returns every outermost {..} in text, in one pass; quotes count only inside braces."""
+    objects = []
+    start = text.find("{")
+    while start >= 0:
+        end = _end_of_object(text, start)
+        if end is None:
+            break
+        objects.append(text[start:end])
+        start = text.find("{", end)
+    return objects
+
+
+def _end_of_object(text: str, start: int) -> int | None:
+    """Returns where the object that opens at start ends, or None if it stays open."""
+    depth = 0
+    for token in TOKEN.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if depth == 0:
+            return token.end()
+    return None
+
+
+def _answer(value: Any) -> Answer:
+    """Returns the answer that a JSON value is. Raises ReplyError if it is no text."""
+    if not isinstance(value, str):
+        raise ReplyError(f"answer needs a text like {ANSWER_EXAMPLE}, got {_excerpt(value)}")
+    return Answer(value.strip())
+
+
+def _write_json(action: Action, thought: str) -> str:
+    """Writes an action in the grammar `json`, which has no place for a thought."""
+    if isinstance(action, Answer):
+        return json.dumps({"answer": action.text})
+    return json.dumps({"segment": [action.start_s, action.end_s], "fps": action.fps})
+
+
+# video_zoom --------------------------------------------------------------------------------------
+
+VIDEO_ZOOM_LESSON = (
+    "Think first, inside <think></think>. Then reply with exactly one of two tags and nothing after "
+    "it: a zoom call, which shows you the frames of [start, end) in seconds at fps frames per "
+    "second,\n"
+    f"<think>..</think><video_zoom>{ZOOM_EXAMPLE}</video_zoom>\n"
+    "or your answer,\n"
+    "<think>..</think><answer>B</answer>"
+)
+
+
+def _read_video_zoom(reply: str) -> Reading:
+    """Reads a reply of the grammar `video_zoom`. Raises ReplyError."""
+    text = reply.strip()
+    spoken, is_well_formed = _without_thoughts(text)
+    opened = [(tag, at) for tag in TAGS for at in _places(spoken, f"<{tag}>")]
+    if len(opened) != 1:
+        raise ReplyError(
+            f"reply needs exactly one <video_zoom>{ZOOM_EXAMPLE}</video_zoom> or "
+            f"<answer>B</answer> outside <think>, found {len(opened)} in {_excerpt(text)}"
+        )
+    [(tag, at)] = opened
+    body, closing, after = spoken[at + len(f"<{tag}>") :].partition(f"</{tag}>")
+    if not closing and tag == "answer":
+        raise ReplyError(f"answer needs its closing tag </answer>, got {_excerpt(spoken[at:])}")
+    is_well_formed &= bool(closing) and not spoken[:at].strip() and not after
+    action = Answer(body.strip()) if tag == "answer" else _zoom(_load(body.strip(), ZOOM_EXAMPLE))
+    return Reading(action, is_well_formed)
+
+
+def _without_thoughts(text: str) -> tuple[str, bool]:
+    """Returns text without its <think> blocks, and whether it has exactly one, at its start.
+
+    A block that stays open hides the rest of the text: the agent never stopped thinking.
+    """
+    before, *blocks = text.split("<think>")
+    if not blocks:
+        return text, False
+    spoken, num_closed = [before], 0
+    for block in blocks:
+        _, closing, after = block.partition("</think>")
+        num_closed += bool(closing)
+        spoken.append(after)
+    is_well_formed = not before and num_closed == 1 and bool(closing)
+    return "\n".join(spoken), is_well_formed  # a line break, lest the halves form a tag
+
+
+def _places(text: str, part: str) -> list[int]:
+    """Returns every position at which part stands in text."""
+    return [match.start() for match in re.finditer(re.escape(part), text)]
+
+
+def _write_video_zoom(action: Action, thought: str) -> str:
+    """Writes an action in the grammar `video_zoom`."""
+    if isinstance(action, Answer):
+        spoken = f"<answer>{action.text}</answer>"
+    else:
+        spoken = f"<video_zoom>{_write_json(action, '')}</video_zoom>"
+    return f"<think>{thought}</think>{spoken}"
+
+
+GRAMMARS = {
+    "json": Grammar("json", _read_json, _write_json, JSON_LESSON),
+    "video_zoom": Grammar("video_zoom", _read_video_zoom, _write_video_zoom, VIDEO_ZOOM_LESSON),
+}

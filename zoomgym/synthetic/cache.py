@@ -1,0 +1,60 @@
+"""A bounded folder of files that can be made again: written atomically, the oldest go first."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+
+__all__ = ["CACHE_VARIABLE", "cached_file", "default_cache_dir"]
+
+CACHE_VARIABLE = "ZOOMGYM_CACHE"
+MAX_BYTES = 10 * 1024**3
+
+
+def default_cache_dir() -> Path:
+    """Returns the folder named by ZOOMGYM_CACHE, or else the user's cache folder."""
+    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("zoomgym"))
+
+
+def cached_file(
+    path: Path, make: Callable[[Path], None], max_bytes: int = MAX_BYTES
+) -> Path:
+    """Returns path, which make writes if it does not stand there yet.
+
+    Several processes may ask at once: each writes a file of its own, and the last one stays. An
+    interrupted make leaves nothing behind. Afterwards the files beside it are kept below max_bytes.
+    """
+    if path.is_file():
+        os.utime(path)  # used now: it goes last
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".part-", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        make(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _shrink(path, max_bytes)
+    return path
+
+
+def _shrink(kept: Path, max_bytes: int) -> None:
+    """Removes the files beside kept that were used longest ago, until all fit into max_bytes."""
+    files = []
+    for path in kept.parent.glob(f"*{kept.suffix}"):
+        try:
+            found = path.stat()
+        except FileNotFoundError:  # another process was faster
+            continue
+        files.append((found.st_mtime_ns, found.st_size, path))
+    excess = sum(num_bytes for _, num_bytes, _ in files) - max_bytes
+    for _, num_bytes, path in sorted(files):
+        if excess <= 0:
+            break
+        if path != kept:
+            path.unlink(missing_ok=True)
+            excess -= num_bytes

@@ -1,0 +1,189 @@
+"""Sets of synthetic tasks: drawn by index, never stored, encoded on first use."""
+
+import hashlib
+import json
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import av
+import numpy as np
+
+from zoomgym.errors import TaskError
+from zoomgym.grading import letter
+from zoomgym.synthetic.cache import cached_file, default_cache_dir
+from zoomgym.synthetic.drawn import DrawnVideo
+from zoomgym.synthetic.families import DIFFICULTIES, FAMILIES, NUM_OPTIONS, Plan, Puzzle
+from zoomgym.synthetic.scene import FPS, SCENE_SIZE, Scene
+from zoomgym.synthetic.write import ENCODER, ENCODING, write_video
+from zoomgym.tasks import VideoQuestion
+from zoomgym.video import Video, VideoFile
+
+__all__ = ["SPLITS", "TASKS_PER_SPLIT", "SyntheticTasks"]
+
+VERSION = "0"
+"""Changes with everything that can change a task or its pictures."""
+TASKS_PER_SPLIT = 10_000
+SPLITS = ("train", "test")
+SOURCES = ("file", "scene")
+MIN_DURATION_S = 30
+MAX_DURATION_S = 36_000
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SyntheticTasks:
+    """The tasks of one or more families: 10,000 a family and split, families by turns.
+
+    Raises:
+        TaskError: an argument names nothing that exists.
+    """
+
+    families: tuple[str, ...]
+    split: str
+    duration_s: float
+    difficulty: str
+    source: str
+    cache_dir: Path | None = None
+    """Where files are written; None is the user's cache folder."""
+
+    def __post_init__(self) -> None:
+        """Refuses what does not exist."""
+        for family in self.families:
+            _check_choice("synthetic family", family, FAMILIES)
+        _check_choice("split", self.split, SPLITS)
+        _check_choice("difficulty", self.difficulty, DIFFICULTIES)
+        _check_choice("source", self.source, SOURCES)
+        is_number = isinstance(self.duration_s, int | float) and math.isfinite(self.duration_s)
+        if not is_number or not MIN_DURATION_S <= self.duration_s <= MAX_DURATION_S:
+            raise TaskError(
+                f"duration_s needs {MIN_DURATION_S} to {MAX_DURATION_S} seconds, "
+                f"got {self.duration_s!r}"
+            )
+
+    @property
+    def name(self) -> str:
+        """What the set is called: `synthetic:` and its families."""
+        return f"synthetic:{','.join(self.families)}"
+
+    @property
+    def version(self) -> str:
+        """Changes with everything that can change a result."""
+        return VERSION
+
+    def __len__(self) -> int:
+        """Number of tasks."""
+        return TASKS_PER_SPLIT * len(self.families)
+
+    def __getitem__(self, index: int) -> VideoQuestion:
+        """Returns the task at index. Raises IndexError past the end."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.name} has tasks 0 to {len(self) - 1}, got {index}")
+        return self._task(self.families[index % len(self.families)], index // len(self.families))
+
+    def by_id(self, task_id: str) -> VideoQuestion:
+        """Returns the task called task_id. Raises TaskError if there is none."""
+        return self._task(*self._locate(task_id))
+
+    def open_video(self, task: VideoQuestion) -> Video:
+        """Returns the video of a task: drawn, or from a file that is written on first use."""
+        family, index = self._locate(task.video)
+        scene = self._puzzle(family, index).scene
+        if self.source == "scene":
+            return DrawnVideo(scene)
+        return VideoFile(self.write(task, self._folder))
+
+    def write(self, task: VideoQuestion, folder: Path) -> Path:
+        """Returns the file of a task's video in folder, which is written if it is not there."""
+        family, index = self._locate(task.video)
+        path = folder / f"{task.video}-{self._fingerprint}.mp4"
+        return cached_file(path, lambda part: _write(self._puzzle(family, index).scene, part, path))
+
+    @property
+    def _num_frames(self) -> int:
+        """Length of every video of the set."""
+        return round(self.duration_s * FPS)
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Where files are kept."""
+        return (self.cache_dir or default_cache_dir()) / "synthetic"
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        """Short hash of everything that determines the pixels but stands in no task's id."""
+        settings = {
+            "version": VERSION,
+            "difficulty": asdict(DIFFICULTIES[self.difficulty]),
+            "num_frames": self._num_frames,
+            "size": SCENE_SIZE,
+            "fps": FPS,
+            "encoder": [ENCODER, ENCODING, av.__version__, av.library_versions["libavcodec"]],
+        }
+        return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
+
+    def _stem(self, family: str) -> str:
+        """Returns what the ids of a family's tasks begin with."""
+        return f"{family}-{self.difficulty}-{self.duration_s:g}s-{self.split}-"
+
+    def _locate(self, task_id: str) -> tuple[str, int]:
+        """Returns (family, index within it) of a task of this set. Raises TaskError."""
+        for family in self.families:
+            digits = task_id.removeprefix(self._stem(family))
+            if digits != task_id and len(digits) == 5 and digits.isascii() and digits.isdecimal():
+                return family, int(digits)
+        raise TaskError(
+            f"task_id needs to be one of {self.name}, like {self._stem(self.families[0])}00042, "
+            f"got {task_id!r}"
+        )
+
+    def _seed(self, index: int) -> int:
+        """Returns the seed of a task: no two splits share one."""
+        return SPLITS.index(self.split) * TASKS_PER_SPLIT + index
+
+    def _puzzle(self, family: str, index: int) -> Puzzle:
+        """Returns the scene and question of a task."""
+        seed = self._seed(index)
+        rng = np.random.default_rng([seed, *family.encode()])
+        return FAMILIES[family](Plan(rng, seed, self._num_frames, DIFFICULTIES[self.difficulty]))
+
+    def _task(self, family: str, index: int) -> VideoQuestion:
+        """Returns a task with its options in order."""
+        puzzle = self._puzzle(family, index)
+        place = _place(self._seed(index), family)
+        options = (*puzzle.wrong[:place], puzzle.right, *puzzle.wrong[place:])
+        task_id = f"{self._stem(family)}{index:05d}"
+        return VideoQuestion(
+            id=task_id,
+            video=task_id,
+            question=puzzle.question,
+            answer=letter(place),
+            options=options,
+            evidence=puzzle.evidence,
+            category=family,
+        )
+
+
+def _place(seed: int, family: str) -> int:
+    """Returns where the right option stands: every block of seeds has each place once."""
+    block, within = divmod(seed, NUM_OPTIONS)
+    order = np.random.default_rng([block, *family.encode(), 1]).permutation(NUM_OPTIONS)
+    return int(order[within])
+
+
+def _write(scene: Scene, part: Path, path: Path) -> None:
+    """Writes a scene to part and logs how long that took."""
+    started_s = time.monotonic()
+    write_video(scene, part)
+    logger.info("wrote %s in %.1f s", path, time.monotonic() - started_s)
+
+
+def _check_choice(what: str, name: str, known: Sequence[str] | dict[str, object]) -> None:
+    """Raises TaskError unless name is known."""
+    if name not in known:
+        raise TaskError(f"{what} needs one of {', '.join(known)}, got {name!r}")

@@ -1,0 +1,112 @@
+"""What a task is, and what a set of tasks must offer."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from zoomgym.errors import TaskError
+from zoomgym.grading import is_correct, letter, read_choice
+from zoomgym.timeline import Segment
+from zoomgym.video import Video
+
+__all__ = ["MAX_OPTIONS", "TaskSet", "VideoQuestion", "each_task"]
+
+MAX_OPTIONS = 26
+
+
+@dataclass(frozen=True, slots=True)
+class VideoQuestion:
+    """A question about a video.
+
+    Raises:
+        TaskError: a field cannot be meant, e.g. an answer that is no option.
+    """
+
+    id: str
+    video: str
+    """Names the video within its task set: a path, or a scene's name."""
+    question: str
+    answer: str
+    """With options: the letter or the text of the right one. Without: the answer itself."""
+    options: tuple[str, ...] = ()
+    """The choices A, B, .. in order; none for an open-ended question."""
+    evidence: tuple[Segment, ...] = ()
+    """The segments that hold the answer, as far as they are known."""
+    category: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be meant."""
+        for name in ("id", "video", "question", "answer"):
+            if not getattr(self, name).strip():
+                raise TaskError(f"{name} needs a text, got {getattr(self, name)!r}")
+        if self.options:
+            self._check_options()
+        for start_s, end_s in self.evidence:
+            if not (math.isfinite(end_s) and 0 <= start_s < end_s):
+                raise TaskError(
+                    f"evidence needs 0 <= start < end in seconds, got [{start_s}, {end_s}]"
+                )
+
+    def _check_options(self) -> None:
+        """Refuses options that cannot be told apart, and an answer that is not one of them."""
+        if not 2 <= len(self.options) <= MAX_OPTIONS:
+            raise TaskError(f"options need 2 to {MAX_OPTIONS} choices, got {len(self.options)}")
+        if not all(option.strip() for option in self.options):
+            raise TaskError(f"options need texts, got {list(self.options)}")
+        if len(set(self.options)) < len(self.options):
+            raise TaskError(f"options need distinct texts, got {list(self.options)}")
+        index = read_choice(self.answer, self.options)
+        if index is None:
+            raise TaskError(
+                f"answer needs to be a letter or one of {list(self.options)}, got {self.answer!r}"
+            )
+        if self.answer in self.options and self.options.index(self.answer) != index:
+            raise TaskError(
+                f"answer {self.answer!r} reads as option {letter(index)}, but is the text of "
+                f"another one: give the letter"
+            )
+
+    @property
+    def truth(self) -> str:
+        """The right answer as it is shown to people: the letter of an option, or the text."""
+        index = read_choice(self.answer, self.options) if self.options else None
+        return self.answer if index is None else letter(index)
+
+    @property
+    def lettered_options(self) -> tuple[str, ...]:
+        """The options as an agent reads them: `A. red circle`."""
+        return tuple(f"{letter(i)}. {option}" for i, option in enumerate(self.options))
+
+    def grade(self, text: str) -> bool:
+        """Returns whether text answers the question rightly."""
+        return is_correct(text, self.answer, self.options)
+
+
+class TaskSet(Protocol):
+    """An ordered, named, versioned collection of tasks, drawn by index."""
+
+    @property
+    def name(self) -> str:
+        """What the set is called, as the catalog knows it."""
+
+    @property
+    def version(self) -> str:
+        """Changes with everything that can change a result."""
+
+    def __len__(self) -> int:
+        """Number of tasks."""
+
+    def __getitem__(self, index: int) -> VideoQuestion:
+        """Returns the task at index. Raises IndexError past the end."""
+
+    def by_id(self, task_id: str) -> VideoQuestion:
+        """Returns the task called task_id. Raises TaskError if there is none."""
+
+    def open_video(self, task: VideoQuestion) -> Video:
+        """Returns the video of a task of this set, ready to be asked. Raises VideoError."""
+
+
+def each_task(tasks: TaskSet) -> Iterator[VideoQuestion]:
+    """Yields every task of a set in its order."""
+    return (tasks[index] for index in range(len(tasks)))
