@@ -1,0 +1,113 @@
+"""Opening a local file and choosing its video stream. What is decoded from it is not known here."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Discard, Disposition
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from zoomgym.errors import VideoError
+
+__all__ = ["OpenFile", "naming", "open_file"]
+
+# FFmpeg's names of the formats that hold video, their own timestamps and nothing outside the file.
+# Left out on purpose: playlists (hls, dash, concat), image patterns, devices, raw streams.
+CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """An open container and the one of its streams that is read."""
+
+    path: Path
+    container: InputContainer
+    stream: VideoStream
+    time_base: Fraction
+    """Seconds per pts tick."""
+
+    @property
+    def codec(self) -> VideoCodecContext:
+        """The decoder of the stream."""
+        return self.stream.codec_context
+
+    @property
+    def format_names(self) -> frozenset[str]:
+        """FFmpeg's names of the container format, such as mov and mp4."""
+        return frozenset(self.container.format.name.split(","))
+
+
+def open_file(path: Path) -> OpenFile:
+    """Opens a local video file. Raises VideoError if it is none or holds no video stream."""
+    _check_is_file(path)
+    with naming(path, "open it"):
+        container = av.open(
+            f"file:{path.absolute()}",  # the prefix keeps a name like "concat:a" a plain name
+            container_options={
+                "protocol_whitelist": "file",
+                "format_whitelist": ",".join(CONTAINERS),
+            },
+            metadata_errors="ignore",
+        )
+    try:
+        stream = _choose_stream(path, container)
+    except VideoError:
+        container.close()
+        raise
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+    stream.codec_context.thread_type = "SLICE"  # frame threads delay frames past skip_frame
+    stream.codec_context.thread_count = 1
+    return OpenFile(path, container, stream, Fraction(stream.time_base or Fraction(1)))
+
+
+@contextmanager
+def naming(path: Path, action: str) -> Iterator[None]:
+    """Turns FFmpeg's errors into a VideoError that names the file and what could not be done."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise VideoError(
+            f"{path}: cannot {action}: {error.strerror}. Needed a whole video file "
+            f"({', '.join(CONTAINERS)}): check it with ffprobe, or convert it with ffmpeg"
+        ) from error
+
+
+def _check_is_file(path: Path) -> None:
+    """Raises VideoError unless path is a regular file with something in it."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise VideoError(f"{path}: needed a video file, found none ({error}): check it") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise VideoError(f"{path}: needed a regular file, got something else: name one file")
+    if found.st_size == 0:
+        raise VideoError(f"{path}: needed a video file, got 0 bytes: download or copy it again")
+
+
+def _choose_stream(path: Path, container: InputContainer) -> VideoStream:
+    """Returns FFmpeg's best video stream that is no cover picture and has a decoder."""
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic
+    ]
+    if not streams:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        raise VideoError(
+            f"{path}: needed a video stream, got {kinds}"
+            f"{' (a cover picture is no video)' if container.streams.video else ''}: "
+            "choose another file"
+        )
+    best = container.streams.best("video")
+    stream = next((stream for stream in streams if stream is best), streams[0])
+    if stream.codec_context is None:
+        raise VideoError(f"{path}: needed a codec that FFmpeg can decode: convert it to H.264")
+    return stream

@@ -1,0 +1,215 @@
+"""Seeking, and reading packets ahead without decoding: which pts answers each wanted time.
+
+A *limit* is a wanted time in pts ticks: it is answered by the shown packet with the largest
+pts <= limit. Packets stay in decode order. Nothing is decoded here.
+"""
+
+import bisect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import av
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from zoomgym.video.container import OpenFile
+
+__all__ = ["FOREVER", "PacketReader", "Run", "VideoPacket"]
+
+if TYPE_CHECKING:  # PyAV's packets are generic in its stubs only
+    VideoPacket = Packet[VideoStream]
+else:
+    VideoPacket = Packet
+
+FOREVER = 1 << 62
+"""A limit after every pts: the last frame of the file answers it."""
+
+MAX_REORDER = 16  # H.264 and HEVC: at most 16 frames follow in output but precede in decode order
+DTS_IS_STORED = {"mov", "mp4"}  # elsewhere FFmpeg guesses dts after a seek
+SEEKS_BY_INDEX = {"mov", "mp4", "matroska", "webm", "avi", "flv"}
+MAX_LEAD_S = 20
+READ_ON_S = 2  # nearer than this, reading on is cheaper than a seek
+
+
+@dataclass(slots=True)
+class Run:
+    """Packets to feed, from a keyframe on, and the frames wanted out of them."""
+
+    packets: list[VideoPacket]
+    wanted: dict[int, list[int]] = field(default_factory=dict)
+    """pts of a wanted frame -> the limits that it answers."""
+
+
+class PacketReader:
+    """Reads the packets of one stream: forwards from the start, or around wanted times."""
+
+    def __init__(self, opened: OpenFile) -> None:
+        """Takes over the reading position of opened."""
+        self._container = opened.container
+        self._stream = opened.stream
+        self._second = max(1, round(1 / opened.time_base))  # in ticks
+        self._dts_is_stored = bool(opened.format_names & DTS_IS_STORED)
+        self._seeks_by_index = bool(opened.format_names & SEEKS_BY_INDEX)
+        start = opened.stream.start_time or 0
+        self._lowest = min(start, 0) - 10 * self._second
+        self._claimed_end = start + _claimed_ticks(opened) + self._second
+        self._lead = 0  # ticks to seek ahead of a limit, as this file's seeks land late
+        self._begin()
+
+    @property
+    def is_at_start(self) -> bool:
+        """The packets at hand start with the first one of the file."""
+        return self._is_at_start
+
+    def from_start(self) -> Iterator[VideoPacket]:
+        """Yields every packet of the file in decode order."""
+        self._seek(self._lowest)
+        while (packet := self._read()) is not None:
+            yield packet
+
+    def runs(self, limits: Sequence[int]) -> Iterator[Run]:
+        """Yields runs that together hold an answer for each of the ascending limits."""
+        run: Run | None = None
+        self._begin()
+        for limit in limits:
+            if self._is_seek_needed(limit):
+                self._land(limit, before=limit + 1)
+            pts, packets = self._packets_for(limit)
+            if run is None or run.packets[0].pts != packets[0].pts:
+                if run is not None:
+                    yield run
+                run = Run(packets)
+            elif len(packets) > len(run.packets):
+                run.packets = packets
+            run.wanted.setdefault(pts, []).append(limit)
+        if run is not None:
+            yield run
+
+    def lead_in(self, pts: int, before: int) -> list[VideoPacket]:
+        """Returns the packets up to pts from a keyframe whose own pts is < before."""
+        self._land(pts, before)
+        self._read_past(pts)
+        until = [
+            i
+            for i, packet in enumerate(self._packets)
+            if packet.pts is not None and packet.pts <= pts
+        ]
+        return self._packets[: until[-1] + 1] if until else self._packets
+
+    def _begin(self) -> None:
+        """Forgets what was read."""
+        self._packets: list[VideoPacket] = []
+        self._shown_pts: list[int] = []  # ascending, of the packets that are to be shown
+        self._max_dts = -FOREVER
+        self._is_at_start = False
+        self._is_at_end = False
+
+    def _seek(self, pts: int) -> None:
+        """Moves the demuxer to about pts, usually to the keyframe before it."""
+        self._begin()
+        self._is_at_start = pts <= self._lowest
+        self._container.seek(pts, stream=self._stream)
+        self._demuxed = self._container.demux(self._stream)
+
+    def _read(self) -> VideoPacket | None:
+        """Returns the next packet; None at the end, which in a damaged file comes early."""
+        if self._is_at_end:
+            return None
+        try:
+            packet = next(self._demuxed)
+        except (StopIteration, av.FFmpegError):
+            self._is_at_end = True
+            return None
+        if packet.size == 0 and packet.pts is None and packet.dts is None:  # PyAV's end mark
+            self._is_at_end = True
+            return None
+        return packet
+
+    def _keep(self, packet: VideoPacket) -> None:
+        """Adds a packet to those at hand."""
+        self._packets.append(packet)
+        if packet.dts is not None:
+            self._max_dts = max(self._max_dts, packet.dts)
+        if packet.pts is not None and packet.size and not packet.is_discard:
+            bisect.insort(self._shown_pts, packet.pts)
+
+    def _land(self, limit: int, before: int) -> None:
+        """Seeks until the packets at hand start with a keyframe of pts <= limit and < before.
+
+        Seeks land late on open GOPs and nearly always in MPEG-TS, so go back further and further,
+        at last to the start of the file, from where every packet is kept.
+        """
+        highest = min(limit, before - 1)
+        seek_pts = (self._claimed_end if highest == FOREVER else highest) - self._lead
+        step = self._second
+        while seek_pts > self._lowest:
+            packet = self._seek_keyframe(seek_pts)
+            if packet is not None and packet.pts is not None and packet.pts <= highest:
+                self._keep(packet)
+                self._learn_lead(highest - seek_pts)
+                return
+            seek_pts, step = seek_pts - step, 2 * step
+        self._seek(self._lowest)
+
+    def _learn_lead(self, lead: int) -> None:
+        """Remembers how far ahead of its aim a seek had to be, where there is no index."""
+        if not self._seeks_by_index and lead <= MAX_LEAD_S * self._second:
+            self._lead = max(self._lead, lead)
+
+    def _seek_keyframe(self, pts: int) -> VideoPacket | None:
+        """Seeks to about pts and returns the first keyframe there, if any."""
+        try:
+            self._seek(pts)
+        except av.FFmpegError:  # beyond what the index holds
+            return None
+        while (packet := self._read()) is not None and not packet.is_keyframe:
+            pass
+        return packet
+
+    def _is_past(self, limit: int) -> bool:
+        """No later packet can have a pts <= limit."""
+        num_later = len(self._shown_pts) - bisect.bisect_right(self._shown_pts, limit)
+        return num_later > MAX_REORDER or (self._dts_is_stored and self._max_dts > limit)
+
+    def _read_past(self, limit: int) -> None:
+        """Reads on until no later packet can have a pts <= limit."""
+        while not self._is_past(limit) and (packet := self._read()) is not None:
+            self._keep(packet)
+
+    def _is_seek_needed(self, limit: int) -> bool:
+        """Reading on from here to limit would cost more than a seek."""
+        if not self._packets:
+            return True
+        if self._is_at_end or self._is_past(limit):
+            return False
+        index = self._stream.index_entries
+        if self._seeks_by_index and len(index) and index[-1].timestamp >= limit:
+            entry = index.search_timestamp(limit)
+            return entry >= 0 and index[entry].pos > (self._packets[-1].pos or 0)
+        return not self._shown_pts or limit - self._shown_pts[-1] > READ_ON_S * self._second
+
+    def _packets_for(self, limit: int) -> tuple[int, list[VideoPacket]]:
+        """Returns the pts that answers limit and the packets from its keyframe up to it."""
+        self._read_past(limit)
+        pts = self._shown_pts[max(0, bisect.bisect_right(self._shown_pts, limit) - 1)]
+        end = max(i for i, packet in enumerate(self._packets) if packet.pts == pts)
+        start = next((i for i in range(end, -1, -1) if _is_start_for(self._packets[i], pts)), 0)
+        del self._packets[:start]  # later limits start here or later
+        return pts, self._packets[: end - start + 1]
+
+
+def _is_start_for(packet: VideoPacket, pts: int) -> bool:
+    """Decoding can start at packet to show the frame at pts."""
+    return packet.is_keyframe and packet.pts is not None and packet.pts <= pts
+
+
+def _claimed_ticks(opened: OpenFile) -> int:
+    """Returns the longest duration that the headers claim, in ticks: where to look for the end."""
+    container_s = (opened.container.duration or 0) / av.time_base
+    index = opened.stream.index_entries
+    return max(
+        opened.stream.duration or 0,
+        round(container_s / opened.time_base),
+        index[-1].timestamp if len(index) else 0,
+    )

@@ -1,0 +1,135 @@
+"""From a decoded frame to a picture as it is meant to be seen, and from one size to another."""
+
+import math
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import cast
+
+import numpy as np
+from av.sidedata.sidedata import SideData, Type
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = ["Orientation", "Scaler", "letterbox", "native_size", "orientation_of", "shown_size"]
+
+# Nearest to accurate RGB resized by Pillow's LANCZOS, and faster than the two steps.
+SCALING = (
+    Interpolation.LANCZOS
+    | Interpolation.ACCURATE_RND
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.FULL_CHR_H_INP
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How stored pictures become upright: transposed first, then mirrored."""
+
+    is_transposed: bool = False
+    is_mirrored_x: bool = False
+    is_mirrored_y: bool = False
+
+    def apply(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Returns a view of picture (H, W, 3), upright."""
+        if self.is_transposed:
+            picture = picture.transpose(1, 0, 2)
+        return picture[:: -1 if self.is_mirrored_y else 1, :: -1 if self.is_mirrored_x else 1]
+
+
+def orientation_of(frame: VideoFrame) -> Orientation:
+    """Returns what the display matrix of the frame says, to the nearest quarter turn.
+
+    The matrix and not `frame.rotation`, which calls a mirrored picture a half turn.
+
+    Source: FFmpeg, libavutil/display.h: x' = a*x + c*y, y' = b*x + d*y of [a, b, u, c, d, ...].
+    """
+    entries = cast("Iterable[SideData]", frame.side_data)  # PyAV's type is that of a dict
+    for side_data in entries:
+        if side_data.type is Type.DISPLAYMATRIX:
+            a, b, _, c, d, *_ = struct.unpack("=9i", bytes(side_data))
+            is_transposed = abs(b) > abs(a)
+            return Orientation(
+                is_transposed,
+                is_mirrored_x=(c if is_transposed else a) < 0,
+                is_mirrored_y=(b if is_transposed else d) < 0,
+            )
+    return Orientation()
+
+
+def shown_size(
+    stored: tuple[int, int], pixel_aspect: Fraction, orientation: Orientation
+) -> tuple[int, int]:
+    """Returns the (H, W) of an upright picture with square pixels.
+
+    Args:
+        stored: (H, W) of the frames as they are stored.
+        pixel_aspect: width by height of a stored pixel.
+        orientation: how stored frames become upright.
+    """
+    height, width = stored[0], max(1, round(stored[1] * pixel_aspect))
+    return (width, height) if orientation.is_transposed else (height, width)
+
+
+class Scaler:
+    """Makes upright RGB pictures of a wanted size out of frames, reusing FFmpeg's scaler."""
+
+    def __init__(self, orientation: Orientation) -> None:
+        """Prepares for frames that all need the same orientation."""
+        self._orientation = orientation
+        self._reformatter = VideoReformatter()
+
+    def picture(self, frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Returns frame as (H, W, 3) uint8 RGB for size (H, W), upright."""
+        height, width = size[::-1] if self._orientation.is_transposed else size
+        scaled = self._reformatter.reformat(
+            frame,
+            width=width,
+            height=height,
+            format="rgb24",
+            interpolation=SCALING,
+            dst_color_range=ColorRange.JPEG,
+            threads=1,
+        )
+        return self._orientation.apply(scaled.to_ndarray().astype(np.uint8, copy=False))
+
+
+def native_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
+    """Returns the largest (H, W) in the aspect of size with H*W <= max_pixels, never larger."""
+    height, width = size
+    if height < 1 or width < 1 or max_pixels < 1:
+        raise ValueError(f"sizes need to be 1 or more, got {size} within {max_pixels} pixels")
+    if height * width <= max_pixels:
+        return size
+    new_width = max(1, math.isqrt(max_pixels * width // height))
+    new_height = max(1, min(round(new_width * height / width), max_pixels // new_width))
+    return new_height, min(new_width, max_pixels // new_height)
+
+
+def letterbox(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Returns frames fitted into size with their aspect kept, between black bars.
+
+    Args:
+        frames: (N, h, w, 3) uint8. Small ones are enlarged.
+        size: (H, W) of the result.
+
+    Returns:
+        (N, H, W, 3) uint8, always a copy.
+    """
+    num_frames, height, width, _ = frames.shape
+    if (height, width) == size:
+        return frames.copy()
+    scale = min(Fraction(size[0], height), Fraction(size[1], width))
+    fitted_height = max(1, round(height * scale))
+    fitted_width = max(1, round(width * scale))
+    top, left = (size[0] - fitted_height) // 2, (size[1] - fitted_width) // 2
+    boxed = np.zeros((num_frames, *size, 3), np.uint8)
+    for frame, box in zip(frames, boxed, strict=True):
+        fitted = Image.fromarray(frame).resize(
+            (fitted_width, fitted_height), Image.Resampling.LANCZOS
+        )
+        box[top : top + fitted_height, left : left + fitted_width] = np.asarray(fitted)
+    return boxed
