@@ -1,0 +1,17 @@
+"""zoomgym: the reference environment for agents that zoom into long video.
+
+Importing it registers `ZoomEnv-v0` with Gymnasium.
+"""
+
+from importlib.metadata import version
+
+import gymnasium as gym
+
+from zoomgym.env import ZoomEnv
+from zoomgym.errors import ReplyError, TaskError, VideoError, ZoomGymError
+
+__all__ = ["ReplyError", "TaskError", "VideoError", "ZoomEnv", "ZoomGymError", "__version__"]
+
+__version__ = version("zoomgym")
+
+gym.register(id="ZoomEnv-v0", entry_point="zoomgym.env:ZoomEnv")

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 LAST_TURN = "This is the last turn: only an answer counts."
+MOST = {"num_overview": 10_000, "frames_per_zoom": 10_000, "frame_budget": 100_000, "max_turns": 100}
 OUT_OF_TURNS = "The episode is over: no turns are left."
 
 
@@ -57,10 +58,10 @@ class Rules:
         """Refuses numbers that leave no episode to play."""
         if self.grammar not in GRAMMARS:
             raise ValueError(f"grammar needs one of {list(GRAMMARS)}, got {self.grammar!r}")
-        for name in ("num_overview", "frames_per_zoom", "frame_budget", "max_turns"):
+        for name, most in MOST.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} needs a whole number >= 1, got {value!r}")
+            if type(value) is not int or not 1 <= value <= most:
+                raise ValueError(f"{name} needs a whole number from 1 to {most}, got {value!r}")
         if self.frame_budget < self.num_overview:
             raise ValueError(
                 f"frame_budget needs room for the overview of {self.num_overview} frames, "
@@ -149,11 +150,12 @@ class Episode:
         return LAST_TURN if self.rules.max_turns == 1 else ""
 
 
-def start(task: VideoQuestion, video: Video, rules: Rules, key: str) -> Episode:
-    """Returns a new episode on a task whose video is open; the overview is paid for."""
-    budget = FrameBudget(rules.frame_budget, rules.frames_per_zoom)
-    budget = replace(budget, left=budget.left - rules.num_overview)
-    return Episode(key, task, rules, video.duration_s, video.last_frame_s, budget)
+def start(
+    task: VideoQuestion, duration_s: float, last_frame_s: float, rules: Rules, key: str
+) -> Episode:
+    """Returns a new episode on a task whose video is so long; the overview is paid for."""
+    budget = FrameBudget(rules.frame_budget - rules.num_overview, rules.frames_per_zoom)
+    return Episode(key, task, rules, duration_s, last_frame_s, budget)
 
 
 def advance(episode: Episode, reply: str) -> Episode:

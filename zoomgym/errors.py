@@ -1,10 +1,14 @@
 """The errors zoomgym raises: one class per boundary where something outside can be wrong."""
 
-__all__ = ["ReplyError", "TaskError", "VideoError", "ZoomGymError"]
+__all__ = ["RecordError", "ReplyError", "TaskError", "VideoError", "ZoomGymError"]
 
 
 class ZoomGymError(Exception):
     """Root of everything zoomgym raises on purpose. The message says: needed, got, do this."""
+
+
+class RecordError(ZoomGymError):
+    """A records file, or an episode in it, is wrong. The message names file and line."""
 
 
 class ReplyError(ZoomGymError):

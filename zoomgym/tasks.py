@@ -73,11 +73,6 @@ class VideoQuestion:
         index = read_choice(self.answer, self.options) if self.options else None
         return self.answer if index is None else letter(index)
 
-    @property
-    def lettered_options(self) -> tuple[str, ...]:
-        """The options as an agent reads them: `A. red circle`."""
-        return tuple(f"{letter(i)}. {option}" for i, option in enumerate(self.options))
-
     def grade(self, text: str) -> bool:
         """Returns whether text answers the question rightly."""
         return is_correct(text, self.answer, self.options)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.synthetic.scene import FPS, SCENE_SIZE, Scene
-from zoomgym.video import tick_at
+from zoomgym.video.clock import tick_at
 
 __all__ = ["DrawnVideo"]
 

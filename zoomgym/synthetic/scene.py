@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from zoomgym.synthetic.symbols import SYMBOLS, Color, symbol_mask
 from zoomgym.timeline import Segment
 
-__all__ = ["AMBER", "BARS", "BEACON", "BLUE", "FPS", "SCENE_SIZE", "Beacon", "Box", "Scene", "Sign"]
+__all__ = ["AMBER", "BARS", "BEACON", "BLUE", "FPS", "SCENE_SIZE", "Beacon", "Box", "Scene", "Sign", "sign_picture"]
 
 FPS = 12
 SCENE_SIZE = (256, 256)
@@ -186,19 +186,20 @@ def _draw_sign(
     if not len(shown):
         return
     rows, columns = sign.box.pixels((images.shape[1], images.shape[2]))
-    mask = _sign_mask(sign.symbol, (rows.stop - rows.start, columns.stop - columns.start))
-    plate = mask[..., None] * np.float32(SYMBOLS[sign.symbol].color)
-    plate += (1 - mask[..., None]) * np.float32(PLATE)
+    plate = sign_picture(sign.symbol, (rows.stop - rows.start, columns.stop - columns.start))
     under = images[shown, rows, columns].astype(np.float32)
     images[shown, rows, columns] = (under + opacity * (plate - under) + 0.5).astype(np.uint8)
 
 
 @lru_cache(maxsize=256)
-def _sign_mask(symbol: str, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Returns the symbol's mask with a margin of an eighth of the plate: (H, W) float32."""
+def sign_picture(symbol: str, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Returns a symbol on its plate, with a margin of an eighth: (H, W, 3) float32, read-only."""
     height, width = size
     top, left = height // 8, width // 8
-    inner = symbol_mask(symbol, (max(1, height - 2 * top), max(1, width - 2 * left)))
-    mask = np.zeros(size, dtype=np.float32)
-    mask[top : top + inner.shape[0], left : left + inner.shape[1]] = inner
-    return mask
+    inner = symbol_mask(symbol, (max(1, height - 2 * top), max(1, width - 2 * left)))[..., None]
+    picture = np.full((height, width, 3), PLATE, np.float32)
+    picture[top : top + inner.shape[0], left : left + inner.shape[1]] += inner * (
+        np.float32(SYMBOLS[symbol].color) - np.float32(PLATE)
+    )
+    picture.flags.writeable = False
+    return picture

@@ -64,7 +64,7 @@ class PacketReader:
 
     def from_start(self) -> Iterator[VideoPacket]:
         """Yields every packet of the file in decode order."""
-        self._seek(self._lowest)
+        self._rewind()
         while (packet := self._read()) is not None:
             yield packet
 
@@ -105,12 +105,19 @@ class PacketReader:
         self._is_at_start = False
         self._is_at_end = False
 
-    def _seek(self, pts: int) -> None:
-        """Moves the demuxer to about pts, usually to the keyframe before it."""
+    def _seek(self, pts: int, backward: bool = True) -> None:
+        """Moves the demuxer to about pts: to the keyframe before it, or the one after it."""
         self._begin()
-        self._is_at_start = pts <= self._lowest
-        self._container.seek(pts, stream=self._stream)
+        self._container.seek(pts, backward=backward, stream=self._stream)
         self._demuxed = self._container.demux(self._stream)
+
+    def _rewind(self) -> None:
+        """Moves the demuxer to the first packet of the file."""
+        try:
+            self._seek(self._lowest)
+        except av.FFmpegError:  # AVI and FLV find nothing before their first keyframe
+            self._seek(self._lowest, backward=False)
+        self._is_at_start = True
 
     def _read(self) -> VideoPacket | None:
         """Returns the next packet; None at the end, which in a damaged file comes early."""
@@ -150,7 +157,7 @@ class PacketReader:
                 self._learn_lead(highest - seek_pts)
                 return
             seek_pts, step = seek_pts - step, 2 * step
-        self._seek(self._lowest)
+        self._rewind()
 
     def _learn_lead(self, lead: int) -> None:
         """Remembers how far ahead of its aim a seek had to be, where there is no index."""

@@ -1,0 +1,204 @@
+"""Writes small awkward video files, and plays them from start to end the slow and obvious way.
+
+Frame i of every file shows the number i as eight black or white blocks in its lower half.
+"""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.bitstream import BitStreamFilterContext
+from av.stream import Disposition
+from av.video.reformatter import Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+WIDTH, HEIGHT = 160, 96
+NUM_FRAMES = 100
+GOP = {"g": "20", "keyint_min": "20"}
+X264 = {"preset": "veryfast", "crf": "20"}
+
+
+def draw(index: int) -> NDArray[np.uint8]:
+    """Returns frame `index`, (96, 160, 3) uint8: a drifting texture above the number."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    texture = 128 + 60 * np.sin((x + 3 * index) / 9) + 50 * np.cos((y - 2 * index) / 7)
+    picture = np.stack([texture, 255 - texture, np.roll(texture, 5 * index, axis=1)], axis=2)
+    bits = np.array([index >> k & 1 for k in range(8)]) * 255
+    picture[HEIGHT // 2 :] = np.repeat(bits, WIDTH // 8)[None, :, None]
+    return picture.astype(np.uint8)
+
+
+def number_in(picture: NDArray[np.uint8]) -> int:
+    """Returns the number that a picture of any size shows."""
+    height, width, _ = picture.shape
+    centres = ((np.arange(8) + 0.5) * width / 8).astype(int)
+    return sum(1 << k for k, x in enumerate(centres) if picture[height * 3 // 4, x].mean() > 128)
+
+
+def write(
+    target: Path | io.RawIOBase,
+    codec: str = "libx264",
+    options: Mapping[str, str] = {},
+    *,
+    pts: Sequence[int] = range(NUM_FRAMES),
+    rate: int = 25,
+    time_base: Fraction | None = None,
+    format: str | None = None,
+    container_options: Mapping[str, str] = {},
+    pix_fmt: str = "yuv420p",
+    pictures: Callable[[int], NDArray[np.uint8]] = draw,
+    prepare: Callable[[Any], None] = lambda stream: None,
+    with_audio: bool = False,
+) -> None:
+    """Encodes len(pts) frames, where pts counts units of time_base (default: 1 / rate)."""
+    file = str(target) if isinstance(target, Path) else target
+    with av.open(file, "w", format=format, container_options=dict(container_options)) as out:
+        stream = out.add_stream(codec, rate=rate, options=dict(options))
+        height, width, _ = pictures(0).shape
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+        if time_base is not None:
+            stream.codec_context.time_base = time_base
+        prepare(stream)
+        audio = out.add_stream("mp2" if codec == "mpeg2video" else "aac", 44100) if with_audio else None
+        for index, ticks in enumerate(pts):
+            frame = av.VideoFrame.from_ndarray(pictures(index))
+            frame.pts, frame.time_base = ticks, time_base or Fraction(1, rate)
+            out.mux(stream.encode(frame))
+            if audio is not None:
+                _mux_hum(out, audio, index, rate)
+        out.mux(stream.encode())
+        if audio is not None:
+            out.mux(audio.encode())
+
+
+def _mux_hum(out: Any, audio: Any, index: int, rate: int) -> None:
+    """Adds one video frame's worth of sound."""
+    num_samples = 44100 // rate
+    sound = av.AudioFrame.from_ndarray(
+        np.full((1, num_samples), 1000, np.int16), format="s16", layout="mono"
+    )
+    sound.sample_rate, sound.pts = 44100, index * num_samples
+    out.mux(audio.encode(sound))
+
+
+def remux(
+    source: Path,
+    target: Path | io.RawIOBase,
+    *,
+    cut_s: Fraction = Fraction(0),
+    format: str | None = None,
+    container_options: Mapping[str, str] = {},
+    bitstream_filter: str | None = None,
+    num_skipped: int = 0,
+) -> None:
+    """Copies the packets of source, moved cut_s earlier, without the first num_skipped."""
+    file = str(target) if isinstance(target, Path) else target
+    with (
+        av.open(str(source)) as read,
+        av.open(file, "w", format=format, container_options=dict(container_options)) as out,
+    ):
+        video = read.streams.video[0]
+        stream = out.add_stream_from_template(video)
+        packets = [packet for packet in read.demux(video) if packet.size][num_skipped:]
+        if bitstream_filter is not None:
+            context = BitStreamFilterContext(bitstream_filter, video, stream)
+            packets = [new for packet in packets for new in context.filter(packet)]
+        for packet in packets:
+            shift = round(cut_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            packet.stream = stream
+            out.mux(packet)
+
+
+class Pipe(io.RawIOBase):
+    """A file that can be written but not gone back in, like a pipe."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def write(self, data: Any) -> int:
+        return self._file.write(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@dataclass(frozen=True)
+class Playback:
+    """What a player shows: every frame of a file, decoded from its start in order."""
+
+    time_base: Fraction
+    pts: list[int]
+    """Ascending ticks."""
+    pictures: list[NDArray[np.uint8]]
+    """One per pts, (H, W, 3) uint8 RGB."""
+
+    def index_at(self, time_s: float) -> int:
+        """Returns the index of the last frame that started, within the tolerance, by time_s."""
+        latest_s = Fraction(time_s) + min(self.time_base / 2, Fraction(1, 2000))
+        started = [
+            index
+            for index, ticks in enumerate(self.pts)
+            if (ticks - self.pts[0]) * self.time_base <= latest_s
+        ]
+        return started[-1]
+
+    def time_s(self, index: int) -> float:
+        """Returns when frame `index` appears, seconds from the first frame."""
+        return float((self.pts[index] - self.pts[0]) * self.time_base)
+
+
+def play(path: Path, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Playback:
+    """Decodes a whole file in order, skipping nothing but damaged packets."""
+    shown: dict[int, NDArray[np.uint8]] = {}
+    reformatter = VideoReformatter()
+    with av.open(str(path), metadata_errors="ignore") as container:
+        stream = next(
+            stream
+            for stream in [container.streams.best("video"), *container.streams.video]
+            if not stream.disposition & Disposition.attached_pic
+        )
+        stream.codec_context.thread_count = 1
+        for frame in _decoded(container, stream):
+            if frame.pts is not None:
+                scaled = reformatter.reformat(
+                    frame,
+                    width=size[1],
+                    height=size[0],
+                    format="rgb24",
+                    interpolation=Interpolation.LANCZOS
+                    | Interpolation.ACCURATE_RND
+                    | Interpolation.FULL_CHR_H_INT
+                    | Interpolation.FULL_CHR_H_INP,
+                    dst_color_range="JPEG",
+                    threads=1,
+                )
+                shown[frame.pts] = scaled.to_ndarray()
+        pts = sorted(shown)
+        return Playback(Fraction(stream.time_base), pts, [shown[ticks] for ticks in pts])
+
+
+def _decoded(container: Any, stream: Any) -> Any:
+    """Yields the frames of a stream until the end of the file or of what can be read."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError):
+            return
+        try:
+            yield from packet.decode()
+        except av.FFmpegError:
+            continue

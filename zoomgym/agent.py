@@ -1,0 +1,36 @@
+"""What an agent is: whatever turns observations into replies."""
+
+from typing import Protocol
+
+import numpy as np
+
+from zoomgym.episode import Observation
+
+__all__ = ["Agent", "episode_rng", "is_privileged"]
+
+
+class Agent(Protocol):
+    """Replies to observations.
+
+    State and randomness that belong to an episode are keyed by `observation.episode_key` (see
+    `episode_rng`), so that batching, sharding and resuming change no result. An agent with a true
+    attribute `privileged` is told the evidence segments of its task, nothing else.
+    """
+
+    def reset(self, seed: int) -> None:
+        """Seeds the agent and forgets every episode."""
+
+    def act(self, observation: Observation) -> str:
+        """Returns the reply to an observation."""
+
+
+def is_privileged(agent: Agent) -> bool:
+    """Returns whether an agent declares that it is told the evidence."""
+    return bool(getattr(agent, "privileged", False))
+
+
+def episode_rng(seed: int, observation: Observation) -> np.random.Generator:
+    """Returns the random numbers of one turn: the same in any order, batch or process."""
+    turn = len(observation.turns)
+    key = observation.episode_key.encode("utf-8", "surrogatepass")  # names come from strangers
+    return np.random.default_rng([seed, turn, *key])

@@ -1,0 +1,368 @@
+"""ZoomEnv: an episode behind Gymnasium's interface."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+
+from zoomgym import episode as rules_of_play
+from zoomgym.catalog import open_task_set
+from zoomgym.episode import Episode, Frames, Observation, Rules
+from zoomgym.errors import TaskError, VideoError
+from zoomgym.render import Screen, describe, paint
+from zoomgym.rewards import merge_weights
+from zoomgym.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
+from zoomgym.tasks import TaskSet, VideoQuestion
+from zoomgym.video import Video, letterbox
+
+__all__ = ["ZoomEnv"]
+
+DEFAULT_HORIZON_S = 10.0
+MAX_SKIPS = 100
+ON_VIDEO_ERROR = ("raise", "skip")
+
+
+class ZoomEnv(gym.Env[dict[str, Any], str]):
+    """Answer a question about a long video: glance at the whole, zoom in where it matters, answer.
+
+    ## Description
+
+    An episode shows a coarse *overview* of a video and a question. Each turn takes one *reply*, a
+    text: a *zoom call*, which is answered with the frames of that stretch at that rate, or an
+    *answer*, which ends the episode. At most `max_turns` replies, `frames_per_zoom` frames a zoom
+    and `frame_budget` frames in all. The rules are VideoZoomer's (arXiv 2512.22315).
+
+    ## Observation Space
+
+    A `Dict`. Times are seconds from the first frame; H, W is `frame_size`; frames keep their aspect
+    ratio inside it. N = `num_overview`; K is the most clip frames the rules allow (64).
+
+    | key | space | meaning |
+    |---|---|---|
+    | `overview` | Box uint8 (N, H, W, 3) | the overview, RGB |
+    | `overview_t` | Box float64 (N,) | its times |
+    | `clip` | Box uint8 (K, H, W, 3) | all clip frames so far, zero-padded |
+    | `clip_t` | Box float64 (K,) | their times, -1 where empty |
+    | `clip_call` | Box int8 (K,) | which zoom showed them, from 0, -1 where empty |
+    | `duration` | Box float64 (1,) | of the video |
+    | `question` | Text | the question and its lettered options |
+    | `feedback` | Text | what came of the last reply |
+    | `frames_left` | Discrete(`frame_budget` + 1) | frames that may still be shown |
+    | `turns_left` | Discrete(`max_turns` + 1) | replies that may still be sent |
+
+    The same at the video's own resolution is `env.unwrapped.observation`.
+
+    ## Action Space
+
+    A `Text` whose `sample()` draws valid replies. Any string may be sent; a bad one costs its turn
+    and is answered with feedback. In the grammar `json` a reply is one JSON object,
+    `{"segment": [12.5, 15.0], "fps": 2}` or `{"answer": "B"}`; in `video_zoom` it is
+    `<think>..</think>` and one `<video_zoom>{..}</video_zoom>` or `<answer>B</answer>`.
+
+    A zoom shows the frames at start + k / fps for k = 0 .. floor(fps * (end - start)) - 1. An end
+    beyond the video is cut to it. Refused are numbers that are not finite, start < 0, start >= end,
+    start >= duration, fps <= 0, and a number of frames that is 0, over `frames_per_zoom`, or more
+    than are left.
+
+    ## Rewards
+
+    At the end, the weighted sum of five terms; before it, 0.
+
+    | term | weight | value |
+    |---|---|---|
+    | `accuracy` | 0.9 | 1 if the answer is right |
+    | `format` | 0.1 | 1 if every reply was well-formed and executable and the last one answered |
+    | `tool` | 0.5 | 1 if the answer is right and a zoom delivered frames |
+    | `grounding` | 0 | if right, the fraction of evidence segments that a clip frame fell in |
+    | `zoom_cost` | 0 | the number of executed zooms |
+
+    ## Starting State
+
+    A task drawn uniformly from the task set by the environment's own random numbers, or the one
+    named by `reset(options={"task_id": ..})`.
+
+    ## Episode End
+
+    *Terminated* after an answer, or after reply number `max_turns`, whatever it was: a zoom in the
+    last turn is not executed. Never truncated.
+
+    ## Arguments
+
+    | argument | default | meaning |
+    |---|---|---|
+    | `tasks` | `"synthetic"` | a name that `zoomgym.catalog` knows, a manifest's path, or a TaskSet |
+    | `split` | `"train"` | or `"test"`, of synthetic tasks |
+    | `duration_s`, `difficulty` | 60, `"easy"` | of synthetic tasks |
+    | `source` | `"file"` | `"scene"`: the same pictures without a codec |
+    | `grammar` | `"json"` | or `"video_zoom"` |
+    | `num_overview`, `frames_per_zoom` | 64, 16 | frames |
+    | `frame_budget`, `max_turns` | 128, 5 | frames in all, replies in all |
+    | `reward_weights` | None | merged over the defaults above |
+    | `frame_size` | (112, 112) | (H, W) of the frames in the Dict observation |
+    | `max_pixels` | 100352 | bound of a frame in `unwrapped.observation`; lower is faster |
+    | `cache_dir` | None | where synthetic videos are written; None: the user's cache folder |
+    | `on_video_error` | `"raise"` | `"skip"`: a video that fails at reset is replaced by another |
+    | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
+
+    `info` has the same keys at every step: `task_id`, `video_id`, `category`, `error` (why the last
+    reply was not executed), `end_reason` (`answered`, `out_of_turns` or empty), `turns_used`,
+    `zooms`, `frames_used`, `reward_*` (the raw terms), `is_success`, `videos_skipped`, and `answer`
+    and `truth`, which are empty until the end.
+
+    ## Version History
+
+    * v0: first release
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {
+        "render_modes": ["human", "rgb_array", "ansi"],
+        "render_fps": 1,
+    }
+
+    def __init__(
+        self,
+        tasks: str | TaskSet = "synthetic",
+        *,
+        split: str = "train",
+        duration_s: float = 60,
+        difficulty: str = "easy",
+        source: str = "file",
+        grammar: str = "json",
+        num_overview: int = 64,
+        frames_per_zoom: int = 16,
+        frame_budget: int = 128,
+        max_turns: int = 5,
+        reward_weights: Mapping[str, float] | None = None,
+        frame_size: tuple[int, int] = (112, 112),
+        max_pixels: int = 100_352,
+        cache_dir: str | Path | None = None,
+        on_video_error: str = "raise",
+        render_mode: str | None = None,
+    ) -> None:
+        self.rules = Rules(grammar, num_overview, frames_per_zoom, frame_budget, max_turns)
+        self.reward_weights = merge_weights(reward_weights)
+        self.frame_size = _checked_size(frame_size)
+        if max_pixels < 1:
+            raise ValueError(f"max_pixels needs at least 1, got {max_pixels}")
+        if on_video_error not in ON_VIDEO_ERROR:
+            raise ValueError(f"on_video_error needs one of {ON_VIDEO_ERROR}, got {on_video_error!r}")
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise ValueError(
+                f"render_mode needs None or one of {self.metadata['render_modes']}, "
+                f"got {render_mode!r}"
+            )
+        self.render_mode = render_mode
+        self.settings = {
+            "tasks": tasks if isinstance(tasks, str) else tasks.name,
+            "split": split,
+            "duration_s": duration_s,
+            "difficulty": difficulty,
+            "source": source,
+            **asdict(self.rules),
+            "reward_weights": self.reward_weights,
+            "max_pixels": max_pixels,
+        }
+        """Arguments that make the same environment again; they stand in every record."""
+        self.tasks: TaskSet = (
+            open_task_set(
+                tasks,
+                split=split,
+                duration_s=duration_s,
+                difficulty=difficulty,
+                source=source,
+                cache_dir=cache_dir,
+            )
+            if isinstance(tasks, str)
+            else tasks
+        )
+        horizon_s = duration_s if str(tasks).startswith("synthetic") else DEFAULT_HORIZON_S
+        self.action_space: ReplySpace = ReplySpace(self.rules, horizon_s)
+        self.observation_space = observation_space(self.rules, self.frame_size)
+        self.decode_s = 0.0
+        """Wall clock spent on opening and decoding in this episode. No info: it is not seeded."""
+        self._max_pixels = max_pixels
+        self._on_video_error = on_video_error
+        self._videos_skipped = 0
+        self._video: Video | None = None
+        self._episode: Episode | None = None
+        self._screen: Screen | None = None
+
+    @property
+    def episode(self) -> Episode:
+        """The episode that is being played. Raises ResetNeeded before the first reset."""
+        if self._episode is None:
+            raise ResetNeeded("there is no episode yet: call reset first")
+        return self._episode
+
+    @property
+    def observation(self) -> Observation:
+        """What an agent sees now, at the video's own aspect and resolution."""
+        return rules_of_play.observe(self.episode, self._overview, self._clips)
+
+    @property
+    def shown(self) -> tuple[Frames, tuple[Frames, ...]]:
+        """The overview and the clips so far."""
+        return self._overview, tuple(self._clips)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Starts an episode.
+
+        Args:
+            seed: seeds all randomness of the environment.
+            options: `{"task_id": ..}` names the task; None draws one.
+
+        Raises:
+            TaskError: an option or a task is unknown.
+            VideoError: the task's video cannot be shown (see `on_video_error`).
+        """
+        super().reset(seed=seed)
+        task_id = _task_id(options)
+        self._videos_skipped = 0
+        while True:
+            task = self.tasks.by_id(task_id) if task_id is not None else self._draw_task()
+            key = f"{task.id}@{int(self.np_random.integers(2**32)):08x}"
+            try:
+                self._begin(task, key)
+                break
+            except VideoError:
+                is_skipped = self._on_video_error == "skip" and task_id is None
+                if not is_skipped or self._videos_skipped >= MAX_SKIPS:
+                    raise
+                self._videos_skipped += 1
+        self.action_space.horizon_s = self.episode.duration_s
+        self.action_space.num_options = len(task.options)
+        self._render_for_human()
+        return self._dict_observation(), self._info()
+
+    def step(
+        self, action: str
+    ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Plays one turn with the agent's reply.
+
+        Raises:
+            ResetNeeded: the episode is over, or was never begun.
+            TypeError: the reply is no text.
+            VideoError: the frames of a zoom cannot be decoded.
+        """
+        if not isinstance(action, str):
+            raise TypeError(f"a reply needs to be a text, got {type(action).__name__}")
+        if self.episode.is_over:
+            raise ResetNeeded(f"the episode is over ({self.episode.end_reason}): call reset first")
+        self._episode = rules_of_play.advance(self.episode, action)
+        if zoom := self._episode.turns[-1].zoom:
+            clip = self._look(zoom.times_s)
+            self._clips.append(clip)
+            small = letterbox(clip.images, self.frame_size)
+            self._clip_small = np.concatenate([self._clip_small, small])
+        self._render_for_human()
+        reward = rules_of_play.score(self._episode).total(self.reward_weights)
+        over = self._episode.is_over
+        return self._dict_observation(), reward if over else 0.0, over, False, self._info()
+
+    def render(self) -> NDArray[np.uint8] | str | None:
+        """Returns the episode as a picture (`rgb_array`), as text (`ansi`), or shows it (`human`)."""
+        if self.render_mode == "ansi":
+            return describe(self.episode, self.reward_weights)
+        if self.render_mode == "rgb_array":
+            return self._paint()
+        self._render_for_human()
+        return None
+
+    def close(self) -> None:
+        """Closes the video and the window."""
+        if self._video is not None:
+            self._video.close()
+        if self._screen is not None:
+            self._screen.close()
+
+    def _draw_task(self) -> VideoQuestion:
+        """Returns a task drawn uniformly."""
+        return self.tasks[int(self.np_random.integers(len(self.tasks)))]
+
+    def _begin(self, task: VideoQuestion, key: str) -> None:
+        """Opens the task's video and shows its overview. Raises VideoError."""
+        if self._video is not None:
+            self._video.close()
+        self.decode_s = 0.0
+        started_s = time.perf_counter()
+        self._video = self.tasks.open_video(task)
+        if self._video.duration_s > MAX_DURATION_S:
+            raise VideoError(
+                f"{task.video}: needed at most {MAX_DURATION_S:g} s of video, "
+                f"got {self._video.duration_s:g} s: cut it"
+            )
+        lengths_s = (self._video.duration_s, self._video.last_frame_s)
+        self._episode = rules_of_play.start(task, *lengths_s, self.rules, key)
+        self.decode_s = time.perf_counter() - started_s
+        self._overview = self._look(self._episode.overview_s)
+        self._clips: list[Frames] = []
+        self._overview_small = letterbox(self._overview.images, self.frame_size)
+        self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
+
+    def _look(self, times_s: tuple[float, ...]) -> Frames:
+        """Returns the frames at times_s and counts the time that takes."""
+        assert self._video is not None
+        started_s = time.perf_counter()
+        frames = rules_of_play.look(self._video, times_s, self._max_pixels)
+        self.decode_s += time.perf_counter() - started_s
+        return frames
+
+    def _dict_observation(self) -> dict[str, Any]:
+        """Returns the Dict observation."""
+        return to_dict(self.observation, self._overview_small, self._clip_small)
+
+    def _info(self) -> dict[str, Any]:
+        """Returns the info: only scalars and texts, always the same keys."""
+        episode, parts = self.episode, rules_of_play.score(self.episode)
+        return {
+            "task_id": episode.task.id,
+            "video_id": episode.task.video,
+            "category": episode.task.category,
+            "error": episode.turns[-1].error if episode.turns else "",
+            "end_reason": episode.end_reason,
+            "turns_used": len(episode.turns),
+            "zooms": len(episode.zooms),
+            "frames_used": episode.frames_used,
+            **{f"reward_{name}": value for name, value in asdict(parts).items()},
+            "is_success": bool(parts.accuracy),
+            "videos_skipped": self._videos_skipped,
+            "answer": episode.answer or "",
+            "truth": episode.task.truth if episode.is_over else "",
+        }
+
+    def _paint(self) -> NDArray[np.uint8]:
+        """Returns the episode as a picture."""
+        return paint(self.episode, self._overview, self._clips, self.reward_weights)
+
+    def _render_for_human(self) -> None:
+        """Shows the episode in a window, if that is the render mode."""
+        if self.render_mode == "human":
+            self._screen = self._screen or Screen()
+            self._screen.show(self._paint())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the window behind: it belongs to one process."""
+        return {**self.__dict__, "_screen": None}
+
+
+def _task_id(options: dict[str, Any] | None) -> str | None:
+    """Returns the task named by the options of a reset. Raises TaskError on any other option."""
+    if unknown := (options or {}).keys() - {"task_id"}:
+        raise TaskError(f"reset options need to be 'task_id' or none, got {sorted(unknown)}")
+    return (options or {}).get("task_id")
+
+
+def _checked_size(frame_size: tuple[int, int]) -> tuple[int, int]:
+    """Returns frame_size as a tuple (it may come from JSON). Raises ValueError if it is no size."""
+    size = tuple(frame_size)
+    if len(size) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in size):
+        raise ValueError(f"frame_size needs (H, W) from 1 to 4096 pixels, got {frame_size!r}")
+    return size[0], size[1]

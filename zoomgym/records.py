@@ -1,0 +1,136 @@
+"""A finished episode on disk: one JSON object a line, from which it can be replayed and re-scored.
+
+A record holds what went in (task, rules, lengths of the video, replies, the environment's settings)
+and what came out (turns, reward terms). `replay` needs only the first half, so the second can be
+checked; with the settings and the task's id, the frames can be had again too.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from zoomgym.actions import ZoomCall
+from zoomgym.episode import Episode, Rules, Turn, advance, score, start
+from zoomgym.errors import RecordError, ZoomGymError
+from zoomgym.rewards import RewardParts
+from zoomgym.tasks import VideoQuestion
+from zoomgym.timeline import Segment
+
+__all__ = ["SCHEMA", "Record", "append_record", "read_records", "replay"]
+
+SCHEMA = 1
+"""Changes when an older reader would misread a record."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One finished episode."""
+
+    version: str
+    """Of the package that played it."""
+    agent: str
+    seed: int
+    task_set: str
+    task_set_version: str
+    settings: Mapping[str, Any]
+    """The arguments of ZoomEnv that make the same environment again."""
+    task: VideoQuestion
+    rules: Rules
+    key: str
+    duration_s: float
+    last_frame_s: float
+    turns: tuple[Turn, ...]
+    answer: str | None
+    end_reason: str
+    frames_used: int
+    reward_parts: RewardParts
+    reward: float
+    agent_s: float
+    """Wall clock spent in the agent."""
+    decode_s: float
+    """Wall clock spent on opening and decoding video."""
+
+    def to_json(self) -> str:
+        """Returns the record as one line of ASCII."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """Returns the record in a line.
+
+        Raises:
+            RecordError: the line is no record, or of another schema.
+        """
+        try:
+            row = json.loads(line)
+            schema = row.pop("schema")
+            if schema != SCHEMA:
+                raise RecordError(f"needed schema {SCHEMA}, got {schema}: use the version it names")
+            row["task"]["evidence"] = tuple(Segment(*pair) for pair in row["task"]["evidence"])
+            row["task"]["options"] = tuple(row["task"]["options"])
+            row["task"] = VideoQuestion(**row["task"])
+            row["rules"] = Rules(**row["rules"])
+            row["turns"] = tuple(_turn(turn) for turn in row["turns"])
+            row["reward_parts"] = RewardParts(**row["reward_parts"])
+            return cls(**row)
+        except RecordError:
+            raise
+        except (ValueError, TypeError, KeyError, AttributeError, ZoomGymError) as error:
+            raise RecordError(f"needed an episode's record, got {line[:60]!r} ({error})") from error
+
+
+def _turn(row: dict[str, Any]) -> Turn:
+    """Returns a turn as it was written."""
+    zoom = row.pop("zoom")
+    return Turn(**row, zoom=ZoomCall(**zoom) if zoom else None)
+
+
+def append_record(path: Path, record: Record) -> None:
+    """Adds a record to the end of a file; what stood there stays."""
+    with path.open("a", encoding="ascii") as file:
+        file.write(f"{record.to_json()}\n")
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yields the records of a file. A last line that was cut off in writing is passed over.
+
+    Raises:
+        RecordError: the file cannot be read, or a line is no record; names file and line.
+    """
+    try:
+        lines = path.read_text(encoding="ascii").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: needed a records file, got {error}") from error
+    *whole, last = lines  # a whole line ends in a line break, so the last one is empty or cut
+    if last:
+        logger.warning("%s: the last line was cut off and is passed over", path)
+    for number, line in enumerate(whole, start=1):
+        try:
+            yield Record.from_json(line)
+        except RecordError as error:
+            raise RecordError(f"{path}:{number}: {error}") from error
+
+
+def replay(record: Record) -> Episode:
+    """Returns the episode that its replies make, played anew by the rules of today.
+
+    Raises:
+        RecordError: today's rules give other turns or another score than the record holds.
+    """
+    lengths_s = (record.duration_s, record.last_frame_s)
+    episode = start(record.task, *lengths_s, record.rules, record.key)
+    for turn in record.turns:
+        if episode.is_over:
+            break
+        episode = advance(episode, turn.reply)
+    if episode.turns != record.turns or score(episode) != record.reward_parts:
+        raise RecordError(
+            f"{record.key}: needed the turns and scores of version {record.version}, got others: "
+            "the rules have changed, or the record was edited"
+        )
+    return episode

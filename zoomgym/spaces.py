@@ -1,0 +1,132 @@
+"""The Gymnasium spaces of the environment, and how an observation fills them."""
+
+import string
+import unicodedata
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from zoomgym.actions import Answer, ZoomCall
+from zoomgym.episode import Observation, Rules
+from zoomgym.grading import letter
+from zoomgym.grammar import MAX_REPLY_CHARS, write_reply
+from zoomgym.tasks import MAX_OPTIONS
+
+__all__ = ["MAX_DURATION_S", "ReplySpace", "clean_text", "observation_space", "question_text"]
+
+MAX_DURATION_S = 864_000.0
+"""Ten days: bounds of spaces must be finite."""
+MAX_QUESTION_CHARS = 4096
+MAX_FEEDBACK_CHARS = 1024
+CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n\t"
+"""Printable ASCII: a space of all of Unicode pickles to 2.2 MB."""
+ANSWER_SHARE = 0.3
+"""Of the samples of a ReplySpace."""
+
+
+class ReplySpace(spaces.Text):
+    """Replies, as text. `sample` draws well-formed zoom calls and answers; anything may be sent.
+
+    Attributes:
+        horizon_s: samples zoom within [0, horizon_s); follows the video at every reset.
+        num_options: samples answer with one of so many letters; follows the task.
+    """
+
+    def __init__(self, rules: Rules, horizon_s: float, num_options: int = 4) -> None:
+        super().__init__(max_length=MAX_REPLY_CHARS, min_length=0, charset=CHARACTERS)
+        self.horizon_s = horizon_s
+        self.num_options = num_options
+        self._rules = rules
+
+    def sample(self, mask: Any = None, probability: Any = None) -> str:
+        """Returns a random reply; with a mask or a probability, random characters as in `Text`."""
+        if mask is not None or probability is not None:
+            return super().sample(mask=mask, probability=probability)
+        rng = self.np_random
+        if rng.random() < ANSWER_SHARE:
+            choice = Answer(letter(int(rng.integers(max(2, min(self.num_options, MAX_OPTIONS))))))
+            return write_reply(choice, self._rules.grammar)
+        start_s, end_s = np.sort(rng.uniform(0, self.horizon_s, 2)).round(3).tolist()
+        end_s = max(end_s, start_s + 0.001)
+        num_frames = int(rng.integers(1, self._rules.frames_per_zoom + 1))
+        call = ZoomCall(start_s, end_s, num_frames / (end_s - start_s))
+        return write_reply(call, self._rules.grammar)
+
+
+def observation_space(rules: Rules, frame_size: tuple[int, int]) -> spaces.Dict:
+    """Returns the space of the Dict observation; frames are frame_size (H, W)."""
+    num_clip = max(1, rules.max_clip_frames)
+
+    def images(count: int) -> spaces.Box:
+        return spaces.Box(0, 255, (count, *frame_size, 3), np.uint8)
+
+    def times(low: float, count: int) -> spaces.Box:
+        return spaces.Box(low, MAX_DURATION_S, (count,), np.float64)
+
+    return spaces.Dict(
+        {
+            "overview": images(rules.num_overview),
+            "overview_t": times(0, rules.num_overview),
+            "clip": images(num_clip),
+            "clip_t": times(-1, num_clip),
+            "clip_call": spaces.Box(-1, rules.max_turns, (num_clip,), np.int8),
+            "duration": times(0, 1),
+            "question": spaces.Text(MAX_QUESTION_CHARS, min_length=0, charset=CHARACTERS),
+            "feedback": spaces.Text(MAX_FEEDBACK_CHARS, min_length=0, charset=CHARACTERS),
+            "frames_left": spaces.Discrete(rules.frame_budget + 1),
+            "turns_left": spaces.Discrete(rules.max_turns + 1),
+        }
+    )
+
+
+def to_dict(
+    observation: Observation, overview: NDArray[np.uint8], clip: NDArray[np.uint8]
+) -> dict[str, Any]:
+    """Returns the Dict observation, all of it fresh copies.
+
+    Args:
+        observation: what the agent sees.
+        overview: (num_overview, H, W, 3) uint8, its frames at the size of the space.
+        clip: (K, H, W, 3) uint8, all clip frames so far at the size of the space.
+    """
+    rules = observation.rules
+    num_clip = max(1, rules.max_clip_frames)
+    clip_s = [time_s for shown in observation.clips for time_s in shown.times_s]
+    calls = [call for call, shown in enumerate(observation.clips) for _ in shown.times_s]
+    return {
+        "overview": overview.copy(),
+        "overview_t": np.array(observation.overview.times_s, np.float64),
+        "clip": _pad(clip, num_clip, 0),
+        "clip_t": _pad(np.array(clip_s, np.float64), num_clip, -1),
+        "clip_call": _pad(np.array(calls, np.int8), num_clip, -1),
+        "duration": np.array([observation.duration_s], np.float64),
+        "question": clean_text(
+            question_text(observation.question, observation.options), MAX_QUESTION_CHARS
+        ),
+        "feedback": clean_text(observation.feedback, MAX_FEEDBACK_CHARS),
+        "frames_left": np.int64(observation.frames_left),
+        "turns_left": np.int64(observation.turns_left),
+    }
+
+
+def _pad(values: NDArray[Any], count: int, empty: int) -> NDArray[Any]:
+    """Returns values (K, ..) as (count, ..), filled up with empty."""
+    padded = np.full((count, *values.shape[1:]), empty, values.dtype)
+    padded[: len(values)] = values
+    return padded
+
+
+def question_text(question: str, options: tuple[str, ...]) -> str:
+    """Returns the question with its lettered options, one a line."""
+    return "\n".join([question, *(f"{letter(i)}. {option}" for i, option in enumerate(options))])
+
+
+def clean_text(text: str, max_chars: int) -> str:
+    """Returns text in the characters of the spaces, of at most max_chars: accents go, the rest is ?."""
+    text = unicodedata.normalize("NFKD", text[:max_chars])
+    kept = "".join(
+        char if char in CHARACTERS else "?" for char in text if not unicodedata.combining(char)
+    )
+    return kept[:max_chars]
