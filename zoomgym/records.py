@@ -19,7 +19,7 @@ from zoomgym.rewards import RewardParts
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
-__all__ = ["SCHEMA", "Record", "append_record", "read_records", "replay"]
+__all__ = ["SCHEMA", "Record", "append_record", "drop_cut_line", "read_records", "replay"]
 
 SCHEMA = 1
 """Changes when an older reader would misread a record."""
@@ -94,6 +94,14 @@ def append_record(path: Path, record: Record) -> None:
     """Adds a record to the end of a file; what stood there stays."""
     with path.open("a", encoding="ascii") as file:
         file.write(f"{record.to_json()}\n")
+
+
+def drop_cut_line(path: Path) -> None:
+    """Removes what an interrupted write left at the end of a file, so that it can be added to."""
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if whole != content:
+        path.write_bytes(whole)
 
 
 def read_records(path: Path) -> Iterator[Record]:

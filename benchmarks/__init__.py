@@ -1,0 +1,1 @@
+"""Benchmarks: agents compared on suites of tasks, and the speed of the package."""
