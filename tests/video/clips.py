@@ -64,7 +64,9 @@ def write(
         if time_base is not None:
             stream.codec_context.time_base = time_base
         prepare(stream)
-        audio = out.add_stream("mp2" if codec == "mpeg2video" else "aac", 44100) if with_audio else None
+        audio = (
+            out.add_stream("mp2" if codec == "mpeg2video" else "aac", 44100) if with_audio else None
+        )
         for index, ticks in enumerate(pts):
             frame = av.VideoFrame.from_ndarray(pictures(index))
             frame.pts, frame.time_base = ticks, time_base or Fraction(1, rate)
@@ -161,8 +163,13 @@ class Playback:
 
 
 def play(path: Path, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Playback:
-    """Decodes a whole file in order, skipping nothing but damaged packets."""
-    shown: dict[int, NDArray[np.uint8]] = {}
+    """Decodes a whole file in order, skipping nothing but damaged packets.
+
+    Decoders show frames in their right order, so the n-th frame gets the n-th pts. Mostly that is
+    the frame's own, but FFmpeg's pts of H.264 with B-frames in AVI are in decode order.
+    """
+    pts: list[int] = []
+    pictures: list[NDArray[np.uint8]] = []
     reformatter = VideoReformatter()
     with av.open(str(path), metadata_errors="ignore") as container:
         stream = next(
@@ -185,9 +192,9 @@ def play(path: Path, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Playback:
                     dst_color_range="JPEG",
                     threads=1,
                 )
-                shown[frame.pts] = scaled.to_ndarray()
-        pts = sorted(shown)
-        return Playback(Fraction(stream.time_base), pts, [shown[ticks] for ticks in pts])
+                pts.append(frame.pts)
+                pictures.append(scaled.to_ndarray())
+        return Playback(Fraction(stream.time_base), sorted(pts), pictures)
 
 
 def _decoded(container: Any, stream: Any) -> Any:

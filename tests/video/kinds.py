@@ -1,4 +1,4 @@
-"""The awkward kinds of video file that the tests run over: a name, and how such a file is written."""
+"""The awkward kinds of video file that the tests run over: a name, and how it is written."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -97,6 +97,11 @@ def with_cover(path: Path, get: Get) -> None:
 
 MILLI = Fraction(1, 1000)
 
+INEXACT: dict[str, Callable[[Path, Get], None]] = {
+    "intra_refresh.mp4": x264("intra-refresh=1:keyint=30"),
+}
+"""What playing from elsewhere shows a little differently."""
+
 KINDS: dict[str, Callable[[Path, Get], None]] = {
     # H.264 in mp4
     "base.mp4": lambda path, get: write(path, options=H264, with_audio=True),
@@ -122,9 +127,7 @@ KINDS: dict[str, Callable[[Path, Get], None]] = {
     "edit_list_open.mp4": copied("open_gop.mp4", cut_s=Fraction(141, 100)),
     "edit_list_exact.mp4": copied("base.mp4", cut_s=Fraction(136, 100)),
     "no_edit_list.mp4": copied("base.mp4", container_options={"use_editlist": "0"}),
-    "negative_cts.mp4": copied(
-        "base.mp4", container_options={"movflags": "negative_cts_offsets"}
-    ),
+    "negative_cts.mp4": copied("base.mp4", container_options={"movflags": "negative_cts_offsets"}),
     "fragments.mp4": copied("open_gop.mp4", container_options=FRAGMENTS),
     "fragments_sidx.mp4": copied(
         "open_gop.mp4", container_options={"movflags": FRAGMENTS["movflags"] + "+dash"}

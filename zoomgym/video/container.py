@@ -42,6 +42,19 @@ class OpenFile:
         """FFmpeg's names of the container format, such as mov and mp4."""
         return frozenset(self.container.format.name.split(","))
 
+    @property
+    def is_pts_by_decoding(self) -> bool:
+        """The pts of packets ascend in decode order, so they are not those of their own frames.
+
+        AVI stores no times, and FFmpeg cannot work them out for H.264 and HEVC with B-frames. The
+        n-th frame that the decoder shows then belongs to the n-th pts.
+        """
+        return (
+            "avi" in self.format_names
+            and self.codec.name in {"h264", "hevc"}
+            and bool(self.codec.has_b_frames)
+        )
+
 
 def open_file(path: Path) -> OpenFile:
     """Opens a local video file. Raises VideoError if it is none or holds no video stream."""

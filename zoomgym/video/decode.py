@@ -1,5 +1,6 @@
 """Turning packets into the frames that are wanted, and as few others as possible."""
 
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ class Decoder:
         """Takes over the reading position of opened."""
         self._path = opened.path
         self._codec = opened.codec
+        self._is_pts_by_decoding = opened.is_pts_by_decoding
+        self._can_skip = opened.codec.name in CAN_SKIP and not opened.is_pts_by_decoding
         self._reader = PacketReader(opened)
 
     def first_frame(self) -> Shown:
@@ -89,23 +92,31 @@ class Decoder:
         A packet whose own frame is not wanted may be left out if no other frame refers to it.
         """
         left = set(wanted or ())
-        can_skip = bool(left) and self._codec.name in CAN_SKIP
+        fed: deque[int | None] = deque()
         self._codec.flush_buffers()
         for packet in packets:
             if packet.size:  # an empty one would put the decoder into draining
-                if can_skip:
+                if wanted is not None and self._can_skip:
                     self._codec.skip_frame = "DEFAULT" if packet.pts in left else "NONREF"
-                for shown in self._decoded(packet):
+                fed.append(packet.pts)
+                for shown in self._decoded(packet, fed):
                     left.discard(shown.pts)
                     yield shown
         self._codec.skip_frame = "DEFAULT"
         if wanted is None or left:
-            yield from self._decoded(None)
+            yield from self._decoded(None, fed)
 
-    def _decoded(self, packet: VideoPacket | None) -> list[Shown]:
-        """Feeds a packet, or None for the end, and returns the frames that come out."""
+    def _decoded(self, packet: VideoPacket | None, fed: deque[int | None]) -> list[Shown]:
+        """Feeds a packet, or None for the end, and returns the frames that come out.
+
+        Args:
+            packet: what to feed.
+            fed: pts of the packets fed that no frame took yet, only used if the n-th frame belongs
+                to the n-th of them.
+        """
         try:
             frames = self._codec.decode(packet)
         except av.FFmpegError:  # damaged data: a player goes on with the next packet
             return []
-        return [Shown(frame.pts, frame) for frame in frames if frame.pts is not None]
+        stamped = [(fed.popleft() if self._is_pts_by_decoding else f.pts, f) for f in frames]
+        return [Shown(pts, frame) for pts, frame in stamped if pts is not None]

@@ -51,6 +51,8 @@ class PacketReader:
         self._second = max(1, round(1 / opened.time_base))  # in ticks
         self._dts_is_stored = bool(opened.format_names & DTS_IS_STORED)
         self._seeks_by_index = bool(opened.format_names & SEEKS_BY_INDEX)
+        self._num_behind = MAX_REORDER if opened.is_pts_by_decoding else 0
+        """Packets after that of a pts which its frame may need."""
         start = opened.stream.start_time or 0
         self._lowest = min(start, 0) - 10 * self._second
         self._claimed_end = start + _claimed_ticks(opened) + self._second
@@ -95,7 +97,7 @@ class PacketReader:
             for i, packet in enumerate(self._packets)
             if packet.pts is not None and packet.pts <= pts
         ]
-        return self._packets[: until[-1] + 1] if until else self._packets
+        return self._packets[: until[-1] + 1 + self._num_behind] if until else self._packets
 
     def _begin(self) -> None:
         """Forgets what was read."""
@@ -203,7 +205,7 @@ class PacketReader:
         end = max(i for i, packet in enumerate(self._packets) if packet.pts == pts)
         start = next((i for i in range(end, -1, -1) if _is_start_for(self._packets[i], pts)), 0)
         del self._packets[:start]  # later limits start here or later
-        return pts, self._packets[: end - start + 1]
+        return pts, self._packets[: end - start + 1 + self._num_behind]
 
 
 def _is_start_for(packet: VideoPacket, pts: int) -> bool:
