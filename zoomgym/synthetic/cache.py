@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["CACHE_VARIABLE", "cached_file", "default_cache_dir"]
+__all__ = ["CACHE_VARIABLE", "cached_file", "default_cache_dir", "written_file"]
 
 CACHE_VARIABLE = "ZOOMGYM_CACHE"
 MAX_BYTES = 10 * 1024**3
@@ -18,16 +18,27 @@ def default_cache_dir() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("zoomgym"))
 
 
-def cached_file(
-    path: Path, make: Callable[[Path], None], max_bytes: int = MAX_BYTES
-) -> Path:
+def cached_file(path: Path, make: Callable[[Path], None], max_bytes: int = MAX_BYTES) -> Path:
     """Returns path, which make writes if it does not stand there yet.
 
-    Several processes may ask at once: each writes a file of its own, and the last one stays. An
-    interrupted make leaves nothing behind. Afterwards the files beside it are kept below max_bytes.
+    Afterwards the files beside it that were used longest ago are removed, until all fit into
+    max_bytes.
     """
     if path.is_file():
         os.utime(path)  # used now: it goes last
+        return path
+    written_file(path, make)
+    _shrink(path, max_bytes)
+    return path
+
+
+def written_file(path: Path, make: Callable[[Path], None]) -> Path:
+    """Returns path, which make writes if it does not stand there yet.
+
+    Several processes may ask at once: each writes a file of its own, and the last one stays. An
+    interrupted make leaves nothing behind.
+    """
+    if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".part-", dir=path.parent)
@@ -35,17 +46,24 @@ def cached_file(
     part = Path(name)
     try:
         make(part)
+        part.chmod(0o666 & ~_umask())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    _shrink(path, max_bytes)
     return path
+
+
+def _umask() -> int:
+    """Returns the permissions that this process takes from new files (mkstemp takes more)."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
 
 
 def _shrink(kept: Path, max_bytes: int) -> None:
     """Removes the files beside kept that were used longest ago, until all fit into max_bytes."""
     files = []
-    for path in kept.parent.glob(f"*{kept.suffix}"):
+    for path in kept.parent.glob(f"[!.]*{kept.suffix}"):
         try:
             found = path.stat()
         except FileNotFoundError:  # another process was faster

@@ -15,7 +15,7 @@ import numpy as np
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
-from zoomgym.synthetic.cache import cached_file, default_cache_dir
+from zoomgym.synthetic.cache import cached_file, default_cache_dir, written_file
 from zoomgym.synthetic.drawn import DrawnVideo
 from zoomgym.synthetic.families import DIFFICULTIES, FAMILIES, NUM_OPTIONS, Plan, Puzzle
 from zoomgym.synthetic.scene import FPS, SCENE_SIZE, Scene
@@ -92,17 +92,20 @@ class SyntheticTasks:
 
     def open_video(self, task: VideoQuestion) -> Video:
         """Returns the video of a task: drawn, or from a file that is written on first use."""
-        family, index = self._locate(task.video)
-        scene = self._puzzle(family, index).scene
+        scene = self._puzzle(*self._locate(task.video)).scene
         if self.source == "scene":
             return DrawnVideo(scene)
-        return VideoFile(self.write(task, self._folder))
+        path = self._folder / self._file_name(task)
+        return VideoFile(cached_file(path, lambda part: _write(scene, part, path)))
 
-    def write(self, task: VideoQuestion, folder: Path) -> Path:
+    def write_video(self, task: VideoQuestion, folder: Path) -> Path:
         """Returns the file of a task's video in folder, which is written if it is not there."""
-        family, index = self._locate(task.video)
-        path = folder / f"{task.video}-{self._fingerprint}.mp4"
-        return cached_file(path, lambda part: _write(self._puzzle(family, index).scene, part, path))
+        scene = self._puzzle(*self._locate(task.video)).scene
+        return written_file(folder / self._file_name(task), lambda part: write_video(scene, part))
+
+    def _file_name(self, task: VideoQuestion) -> str:
+        """Returns a name that no other pixels have."""
+        return f"{task.video}-{self._fingerprint}.mp4"
 
     @property
     def _num_frames(self) -> int:

@@ -1,0 +1,29 @@
+"""What tests share: one plain task, and its episode on an imaginary video of a minute."""
+
+import pytest
+
+from zoomgym.episode import Episode, Rules, start
+from zoomgym.tasks import VideoQuestion
+from zoomgym.timeline import Segment
+
+TASK = VideoQuestion(
+    id="q1",
+    video="a.mp4",
+    question="Which colour?",
+    answer="B",
+    options=("red", "green", "blue", "a man"),
+    evidence=(Segment(4.0, 6.0), Segment(30.0, 31.0)),
+    category="colour",
+)
+DURATION_S = 60.0
+LAST_FRAME_S = 59.9
+
+
+def new_episode(task: VideoQuestion = TASK, **rules: object) -> Episode:
+    """Returns an episode at its start."""
+    return start(task, DURATION_S, LAST_FRAME_S, Rules(**rules), "q1@0")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def episode() -> Episode:
+    return new_episode()

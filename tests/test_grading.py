@@ -1,0 +1,81 @@
+import pytest
+
+from zoomgym.grading import is_correct, read_choice
+
+OPTIONS = ("red", "green", "blue", "a man")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B", "b", "B.", "(B)", "(b)", "B)", "B:", "B: green", "B. green", "B) green", "(B) green",
+        "Option B", "option b", "Option B: green", r"\boxed{B}", r"\boxed{b}", " B \n", "green",
+        "Green", "GREEN.", "  green ", "B. Green.", "b:green",
+    ],
+)  # fmt: skip
+def test_every_clear_way_to_name_an_option_is_read(text: str) -> None:
+    assert read_choice(text, OPTIONS) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "E", "Z.", "B red", "B. red", "B: blue", "B green", "B and C", "BB", "B, C",
+        "A. He met B. Obama", "The answer is B", "The answer is B. green", "I think B",
+        "The best answer is C. A big dog", "Answer: B", "greenish", "red green", "((B))", "[B]",
+        "**B**", "A man is green", "B" * 5000, r"\boxed{B", "\u212a", "Ｂ．", "Option", "1", "not B",
+    ],
+)  # fmt: skip
+def test_anything_else_is_wrong_and_not_guessed(text: str) -> None:
+    assert read_choice(text, OPTIONS) is None
+
+
+def test_an_option_that_begins_with_a_letter_word_is_its_own_text() -> None:
+    assert read_choice("a man", OPTIONS) == 3
+    assert read_choice("A", OPTIONS) == 0
+    assert read_choice("D. a man", OPTIONS) == 3
+
+
+def test_the_letter_comes_before_the_text() -> None:
+    assert read_choice("A", ("B", "A")) == 0
+
+
+def test_two_options_that_read_alike_are_told_apart_by_letter_only() -> None:
+    assert read_choice("red", ("Red", "red.")) is None
+    assert read_choice("B", ("Red", "red.")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "truth", "expected"),
+    [
+        ("42", "42", True),
+        ("42.0", "42", True),
+        (" 1,000 ", "1000", True),
+        ("42.1", "42", False),
+        ("0.3333333", "0.33333333", True),
+        ("-3", "3", False),
+        ("1e3", "1000", True),
+        ("42 apples", "42", False),
+        ("forty-two", "42", False),
+        ("Mount  Everest.", "mount everest", True),
+        ("ＡＢＣ", "abc", True),
+        ("K2", "Mount Everest", False),
+        ("", "Mount Everest", False),
+        ("...", "Mount Everest", False),
+        ("1" * 400, "1" * 400, True),
+        ("1e999", "1e999", True),
+        ("x" * 5000, "x" * 5000, False),
+        ("٤٢", "42", False),
+    ],
+)
+def test_open_answers_are_matched_normalised_or_as_numbers(
+    text: str, truth: str, expected: bool
+) -> None:
+    assert is_correct(text, truth) is expected
+
+
+def test_a_choice_is_right_if_it_names_the_true_option() -> None:
+    assert is_correct("(b)", "B", OPTIONS)
+    assert is_correct("B", "green", OPTIONS)
+    assert not is_correct("A", "B", OPTIONS)
+    assert not is_correct("A. He met B. Obama", "B", OPTIONS)

@@ -1,0 +1,145 @@
+"""The command `zoomgym`: check a manifest, play an episode, write synthetic videos."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from zoomgym.datasets import ManifestTasks, check_manifest, write_manifest
+from zoomgym.env import ZoomEnv
+from zoomgym.errors import ZoomGymError
+from zoomgym.play import play
+from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SPLITS, SyntheticTasks
+from zoomgym.tasks import VideoQuestion
+
+__all__ = ["main"]
+
+MANIFEST = "manifest.jsonl"
+OWN_TASK = "own"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Returns 0 if all is well, 1 if something is wrong, 130 if interrupted."""
+    args = _parser().parse_args(argv)
+    try:
+        result: int = args.run(args)
+    except ZoomGymError as error:
+        print(f"zoomgym: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    return result
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Prints every problem of a manifest."""
+    num_rows = num_bad = 0
+    for row in tqdm(check_manifest(args.manifest), desc="rows", unit="", disable=args.quiet):
+        num_rows += 1
+        num_bad += bool(row.problems)
+        for problem in row.problems:
+            tqdm.write(f"{row.where}: {problem}", file=sys.stdout)
+    if num_rows == 0:
+        print(f"{args.manifest}: needed at least one task, got an empty file")
+        return 1
+    print(f"{num_rows} rows, {num_bad} with problems")
+    return 1 if num_bad else 0
+
+
+def _play(args: argparse.Namespace) -> int:
+    """Lets a person play one episode."""
+    folder = args.out or Path(tempfile.mkdtemp(prefix="zoomgym-play-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        tasks = _own_task(args, Path(scratch)) if args.video else args.tasks
+        env = ZoomEnv(
+            tasks,
+            split=args.split,
+            duration_s=args.duration,
+            difficulty=args.difficulty,
+            cache_dir=args.cache_dir,
+        )
+        play(
+            env,
+            folder,
+            task_id=args.task_id,
+            seed=args.seed,
+            is_graded=not args.video or args.answer is not None,
+            ask=input,
+            say=print,
+        )
+        env.close()
+    return 0
+
+
+def _own_task(args: argparse.Namespace, scratch: Path) -> ManifestTasks:
+    """Returns the task that a person's own video and question make."""
+    options = tuple(args.option)
+    task = VideoQuestion(
+        id=OWN_TASK,
+        video=str(args.video.absolute()),
+        question=args.question,
+        answer=args.answer or ("A" if options else "unknown"),  # not shown: see is_graded
+        options=options,
+    )
+    write_manifest(scratch / MANIFEST, [task])
+    return ManifestTasks(scratch / MANIFEST)
+
+
+def _synth(args: argparse.Namespace) -> int:
+    """Writes synthetic videos and their manifest."""
+    families = tuple(args.family or FAMILIES)
+    tasks = SyntheticTasks(families, args.split, args.duration, args.difficulty, "file")
+    num_tasks = min(args.num, len(tasks))
+    written = []
+    for index in tqdm(range(num_tasks), desc="videos", unit=""):
+        task = tasks[index]
+        path = tasks.write_video(task, args.out / "videos")
+        written.append(replace(task, video=path.relative_to(args.out).as_posix()))
+    write_manifest(args.out / MANIFEST, written)
+    print(f"{len(written)} tasks -> {args.out / MANIFEST}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="zoomgym", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="report every problem of a manifest")
+    check.add_argument("manifest", type=Path, help="a file of tasks, JSON Lines")
+    check.add_argument("--quiet", action="store_true", help="show no progress")
+    check.set_defaults(run=_check)
+
+    person = commands.add_parser("play", help="play an episode yourself")
+    person.add_argument("--tasks", default="synthetic", help="a task set's name or a manifest")
+    person.add_argument("--task-id", help="default: one is drawn")
+    person.add_argument("--seed", type=int, help="of the draw")
+    person.add_argument("--video", type=Path, help="a file of your own, instead of --tasks")
+    person.add_argument("--question", default="What happens in this video?")
+    person.add_argument("--option", action="append", default=[], help="repeat for each option")
+    person.add_argument("--answer", help="of --question; without it nothing is graded")
+    person.add_argument("--out", type=Path, help="folder for the pictures; default: a new one")
+    person.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
+    _add_synthetic(person)
+    person.set_defaults(run=_play)
+
+    synth = commands.add_parser("synth", help="write synthetic videos and their manifest")
+    synth.add_argument("out", type=Path, help="folder to write")
+    synth.add_argument("--family", action="append", choices=list(FAMILIES), help="repeatable")
+    synth.add_argument("--num", type=int, default=12, help="number of tasks; default: 12")
+    _add_synthetic(synth)
+    synth.set_defaults(run=_synth)
+    return parser
+
+
+def _add_synthetic(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of synthetic tasks."""
+    parser.add_argument("--split", default="train", choices=SPLITS)
+    parser.add_argument("--duration", type=float, default=60, help="seconds; default: 60")
+    parser.add_argument("--difficulty", default="easy", choices=list(DIFFICULTIES))
