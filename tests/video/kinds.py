@@ -57,6 +57,18 @@ def cut_off(source: str, part: float) -> Callable[[Path, Get], None]:
     return write_part
 
 
+def shown_only_for(source: str, num_ms: int) -> Callable[[Path, Get], None]:
+    """Returns a writer of an mp4 whose edit list ends early, as after trimming on a phone."""
+
+    def write_edited(path: Path, get: Get) -> None:
+        data = bytearray(get(source).read_bytes())
+        duration_at = data.index(b"elst") + 12  # after the name, the flags and the count
+        data[duration_at : duration_at + 4] = num_ms.to_bytes(4, "big")
+        path.write_bytes(data)
+
+    return write_edited
+
+
 def with_second_video(path: Path, get: Get) -> None:
     """Writes a file whose first video stream is small and not the default one."""
     import av
@@ -99,8 +111,11 @@ MILLI = Fraction(1, 1000)
 
 INEXACT: dict[str, Callable[[Path, Get], None]] = {
     "intra_refresh.mp4": x264("intra-refresh=1:keyint=30"),
+    "truncated.avi": cut_off("mpeg4.avi", 0.6),
+    "truncated.mpg": cut_off("mpeg2.mpg", 0.6),
+    "truncated.asf": cut_off("wmv2.asf", 0.6),
 }
-"""What playing from elsewhere shows a little differently."""
+"""Files in which some frames look a little different when they are not played from the start."""
 
 KINDS: dict[str, Callable[[Path, Get], None]] = {
     # H.264 in mp4
@@ -126,6 +141,7 @@ KINDS: dict[str, Callable[[Path, Get], None]] = {
     "edit_list.mp4": copied("base.mp4", cut_s=Fraction(137, 100)),
     "edit_list_open.mp4": copied("open_gop.mp4", cut_s=Fraction(141, 100)),
     "edit_list_exact.mp4": copied("base.mp4", cut_s=Fraction(136, 100)),
+    "edit_list_end.mp4": shown_only_for("base.mp4", 1500),
     "no_edit_list.mp4": copied("base.mp4", container_options={"use_editlist": "0"}),
     "negative_cts.mp4": copied("base.mp4", container_options={"movflags": "negative_cts_offsets"}),
     "fragments.mp4": copied("open_gop.mp4", container_options=FRAGMENTS),
@@ -185,4 +201,6 @@ KINDS: dict[str, Callable[[Path, Get], None]] = {
     "truncated.mkv": cut_off("base.mkv", 0.6),
     "truncated_hevc.mkv": cut_off("hevc.mkv", 0.6),
     "truncated.ts": cut_off("base.ts", 0.6),
+    "truncated.flv": cut_off("base.flv", 0.6),
+    "truncated.webm": cut_off("vp9.webm", 0.6),
 }

@@ -59,6 +59,19 @@ def test_intra_refresh_is_decoded_from_an_earlier_keyframe(clip: Callable[[str],
     assert errors.max() < 1  # not exactly reproducible: the refresh starts in another place
 
 
+@pytest.mark.parametrize("name", ["truncated.avi", "truncated.mpg", "truncated.asf"])
+def test_only_the_frame_cut_in_half_depends_on_what_was_shown_before(
+    name: str, clip: Callable[[str], Path]
+) -> None:
+    path = clip(name)
+    playback = play(path, SIZE)
+    num_whole = len(playback.pts) - 3
+    with VideoFile(path) as video:
+        frames = video.frames_at([playback.time_s(i) for i in range(num_whole)], SIZE)
+        assert abs(video.last_frame_s - playback.time_s(-1)) < 0.1
+    assert (frames == np.array(playback.pictures[:num_whole])).all()
+
+
 @pytest.mark.parametrize("name", ["base.mp4", "base.mkv", "base.ts", "hevc.mp4", "vp9.webm"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_damaged_data_still_give_frames(

@@ -75,6 +75,12 @@ def test_time_counts_from_the_first_frame_after_an_edit(clip: Clip) -> None:
         assert (video.last_frame_s, video.duration_s) == (2.6, 2.64)
 
 
+def test_what_an_edit_cuts_off_the_end_is_not_shown(clip: Clip) -> None:
+    with VideoFile(clip("edit_list_end.mp4")) as video:  # whole GOPs after 1.5 s are hidden
+        assert (video.last_frame_s, video.duration_s) == (1.48, 1.52)
+        assert numbers_at(video, [0, 1.47, 1.48, 4.0]) == [0, 36, 37, 37]
+
+
 def test_times_come_back_in_the_order_asked_and_repeat(clip: Clip) -> None:
     with VideoFile(clip("open_gop.mp4")) as video:
         assert numbers_at(video, [3.0, 0.2, 3.0, 9.0, 0.0, 0.2]) == [75, 5, 75, 99, 0, 5]

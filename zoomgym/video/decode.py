@@ -77,9 +77,10 @@ class Decoder:
             packets = self._reader.lead_in(pts, before)
             until = [shown for shown in self._decode(packets, wanted=None) if shown.pts <= pts]
             best = max(until, key=lambda shown: shown.pts, default=best)
-            if self._reader.is_at_start or (best is not None and best.pts == pts):
+            earlier = None if self._reader.is_at_start else packets[0].pts
+            if earlier is None or (best is not None and best.pts == pts):
                 break
-            before, num_tried = packets[0].pts or before, num_tried + 1
+            before, num_tried = earlier, num_tried + 1
         if best is None:
             raise VideoError(f"{self._path}: needed a frame at pts {pts}, nothing decodes there")
         return best

@@ -178,6 +178,11 @@ def _start(opened: OpenFile, facts: Facts | None) -> Session:
     edges: dict[int, VideoFrame] = {}
     if facts is None:
         first, last = decoder.first_frame(), decoder.last_frame()
+        if last.pts < first.pts:
+            raise VideoError(
+                f"{opened.path}: needed times that ascend, got a last frame before the first: "
+                "remux it with ffmpeg"
+            )
         facts = _measure(opened, first, last)
         edges = dict((first, last))
     return Session(opened, decoder, facts, Scaler(facts.orientation), edges)

@@ -13,6 +13,7 @@ import av
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from zoomgym.errors import VideoError
 from zoomgym.video.container import OpenFile
 
 __all__ = ["FOREVER", "PacketReader", "Run", "VideoPacket"]
@@ -46,6 +47,7 @@ class PacketReader:
 
     def __init__(self, opened: OpenFile) -> None:
         """Takes over the reading position of opened."""
+        self._path = opened.path
         self._container = opened.container
         self._stream = opened.stream
         self._second = max(1, round(1 / opened.time_base))  # in ticks
@@ -54,8 +56,8 @@ class PacketReader:
         self._num_behind = MAX_REORDER if opened.is_pts_by_decoding else 0
         """Packets after that of a pts which its frame may need."""
         start = opened.stream.start_time or 0
-        self._lowest = min(start, 0) - 10 * self._second
-        self._claimed_end = start + _claimed_ticks(opened) + self._second
+        self._lowest = max(-FOREVER, min(start, 0) - 10 * self._second)
+        self._claimed_end = min(FOREVER, start + _claimed_ticks(opened) + self._second)
         self._lead = 0  # ticks to seek ahead of a limit, as this file's seeks land late
         self._begin()
 
@@ -140,11 +142,11 @@ class PacketReader:
         self._packets.append(packet)
         if packet.dts is not None:
             self._max_dts = max(self._max_dts, packet.dts)
-        if packet.pts is not None and packet.size and not packet.is_discard:
-            bisect.insort(self._shown_pts, packet.pts)
+        if (pts := _shown_pts(packet)) is not None:
+            bisect.insort(self._shown_pts, pts)
 
     def _land(self, limit: int, before: int) -> None:
-        """Seeks until the packets at hand start with a keyframe of pts <= limit and < before.
+        """Seeks until the packets at hand answer limit and start with a keyframe of pts < before.
 
         Seeks land late on open GOPs and nearly always in MPEG-TS, so go back further and further,
         at last to the start of the file, from where every packet is kept.
@@ -156,8 +158,10 @@ class PacketReader:
             packet = self._seek_keyframe(seek_pts)
             if packet is not None and packet.pts is not None and packet.pts <= highest:
                 self._keep(packet)
-                self._learn_lead(highest - seek_pts)
-                return
+                self._read_past(limit)
+                if self._shown_pts and self._shown_pts[0] <= limit:  # not all cut by an edit list
+                    self._learn_lead(highest - seek_pts)
+                    return
             seek_pts, step = seek_pts - step, 2 * step
         self._rewind()
 
@@ -201,11 +205,22 @@ class PacketReader:
     def _packets_for(self, limit: int) -> tuple[int, list[VideoPacket]]:
         """Returns the pts that answers limit and the packets from its keyframe up to it."""
         self._read_past(limit)
-        pts = self._shown_pts[max(0, bisect.bisect_right(self._shown_pts, limit) - 1)]
-        end = max(i for i, packet in enumerate(self._packets) if packet.pts == pts)
+        shown = [
+            (pts, i)
+            for i, packet in enumerate(self._packets)
+            if (pts := _shown_pts(packet)) is not None
+        ]
+        if not shown:
+            raise VideoError(f"{self._path}: needed frames with timestamps, found no more of them")
+        pts, end = max((pair for pair in shown if pair[0] <= limit), default=min(shown))
         start = next((i for i in range(end, -1, -1) if _is_start_for(self._packets[i], pts)), 0)
         del self._packets[:start]  # later limits start here or later
         return pts, self._packets[: end - start + 1 + self._num_behind]
+
+
+def _shown_pts(packet: VideoPacket) -> int | None:
+    """Returns the pts of the frame on screen; None if an edit list hides it, or there is none."""
+    return packet.pts if packet.size and not packet.is_discard else None
 
 
 def _is_start_for(packet: VideoPacket, pts: int) -> bool:
