@@ -75,7 +75,7 @@ class Decoder:
         before, num_tried = pts + 1, 0
         while best is None or num_tried < MAX_LEAD_INS:
             packets = self._reader.lead_in(pts, before)
-            until = [shown for shown in self._decode(packets, wanted=None) if shown.pts <= pts]
+            until = (shown for shown in self._decode(packets, wanted=None) if shown.pts <= pts)
             best = max(until, key=lambda shown: shown.pts, default=best)
             earlier = None if self._reader.is_at_start else packets[0].pts
             if earlier is None or (best is not None and best.pts == pts):
@@ -95,6 +95,7 @@ class Decoder:
         left = set(wanted or ())
         fed: deque[int | None] = deque()
         self._codec.flush_buffers()
+        self._codec.skip_frame = "DEFAULT"  # an abandoned loop may have left another
         for packet in packets:
             if packet.size:  # an empty one would put the decoder into draining
                 if wanted is not None and self._can_skip:
@@ -119,5 +120,6 @@ class Decoder:
             frames = self._codec.decode(packet)
         except av.FFmpegError:  # damaged data: a player goes on with the next packet
             return []
-        stamped = [(fed.popleft() if self._is_pts_by_decoding else f.pts, f) for f in frames]
-        return [Shown(pts, frame) for pts, frame in stamped if pts is not None]
+        if self._is_pts_by_decoding:
+            return [Shown(pts, f) for f in frames if fed and (pts := fed.popleft()) is not None]
+        return [Shown(frame.pts, frame) for frame in frames if frame.pts is not None]
