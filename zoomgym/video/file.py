@@ -1,6 +1,5 @@
 """A video file: when it starts and ends, and the frames on screen at given times."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,13 +12,12 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from zoomgym.errors import VideoError
+from zoomgym.video.clock import tick_at
 from zoomgym.video.container import OpenFile, naming, open_file
 from zoomgym.video.decode import Decoder, Shown
 from zoomgym.video.scale import Orientation, Scaler, orientation_of, shown_size
 
 __all__ = ["VideoFile"]
-
-TOLERANCE_S = Fraction(1, 2000)  # times are rounded, by files to their ticks and by floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +39,7 @@ class Facts:
 
     def limit(self, time_s: float) -> int:
         """Returns the highest pts that a frame on screen at time_s can have."""
-        tolerance_s = min(TOLERANCE_S, self.time_base / 2)
-        ticks = (Fraction(time_s) + tolerance_s) / self.time_base
-        return min(self.first_pts + math.floor(ticks), self.last_pts)
+        return min(self.first_pts + tick_at(time_s, self.time_base), self.last_pts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +101,14 @@ class VideoFile:
         Raises:
             VideoError: a time is negative or not finite, or nothing decodes there.
         """
-        for time_s in times_s:
-            if not (math.isfinite(time_s) and time_s >= 0):
-                raise VideoError(
-                    f"{self.path}: needed finite times >= 0, got {time_s}: count seconds from the "
-                    "first frame"
-                )
-        pictures = np.empty((len(times_s), *size, 3), np.uint8)
         session = self._open()
         rows: dict[int, list[int]] = {}
-        for row, time_s in enumerate(times_s):
-            rows.setdefault(session.facts.limit(float(time_s)), []).append(row)
+        try:
+            for row, time_s in enumerate(times_s):
+                rows.setdefault(session.facts.limit(float(time_s)), []).append(row)
+        except VideoError as error:
+            raise VideoError(f"{self.path}: {error}") from error
+        pictures = np.empty((len(times_s), *size, 3), np.uint8)
         with naming(self.path, "decode it"):
             for limits, frame in _frames(session, sorted(rows)):
                 picture = session.scaler.picture(frame, size)
