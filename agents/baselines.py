@@ -114,9 +114,7 @@ def _affordable(observation: Observation, num_zooms: int) -> int:
 def _is_seen(segment: Segment, observation: Observation) -> bool:
     """Returns whether a frame of segment was shown."""
     times_s: Sequence[float] = [
-        time_s
-        for shown in (observation.overview, *observation.clips)
-        for time_s in shown.times_s
+        time_s for shown in (observation.overview, *observation.clips) for time_s in shown.times_s
     ]
     return any(map(segment.holds, times_s))
 

@@ -92,7 +92,7 @@ def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _beacon(lamp: NDArray[np.float32]) -> str | None:
     """Returns which beacon has the colour (3,) that stands where beacons are."""
     for name, color in (("amber", AMBER), ("blue", BLUE)):
-        if np.linalg.norm(lamp - np.float32(color)) < MAX_COLOR_DISTANCE:
+        if np.linalg.norm(lamp - np.array(color, np.float32)) < MAX_COLOR_DISTANCE:
             return name
     return None
 
@@ -108,4 +108,5 @@ def _standardise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns rows with mean 0 and length 1, so that their products are correlations."""
     centred = rows - rows.mean(axis=-1, keepdims=True)
     length = np.linalg.norm(centred, axis=-1, keepdims=True)
-    return (centred / np.maximum(length, 1e-6)).astype(np.float32)
+    standard: NDArray[np.float32] = (centred / np.maximum(length, 1e-6)).astype(np.float32)
+    return standard

@@ -108,7 +108,8 @@ def wilson(values: Sequence[float]) -> Estimate:
     spread = Z_95**2 / count
     centre = (mean + spread / 2) / (1 + spread)
     half = Z_95 / (1 + spread) * math.sqrt(mean * (1 - mean) / count + spread / (4 * count))
-    return Estimate(mean, max(0.0, centre - half), min(1.0, centre + half))
+    low = centre - half if mean > 0 else 0.0  # exactly, where rounding leaves 3e-17
+    return Estimate(mean, low, centre + half if mean < 1 else 1.0)
 
 
 def bootstrap(values: Sequence[float]) -> Estimate:

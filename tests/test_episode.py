@@ -2,11 +2,10 @@
 
 import pytest
 
+from tests.conftest import new_episode
 from zoomgym.actions import ZoomCall
 from zoomgym.episode import Episode, Rules, advance, score
 from zoomgym.tasks import VideoQuestion
-
-from tests.conftest import new_episode
 
 FULL_ZOOM = '{"segment": [4, 6], "fps": 8}'
 RIGHT = '{"answer": "B"}'
@@ -131,7 +130,7 @@ def test_the_reasoning_around_an_answer_is_not_graded() -> None:
 def test_an_answer_ends_the_episode_and_a_further_reply_is_an_error(episode: Episode) -> None:
     episode = play(episode, RIGHT)
     assert (episode.end_reason, episode.turns_left, episode.feedback) == ("answered", 0, "")
-    with pytest.raises(ValueError, match="episode is over .answered.: reset"):
+    with pytest.raises(ValueError, match=r"episode is over .answered.: reset"):
         advance(episode, RIGHT)
 
 

@@ -23,7 +23,8 @@ def test_every_clear_way_to_name_an_option_is_read(text: str) -> None:
         "", " ", "E", "Z.", "B red", "B. red", "B: blue", "B green", "B and C", "BB", "B, C",
         "A. He met B. Obama", "The answer is B", "The answer is B. green", "I think B",
         "The best answer is C. A big dog", "Answer: B", "greenish", "red green", "((B))", "[B]",
-        "**B**", "A man is green", "B" * 5000, r"\boxed{B", "\u212a", "Ｂ．", "Option", "1", "not B",
+        "**B**", "A man is green", "B" * 5000, r"\boxed{B", "\u212a", "Ｂ．", "Option", "1",
+        "not B",
     ],
 )  # fmt: skip
 def test_anything_else_is_wrong_and_not_guessed(text: str) -> None:

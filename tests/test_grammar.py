@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import new_episode
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.episode import advance, score
 from zoomgym.errors import ReplyError
 from zoomgym.grammar import MAX_REPLY_CHARS, read_reply, write_reply
 from zoomgym.testing import nasty_replies
-
-from tests.conftest import new_episode
 
 ZOOM = '{"segment": [4, 6], "fps": 8}'
 T = "<think>hm</think>"

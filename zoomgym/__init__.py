@@ -8,9 +8,17 @@ from importlib.metadata import version
 import gymnasium as gym
 
 from zoomgym.env import ZoomEnv
-from zoomgym.errors import ReplyError, TaskError, VideoError, ZoomGymError
+from zoomgym.errors import RecordError, ReplyError, TaskError, VideoError, ZoomGymError
 
-__all__ = ["ReplyError", "TaskError", "VideoError", "ZoomEnv", "ZoomGymError", "__version__"]
+__all__ = [
+    "RecordError",
+    "ReplyError",
+    "TaskError",
+    "VideoError",
+    "ZoomEnv",
+    "ZoomGymError",
+    "__version__",
+]
 
 __version__ = version("zoomgym")
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -96,7 +96,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     | argument | default | meaning |
     |---|---|---|
-    | `tasks` | `"synthetic"` | a name that `zoomgym.catalog` knows, a manifest's path, or a TaskSet |
+    | `tasks` | `"synthetic"` | a name that `catalog` knows, a manifest's path, or a TaskSet |
     | `split` | `"train"` | or `"test"`, of synthetic tasks |
     | `duration_s`, `difficulty` | 60, `"easy"` | of synthetic tasks |
     | `source` | `"file"` | `"scene"`: the same pictures without a codec |
@@ -120,7 +120,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     * v0: first release
     """
 
-    metadata: ClassVar[dict[str, Any]] = {
+    metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium declares it so
         "render_modes": ["human", "rgb_array", "ansi"],
         "render_fps": 1,
     }
@@ -151,7 +151,9 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         if max_pixels < 1:
             raise ValueError(f"max_pixels needs at least 1, got {max_pixels}")
         if on_video_error not in ON_VIDEO_ERROR:
-            raise ValueError(f"on_video_error needs one of {ON_VIDEO_ERROR}, got {on_video_error!r}")
+            raise ValueError(
+                f"on_video_error needs one of {ON_VIDEO_ERROR}, got {on_video_error!r}"
+            )
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(
                 f"render_mode needs None or one of {self.metadata['render_modes']}, "
@@ -192,6 +194,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self._video: Video | None = None
         self._episode: Episode | None = None
         self._screen: Screen | None = None
+        self._clips: list[Frames] = []
+        self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
 
     @property
     def episode(self) -> Episode:
@@ -242,9 +246,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self._render_for_human()
         return self._dict_observation(), self._info()
 
-    def step(
-        self, action: str
-    ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+    def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Plays one turn with the agent's reply.
 
         Raises:
@@ -268,7 +270,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         return self._dict_observation(), reward if over else 0.0, over, False, self._info()
 
     def render(self) -> NDArray[np.uint8] | str | None:
-        """Returns the episode as a picture (`rgb_array`), as text (`ansi`), or shows it (`human`)."""
+        """Returns a picture (`rgb_array`) or a text (`ansi`), or shows the picture (`human`)."""
         if self.render_mode == "ansi":
             return describe(self.episode, self.reward_weights)
         if self.render_mode == "rgb_array":
@@ -292,8 +294,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         if self._video is not None:
             self._video.close()
         self.decode_s = 0.0
+        self._video = self.tasks.open_video(task)  # may write the file: that is no decoding
         started_s = time.perf_counter()
-        self._video = self.tasks.open_video(task)
         if self._video.duration_s > MAX_DURATION_S:
             raise VideoError(
                 f"{task.video}: needed at most {MAX_DURATION_S:g} s of video, "
@@ -303,7 +305,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self._episode = rules_of_play.start(task, *lengths_s, self.rules, key)
         self.decode_s = time.perf_counter() - started_s
         self._overview = self._look(self._episode.overview_s)
-        self._clips: list[Frames] = []
+        self._clips = []
         self._overview_small = letterbox(self._overview.images, self.frame_size)
         self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
 

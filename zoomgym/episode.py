@@ -1,7 +1,7 @@
 """An episode: its state, the rules of a turn, its score, and what the agent sees of it.
 
-Pure values: `advance` takes an episode and a reply and returns the next episode. It decodes nothing;
-which frames a zoom shows is a list of times, and `look` fetches them from a video afterwards.
+Pure values: `advance` takes an episode and a reply and returns the next episode. It decodes
+nothing; which frames a zoom shows is a list of times, and `look` fetches them afterwards.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,12 @@ __all__ = [
 ]
 
 LAST_TURN = "This is the last turn: only an answer counts."
-MOST = {"num_overview": 10_000, "frames_per_zoom": 10_000, "frame_budget": 100_000, "max_turns": 100}
+MOST = {
+    "num_overview": 10_000,
+    "frames_per_zoom": 10_000,
+    "frame_budget": 100_000,
+    "max_turns": 100,
+}
 OUT_OF_TURNS = "The episode is over: no turns are left."
 
 
@@ -187,7 +192,7 @@ def _zoom(episode: Episode, turn: Turn, call: ZoomCall) -> Episode:
     zoom = call.cut_to(episode.duration_s)
     budget = episode.budget.spend(zoom.num_frames)
     said = (
-        f"Zoom {len(episode.zooms) + 1}: {zoom.num_frames} frames of "
+        f"Zoom {len(episode.zooms) + 1}: {zoom.num_frames} frame{'s'[: zoom.num_frames > 1]} of "
         f"[{zoom.start_s:.2f}, {zoom.end_s:.2f}) s at {zoom.fps:g} fps."
     )
     if zoom.end_s < call.end_s:

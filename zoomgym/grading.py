@@ -23,7 +23,9 @@ CHOICE = re.compile(
     r"(?:\s*(?P<text>\S.*))?",
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
-NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+NUMBER = re.compile(
+    r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
+)
 NUMBER_TOLERANCE = 1e-6
 """Relative, and absolute below 1."""
 MAX_ANSWER_CHARS = 4096

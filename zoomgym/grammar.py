@@ -1,8 +1,8 @@
 """How actions are written as text: two grammars, each with its reader, its writer and its lesson.
 
-A reply is *well-formed* if it is written exactly as its grammar says, and *usable* if its one action
-is clear all the same. A usable reply is executed; only a well-formed one earns the format reward.
-Replies are hostile: readers take linear time and raise nothing but ReplyError.
+A reply is *well-formed* if it is written exactly as its grammar says, and *usable* if its one
+action is clear all the same. A usable reply is executed; only a well-formed one earns the format
+reward. Replies are hostile: readers take linear time and raise nothing but ReplyError.
 
 Source: `video_zoom` is VideoZoomer's (arXiv 2512.22315, section 3.1); what was left open there is
 decided here and tested.
@@ -196,9 +196,9 @@ def _write_json(action: Action, thought: str) -> str:
 # video_zoom --------------------------------------------------------------------------------------
 
 VIDEO_ZOOM_LESSON = (
-    "Think first, inside <think></think>. Then reply with exactly one of two tags and nothing after "
-    "it: a zoom call, which shows you the frames of [start, end) in seconds at fps frames per "
-    "second,\n"
+    "Think first, inside <think></think>. Then reply with exactly one of two tags and nothing "
+    "after it: a zoom call, which shows you the frames of [start, end) in seconds at fps frames "
+    "per second,\n"
     f"<think>..</think><video_zoom>{ZOOM_EXAMPLE}</video_zoom>\n"
     "or your answer,\n"
     "<think>..</think><answer>B</answer>"

@@ -1,5 +1,6 @@
 """How a person sees an episode: `paint` draws it, `describe` writes it, `Screen` holds it up."""
 
+import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -7,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from gymnasium import logger
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import tkinter
 
 __all__ = ["PICTURE_SIZE", "Screen", "describe", "paint"]
+
+logger = logging.getLogger(__name__)
 
 LINE_COLUMNS = 72
 MOST_TEXT_CHARS = 400
@@ -151,7 +153,7 @@ class Screen:
     def _make_folder(self, reason: Exception) -> None:
         """Makes the folder for pictures and says where it is."""
         self._folder = Path(tempfile.mkdtemp(prefix="zoomgym-"))
-        logger.warn(f"no window can be opened ({reason}): pictures are saved to {self._folder}")
+        logger.warning("no window can be opened (%s): pictures go to %s", reason, self._folder)
 
     def _dismiss(self) -> None:
         """Remembers that the user closed the window, and closes it."""

@@ -65,9 +65,7 @@ def run_episodes(
         yield run_episode(env, agent, agent_name=agent_name, task_id=task_id, seed=seed)
 
 
-def _to_record(
-    env: ZoomEnv, agent_name: str, seed: int, agent_s: float, decode_s: float
-) -> Record:
+def _to_record(env: ZoomEnv, agent_name: str, seed: int, agent_s: float, decode_s: float) -> Record:
     """Returns the record of the episode that env has just finished."""
     from zoomgym import __version__  # the package's own __init__ imports this floor's neighbours
 

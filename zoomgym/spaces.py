@@ -124,7 +124,7 @@ def question_text(question: str, options: tuple[str, ...]) -> str:
 
 
 def clean_text(text: str, max_chars: int) -> str:
-    """Returns text in the characters of the spaces, of at most max_chars: accents go, the rest is ?."""
+    """Returns text in the characters of the spaces, cut to max_chars; what has none becomes `?`."""
     text = unicodedata.normalize("NFKD", text[:max_chars])
     kept = "".join(
         char if char in CHARACTERS else "?" for char in text if not unicodedata.combining(char)

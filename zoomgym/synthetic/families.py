@@ -6,8 +6,10 @@ that leads to them is lit long enough to be sampled. Where it is lit for too lon
 counts down to the event.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,8 +24,10 @@ OVERVIEW_STEPS = 63
 """Steps between the samples of the default overview of 64 frames."""
 MAX_EVENT_STEPS = 0.8
 MIN_LIT_S = 4.0
-SEARCHABLE_S = 16.0
-"""64 clip frames over this long a stretch are 0.25 s apart: no event slips through."""
+SEARCHABLE_S = 8.0
+"""64 clip frames find every event in so long a stretch, and where the stretch is, too."""
+COUNTDOWN_STEPS = 2
+"""Overview steps to go when the coarse bar of a countdown is full."""
 MIN_PAUSE_S = 0.25
 """Between two events, and between an event and the edge of its beacon."""
 
@@ -82,7 +86,7 @@ class Plan:
     def lit_length(self) -> int:
         """Returns how many frames a beacon is lit."""
         wanted = max(MIN_LIT_S * FPS, self.difficulty.lit_steps * self.step)
-        return min(int(np.ceil(wanted)), self.num_frames)
+        return min(math.ceil(wanted), self.num_frames)
 
     def event_starts(self, lit: tuple[int, int], length: int) -> list[int]:
         """Returns every frame in lit at which an event of length hides from the overview."""
@@ -91,7 +95,7 @@ class Plan:
         first, last = lit[0] + pause, lit[1] - pause - length
         return [
             start
-            for before, after in zip(samples, samples[1:], strict=False)
+            for before, after in pairwise(samples)
             for start in range(max(before + 1, first), min(after - length, last) + 1)
         ]
 
@@ -114,11 +118,13 @@ class Plan:
             self.seed, self.num_frames, tuple(beacons), tuple(signs), self.difficulty.contrast
         )
 
-    def beacon(self, lit: tuple[int, int], color: tuple[int, int, int], signs: Sequence[Sign]) -> Beacon:
-        """Returns a beacon; one that is lit for too long to be searched counts down to its signs."""
+    def beacon(
+        self, lit: tuple[int, int], color: tuple[int, int, int], signs: Sequence[Sign]
+    ) -> Beacon:
+        """Returns a beacon; one that is lit for too long to search counts down to its signs."""
         counts_down = lit[1] - lit[0] > SEARCHABLE_S * FPS
         targets = tuple(sign.first for sign in signs) if counts_down else ()
-        return Beacon(*lit, color, targets)
+        return Beacon(*lit, color, targets, math.ceil(COUNTDOWN_STEPS * self.step))
 
     def brief_signs(self, lit: tuple[int, int], symbols: Sequence[str]) -> list[Sign]:
         """Draws brief signs of symbols, one after the other, hidden from the overview, in lit."""
@@ -127,7 +133,7 @@ class Plan:
         starts = self.event_starts(lit, length)
         while True:
             chosen = sorted(int(start) for start in self.rng.choice(starts, len(symbols)))
-            if all(b - a >= apart for a, b in zip(chosen, chosen[1:], strict=False)):
+            if all(b - a >= apart for a, b in pairwise(chosen)):
                 return [self.sign(s, length, name) for s, name in zip(chosen, symbols, strict=True)]
 
 
@@ -140,11 +146,15 @@ def _brief(plan: Plan, num_signs: int, question: str) -> Puzzle:
     beacons = [plan.beacon(lit, AMBER, signs)]
     misleading: list[Sign] = []
     for stretch in decoys:
-        shown = plan.brief_signs(stretch, [str(name) for name in plan.rng.permutation(others)[:num_signs]])
+        shown = plan.brief_signs(
+            stretch, [str(name) for name in plan.rng.permutation(others)[:num_signs]]
+        )
         beacons.append(plan.beacon(stretch, BLUE, shown))
         misleading += shown
     evidence = tuple(sign.segment for sign in signs)
-    return Puzzle(plan.scene(beacons, [*signs, *misleading]), question, right, tuple(wrong), evidence)
+    return Puzzle(
+        plan.scene(beacons, [*signs, *misleading]), question, right, tuple(wrong), evidence
+    )
 
 
 def _flash(plan: Plan) -> Puzzle:

@@ -48,17 +48,22 @@ def _star() -> tuple[Point, ...]:
     return tuple(point for pair in zip(tips, dents, strict=True) for point in pair)
 
 
+def _hourglass() -> tuple[Point, ...]:
+    """Returns the outline of two triangles that meet in the middle."""
+    return ((0.06, 0.04), (0.94, 0.04), (0.06, 0.96), (0.94, 0.96))
+
+
 SYMBOLS = {
     symbol.name: symbol
     for symbol in (
         Symbol("red circle", (225, 35, 35), (_around(48),)),
         Symbol("green triangle", (35, 190, 60), (((0.5, 0.03), (0.98, 0.95), (0.02, 0.95)),)),
-        Symbol("blue square", (50, 80, 240), (((0.08, 0.08), (0.92, 0.08), (0.92, 0.92), (0.08, 0.92)),)),
+        Symbol("blue square", (50, 80, 240), (_around(4, radius=0.6, turn=-0.125),)),
         Symbol("yellow diamond", (245, 225, 40), (_around(4),)),
         Symbol("cyan ring", (40, 220, 230), (_around(48), _around(48, radius=0.26))),
         Symbol("magenta star", (225, 50, 215), (_star(),)),
         Symbol("white cross", (245, 245, 245), (_cross(0.17),)),
-        Symbol("orange hourglass", (255, 130, 20), (((0.06, 0.04), (0.94, 0.04), (0.06, 0.96), (0.94, 0.96)),)),
+        Symbol("orange hourglass", (255, 130, 20), (_hourglass(),)),
     )
 }  # fmt: skip
 """By name. Eight, so that four options leave four that are wrong without being offered."""
@@ -76,6 +81,6 @@ def symbol_mask(name: str, size: tuple[int, int]) -> NDArray[np.float32]:
         ImageDraw.Draw(image).polygon(points, fill=1)
         fine ^= np.asarray(image)
     blocks = fine.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING)
-    mask = blocks.mean(axis=(1, 3), dtype=np.float32)
+    mask: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)
     mask.flags.writeable = False
     return mask

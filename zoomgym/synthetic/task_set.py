@@ -5,7 +5,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -186,7 +186,7 @@ def _write(scene: Scene, part: Path, path: Path) -> None:
     logger.info("wrote %s in %.1f s", path, time.monotonic() - started_s)
 
 
-def _check_choice(what: str, name: str, known: Sequence[str] | dict[str, object]) -> None:
+def _check_choice(what: str, name: str, known: Collection[str]) -> None:
     """Raises TaskError unless name is known."""
     if name not in known:
         raise TaskError(f"{what} needs one of {', '.join(known)}, got {name!r}")

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 
 from zoomgym.synthetic.scene import FPS, SCENE_SIZE, Scene
 
 __all__ = ["ENCODER", "ENCODING", "TICKS_PER_S", "write_video"]
 
 ENCODER = "libx264"
-ENCODING = {"preset": "veryfast", "crf": "23", "g": "96", "threads": "1"}
+ENCODING = {"preset": "superfast", "crf": "26", "g": "96", "threads": "1"}
 """One thread: with more, the bits depend on how many there are."""
 TICKS_PER_S = 1024 * FPS
 """Of the file's time stamps."""
@@ -24,6 +25,7 @@ def write_video(scene: Scene, path: Path) -> None:
     options = {"movflags": "+faststart"}
     with av.open(str(path), "w", format="mp4", container_options=options) as container:
         stream = container.add_stream(ENCODER, rate=FPS, options=ENCODING)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, FPS)
         for first in range(0, scene.num_frames, BATCH):

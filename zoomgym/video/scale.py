@@ -129,7 +129,8 @@ def letterbox(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.ui
     boxed = np.zeros((num_frames, *size, 3), np.uint8)
     for frame, box in zip(frames, boxed, strict=True):
         fitted = Image.fromarray(frame).resize(
-            (fitted_width, fitted_height), Image.Resampling.LANCZOS
+            (fitted_width, fitted_height),
+            Image.Resampling.HAMMING,  # antialiased, and three times as fast as LANCZOS
         )
         box[top : top + fitted_height, left : left + fitted_width] = np.asarray(fitted)
     return boxed

@@ -1,0 +1,42 @@
+"""Write an agent: two methods. Then check its contract, and compare it with a baseline."""
+
+import numpy as np
+
+from agents.baselines import GlanceAgent
+from agents.reader import choose_option
+from zoomgym import ZoomEnv
+from zoomgym.actions import Answer, ZoomCall
+from zoomgym.agent import Agent
+from zoomgym.episode import Observation
+from zoomgym.grammar import write_reply
+from zoomgym.rollout import run_episodes
+from zoomgym.testing import check_agent
+
+
+class BrightAgent:
+    """Zooms once, around the overview frame that differs most from the others, and answers."""
+
+    def reset(self, seed: int) -> None:
+        """Has nothing to seed: it never guesses at random."""
+
+    def act(self, observation: Observation) -> str:
+        """Zooms in the first turn, answers in the second."""
+        grammar = observation.rules.grammar
+        if observation.turns:
+            return write_reply(Answer(choose_option(observation) or "A"), grammar)
+        frames = observation.overview.images.astype(np.float32)
+        strangeness = np.abs(frames - np.median(frames, axis=0)).mean(axis=(1, 2, 3))
+        time_s = observation.overview.times_s[int(strangeness.argmax())]
+        start_s = max(0.0, time_s - 2.0)
+        return write_reply(ZoomCall(start_s, start_s + 4.0, 4.0), grammar)
+
+
+if __name__ == "__main__":
+    check_agent(BrightAgent)
+    env = ZoomEnv("synthetic:flash", split="test", source="scene")
+    task_ids = [env.tasks[index].id for index in range(20)]
+    contestants: dict[str, Agent] = {"bright": BrightAgent(), "glance": GlanceAgent()}
+    for name, agent in contestants.items():
+        records = list(run_episodes(env, agent, agent_name=name, task_ids=task_ids, seed=0))
+        right = sum(record.reward_parts.accuracy for record in records)
+        print(f"{name}: {right:.0f} of {len(records)} right")

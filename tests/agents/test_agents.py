@@ -1,0 +1,156 @@
+"""Every agent keeps its contract; the reader sees what is there; oracle proves it can be seen."""
+
+import numpy as np
+import pytest
+
+from agents.reader import read_frames
+from agents.registry import AGENTS, make_agent
+from tests.agents.solver import SolverAgent
+from tests.test_env import Fixed
+from zoomgym import ZoomEnv
+from zoomgym.episode import Frames, look
+from zoomgym.rollout import run_episode, run_episodes
+from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SYMBOLS, SyntheticTasks
+from zoomgym.synthetic.scene import AMBER, BLUE, Beacon, Scene, Sign
+from zoomgym.tasks import VideoQuestion
+from zoomgym.testing import check_agent
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_every_agent_keeps_the_contract(name: str) -> None:
+    records = check_agent(AGENTS[name])
+    assert [record.end_reason for record in records] == ["answered"] * 6
+    assert all(record.reward_parts.format == 1 for record in records)
+
+
+def test_the_contract_finds_an_agent_that_depends_on_what_it_played_before() -> None:
+    class Counting:
+        def reset(self, seed: int) -> None:
+            self._count = 0
+
+        def act(self, observation: object) -> str:
+            self._count += 1
+            return f'{{"answer": "{self._count}"}}'
+
+    with pytest.raises(AssertionError, match="needed the same replies whatever was played before"):
+        check_agent(Counting)
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="agent needs one of blind, glance, .*, got 'blnd'"):
+        make_agent("blnd")
+
+
+@pytest.mark.parametrize("side", [28, 32, 112, 256])
+@pytest.mark.parametrize("opacity", [1.0, 0.8])
+def test_the_reader_reads_every_symbol_anywhere_at_any_size(side: int, opacity: float) -> None:
+    names = list(SYMBOLS)
+    for seed in range(5):
+        lefts = np.random.default_rng(seed).uniform(0, 0.44, len(names))
+        signs = tuple(
+            Sign(i, i + 1, name, left)
+            for i, (name, left) in enumerate(zip(names, lefts, strict=True))
+        )
+        scene = Scene(seed, 20, (Beacon(2, 4, AMBER), Beacon(5, 6, BLUE)), signs, opacity)
+        images = scene.draw(np.arange(20), (side, side))
+        glimpses = read_frames(Frames(tuple(range(20)), images))
+        assert [glimpse.symbol for glimpse in glimpses] == [*names, *[None] * 12]
+        lamps = {2: "amber", 3: "amber", 5: "blue"}
+        assert [glimpse.beacon for glimpse in glimpses] == [lamps.get(i) for i in range(20)]
+
+
+def test_the_reader_sees_nothing_in_noise() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (20, 96, 160, 3), dtype=np.uint8)
+    flat = np.full((3, 50, 50, 3), (0, 90, 255), np.uint8)
+    for pictures in (images, flat):
+        glimpses = read_frames(Frames(tuple(range(len(pictures))), pictures))
+        assert {glimpse.symbol for glimpse in glimpses} == {None}
+
+
+def small_env(tasks: str, **settings: object) -> ZoomEnv:
+    """Returns an environment with frames of 112 x 112 and next to none in its Dict."""
+    given = {"split": "test", "source": "scene", "max_pixels": 112 * 112, "frame_size": (8, 8)}
+    return ZoomEnv(tasks, **{**given, **settings})  # type: ignore[arg-type]
+
+
+def run(agent: str, tasks: str, num_tasks: int, **settings: object) -> list[float]:
+    env = small_env(tasks, **settings)
+    task_ids = [env.tasks[index].id for index in range(num_tasks)]
+    records = run_episodes(env, make_agent(agent), agent_name=agent, task_ids=task_ids, seed=0)
+    return [record.reward_parts.accuracy for record in records]
+
+
+@pytest.mark.parametrize("difficulty", DIFFICULTIES)
+@pytest.mark.parametrize("duration_s", [30, 600, 3600])
+def test_the_oracle_is_always_right(difficulty: str, duration_s: int) -> None:
+    right = run("oracle", "synthetic", 12, difficulty=difficulty, duration_s=duration_s)
+    assert right == [1.0] * 12
+
+
+def test_glance_reads_the_overview_family_and_guesses_elsewhere() -> None:
+    assert run("glance", "synthetic:overview", 12) == [1.0] * 12
+    assert run("glance", "synthetic:flash", 40) == run("blind", "synthetic:flash", 40)
+
+
+def test_the_oracle_is_told_evidence_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = ZoomEnv("synthetic:flash", source="scene", max_pixels=1024)
+    told = []
+
+    class Listening:
+        privileged = True
+
+        def reset(self, seed: int) -> None:
+            pass
+
+        def act(self, observation: object) -> str:
+            told.append(observation)
+            return '{"answer": "A"}'
+
+    record = run_episode(env, Listening(), agent_name="x", seed=0)
+    Listening.privileged = False
+    run_episode(env, Listening(), agent_name="x", seed=0)
+    assert told[0].evidence == record.task.evidence  # type: ignore[attr-defined]
+    assert told[1].evidence == ()  # type: ignore[attr-defined]
+    for name in ("answer", "truth", "task"):
+        assert not hasattr(told[0], name)
+
+
+def test_uniform_spreads_its_budget_evenly() -> None:
+    env = ZoomEnv("synthetic:flash", source="scene", max_pixels=1024)
+    record = run_episode(env, make_uniform(), agent_name="uniform", seed=0)
+    zooms = [turn.zoom for turn in record.turns if turn.zoom]
+    assert [(zoom.start_s, zoom.end_s, zoom.num_frames) for zoom in zooms] == [
+        (0, 15, 16), (15, 30, 16), (30, 45, 16), (45, 60, 16),
+    ]  # fmt: skip
+
+
+def make_uniform() -> object:
+    agent = make_agent("uniform")
+    agent.reset(0)
+    return agent
+
+
+def test_agents_play_open_questions_on_any_video_too() -> None:
+    task = VideoQuestion(id="q", video="v", question="Who?", answer="nobody")
+    for name in AGENTS:
+        env = ZoomEnv(Fixed(task), max_pixels=1024)
+        agent = make_agent(name)
+        agent.reset(0)
+        record = run_episode(env, agent, agent_name=name, seed=0)
+        assert (record.end_reason, record.answer) == ("answered", "unknown")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("duration_s", [30, 60, 600, 3600])
+def test_every_task_is_solvable_from_pixels_within_the_rules(family: str, duration_s: int) -> None:
+    env = small_env(f"synthetic:{family}", duration_s=duration_s)
+    task_ids = [env.tasks[index].id for index in range(12)]
+    records = run_episodes(env, SolverAgent(), agent_name="solver", task_ids=task_ids, seed=0)
+    assert [record.reward_parts.accuracy for record in records] == [1.0] * 12
+
+
+def test_looking_at_a_scene_gives_its_own_pictures() -> None:
+    tasks = SyntheticTasks(("flash",), "train", 30, "easy", "scene")
+    frames = look(tasks.open_video(tasks[0]), (0.0, 1.0), 10**6)
+    assert frames.images.shape == (2, 256, 256, 3)

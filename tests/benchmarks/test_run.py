@@ -1,0 +1,104 @@
+"""The main job, small: it runs, resumes, refuses, and shows what failed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import run, suites
+from benchmarks.suites import SUITES, Part, Suite
+from zoomgym.datasets import write_manifest
+from zoomgym.records import read_records
+from zoomgym.tasks import VideoQuestion
+
+SMALL = {"source": "scene", "split": "test", "max_pixels": 1024}
+TINY = Suite(
+    "tiny-v0",
+    "a test",
+    (
+        Part(2, {"tasks": "synthetic:flash", **SMALL}),
+        Part(2, {"tasks": "synthetic:overview", **SMALL}),
+    ),
+    agents=("glance", "oracle"),
+)
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SUITES, TINY.name, TINY)
+
+
+def run_tiny(folder: Path, *arguments: str) -> int:
+    return run.main(["--suite", "tiny-v0", "--out", str(folder), "--workers", "1", *arguments])
+
+
+def identities(folder: Path) -> list[tuple[str, str, float]]:
+    """Returns what must not depend on where and how a suite was run."""
+    records = read_records(folder / "records.jsonl")
+    return sorted((record.task.id, record.agent, record.reward) for record in records)
+
+
+def test_a_suite_ends_with_tables_records_and_a_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_tiny(tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert "1.00 [0.51, 1.00]" in printed  # the oracle, on 4 tasks
+    assert "8 episodes" in printed
+    assert len(identities(tmp_path)) == 8
+    assert "oracle" in (tmp_path / "report.html").read_text()
+
+
+def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    assert run_tiny(tmp_path) == 0
+    whole = identities(tmp_path)
+    path = tmp_path / "records.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:3]) + lines[3][:50])  # killed while writing
+    assert run_tiny(tmp_path) == 0
+    assert identities(tmp_path) == whole
+    assert path.read_text().startswith("".join(lines[:3]))
+
+
+def test_episodes_of_another_run_are_not_mixed_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_tiny(tmp_path) == 0
+    with pytest.raises(SystemExit):
+        run_tiny(tmp_path, "--seed", "5")
+    assert "needed episodes of this run" in capsys.readouterr().err
+    assert run_tiny(tmp_path, "--seed", "5", "--fresh") == 0
+    lines = (tmp_path / "records.jsonl").read_text().splitlines()
+    seeds = {json.loads(line)["seed"] for line in lines}
+    assert seeds == {5}
+
+
+def test_one_broken_video_is_counted_and_shown_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    task = VideoQuestion(id="q", video="broken.mp4", question="?", answer="A", options=("x", "y"))
+    write_manifest(tmp_path / "my.jsonl", [task])
+    parts = (*TINY.parts, Part(1, {"tasks": str(tmp_path / "my.jsonl")}))
+    suite = Suite("broken-v0", "a test", parts, agents=("glance",))
+    monkeypatch.setitem(SUITES, suite.name, suite)
+    folder = tmp_path / "out"
+    assert run.main(["--suite", "broken-v0", "--out", str(folder), "--workers", "1"]) == 1
+    assert "broken.mp4" in capsys.readouterr().out.replace("\n", "")
+    assert len(identities(folder)) == 4
+
+
+def test_every_suite_names_tasks_that_exist() -> None:
+    for suite in suites.SUITES.values():
+        for part in suite.parts:
+            env = suites.make_env(part)
+            assert 0 < part.num_tasks <= len(env.tasks)
+            assert part.num_tasks % 4 == 0 or suite.name == TINY.name
+
+
+@pytest.mark.slow
+def test_workers_do_not_change_a_result(tmp_path: Path) -> None:
+    assert run_tiny(tmp_path / "one") == 0
+    two = ["--suite", "tiny-v0", "--out", str(tmp_path / "two"), "--workers", "2"]
+    assert run.main(two) == 0
+    assert identities(tmp_path / "one") == identities(tmp_path / "two")

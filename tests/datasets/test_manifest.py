@@ -1,0 +1,139 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TASK
+from zoomgym.catalog import open_task_set
+from zoomgym.cli import main
+from zoomgym.datasets import ManifestTasks, check_manifest, write_manifest
+from zoomgym.errors import TaskError, VideoError
+from zoomgym.synthetic import SyntheticTasks
+
+ROW = {"id": "q1", "video": "a.mp4", "question": "Which?", "options": ["x", "y"], "answer": "B"}
+
+
+def write_rows(path: Path, *rows: object) -> Path:
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_tasks_come_back_as_they_were_written(tmp_path: Path) -> None:
+    open_question = {"id": "ü2", "video": "b/c.mkv", "question": "Wo?", "answer": "5"}
+    path = write_rows(tmp_path / "my.jsonl", ROW, "", open_question)
+    tasks = ManifestTasks(path)
+    assert (len(tasks), tasks[0].options, tasks[0].truth) == (2, ("x", "y"), "B")
+    assert (tasks[1].options, tasks[1].evidence, tasks[1].category) == ((), (), "")
+    assert tasks.by_id("ü2") == tasks[1]
+    written = [replace(TASK, id="first"), tasks[0], tasks[1]]
+    write_manifest(tmp_path / "again.jsonl", written)
+    again = ManifestTasks(tmp_path / "again.jsonl")
+    assert [again[i] for i in range(3)] == written
+
+
+def test_the_version_is_that_of_the_content(tmp_path: Path) -> None:
+    one, same = (write_rows(tmp_path / name, ROW) for name in ("a.jsonl", "b.jsonl"))
+    other = write_rows(tmp_path / "c.jsonl", {**ROW, "answer": "A"})
+    assert ManifestTasks(one).version == ManifestTasks(same).version
+    assert ManifestTasks(one).version != ManifestTasks(other).version
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{", "needed one JSON object, got '{'"),
+        ("[1]", r"needed one JSON object, got '\[1\]'"),
+        ("[" * 5000, "needed one JSON object, got "),
+        ({"id": "q"}, r"needed the keys .*, \['video', 'question', 'answer'\] missing"),
+        ({**ROW, "option": []}, r"needed no keys but .*, got \['option'\]"),
+        ({**ROW, "question": 5}, "question needs a text, got 5"),
+        ({**ROW, "options": "xy"}, "options needs a list of texts, got 'xy'"),
+        ({**ROW, "options": ["x", 2]}, "options needs a list of texts"),
+        ({**ROW, "answer": "C"}, "answer needs to be a letter or one of"),
+        ({**ROW, "evidence": [[1]]}, r"evidence needs a list of \[start, end\] in seconds"),
+        ({**ROW, "evidence": [[1, "2"]]}, "evidence needs a list"),
+        ({**ROW, "evidence": [[1, True]]}, "evidence needs a list"),
+        ({**ROW, "evidence": [[0, 10**400]]}, "evidence needs a list"),
+        ({**ROW, "evidence": [[2, 1]]}, "evidence needs 0 <= start < end"),
+        (ROW, "id needs to be unique, got 'q1' as in .*my.jsonl:1"),
+    ],
+)
+def test_a_bad_row_is_an_error_that_names_file_and_line(
+    tmp_path: Path, row: object, message: str
+) -> None:
+    path = write_rows(tmp_path / "my.jsonl", ROW, row)
+    with pytest.raises(TaskError, match=rf"my\.jsonl:2: {message}"):
+        ManifestTasks(path)
+
+
+def test_a_file_that_is_no_manifest_is_an_error_that_names_it(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match=r"none\.jsonl: needed a manifest"):
+        open_task_set(str(tmp_path / "none.jsonl"))
+    (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(TaskError, match=r"bytes\.jsonl: needed a manifest in JSON Lines, UTF-8"):
+        open_task_set(str(tmp_path / "bytes.jsonl"))
+    (tmp_path / "empty.jsonl").write_bytes(b"\n")
+    with pytest.raises(TaskError, match="needed at least one task, got an empty file"):
+        open_task_set(str(tmp_path / "empty.jsonl"))
+    with pytest.raises(TaskError, match="tasks needs `synthetic`, .* got 'videos'"):
+        open_task_set("videos")
+
+
+def test_a_missing_video_is_named_when_it_is_needed(tmp_path: Path) -> None:
+    tasks = ManifestTasks(write_rows(tmp_path / "my.jsonl", ROW))
+    video = tasks.open_video(tasks[0])
+    with pytest.raises(VideoError, match=r"a\.mp4"):
+        _ = video.duration_s
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
+    return tasks.write_video(tasks[0], tmp_path)
+
+
+def test_check_reports_every_problem_at_once(
+    tmp_path: Path, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.mp4").write_text("no video")
+    good = {**ROW, "video": clip.name, "evidence": [[1, 30]]}
+    path = write_rows(
+        tmp_path / "my.jsonl",
+        good,
+        {**good, "id": "q2", "evidence": [[1, 30.5], [29, 31]]},
+        {**ROW, "id": "q3", "video": "gone.mp4", "answer": "Z"},
+        {**ROW, "id": "q4", "video": "text.mp4"},
+        "nonsense",
+        {**good, "id": "q1"},
+    )
+    rows = list(check_manifest(path))
+    assert [len(row.problems) for row in rows] == [0, 2, 2, 1, 1, 1]
+    assert (
+        rows[1].problems[0] == "evidence needs to end within the video's 30.000 s, got [1.0, 30.5]"
+    )
+    assert "answer needs to be a letter" in rows[2].problems[0]
+    assert "gone.mp4" in rows[2].problems[1]
+    assert "text.mp4" in rows[3].problems[0]
+    assert main(["check", str(path), "--quiet"]) == 1
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 8
+    assert printed[0].startswith(f"{path}:2: evidence needs to end within")
+    assert printed[-1] == "6 rows, 5 with problems"
+
+
+def test_check_of_a_good_manifest_exits_with_0(
+    tmp_path: Path, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_rows(tmp_path / "my.jsonl", {**ROW, "video": clip.name})
+    assert main(["check", str(path)]) == 0
+    assert capsys.readouterr().out == "1 rows, 0 with problems\n"
+
+
+def test_check_of_nothing_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path / "gone.jsonl")]) == 1
+    assert "gone.jsonl: needed a manifest" in capsys.readouterr().err
+    (tmp_path / "empty.jsonl").write_text("")
+    assert main(["check", str(tmp_path / "empty.jsonl")]) == 1
+    assert "needed at least one task" in capsys.readouterr().out

@@ -1,0 +1,63 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from zoomgym.synthetic.cache import cached_file, default_cache_dir, written_file
+
+
+def test_the_variable_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOOMGYM_CACHE", "/somewhere")
+    assert default_cache_dir() == Path("/somewhere")
+    monkeypatch.delenv("ZOOMGYM_CACHE")
+    assert default_cache_dir().name == "zoomgym"
+
+
+def test_a_file_is_made_once(tmp_path: Path) -> None:
+    made = []
+
+    def make(part: Path) -> None:
+        made.append(part)
+        part.write_bytes(b"x")
+
+    for _ in range(2):
+        assert cached_file(tmp_path / "in" / "a.mp4", make).read_bytes() == b"x"
+    assert len(made) == 1
+    assert made[0].parent == tmp_path / "in"  # beside its place, so that it is moved atomically
+    assert made[0].suffix == ".mp4"
+
+
+def test_an_interrupted_make_leaves_nothing_behind(tmp_path: Path) -> None:
+    def make(part: Path) -> None:
+        part.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        written_file(tmp_path / "a.mp4", make)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_files_used_longest_ago_go_first(tmp_path: Path) -> None:
+    for age, name in enumerate(("new.mp4", "used.mp4", "old.mp4", "other.txt")):
+        (tmp_path / name).write_bytes(bytes(10))
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    cached_file(tmp_path / "used.mp4", lambda part: None)
+    cached_file(tmp_path / "made.mp4", lambda part: part.write_bytes(bytes(10)) and None, 30)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "new.mp4",
+        "used.mp4",
+        "made.mp4",
+        "other.txt",
+    }
+
+
+def test_a_file_larger_than_the_bound_is_kept_alone(tmp_path: Path) -> None:
+    (tmp_path / "old.mp4").write_bytes(bytes(10))
+    cached_file(tmp_path / "big.mp4", lambda part: part.write_bytes(bytes(100)) and None, 50)
+    assert [path.name for path in tmp_path.iterdir()] == ["big.mp4"]
+
+
+def test_a_written_file_has_ordinary_permissions(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_bytes(b"")
+    path = written_file(tmp_path / "a.mp4", lambda part: None)
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode

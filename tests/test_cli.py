@@ -1,0 +1,196 @@
+"""The command `zoomgym`, as a person uses it."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from zoomgym import ZoomEnv
+from zoomgym.cli import main
+from zoomgym.datasets import ManifestTasks
+from zoomgym.play import HELP, play, to_reply
+from zoomgym.synthetic import SyntheticTasks
+from zoomgym.video import VideoFile
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
+    return tasks.write_video(tasks[0], tmp_path_factory.mktemp("clip"))
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        ("zoom 4 6 8", '{"segment": [4.0, 6.0], "fps": 8.0}'),
+        ("zoom  4   6 .5", '{"segment": [4.0, 6.0], "fps": 0.5}'),
+        ("answer B", '{"answer": "B"}'),
+        ('answer "two words"', '{"answer": "\\"two words\\""}'),
+        ('{"answer": 5}', '{"answer": 5}'),
+        ("zoom 4 6", None),
+        ("zoom a b c", None),
+        ("answer ", None),
+        ("B", None),
+        ("", None),
+        ("help", None),
+    ],
+)
+def test_a_typed_line_becomes_a_reply_or_help(line: str, reply: str | None) -> None:
+    assert to_reply(line) == reply
+
+
+def typed(*lines: str) -> Iterator[str]:
+    yield from lines
+
+
+def played(folder: Path, *lines: str, is_graded: bool = True) -> tuple[ZoomEnv, str]:
+    """Plays a task that is known, and returns the environment and all that was said."""
+    env = ZoomEnv("synthetic:flash", source="scene", max_pixels=1024, frame_size=(8, 8))
+    said: list[str] = []
+    script = typed(*lines)
+
+    def ask(prompt: str) -> str:
+        try:
+            return next(script)
+        except StopIteration:
+            raise EOFError from None
+
+    play(
+        env, folder, task_id="flash-easy-60s-train-00000", seed=1, is_graded=is_graded,
+        ask=ask, say=said.append,
+    )  # fmt: skip
+    return env, "\n".join(said)
+
+
+def test_a_person_plays_an_episode_and_gets_its_pictures(tmp_path: Path) -> None:
+    truth = SyntheticTasks(("flash",), "train", 60, "easy", "scene")[0].truth
+    env, said = played(tmp_path, "what?", "zoom 4 6 8", f"answer {truth}")
+    assert env.episode.end_reason == "answered"
+    assert said.count(HELP) == 2  # at the start, and after the line that meant nothing
+    assert "Zoom 1: 16 frames of [4.00, 6.00) s at 8 fps." in said
+    assert said.endswith("right")
+    assert len(list((tmp_path / "overview").iterdir())) == 64
+    clip_names = sorted(path.name for path in (tmp_path / "zoom1").iterdir())
+    assert (clip_names[0], clip_names[-1]) == ("000_4.00s.png", "015_5.88s.png")
+    assert {path.name for path in tmp_path.glob("*.png")} == {
+        "turn0.png", "turn1.png", "turn2.png",
+    }  # fmt: skip
+
+
+def test_a_wrong_answer_is_told_the_right_one(tmp_path: Path) -> None:
+    _, said = played(tmp_path, "answer nothing")
+    truth = SyntheticTasks(("flash",), "train", 60, "easy", "scene")[0].truth
+    assert said.endswith(f"wrong: it is {truth}")
+
+
+@pytest.mark.parametrize("lines", [("quit",), ()])
+def test_a_person_can_stop_at_any_time(tmp_path: Path, lines: tuple[str, ...]) -> None:
+    env, said = played(tmp_path, *lines)
+    assert said.endswith("stopped")
+    assert not env.episode.is_over
+
+
+def test_play_takes_a_file_and_a_question_of_ones_own(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = typed("zoom 1 2 4", "answer B")
+    monkeypatch.setattr("builtins.input", lambda prompt: next(lines))
+    arguments = [
+        "--video",
+        str(clip),
+        "--question",
+        "What is it?",
+        "--option",
+        "x",
+        "--option",
+        "y",
+    ]
+    assert main(["play", *arguments, "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "What is it?" in printed
+    assert "your answer: B (no --answer was given to grade it by)" in printed
+    assert "True:" not in printed
+    lines = typed("answer B")
+    assert main(["play", *arguments, "--answer", "y", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith("right\n")
+
+
+def test_play_of_a_file_that_is_no_video_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "no.mp4").write_text("text")
+    assert main(["play", "--video", str(tmp_path / "no.mp4"), "--out", str(tmp_path)]) == 1
+    assert "no.mp4" in capsys.readouterr().err
+
+
+def test_synth_writes_videos_and_a_manifest_that_check_accepts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["synth", str(out), "--family", "flash", "--num", "2", "--duration", "30"]
+    assert main(arguments) == 0
+    tasks = ManifestTasks(out / "manifest.jsonl")
+    assert [task.answer for task in (tasks[0], tasks[1])] == [
+        SyntheticTasks(("flash",), "train", 30, "easy", "scene")[i].answer for i in range(2)
+    ]
+    with VideoFile(out / tasks[0].video) as video:
+        assert video.duration_s == 30.0
+    capsys.readouterr()
+    assert main(["check", str(out / "manifest.jsonl"), "--quiet"]) == 0
+    assert capsys.readouterr().out == "2 rows, 0 with problems\n"
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")}
+    assert main(arguments) == 0  # again: nothing is written twice
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")} == before
+
+
+def test_wrong_arguments_end_with_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["synth", "/nowhere", "--duration", "5"]) == 1
+    assert "duration_s needs 30 to 36000 seconds, got 5.0" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([])
+
+
+def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoomgym.cli.check_manifest", interrupt)
+    assert main(["check", "any.jsonl"]) == 130
+
+
+class Terminal:
+    """A standard output that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("variables", "start", "end"),
+    [
+        ({"TERM_PROGRAM": "iTerm.app"}, "\033]1337;File=inline=1;width=100%:", "\a\n"),
+        ({"TERM": "xterm-kitty"}, "\033_Ga=T,f=100,m=", "\033\\\n"),
+        ({"TERM": "xterm"}, "", ""),
+    ],
+)
+def test_pictures_are_shown_where_the_terminal_can(
+    variables: dict[str, str], start: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+
+    from zoomgym.terminal import inline_picture
+
+    for name in ("TERM", "TERM_PROGRAM", "GHOSTTY_RESOURCES_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    assert inline_picture(noise) == ""  # not a terminal
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    shown = inline_picture(noise)
+    assert shown.startswith(start)
+    assert shown.endswith(end)
+    assert bool(shown) == bool(start)
+    if "kitty" in variables.get("TERM", ""):
+        assert shown.count("m=1;") == shown.count("\033_G") - 1

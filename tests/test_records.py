@@ -1,0 +1,107 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from zoomgym import RecordError, ZoomEnv
+from zoomgym.records import Record, append_record, drop_cut_line, read_records, replay
+from zoomgym.rewards import RewardParts, merge_weights
+from zoomgym.rollout import run_episode
+
+REPLIES = ['{"segment": [4, 70], "fps": 0.2}', "\ud800 no reply \x00", '{"answer": "A"}']
+
+
+class Scripted:
+    """Replies what it is told to."""
+
+    def __init__(self, replies: list[str]) -> None:
+        self._replies = replies
+
+    def reset(self, seed: int) -> None:
+        pass
+
+    def act(self, observation: Any) -> str:
+        return self._replies[len(observation.turns)]
+
+
+@pytest.fixture(scope="module")
+def record() -> Record:
+    env = ZoomEnv("synthetic:flash", source="scene", max_pixels=256, frame_size=(16, 16))
+    return run_episode(env, Scripted(REPLIES), agent_name="scripted", seed=3)
+
+
+def test_a_record_holds_what_happened(record: Record) -> None:
+    assert [turn.reply for turn in record.turns] == REPLIES
+    assert (record.agent, record.seed, record.end_reason, record.answer) == (
+        "scripted", 3, "answered", "A",
+    )  # fmt: skip
+    assert record.frames_used == 75
+    assert record.settings["tasks"] == "synthetic:flash"
+    assert (record.task_set, record.task_set_version) == ("synthetic:flash", "0")
+
+
+def test_a_record_survives_the_disk_whatever_the_agent_wrote(
+    record: Record, tmp_path: Path
+) -> None:
+    path = tmp_path / "records.jsonl"
+    for _ in range(2):
+        append_record(path, record)
+    assert list(read_records(path)) == [record, record]
+    assert path.read_bytes().isascii()
+    assert json.loads(path.read_text().split("\n")[0])["schema"] == 1
+
+
+def test_an_episode_is_replayed_and_scored_again_from_its_record_alone(record: Record) -> None:
+    again = Record.from_json(record.to_json())
+    episode = replay(again)
+    assert episode.turns == record.turns
+    assert episode.clip_s == tuple(4 + 5.0 * k for k in range(11))
+    assert again.reward_parts.total(merge_weights(None)) == record.reward
+    assert again.reward_parts.total(merge_weights({"zoom_cost": -1})) == record.reward - 1
+
+
+def test_an_edited_record_is_found_out(record: Record) -> None:
+    with pytest.raises(RecordError, match="needed the turns and scores of version"):
+        replay(replace(record, reward_parts=RewardParts(accuracy=1, tool=1, zoom_cost=1)))
+    with pytest.raises(RecordError, match="the rules have changed, or the record was edited"):
+        replay(replace(record, turns=record.turns[:2]))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "needed an episode's record, got '{'"),
+        ("[]", "needed an episode's record"),
+        ("{}", "needed an episode's record"),
+        ('{"schema": 99}', "needed schema 1, got 99"),
+        ('{"schema": 1, "task": 5}', "needed an episode's record"),
+    ],
+)
+def test_a_line_that_is_no_record_is_named(
+    record: Record, tmp_path: Path, line: str, message: str
+) -> None:
+    path = tmp_path / "records.jsonl"
+    append_record(path, record)
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(RecordError, match=rf"records\.jsonl:2: {message}"):
+        list(read_records(path))
+
+
+def test_a_line_that_was_cut_off_is_passed_over_and_can_be_dropped(
+    record: Record, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "records.jsonl"
+    append_record(path, record)
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:100])
+    assert list(read_records(path)) == [record]
+    assert "the last line was cut off" in caplog.text
+    drop_cut_line(path)
+    assert path.read_bytes() == whole
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match=r"none\.jsonl: needed a records file"):
+        list(read_records(tmp_path / "none.jsonl"))
