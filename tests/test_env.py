@@ -132,7 +132,7 @@ def test_an_answer_ends_the_episode_with_its_reward() -> None:
     assert (info["answer"], info["truth"], info["end_reason"]) == (truth, truth, "answered")
     assert (info["reward_accuracy"], info["reward_format"], info["reward_tool"]) == (1, 1, 1)
     assert info["is_success"] is True
-    with pytest.raises(ResetNeeded, match="episode is over .answered.: call reset"):
+    with pytest.raises(ResetNeeded, match=r"episode is over .answered.: call reset"):
         env.step(FULL_ZOOM)
 
 

@@ -37,7 +37,7 @@ def test_the_contract_finds_an_agent_that_depends_on_what_it_played_before() -> 
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="agent needs one of blind, glance, .*, got 'blnd'"):
+    with pytest.raises(ValueError, match=r"agent needs one of blind, glance, .*, got 'blnd'"):
         make_agent("blnd")
 
 

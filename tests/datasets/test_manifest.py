@@ -77,7 +77,7 @@ def test_a_file_that_is_no_manifest_is_an_error_that_names_it(tmp_path: Path) ->
     (tmp_path / "empty.jsonl").write_bytes(b"\n")
     with pytest.raises(TaskError, match="needed at least one task, got an empty file"):
         open_task_set(str(tmp_path / "empty.jsonl"))
-    with pytest.raises(TaskError, match="tasks needs `synthetic`, .* got 'videos'"):
+    with pytest.raises(TaskError, match=r"tasks needs `synthetic`, .* got 'videos'"):
         open_task_set("videos")
 
 

@@ -30,7 +30,7 @@ def test_answers_are_exactly_balanced_over_the_options(family: str, split: str) 
     tasks = tasks_of(family, split=split)
     for size in (4, 12, 200):
         letters = Counter(tasks[index].answer for index in range(size))
-        assert letters == {letter: size // 4 for letter in "ABCD"}
+        assert letters == dict.fromkeys("ABCD", size // 4)
 
 
 @pytest.mark.slow
@@ -38,7 +38,7 @@ def test_answers_are_exactly_balanced_over_the_options(family: str, split: str) 
 def test_answers_are_exactly_balanced_over_a_whole_set(family: str) -> None:
     tasks = tasks_of(family)
     letters = Counter(tasks[index].answer for index in range(len(tasks)))
-    assert letters == {letter: 2500 for letter in "ABCD"}
+    assert letters == dict.fromkeys("ABCD", 2500)
 
 
 def test_every_block_of_four_tasks_has_each_letter_once() -> None:
@@ -87,7 +87,7 @@ def test_a_task_is_found_by_its_id() -> None:
 def test_a_set_that_does_not_exist_is_refused(settings: dict[str, object], message: str) -> None:
     with pytest.raises(TaskError, match=message):
         tasks_of("flash", **settings)
-    with pytest.raises(TaskError, match="synthetic family needs one of flash, .*, got 'flush'"):
+    with pytest.raises(TaskError, match=r"synthetic family needs one of flash, .*, got 'flush'"):
         tasks_of("flush")
 
 

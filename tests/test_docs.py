@@ -1,0 +1,51 @@
+"""What the documents say is what the code does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from zoomgym.env import ZoomEnv
+from zoomgym.grading import CHOICE
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_readme_shows_an_example_that_is_run_here(tmp_path: Path) -> None:
+    [shown] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    code = (ROOT / "examples" / "play_an_episode.py").read_text()
+    assert shown in code
+    environment = {"ZOOMGYM_CACHE": str(tmp_path), "PATH": ""}
+    run = subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "examples" / "play_an_episode.py"],
+        capture_output=True, text=True, check=True, env=environment,
+    )  # fmt: skip
+    assert "Zoom 1: 16 frames of" in run.stdout
+    assert "(64, 112, 112, 3)" in run.stdout
+    assert "reward 0.1, the answer was C" in run.stdout
+
+
+def test_the_example_agent_beats_a_glance() -> None:
+    run = subprocess.run(
+        [sys.executable, ROOT / "examples" / "own_agent.py"],
+        capture_output=True, text=True, check=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert run.stdout == "bright: 16 of 20 right\nglance: 5 of 20 right\n"
+
+
+def test_the_rules_show_the_one_regular_expression_of_grading() -> None:
+    assert f"    {CHOICE.pattern}\n" in (ROOT / "docs" / "rules.md").read_text()
+
+
+def test_links_in_documents_lead_somewhere() -> None:
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_class_docstring_follows_the_gymnasium_convention() -> None:
+    headings = re.findall(r"## (.+)", ZoomEnv.__doc__ or "")
+    assert headings == [
+        "Description", "Observation Space", "Action Space", "Rewards", "Starting State",
+        "Episode End", "Arguments", "Version History",
+    ]  # fmt: skip
