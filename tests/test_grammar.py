@@ -10,7 +10,7 @@ from tests.conftest import new_episode
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.episode import advance, score
 from zoomgym.errors import ReplyError
-from zoomgym.grammar import MAX_REPLY_CHARS, read_reply, write_reply
+from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS, Grammar, read_reply, write_reply
 from zoomgym.testing import nasty_replies
 
 ZOOM = '{"segment": [4, 6], "fps": 8}'
@@ -201,6 +201,14 @@ def test_an_error_quotes_hostile_text_in_printable_ascii_and_briefly() -> None:
 def test_what_is_written_reads_as_it_was_meant(grammar: str, action: ZoomCall | Answer) -> None:
     reading = read_reply(write_reply(action, grammar, thought="so"), grammar)
     assert (reading.action, reading.is_well_formed) == (action, True)
+
+
+@pytest.mark.parametrize("grammar", GRAMMARS.values(), ids=GRAMMARS.keys())
+def test_the_examples_of_a_lesson_are_well_formed(grammar: Grammar) -> None:
+    examples = [line for line in grammar.lesson.split("\n") if line.startswith(("{", "<"))]
+    readings = [grammar.read(example) for example in examples]
+    assert [reading.action for reading in readings] == [ZoomCall(12.5, 15.0, 2.0), Answer("B")]
+    assert all(reading.is_well_formed for reading in readings)
 
 
 @pytest.mark.parametrize("grammar", ["json", "video_zoom"])

@@ -23,3 +23,4 @@ __all__ = [
 __version__ = version("zoomgym")
 
 gym.register(id="ZoomEnv-v0", entry_point="zoomgym.env:ZoomEnv")
+gym.register(id="ZoomVectorEnv-v0", vector_entry_point="zoomgym.vector:ZoomVectorEnv")

@@ -1,7 +1,6 @@
 """What a task is, and what a set of tasks must offer."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +9,7 @@ from zoomgym.grading import is_correct, letter, read_choice
 from zoomgym.timeline import Segment
 from zoomgym.video import Video
 
-__all__ = ["MAX_OPTIONS", "TaskSet", "VideoQuestion", "each_task"]
+__all__ = ["MAX_OPTIONS", "TaskSet", "VideoQuestion"]
 
 MAX_OPTIONS = 26
 
@@ -100,8 +99,3 @@ class TaskSet(Protocol):
 
     def open_video(self, task: VideoQuestion) -> Video:
         """Returns the video of a task of this set, ready to be asked. Raises VideoError."""
-
-
-def each_task(tasks: TaskSet) -> Iterator[VideoQuestion]:
-    """Yields every task of a set in its order."""
-    return (tasks[index] for index in range(len(tasks)))
