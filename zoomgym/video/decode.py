@@ -34,11 +34,17 @@ class Decoder:
         self._codec = opened.codec
         self._is_pts_by_decoding = opened.is_pts_by_decoding
         self._can_skip = opened.codec.name in CAN_SKIP and not opened.is_pts_by_decoding
-        self._reader = PacketReader(opened)
+        self.reader = PacketReader(opened)
+        """Where the packets come from."""
 
     def first_frame(self) -> Shown:
         """Returns the first frame that is shown when the file is played from its start."""
-        shown = next(self._decode(self._reader.from_start(), wanted=None), None)
+        packet = None if self._is_pts_by_decoding else self.reader.first_packet()
+        if packet is not None:
+            alone = next(self._decode([packet], wanted=None), None)
+            if alone is not None and alone.pts == packet.pts:
+                return alone
+        shown = next(self._decode(self.reader.from_start(), wanted=None), None)
         if shown is None:
             raise VideoError(
                 f"{self._path}: needed frames with timestamps, none decodes: check it with ffprobe"
@@ -57,7 +63,7 @@ class Decoder:
             limits: ascending. None is before the first frame.
         """
         missing: list[tuple[int, list[int]]] = []
-        for run in self._reader.runs(limits):
+        for run in self.reader.runs(limits):
             answers = dict(run.wanted)
             for shown in self._decode(run.packets, wanted=run.wanted.keys()):
                 if shown.pts in answers:
@@ -74,10 +80,10 @@ class Decoder:
         best: Shown | None = None
         before, num_tried = pts + 1, 0
         while best is None or num_tried < MAX_LEAD_INS:
-            packets = self._reader.lead_in(pts, before)
+            packets = self.reader.lead_in(pts, before)
             until = (shown for shown in self._decode(packets, wanted=None) if shown.pts <= pts)
             best = max(until, key=lambda shown: shown.pts, default=best)
-            earlier = None if self._reader.is_at_start else packets[0].pts
+            earlier = None if self.reader.is_at_start else packets[0].pts
             if earlier is None or (best is not None and best.pts == pts):
                 break
             before, num_tried = earlier, num_tried + 1

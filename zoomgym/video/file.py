@@ -1,45 +1,21 @@
 """A video file: when it starts and ends, and the frames on screen at given times."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from zoomgym.errors import VideoError
-from zoomgym.video.clock import tick_at
 from zoomgym.video.container import OpenFile, naming, open_file
-from zoomgym.video.decode import Decoder, Shown
-from zoomgym.video.scale import Orientation, Scaler, orientation_of, shown_size
+from zoomgym.video.decode import Decoder
+from zoomgym.video.facts import Facts, measure
+from zoomgym.video.scale import Scaler
 
 __all__ = ["VideoFile"]
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of a file once its first and last frames were decoded. pts are in ticks."""
-
-    time_base: Fraction
-    """Seconds per tick."""
-    first_pts: int
-    last_pts: int
-    end_pts: int
-    size: tuple[int, int]
-    """(H, W) upright, with square pixels."""
-    orientation: Orientation
-
-    def seconds(self, pts: int) -> float:
-        """Returns the time of pts, from the first frame."""
-        return float((pts - self.first_pts) * self.time_base)
-
-    def limit(self, time_s: float) -> int:
-        """Returns the highest pts that a frame on screen at time_s can have."""
-        return min(self.first_pts + tick_at(time_s, self.time_base), self.last_pts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +26,6 @@ class Session:
     decoder: Decoder
     facts: Facts
     scaler: Scaler
-    edges: Mapping[int, VideoFrame]
-    """pts -> the first and the last frame, which every overview asks for; or nothing."""
 
 
 class VideoFile:
@@ -110,8 +84,8 @@ class VideoFile:
             raise VideoError(f"{self.path}: {error}") from error
         pictures = np.empty((len(times_s), *size, 3), np.uint8)
         with naming(self.path, "decode it"):
-            for limits, frame in _frames(session, sorted(rows)):
-                picture = session.scaler.picture(frame, size)
+            for limits, shown in session.decoder.frames(sorted(rows)):
+                picture = session.scaler.picture(shown.frame, size)
                 for limit in limits:
                     pictures[rows[limit]] = picture
         return pictures
@@ -168,42 +142,5 @@ class VideoFile:
 def _start(opened: OpenFile, facts: Facts | None) -> Session:
     """Returns a session, with facts that are found out if not given."""
     decoder = Decoder(opened)
-    edges: dict[int, VideoFrame] = {}
-    if facts is None:
-        first, last = decoder.first_frame(), decoder.last_frame()
-        if last.pts < first.pts:
-            raise VideoError(
-                f"{opened.path}: needed times that ascend, got a last frame before the first: "
-                "remux it with ffmpeg"
-            )
-        facts = _measure(opened, first, last)
-        edges = dict((first, last))
-    return Session(opened, decoder, facts, Scaler(facts.orientation), edges)
-
-
-def _measure(opened: OpenFile, first: Shown, last: Shown) -> Facts:
-    """Returns the facts that follow from the first and the last frame."""
-    orientation = orientation_of(first.frame)
-    pixel_aspect = opened.stream.sample_aspect_ratio or Fraction(1)
-    stored = (first.frame.height, first.frame.width)
-    return Facts(
-        time_base=opened.time_base,
-        first_pts=first.pts,
-        last_pts=last.pts,
-        end_pts=last.pts + (last.frame.duration or _usual_ticks(opened)),
-        size=shown_size(stored, pixel_aspect, orientation),
-        orientation=orientation,
-    )
-
-
-def _usual_ticks(opened: OpenFile) -> int:
-    """Returns how long a frame of the stream usually lasts, in ticks, at least 1."""
-    rate = opened.stream.average_rate or opened.stream.guessed_rate
-    return max(1, round(1 / (rate * opened.time_base))) if rate else 1
-
-
-def _frames(session: Session, limits: Sequence[int]) -> Iterator[tuple[list[int], VideoFrame]]:
-    """Yields every wanted frame once, with the limits that it answers."""
-    yield from (([pts], frame) for pts, frame in session.edges.items() if pts in limits)
-    others = [limit for limit in limits if limit not in session.edges]
-    yield from ((answered, shown.frame) for answered, shown in session.decoder.frames(others))
+    facts = facts or measure(opened, decoder)
+    return Session(opened, decoder, facts, Scaler(facts.orientation))

@@ -72,6 +72,23 @@ class PacketReader:
         while (packet := self._read()) is not None:
             yield packet
 
+    def first_packet(self) -> VideoPacket | None:
+        """Returns the first packet if playing starts with its frame, and that one decodes alone."""
+        self._rewind()
+        packet = self._read()
+        if packet is None or not packet.is_keyframe or (pts := _shown_pts(packet)) is None:
+            return None
+        self._keep(packet)
+        self._read_past(pts)
+        return packet if self._shown_pts[0] == pts else None
+
+    def last_packet(self) -> VideoPacket | None:
+        """Returns the packet of the last frame; None if the file may be cut off in mid-packet."""
+        [run] = self.runs([FOREVER])
+        if self._is_cut or any(packet.is_corrupt for packet in run.packets):
+            return None
+        return next(packet for packet in run.packets if packet.pts in run.wanted)
+
     def runs(self, limits: Sequence[int]) -> Iterator[Run]:
         """Yields runs that together hold an answer for each of the ascending limits."""
         run: Run | None = None
@@ -108,6 +125,7 @@ class PacketReader:
         self._max_dts = -FOREVER
         self._is_at_start = False
         self._is_at_end = False
+        self._is_cut = False
 
     def _seek(self, pts: int, backward: bool = True) -> None:
         """Moves the demuxer to about pts: to the keyframe before it, or the one after it."""
@@ -129,8 +147,8 @@ class PacketReader:
             return None
         try:
             packet = next(self._demuxed)
-        except (StopIteration, av.FFmpegError):
-            self._is_at_end = True
+        except (StopIteration, av.FFmpegError) as error:
+            self._is_at_end, self._is_cut = True, isinstance(error, av.FFmpegError)
             return None
         if packet.size == 0 and packet.pts is None and packet.dts is None:  # PyAV's end mark
             self._is_at_end = True
