@@ -112,9 +112,9 @@ def number_in(picture: NDArray[np.uint8]) -> int:
 
 
 X264 = {"crf": "28", "x264-params": "keyint=250:bframes=3:open-gop=0"}
-LEAN = {"crf": "33", "preset": "superfast", "x264-params": "keyint=250:bframes=3:open-gop=0"}
+LEAN = {"crf": "42", "preset": "superfast", "x264-params": "keyint=250:bframes=3:open-gop=0"}
 OPEN = "keyint=250:bframes=3:open-gop=1:b-pyramid=normal"
-VP9 = {"b:v": "400k", "deadline": "good", "cpu-used": "5", "row-mt": "1", "g": "250"}
+VP9 = {"b": "400k", "deadline": "good", "cpu-used": "5", "row-mt": "1", "g": "250"}
 
 H264_360P = Segment(
     "h264_360p30", "libx264", X264 | {"preset": "fast"}, (360, 640), 30, 30 * 150, 23, 3
@@ -322,7 +322,7 @@ def _crop(
 ) -> NDArray[np.uint8]:
     """Returns the planes, as _pictures yields them, of the part of texture at place (y, x)."""
     height, width = size
-    top, left = (int(at) for at in place)
+    top, left = (int(at) // 2 * 2 for at in place)  # whole chroma pixels
     part = texture[top : top + height, left : left + width]
     chroma = [part[::2, ::2, k].reshape(-1, width) for k in (1, 2)]
     return np.concatenate([part[..., 0], *chroma])
