@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from kinds import INEXACT, KINDS
 
+from zoomgym.video.file import FACTS
+from zoomgym.video.pool import POOL
+from zoomgym.video.store import STORE
+
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
@@ -18,3 +22,11 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return path
 
     return get
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered() -> None:
+    """Every test starts as a new process would."""
+    FACTS.clear()
+    STORE.clear()
+    POOL.close_idle()

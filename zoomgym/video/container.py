@@ -1,6 +1,5 @@
 """Opening a local file and choosing its video stream. What is decoded from it is not known here."""
 
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from zoomgym.errors import VideoError
+from zoomgym.video.limits import Deadline, Limits
 
 __all__ = ["OpenFile", "naming", "open_file"]
 
@@ -31,6 +31,8 @@ class OpenFile:
     stream: VideoStream
     time_base: Fraction
     """Seconds per pts tick."""
+    deadline: Deadline
+    """To be checked between packets."""
 
     @property
     def codec(self) -> VideoCodecContext:
@@ -56,29 +58,40 @@ class OpenFile:
         )
 
 
-def open_file(path: Path) -> OpenFile:
-    """Opens a local video file. Raises VideoError if it is none or holds no video stream."""
-    _check_is_file(path)
+def open_file(path: Path, limits: Limits) -> OpenFile:
+    """Opens a local video file.
+
+    Raises:
+        VideoError: it is none, holds no video stream, or its pictures are over the limits.
+    """
+    deadline = Deadline(path, limits.call_s)
+    decoding = {"max_pixels": str(limits.pixels)}
     with naming(path, "open it"):
         container = av.open(
             f"file:{path.absolute()}",  # the prefix keeps a name like "concat:a" a plain name
+            options=decoding,
             container_options={
                 "protocol_whitelist": "file",
                 "format_whitelist": ",".join(CONTAINERS),
             },
             metadata_errors="ignore",
+            timeout=limits.call_s,
         )
     try:
         stream = _choose_stream(path, container)
+        _check_pixels(path, stream.codec_context, limits)
     except VideoError:
         container.close()
         raise
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    stream.codec_context.thread_type = "SLICE"  # frame threads delay frames past skip_frame
-    stream.codec_context.thread_count = 1
-    return OpenFile(path, container, stream, Fraction(stream.time_base or Fraction(1)))
+    codec = stream.codec_context
+    codec.thread_type = "SLICE"  # frame threads delay frames past skip_frame
+    codec.thread_count = 1
+    codec.options = decoding  # pictures may grow in mid-file
+    time_base = Fraction(stream.time_base or Fraction(1))
+    return OpenFile(path, container, stream, time_base, deadline)
 
 
 @contextmanager
@@ -91,18 +104,6 @@ def naming(path: Path, action: str) -> Iterator[None]:
             f"{path}: cannot {action}: {error.strerror}. Needed a whole video file "
             f"({', '.join(CONTAINERS)}): check it with ffprobe, or convert it with ffmpeg"
         ) from error
-
-
-def _check_is_file(path: Path) -> None:
-    """Raises VideoError unless path is a regular file with something in it."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise VideoError(f"{path}: needed a video file, found none ({error}): check it") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise VideoError(f"{path}: needed a regular file, got something else: name one file")
-    if found.st_size == 0:
-        raise VideoError(f"{path}: needed a video file, got 0 bytes: download or copy it again")
 
 
 def _choose_stream(path: Path, container: InputContainer) -> VideoStream:
@@ -124,3 +125,12 @@ def _choose_stream(path: Path, container: InputContainer) -> VideoStream:
     if stream.codec_context is None:
         raise VideoError(f"{path}: needed a codec that FFmpeg can decode: convert it to H.264")
     return stream
+
+
+def _check_pixels(path: Path, codec: VideoCodecContext, limits: Limits) -> None:
+    """Raises VideoError if the header says that pictures are larger than the limits allow."""
+    if codec.width * codec.height > limits.pixels:
+        raise VideoError(
+            f"{path}: needed frames of at most {limits.pixels} pixels, "
+            f"got {codec.width} x {codec.height}: shrink it, or allow more in Limits(pixels=..)"
+        )

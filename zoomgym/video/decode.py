@@ -23,6 +23,8 @@ class Shown(NamedTuple):
 
     pts: int
     frame: VideoFrame
+    is_replacement: bool = False
+    """A later frame was wanted, and did not decode."""
 
 
 class Decoder:
@@ -31,6 +33,7 @@ class Decoder:
     def __init__(self, opened: OpenFile) -> None:
         """Takes over the reading position of opened."""
         self._path = opened.path
+        self._deadline = opened.deadline
         self._codec = opened.codec
         self._is_pts_by_decoding = opened.is_pts_by_decoding
         self._can_skip = opened.codec.name in CAN_SKIP and not opened.is_pts_by_decoding
@@ -89,7 +92,7 @@ class Decoder:
             before, num_tried = earlier, num_tried + 1
         if best is None:
             raise VideoError(f"{self._path}: needed a frame at pts {pts}, nothing decodes there")
-        return best
+        return best._replace(is_replacement=best.pts != pts)
 
     def _decode(
         self, packets: Iterable[VideoPacket], wanted: Collection[int] | None
@@ -122,6 +125,7 @@ class Decoder:
             fed: pts of the packets fed that no frame took yet, only used if the n-th frame belongs
                 to the n-th of them.
         """
+        self._deadline.check()
         try:
             frames = self._codec.decode(packet)
         except av.FFmpegError:  # damaged data: a player goes on with the next packet

@@ -1,62 +1,84 @@
 """A video file: when it starts and ends, and the frames on screen at given times."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.errors import VideoError
-from zoomgym.video.container import OpenFile, naming, open_file
-from zoomgym.video.decode import Decoder
+from zoomgym.video.clip import decode_clip
+from zoomgym.video.container import naming
 from zoomgym.video.facts import Facts, measure
-from zoomgym.video.scale import Scaler
+from zoomgym.video.identity import FileKey, identify
+from zoomgym.video.limits import Limits
+from zoomgym.video.memo import Memo, after_fork
+from zoomgym.video.pool import POOL
+from zoomgym.video.store import STORE, ClipKey
 
 __all__ = ["VideoFile"]
 
+ON_DAMAGE = ("nearest", "raise")
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What is held while a file is open."""
-
-    opened: OpenFile
-    decoder: Decoder
-    facts: Facts
-    scaler: Scaler
+FACTS: Memo[tuple[FileKey, Limits], Facts] = Memo(10_000, lambda facts: 1)
+"""What this process knows of files: about 500 bytes each."""
+after_fork(FACTS.start_anew_in_child)
 
 
 class VideoFile:
     """A video file, decoded frame by frame exactly: see the `Video` protocol.
 
-    The first question opens the file, and it stays open until close(); a later question opens it
-    again. Pickles and copies start closed. Not for two threads at once: give each its own.
+    Any number of threads may ask at once. Open files and frames are shared by all VideoFiles of a
+    process (see `pool` and `store`), so that a second one of the same file costs next to nothing. A
+    file that is replaced is read anew.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        """Remembers path; nothing is opened or checked yet."""
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        num_threads: int = 1,
+        on_damage: str = "nearest",
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        """Remembers path; nothing is opened or checked yet.
+
+        Args:
+            path: a local file.
+            num_threads: threads that one call with distant times may decode on.
+            on_damage: what becomes of frames that do not decode. `nearest`: the nearest earlier one
+                is shown and counted in `num_damaged`; `raise`: VideoError.
+            limits: how much work the file may cause.
+        """
+        if on_damage not in ON_DAMAGE:
+            raise ValueError(f"on_damage needs one of {ON_DAMAGE}, got {on_damage!r}")
+        if num_threads < 1:
+            raise ValueError(f"num_threads needs at least 1, got {num_threads}")
         self.path = Path(path)
-        self._facts: Facts | None = None
-        self._session: Session | None = None
+        self.num_damaged = 0
+        """Frames returned so far in whose place the nearest earlier one was shown."""
+        self._num_threads = num_threads
+        self._on_damage = on_damage
+        self._limits = limits
 
     @property
     def duration_s(self) -> float:
         """End of the last frame, seconds from the first frame."""
-        facts = self._known()
+        facts = self._facts(identify(self.path))
         return facts.seconds(facts.end_pts)
 
     @property
     def last_frame_s(self) -> float:
         """Time at which the last frame appears, seconds from the first frame."""
-        facts = self._known()
+        facts = self._facts(identify(self.path))
         return facts.seconds(facts.last_pts)
 
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) of the upright picture with square pixels."""
-        return self._known().size
+        return self._facts(identify(self.path)).size
 
     def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Returns the frames on screen at times_s, each scaled to size (H, W).
@@ -70,31 +92,35 @@ class VideoFile:
             size: (H, W) of the returned frames.
 
         Returns:
-            (N, H, W, 3) uint8 RGB, freshly allocated.
+            (N, H, W, 3) uint8 RGB, read-only: whoever asks for the same gets the same array.
 
         Raises:
-            VideoError: a time is negative or not finite, or nothing decodes there.
+            VideoError: a time is negative or not finite, nothing decodes there, or that takes too
+                long; or frames are damaged and `on_damage` is `raise`.
         """
-        session = self._open()
-        rows: dict[int, list[int]] = {}
+        key = identify(self.path)
+        facts = self._facts(key)
         try:
-            for row, time_s in enumerate(times_s):
-                rows.setdefault(session.facts.limit(float(time_s)), []).append(row)
+            pts = tuple(facts.limit(float(time_s)) for time_s in times_s)
         except VideoError as error:
             raise VideoError(f"{self.path}: {error}") from error
-        pictures = np.empty((len(times_s), *size, 3), np.uint8)
-        with naming(self.path, "decode it"):
-            for limits, shown in session.decoder.frames(sorted(rows)):
-                picture = session.scaler.picture(shown.frame, size)
-                for limit in limits:
-                    pictures[rows[limit]] = picture
-        return pictures
+        clip_key = ClipKey(key, pts, (int(size[0]), int(size[1])))
+        clip = STORE.get(
+            clip_key, lambda: decode_clip(clip_key, facts, self._limits, self._num_threads)
+        )
+        if clip.num_damaged and self._on_damage == "raise":
+            raise VideoError(
+                f"{self.path}: needed {len(pts)} whole frames, {clip.num_damaged} do not decode: "
+                'repair the file, or take the nearest ones with on_damage="nearest"'
+            )
+        self.num_damaged += clip.num_damaged
+        return clip.pictures
 
     def close(self) -> None:
-        """Closes the file and gives back its frames and buffers. Safe to call twice."""
-        session, self._session = self._session, None
-        if session is not None:
-            session.opened.container.close()
+        """Does nothing: between calls the open file is the pool's, which closes what is not used.
+
+        `close_files` closes all of them at once.
+        """
 
     def __enter__(self) -> Self:
         """Returns itself."""
@@ -106,41 +132,26 @@ class VideoFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Closes the file."""
+        """Closes it."""
         self.close()
-
-    def __del__(self) -> None:
-        """Closes the file: containers that nobody closes linger, with their file descriptors."""
-        self.close()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Returns what a pickle or a copy holds: all but what is open."""
-        return {**self.__dict__, "_session": None}
 
     def __repr__(self) -> str:
         """Returns the call that makes it."""
         return f"VideoFile({str(self.path)!r})"
 
-    def _known(self) -> Facts:
-        """Returns the facts, opening the file if they are not known."""
-        return self._facts or self._open().facts
-
-    def _open(self) -> Session:
-        """Returns the session, opening the file if it is closed."""
-        if self._session is None:
-            opened = open_file(self.path)
-            try:
-                with naming(self.path, "decode it"):
-                    self._session = _start(opened, self._facts)
-            except VideoError:
-                opened.container.close()
-                raise
-            self._facts = self._session.facts
-        return self._session
+    def _facts(self, key: FileKey) -> Facts:
+        """Returns the facts of the file, opening it if they are not known."""
+        return FACTS.get((key, self._limits), lambda: _measured(key, self._limits))
 
 
-def _start(opened: OpenFile, facts: Facts | None) -> Session:
-    """Returns a session, with facts that are found out if not given."""
-    decoder = Decoder(opened)
-    facts = facts or measure(opened, decoder)
-    return Session(opened, decoder, facts, Scaler(facts.orientation))
+def _measured(key: FileKey, limits: Limits) -> Facts:
+    """Returns the facts of a file. Raises VideoError if it cannot be shown within the limits."""
+    with POOL.lent(key, limits) as session, naming(key.path, "decode it"):
+        facts = measure(session.opened, session.decoder)
+    duration_s = facts.seconds(facts.end_pts)
+    if duration_s > limits.duration_s:
+        raise VideoError(
+            f"{key.path}: needed at most {limits.duration_s:g} s of video, got {duration_s:g} s: "
+            "cut it, or allow more in Limits(duration_s=..)"
+        )
+    return facts

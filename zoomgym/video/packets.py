@@ -48,6 +48,7 @@ class PacketReader:
     def __init__(self, opened: OpenFile) -> None:
         """Takes over the reading position of opened."""
         self._path = opened.path
+        self._deadline = opened.deadline
         self._container = opened.container
         self._stream = opened.stream
         self._second = max(1, round(1 / opened.time_base))  # in ticks
@@ -142,7 +143,12 @@ class PacketReader:
         self._is_at_start = True
 
     def _read(self) -> VideoPacket | None:
-        """Returns the next packet; None at the end, which in a damaged file comes early."""
+        """Returns the next packet; None at the end, which in a damaged file comes early.
+
+        Raises:
+            VideoError: the call takes too long.
+        """
+        self._deadline.check()
         if self._is_at_end:
             return None
         try:

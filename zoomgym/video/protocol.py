@@ -33,7 +33,7 @@ class Video(Protocol):
             size: (H, W) of the returned frames.
 
         Returns:
-            (N, H, W, 3) uint8 RGB, freshly allocated.
+            (N, H, W, 3) uint8 RGB. It may be read-only and shared: copy it before changing it.
 
         Raises:
             VideoError: a time is negative or not finite, or nothing decodes there.

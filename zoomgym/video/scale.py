@@ -77,14 +77,14 @@ def shown_size(
 class Scaler:
     """Makes upright RGB pictures of a wanted size out of frames, reusing FFmpeg's scaler."""
 
-    def __init__(self, orientation: Orientation) -> None:
-        """Prepares for frames that all need the same orientation."""
-        self._orientation = orientation
+    def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
-    def picture(self, frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
+    def picture(
+        self, frame: VideoFrame, size: tuple[int, int], orientation: Orientation
+    ) -> NDArray[np.uint8]:
         """Returns frame as (H, W, 3) uint8 RGB for size (H, W), upright."""
-        height, width = size[::-1] if self._orientation.is_transposed else size
+        height, width = size[::-1] if orientation.is_transposed else size
         scaled = self._reformatter.reformat(
             frame,
             width=width,
@@ -94,7 +94,7 @@ class Scaler:
             dst_color_range=ColorRange.JPEG,
             threads=1,
         )
-        return self._orientation.apply(scaled.to_ndarray().astype(np.uint8, copy=False))
+        return orientation.apply(scaled.to_ndarray().astype(np.uint8, copy=False))
 
 
 def native_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:

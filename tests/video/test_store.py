@@ -1,0 +1,180 @@
+"""Frames that are kept: by the process, and in a folder."""
+
+import multiprocessing
+import pickle
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import number_in
+
+from zoomgym.video import VideoFile, forget_frames, keep_frames_in, set_frame_memory
+from zoomgym.video.decode import Decoder
+from zoomgym.video.disk import FrameFolder
+from zoomgym.video.store import MAX_BYTES, STORE
+
+Clip = Callable[[str], Path]
+SIZE = (24, 40)
+FRAME_BYTES = 24 * 40 * 3
+
+
+@pytest.fixture(autouse=True)
+def _settings_end_with_the_test() -> Iterator[None]:
+    yield
+    set_frame_memory(MAX_BYTES)
+    keep_frames_in(None)
+
+
+@pytest.fixture
+def num_decodes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that holds one item for every call that decodes."""
+    calls: list[int] = []
+    decode = Decoder.frames
+    monkeypatch.setattr(
+        Decoder, "frames", lambda *args: (calls.append(len(args[1])), decode(*args))[1]
+    )
+    return calls
+
+
+def test_same_call_decodes_once_in_a_process(clip: Clip, num_decodes: list[int]) -> None:
+    one, two = VideoFile(clip("base.mp4")), VideoFile(str(clip("base.mp4")))
+    frames = one.frames_at([0.0, 1.0], SIZE)
+    assert two.frames_at((0, np.float32(1)), SIZE) is frames
+    assert num_decodes == [2]
+    assert two.frames_at([1.0, 0.0], SIZE) is not frames
+    assert two.frames_at([0.0, 1.0], (12, 20)).shape == (2, 12, 20, 3)
+
+
+def test_sixteen_who_ask_at_once_wait_for_one_decode(
+    clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos = [VideoFile(clip("base.mp4")) for _ in range(16)]
+    _ = videos[0].duration_s
+    num_decodes: list[int] = []
+    may_go = threading.Event()
+    decode = Decoder.frames
+
+    def blocked(self: Decoder, limits: list[int]) -> object:
+        num_decodes.append(len(limits))
+        assert may_go.wait(20)
+        return decode(self, limits)
+
+    monkeypatch.setattr(Decoder, "frames", blocked)
+    with ThreadPoolExecutor(16) as threads:
+        answers = [threads.submit(video.frames_at, [0.0, 2.0], SIZE) for video in videos]
+        may_go.set()
+    assert num_decodes == [2]
+    assert len({id(answer.result()) for answer in answers}) == 1
+
+
+def test_frames_in_memory_stay_within_their_bound(clip: Clip, num_decodes: list[int]) -> None:
+    set_frame_memory(3 * FRAME_BYTES)
+    video = VideoFile(clip("base.mp4"))
+    for index in [0, 1, 2, 0, 3]:
+        video.frames_at([index / 25], SIZE)
+        assert STORE.num_bytes <= 3 * FRAME_BYTES
+    assert len(num_decodes) == 4
+    video.frames_at([0.0], SIZE)  # used lately
+    assert len(num_decodes) == 4
+    video.frames_at([1 / 25], SIZE)
+    assert len(num_decodes) == 5
+
+
+def test_frames_in_a_folder_outlive_the_process(
+    clip: Clip, num_decodes: list[int], tmp_path: Path
+) -> None:
+    keep_frames_in(tmp_path / "frames")
+    video = VideoFile(clip("base.mp4"))
+    frames = video.frames_at([0.0, 1.0], SIZE)
+    forget_frames()
+    again = video.frames_at([0.0, 1.0], SIZE)
+    assert num_decodes == [2]
+    assert (again == frames).all()
+    assert not again.flags.writeable
+    keep_frames_in(None)
+    forget_frames()
+    video.frames_at([0.0, 1.0], SIZE)
+    assert num_decodes == [2, 2]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: b"\0\0\0\0",
+        lambda data: data[:100],
+        lambda data: data[:-1],
+        lambda data: data[:500] + bytes([data[500] ^ 1]) + data[501:],
+    ],
+)
+def test_corrupt_entry_is_decoded_again(
+    damage: Callable[[bytes], bytes], clip: Clip, num_decodes: list[int], tmp_path: Path
+) -> None:
+    keep_frames_in(tmp_path)
+    video = VideoFile(clip("base.mp4"))
+    video.frames_at([1.0], SIZE)
+    [entry] = tmp_path.glob("*.npy")
+    whole = entry.read_bytes()
+    entry.write_bytes(damage(whole))
+    forget_frames()
+    assert number_in(video.frames_at([1.0], SIZE)[0]) == 25
+    assert num_decodes == [1, 1]
+    assert entry.read_bytes() == whole
+
+
+def test_folder_never_grows_past_its_bound(tmp_path: Path) -> None:
+    folder = FrameFolder(tmp_path, 5000)
+    array = np.zeros((1, 10, 40, 3), np.uint8)
+    for index in range(10):
+        folder.write(f"{index}", array + np.uint8(index))
+        folder.read("0", array.shape)
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 5000
+    kept = [index for index in range(10) if folder.read(f"{index}", array.shape) is not None]
+    assert kept == [0, 8, 9]
+    folder.write("large", np.zeros((5, 10, 40, 3), np.uint8))
+    assert folder.read("large", (5, 10, 40, 3)) is None
+    assert folder.read("9", array.shape) is not None
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "dead.part").write_bytes(b"half")
+    FrameFolder(tmp_path, 5000).write("a", np.zeros((1, 2, 2, 3), np.uint8))
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
+    folder = FrameFolder(tmp_path / "gone", 5000)
+    (tmp_path / "gone").rmdir()
+    folder.write("a", np.zeros((1, 2, 2, 3), np.uint8))
+    assert folder.read("a", (1, 2, 2, 3)) is None
+
+
+def write_many(folder: str, seed: int) -> None:
+    """Fills a folder from one of several processes."""
+    frames = FrameFolder(Path(folder), 20_000)
+    for index in range(40):
+        value = (index * 7 + seed) % 23
+        frames.write(f"{value}", np.full((1, 20, 30, 3), value, np.uint8))
+        assert sum(path.stat().st_size for path in Path(folder).glob("*.npy")) <= 20_000
+        read = frames.read(f"{(value + 3) % 23}", (1, 20, 30, 3))
+        assert read is None or (read == (value + 3) % 23).all()
+
+
+def test_folder_is_safe_for_several_processes(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    others = [context.Process(target=write_many, args=(str(tmp_path), seed)) for seed in range(2)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join(60)
+    assert [other.exitcode for other in others] == [0, 0]
+
+
+def test_copies_of_a_video_ask_the_same_store(clip: Clip, num_decodes: list[int]) -> None:
+    video = VideoFile(clip("base.mp4"), num_threads=2, on_damage="raise")
+    frames = video.frames_at([1.0], SIZE)
+    assert pickle.loads(pickle.dumps(video)).frames_at([1.0], SIZE) is frames
+    assert num_decodes == [1]

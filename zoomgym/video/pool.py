@@ -1,0 +1,138 @@
+"""Files that stay open between calls: shared by the whole process, and not too many of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+
+from zoomgym.video.container import OpenFile, open_file
+from zoomgym.video.decode import Decoder
+from zoomgym.video.identity import FileKey
+from zoomgym.video.limits import Limits
+from zoomgym.video.memo import after_fork
+from zoomgym.video.scale import Scaler
+
+__all__ = ["POOL", "Pool", "Session"]
+
+MAX_OPEN = 8  # an hour of mp4 holds about 14 MB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """An open file, and what turns it into pictures. For one thread at a time."""
+
+    key: FileKey
+    limits: Limits
+    opened: OpenFile
+    decoder: Decoder
+    scaler: Scaler
+
+    def close(self) -> None:
+        """Closes the file: a container that nobody closes lingers, with its file descriptor."""
+        self.opened.container.close()
+
+
+class Pool:
+    """Lends open files to one thread at a time and keeps them for the next.
+
+    At most max_open are open; the one used longest ago is closed first. While more than that are
+    lent, each further one is closed when it comes back.
+    """
+
+    def __init__(self, max_open: int = MAX_OPEN) -> None:
+        """Starts empty."""
+        self._max_open = max_open
+        self._idle: list[Session] = []  # used longest ago first
+        self._num_lent = 0
+        self._lock = Lock()
+
+    @property
+    def num_open(self) -> int:
+        """Files that are open now, lent or idle."""
+        return len(self._idle) + self._num_lent
+
+    @contextmanager
+    def lent(self, key: FileKey, limits: Limits) -> Iterator[Session]:
+        """Lends an open session of the file. One that met an error is closed afterwards.
+
+        Raises:
+            VideoError: the file cannot be opened.
+        """
+        is_sound = False
+        session = self._take(key, limits)
+        try:
+            if session is None:
+                session = _open(key, limits)
+            session.opened.deadline.restart()
+            yield session
+            is_sound = True
+        finally:
+            self._take_back(session, is_sound)
+
+    def resize(self, max_open: int) -> None:
+        """Sets the bound, and closes idle files that are over it."""
+        with self._lock:
+            self._max_open = max_open
+            surplus = self._over_bound()
+        _close(surplus)
+
+    def close_idle(self) -> None:
+        """Closes every file that is not lent now."""
+        with self._lock:
+            surplus, self._idle = self._idle, []
+        _close(surplus)
+
+    def start_anew_in_child(self) -> None:
+        """Gives up, in a forked child, the files of its parent: their positions are shared.
+
+        Idle ones are whole, and freeing them closes this process's copies of their descriptors.
+        Lent ones belong to threads that do not exist here: nobody touches them any more.
+        """
+        self._lock = Lock()
+        self._idle, self._num_lent = [], 0
+
+    def _take(self, key: FileKey, limits: Limits) -> Session | None:
+        """Returns an idle session of the file, or None and room for a new one."""
+        with self._lock:
+            self._num_lent += 1
+            for index, session in enumerate(self._idle):
+                if (session.key, session.limits) == (key, limits):
+                    return self._idle.pop(index)
+            replaced = [s for s in self._idle if s.key.path == key.path and s.key != key]
+            self._idle = [session for session in self._idle if session not in replaced]
+            surplus = replaced + self._over_bound()
+        _close(surplus)
+        return None
+
+    def _take_back(self, session: Session | None, is_sound: bool) -> None:
+        """Keeps a session for the next, or closes it."""
+        with self._lock:
+            self._num_lent -= 1
+            if session is not None and is_sound and self.num_open < self._max_open:
+                self._idle.append(session)
+                return
+        if session is not None:
+            session.close()
+
+    def _over_bound(self) -> list[Session]:
+        """Takes out the idle sessions that have to go. Needs the lock."""
+        num_over = max(0, min(len(self._idle), self.num_open - self._max_open))
+        surplus, self._idle = self._idle[:num_over], self._idle[num_over:]
+        return surplus
+
+
+def _open(key: FileKey, limits: Limits) -> Session:
+    """Opens a file."""
+    opened = open_file(key.path, limits)
+    return Session(key, limits, opened, Decoder(opened), Scaler())
+
+
+def _close(sessions: list[Session]) -> None:
+    """Closes sessions that nobody else knows any more."""
+    for session in sessions:
+        session.close()
+
+
+POOL = Pool()
+"""The pool of this process."""
+after_fork(POOL.start_anew_in_child)

@@ -1,0 +1,87 @@
+"""Frames that were decoded and scaled already: kept by the process, and in a folder if wanted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoomgym.video.disk import FrameFolder
+from zoomgym.video.identity import FileKey
+from zoomgym.video.memo import Memo, after_fork
+
+__all__ = ["STORE", "Clip", "ClipKey", "FrameStore"]
+
+MAX_BYTES = 512 * 1024**2
+
+
+class ClipKey(NamedTuple):
+    """Which frames. A whole call: decoding up to its last frame costs what the others cost."""
+
+    file: FileKey
+    pts: tuple[int, ...]
+    """The highest pts of each frame, in ticks."""
+    size: tuple[int, int]
+    """(H, W)"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """The frames that answered one call."""
+
+    pictures: NDArray[np.uint8]
+    """(N, H, W, 3) RGB, read-only: it is shared."""
+    num_damaged: int = 0
+    """Frames that could not be decoded, with the nearest earlier one in their place."""
+
+
+class FrameStore:
+    """Clips by key, bounded in bytes; used longest ago, gone first; each decoded once."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        """Starts empty and without a folder."""
+        self._memo: Memo[ClipKey, Clip] = Memo(max_bytes, lambda clip: clip.pictures.nbytes)
+        self._folder: FrameFolder | None = None
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the frames at hand."""
+        return self._memo.weight
+
+    def get(self, key: ClipKey, decode: Callable[[], Clip]) -> Clip:
+        """Returns the clip of key. Whoever asks while it is being decoded waits for it."""
+        return self._memo.get(key, lambda: self._make(key, decode))
+
+    def resize(self, max_bytes: int) -> None:
+        """Sets the bound in bytes. 0 keeps nothing, and threads still share a decode."""
+        self._memo.resize(max_bytes)
+
+    def use_folder(self, folder: Path | None, max_bytes: int = 4 * 1024**3) -> None:
+        """Keeps clips in a folder of at most max_bytes too, for later processes. None: no more."""
+        self._folder = None if folder is None else FrameFolder(folder, max_bytes)
+
+    def clear(self) -> None:
+        """Forgets the frames in memory, not those in the folder."""
+        self._memo.clear()
+
+    def start_anew_in_child(self) -> None:
+        """Gives up, in a forked child, waiting for threads that only its parent has."""
+        self._memo.start_anew_in_child()
+
+    def _make(self, key: ClipKey, decode: Callable[[], Clip]) -> Clip:
+        """Returns the clip from the folder, or decodes it. Its pictures become read-only."""
+        folder, name = self._folder, repr(key)
+        shape = (len(key.pts), *key.size, 3)
+        pictures = folder.read(name, shape) if folder is not None else None
+        clip = decode() if pictures is None else Clip(pictures)
+        clip.pictures.flags.writeable = False
+        if folder is not None and pictures is None and not clip.num_damaged:
+            folder.write(name, clip.pictures)
+        return clip
+
+
+STORE = FrameStore()
+"""The store of this process."""
+after_fork(STORE.start_anew_in_child)
