@@ -21,6 +21,8 @@ __all__ = ["OpenFile", "naming", "open_file"]
 # Left out on purpose: playlists (hls, dash, concat), image patterns, devices, raw streams.
 CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf")
 
+PADDING = 1 << 20  # FFmpeg counts the pixels that it adds at the edges too
+
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
@@ -65,7 +67,7 @@ def open_file(path: Path, limits: Limits) -> OpenFile:
         VideoError: it is none, holds no video stream, or its pictures are over the limits.
     """
     deadline = Deadline(path, limits.call_s)
-    decoding = {"max_pixels": str(limits.pixels)}
+    decoding = {"max_pixels": str(2 * limits.pixels + PADDING)}
     with naming(path, "open it"):
         container = av.open(
             f"file:{path.absolute()}",  # the prefix keeps a name like "concat:a" a plain name

@@ -1,0 +1,109 @@
+"""Several threads for one call, and several calls at once: the same frames."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import number_in, write
+from kinds import H264
+
+from zoomgym.errors import VideoError
+from zoomgym.video import Request, Video, VideoFile, forget_frames, frames_of
+from zoomgym.video.clip import _parts
+from zoomgym.video.facts import Facts
+from zoomgym.video.pool import POOL
+from zoomgym.video.scale import Orientation
+
+Clip = Callable[[str], Path]
+SIZE = (24, 40)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of 20 s with 100 frames."""
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    write(path, options=H264, rate=5)
+    return path
+
+
+@pytest.mark.parametrize("num_threads", [2, 3, 16])
+def test_several_threads_give_the_frames_that_one_gives(num_threads: int, film: Path) -> None:
+    times_s = np.random.default_rng(0).uniform(0, 21, 64).tolist()
+    expected = VideoFile(film).frames_at(times_s, SIZE)
+    forget_frames()
+    frames = VideoFile(film, num_threads=num_threads).frames_at(times_s, SIZE)
+    assert frames is not expected
+    assert (frames == expected).all()
+
+
+def test_two_threads_use_two_containers(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    POOL.close_idle()
+    video = VideoFile(film, num_threads=2)
+    both = threading.Barrier(2, timeout=20)
+    lend = type(POOL).lent
+    monkeypatch.setattr(
+        type(POOL), "lent", lambda *args: (is_decoding() and both.wait(), lend(*args))[1]
+    )
+    is_decoding = iter([False, True, True]).__next__  # opening needs one
+    frames = video.frames_at(np.linspace(0, 20, 64).tolist(), SIZE)
+    assert number_in(frames[0]) == 0
+    assert POOL.num_open == 2
+
+
+def test_wanted_frames_are_cut_into_parts_of_five_seconds_or_more() -> None:
+    facts = Facts(1, 0, 100, 101, SIZE, Orientation())  # type: ignore[arg-type]
+    assert _parts([], facts, 2) == []
+    assert _parts([0, 4, 9], facts, 2) == [[0, 4, 9]]
+    assert _parts([0, 4, 10], facts, 2) == [[0, 4], [10]]
+    assert _parts([0, 10, 20, 30], facts, 3) == [[0], [10, 20], [30]]
+    assert _parts([0, 99], facts, 8) == [[0], [99]]
+
+
+def test_error_on_any_thread_is_raised(film: Path, tmp_path: Path) -> None:
+    data = bytearray(film.read_bytes())
+    path = tmp_path / "gone.mp4"
+    path.write_bytes(data)
+    video = VideoFile(path, num_threads=2)
+    path.unlink()
+    with pytest.raises(VideoError, match=r"gone\.mp4: needed a video file, found none"):
+        video.frames_at([0.0, 19.0], SIZE)
+
+
+def test_requests_are_answered_in_their_order(clip: Clip) -> None:
+    names = ["base.mp4", "no_b.mp4", "base.mkv", "base.mp4"]
+    requests = [
+        Request(VideoFile(clip(name)), [index / 25], (96, 160))
+        for index, name in enumerate(names, start=10)
+    ]
+    for num_threads in (None, 1, 3):
+        frames = frames_of(requests, num_threads)
+        assert [number_in(frame) for [frame] in frames] == [10, 11, 12, 13]
+    assert frames_of([]) == []
+
+
+def test_requests_are_decoded_at_the_same_time() -> None:
+    both = threading.Barrier(2, timeout=20)
+
+    class Waiting:
+        """A video that answers once another one is asked as well."""
+
+        duration_s = last_frame_s = 1.0
+        size = (1, 1)
+
+        def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> np.ndarray:
+            both.wait()
+            return np.zeros((len(times_s), *size, 3), np.uint8)
+
+        def close(self) -> None: ...
+
+    videos: list[Video] = [Waiting(), Waiting()]
+    frames = frames_of([Request(video, [0.0], (1, 1)) for video in videos], num_threads=2)
+    assert [len(answer) for answer in frames] == [1, 1]
+
+
+def test_request_that_fails_is_an_error(clip: Clip, tmp_path: Path) -> None:
+    requests = [Request(VideoFile(p), [0.0], SIZE) for p in (clip("base.mp4"), tmp_path / "no.mp4")]
+    with pytest.raises(VideoError, match=r"no\.mp4: needed a video file, found none"):
+        frames_of(requests, num_threads=2)

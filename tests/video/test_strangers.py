@@ -1,0 +1,186 @@
+"""Files that strangers made: frames or a clear VideoError, never a hang, a crash or a huge bill."""
+
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import number_in, write
+from damage import look_at, mutated
+from kinds import H264
+
+from zoomgym.errors import VideoError
+from zoomgym.video import Limits, VideoFile
+from zoomgym.video import limits as limits_module
+
+Clip = Callable[[str], Path]
+SIZE = (96, 160)
+MUTATED = ["base.mp4", "base.mkv", "base.ts", "hevc.mp4", "vp9.webm", "mpeg4.avi", "fragments.mp4"]
+SLOWLY_MUTATED = [*MUTATED, "base.flv", "mpeg2.mpg", "av1.mp4", "wmv2.asf", "one_gop.mp4"]
+
+
+def write_mutants(clip: Clip, names: list[str], num_each: int, seed: int, folder: Path) -> None:
+    """Writes num_each damaged files of every kind in names."""
+    rng = np.random.default_rng(seed)
+    for name in names:
+        whole = clip(name).read_bytes()
+        for index in range(num_each):
+            (folder / f"{index}_{name}").write_bytes(mutated(whole, rng))
+
+
+def test_damaged_files_give_frames_or_an_error(clip: Clip, tmp_path: Path) -> None:
+    write_mutants(clip, MUTATED, 6, 0, tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        started_s = time.monotonic()
+        assert look_at(path) in {"frames", "VideoError"}
+        assert time.monotonic() - started_s < 10, path.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_many_damaged_files_neither_hang_nor_crash(seed: int, clip: Clip, tmp_path: Path) -> None:
+    write_mutants(clip, SLOWLY_MUTATED, 5, 100 + seed, tmp_path)
+    num_files = 5 * len(SLOWLY_MUTATED)
+    script = Path(__file__).with_name("damage.py")
+    ran = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=10 * num_files,  # a hang; the last line names the file
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-200:] + ran.stderr
+    rows = [line.split() for line in ran.stdout.splitlines()]
+    assert len(rows) == num_files
+    assert [row for row in rows if float(row[2]) > 10] == []
+
+
+def write_broken_group(source: Path, path: Path) -> None:
+    """Writes source with its frames 40 to 59, a whole group of pictures, overwritten."""
+    data = bytearray(source.read_bytes())
+    with av.open(str(source)) as container:
+        for packet in container.demux(video=0):
+            if packet.size and 40 <= round(packet.pts * packet.time_base * 25) < 60:
+                data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    path.write_bytes(data)
+
+
+def test_nearest_earlier_frame_stands_in_for_a_damaged_one(clip: Clip, tmp_path: Path) -> None:
+    write_broken_group(clip("base.mp4"), tmp_path / "broken.mp4")
+    video = VideoFile(tmp_path / "broken.mp4")
+    frames = video.frames_at([k / 25 for k in (0, 39, 40, 50, 59, 60, 99)], SIZE)
+    assert [number_in(frame) for frame in frames] == [0, 39, 39, 39, 39, 60, 99]
+    assert video.num_damaged == 3
+    video.frames_at([2.0, 2.0, 3.0], SIZE)
+    assert video.num_damaged == 5
+    other = VideoFile(tmp_path / "broken.mp4")
+    other.frames_at([2.0, 2.0, 3.0], SIZE)  # not decoded again, and counted all the same
+    assert other.num_damaged == 2
+
+
+def test_damaged_frame_is_an_error_if_asked_for(clip: Clip, tmp_path: Path) -> None:
+    write_broken_group(clip("base.mp4"), tmp_path / "broken.mp4")
+    video = VideoFile(tmp_path / "broken.mp4", on_damage="raise")
+    assert number_in(video.frames_at([1.0], SIZE)[0]) == 25
+    for _ in range(2):
+        with pytest.raises(VideoError, match=r"broken.mp4: needed 2 whole frames, 1 do not decode"):
+            video.frames_at([1.0, 2.0], SIZE)
+    assert video.num_damaged == 0
+
+
+def write_mjpeg_of(path: Path, side: int, in_header: bool) -> None:
+    """Writes an AVI whose pictures, and whose header if wanted, claim side x side pixels."""
+    write(path, "mjpeg", {"q:v": "4"}, pts=range(5), pix_fmt="yuvj420p")
+    data = path.read_bytes()
+    real, claimed = (96).to_bytes(2) + (160).to_bytes(2), side.to_bytes(2) * 2
+    data = data.replace(b"\xff\xc0\x00\x11\x08" + real, b"\xff\xc0\x00\x11\x08" + claimed)
+    if in_header:
+        at = data.index(b"strf") + 12
+        data = data[:at] + side.to_bytes(4, "little") * 2 + data[at + 8 :]
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("in_header", [True, False])
+def test_picture_of_16k_by_16k_is_not_decoded(in_header: bool, tmp_path: Path) -> None:
+    path = tmp_path / "huge.avi"
+    write_mjpeg_of(path, 16384, in_header)
+    with pytest.raises(VideoError, match=r"huge\.avi: needed frames"):
+        VideoFile(path).frames_at([0.0], SIZE)
+
+
+def test_limit_of_pixels_can_be_set(clip: Clip) -> None:
+    with pytest.raises(VideoError, match="at most 15359 pixels, got 160 x 96: shrink it"):
+        _ = VideoFile(clip("base.mp4"), limits=Limits(pixels=15359)).size
+    assert VideoFile(clip("base.mp4"), limits=Limits(pixels=15360)).size == SIZE
+
+
+def test_headers_that_claim_a_billion_seconds_are_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "long.mp4"
+    write(path, options=H264)
+    data = bytearray(path.read_bytes())
+    for name in (b"mvhd", b"mdhd"):
+        at = data.index(name) + 20
+        data[at : at + 4] = (0xFFFFFFF0).to_bytes(4)
+    path.write_bytes(data)
+    video = VideoFile(path)
+    assert video.duration_s == 4.0
+    assert number_in(video.frames_at([1e9], SIZE)[0]) == 99
+
+
+def test_video_that_lasts_a_billion_seconds_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "slow.mkv"
+    write(path, options=H264, pts=[0, 1, 10**9], time_base=Fraction(1), rate=1)
+    with pytest.raises(VideoError, match=r"at most 864000 s of video, got 1e\+09 s: cut it"):
+        _ = VideoFile(path).duration_s
+    video = VideoFile(path, limits=Limits(duration_s=1e10))
+    assert number_in(video.frames_at([0.5e9], SIZE)[0]) == 1
+
+
+def test_call_that_takes_too_long_is_given_up(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    video = VideoFile(clip("one_gop.mp4"), limits=Limits(call_s=50.0))
+    assert video.duration_s == 4.0
+    clock = itertools.count(0.0, 1.0)  # a second passes whenever somebody looks
+    monkeypatch.setattr(limits_module.time, "monotonic", lambda: next(clock))
+    with pytest.raises(
+        VideoError, match=r"one_gop\.mp4: needed an answer within 50 s, took longer"
+    ):
+        video.frames_at([3.9], SIZE)
+    monkeypatch.undo()
+    assert number_in(video.frames_at([3.9], SIZE)[0]) == 97
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile http://127.0.0.1:9/a.ts\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nm=video 9 RTP/AVP 96\n",
+        '<?xml version="1.0"?><MPD type="static"><Period/></MPD>',
+        "[InternetShortcut]\nURL=http://127.0.0.1:9/a.mp4\n",
+        "\0" * 5000,
+        "\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom",
+    ],
+)
+@pytest.mark.parametrize("name", ["film.mp4", "film.m3u8", "film.ffconcat", "film.sdp", "film.mpd"])
+def test_text_that_points_elsewhere_is_no_video(text: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(VideoError, match=f"{name}: cannot open it|{name}: needed a video stream"):
+        _ = VideoFile(tmp_path / name).duration_s
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"on_damage": "ignore"}, "on_damage needs one of .*, got 'ignore'"),
+        ({"num_threads": 0}, "num_threads needs at least 1, got 0"),
+    ],
+)
+def test_setting_that_means_nothing_is_refused(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        VideoFile("film.mp4", **settings)  # type: ignore[arg-type]
