@@ -2,6 +2,8 @@
 
 python -m benchmarks.speed parse     reading hostile replies takes linear time
 python -m benchmarks.speed import    importing zoomgym against importing gymnasium and av
+python -m benchmarks.speed video     decoding against every peer that is installed
+python -m benchmarks.speed exactness wrong frames in awkward files, ours and the peers'
 """
 
 import argparse
@@ -10,10 +12,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.peers import PEERS
+from benchmarks.video_exactness import measure_exactness
+from benchmarks.video_speed import PARTS, measure_video
 from zoomgym.errors import ReplyError
 from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.testing import nasty_replies
@@ -86,9 +92,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=sorted(MEASUREMENTS))
+    commands = parser.add_subparsers(dest="what", required=True)
+    for name in MEASUREMENTS:
+        commands.add_parser(name)
+    video = commands.add_parser("video", help="decoding: needs minutes, and 4 GB for its files")
+    exactness = commands.add_parser("exactness", help="wrong frames in awkward files")
+    for command in (video, exactness):
+        command.add_argument(
+            "--out", type=Path, default=Path("results/speed"), help="results folder"
+        )
+        command.add_argument(
+            "--peers", nargs="+", default=list(PEERS), choices=PEERS, metavar="WHO"
+        )
+        command.add_argument("--quick", action="store_true", help="small: to see that it runs")
+    video.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
+    video.add_argument("--repeats", type=int, default=5, help="processes per peer and file")
+    exactness.add_argument("--clips", nargs="*", type=Path, default=[], help="more files to check")
     args = parser.parse_args(argv)
-    MEASUREMENTS[args.what](Console())
+    console = Console()
+    if args.what == "video":
+        parts, peers = tuple(args.parts), tuple(args.peers)
+        measure_video(console, args.out, parts, peers, args.repeats, is_quick=args.quick)
+    elif args.what == "exactness":
+        measure_exactness(console, args.out, tuple(args.peers), args.clips, is_quick=args.quick)
+    else:
+        MEASUREMENTS[args.what](console)
     return 0
 
 
