@@ -19,6 +19,7 @@ def test_four_full_zooms_leave_nothing() -> None:
     ("left", "num_frames", "message"),
     [
         (64, 17, "needs at most 16 frames, got 17: shorten it or lower fps"),
+        (64, 10**9, "needs at most 16 frames, got over 999999: shorten it or lower fps"),
         (5, 6, "needs at most 5 frames, all that are left, got 6: shorten it or lower fps"),
         (0, 1, "needs at most 0 frames, all that are left, got 1: answer now"),
     ],

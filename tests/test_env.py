@@ -196,10 +196,12 @@ def test_the_task_can_be_named_and_nothing_else_can_be_asked_of_reset() -> None:
     env = scene_env(tasks="synthetic:order")
     _, info = env.reset(options={"task_id": "order-easy-60s-train-00042"})
     assert (info["task_id"], info["category"]) == ("order-easy-60s-train-00042", "order")
-    with pytest.raises(TaskError, match=r"options need to be 'task_id' or none, got \['id'\]"):
+    with pytest.raises(TaskError, match=r"options need to be {'task_id': ..} or None, got {'id': 1}"):
         env.reset(options={"id": 1})
     with pytest.raises(TaskError, match="task_id needs to be one of synthetic:order"):
         env.reset(options={"task_id": "nope"})
+    with pytest.raises(TaskError, match="task_id needs to be a text, got 3"):
+        env.reset(options={"task_id": 3})
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,13 @@ def test_the_task_can_be_named_and_nothing_else_can_be_asked_of_reset() -> None:
         ({"grammar": "xml"}, ValueError, "grammar needs one of"),
         ({"frame_size": (0, 5)}, ValueError, "frame_size needs .H, W. from 1 to 4096 pixels"),
         ({"frame_size": (5,)}, ValueError, "frame_size needs"),
-        ({"max_pixels": 0}, ValueError, "max_pixels needs at least 1"),
+        ({"frame_size": 112}, ValueError, "frame_size needs .* got 112"),
+        ({"max_pixels": 0}, ValueError, "max_pixels needs a whole number >= 1, got 0"),
+        ({"max_pixels": 1.5}, ValueError, "max_pixels needs a whole number >= 1, got 1.5"),
+        ({"tasks": None}, TaskError, "tasks needs a name, a path or a TaskSet, got None"),
+        ({"tasks": "synthetic:flash,flash"}, TaskError, "families need to differ"),
+        ({"difficulty": ["easy"]}, TaskError, "difficulty needs one of .* got \\['easy'\\]"),
+        ({"grammar": ["json"]}, ValueError, "grammar needs one of"),
         ({"render_mode": "svg"}, ValueError, "render_mode needs None or one of"),
         ({"on_video_error": "ignore"}, ValueError, "on_video_error needs one of"),
         ({"reward_weights": {"tools": 1}}, ValueError, "reward_weights needs names from"),
@@ -222,11 +230,31 @@ def test_wrong_arguments_are_refused(
         scene_env(**settings)
 
 
+def test_numbers_of_numpy_and_paths_are_taken_for_what_they_are(tmp_path: Path, clip: Path) -> None:
+    env = ZoomEnv(
+        Path(manifest_of(tmp_path, clip)),
+        num_overview=np.int64(4),  # type: ignore[arg-type]
+        frame_size=(np.int64(8), np.int64(9)),  # type: ignore[arg-type]
+    )
+    observation, _ = env.reset(seed=0)
+    assert observation["overview"].shape == (4, 8, 9, 3)
+    json.dumps(env.settings)
+
+
+def test_render_without_a_mode_says_what_to_do() -> None:
+    env = scene_env()
+    env.reset(seed=0)
+    with pytest.warns(UserWarning, match="give render_mode when making the environment"):
+        assert env.render() is None
+
+
 def test_nothing_works_before_the_first_reset() -> None:
     with pytest.raises(ResetNeeded, match="no episode yet"):
         scene_env().step(FULL_ZOOM)
     with pytest.raises(ResetNeeded, match="no episode yet"):
         _ = scene_env().observation
+    with pytest.raises(ResetNeeded, match="no episode yet"):
+        _ = scene_env().shown
 
 
 def test_a_reply_that_is_no_text_is_the_callers_mistake() -> None:

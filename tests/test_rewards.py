@@ -29,6 +29,8 @@ def test_given_weights_are_put_over_the_defaults() -> None:
     ("weights", "message"),
     [
         ({"acuracy": 1}, "needs names from .*, got 'acuracy'"),
+        ({"tool": "1"}, "needs finite numbers, got tool='1'"),
+        ([1, 2], r"needs a dict of \['accuracy', .*, got \[1, 2\]"),
         ({"tool": float("nan")}, "needs finite numbers, got tool=nan"),
     ],
 )

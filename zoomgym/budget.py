@@ -7,6 +7,9 @@ from zoomgym.errors import ReplyError
 
 __all__ = ["FrameBudget"]
 
+MANY = 1_000_000
+"""Larger numbers of frames are not told exactly: `timeline` cuts them."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameBudget:
@@ -22,8 +25,9 @@ class FrameBudget:
             ReplyError: the zoom costs more than one zoom may, or more than is left.
         """
         if num_frames > self.per_zoom:
+            wanted = str(num_frames) if num_frames < MANY else f"over {MANY - 1}"
             raise ReplyError(
-                f"zoom needs at most {self.per_zoom} frames, got {num_frames}: "
+                f"zoom needs at most {self.per_zoom} frames, got {wanted}: "
                 "shorten it or lower fps"
             )
         if num_frames > self.left:

@@ -23,7 +23,7 @@ def open_task_set(
 
     Args:
         name: `synthetic`, `synthetic:flash`, `synthetic:flash,order`, or a manifest's path
-            (`*.jsonl`).
+            (`*.jsonl` or `*.json`, JSON Lines both).
         split: `train` or `test`, of synthetic tasks.
         duration_s: seconds, of synthetic videos.
         difficulty: `easy`, `medium` or `hard`, of synthetic tasks.
@@ -35,12 +35,12 @@ def open_task_set(
     """
     kind, _, rest = name.partition(":")
     if kind == "synthetic":
-        families = tuple(rest.split(",")) if rest else tuple(FAMILIES)
+        families = tuple(map(str.strip, rest.split(","))) if rest else tuple(FAMILIES)
         folder = None if cache_dir is None else Path(cache_dir)
         return SyntheticTasks(families, split, duration_s, difficulty, source, folder)
-    if name.endswith(".jsonl"):
+    if name.endswith((".jsonl", ".json")):
         return ManifestTasks(Path(name))
     raise TaskError(
         f"tasks needs `synthetic`, `synthetic:` and families ({', '.join(FAMILIES)}), or the path "
-        f"of a manifest that ends in .jsonl, got {name!r}"
+        f"of a manifest that ends in .jsonl or .json, got {name!r}"
     )

@@ -1,7 +1,7 @@
 """ZoomEnv: an episode behind Gymnasium's interface."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `frames_left` | Discrete(`frame_budget` + 1) | frames that may still be shown |
     | `turns_left` | Discrete(`max_turns` + 1) | replies that may still be sent |
 
-    The same at the video's own resolution is `env.unwrapped.observation`.
+    Texts are printable ASCII here: accents are stripped, other characters become `?`. The whole
+    text, and the frames at the video's own resolution, are in `env.unwrapped.observation`.
 
     ## Action Space
 
@@ -99,7 +100,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `tasks` | `"synthetic"` | a name that `catalog` knows, a manifest's path, or a TaskSet |
     | `split` | `"train"` | or `"test"`, of synthetic tasks |
     | `duration_s`, `difficulty` | 60, `"easy"` | of synthetic tasks |
-    | `source` | `"file"` | `"scene"`: the same pictures without a codec |
+    | `source` | `"file"` | `"scene"`: the same pictures without a codec, faster: for training |
     | `grammar` | `"json"` | or `"video_zoom"` |
     | `num_overview`, `frames_per_zoom` | 64, 16 | frames |
     | `frame_budget`, `max_turns` | 128, 5 | frames in all, replies in all |
@@ -127,7 +128,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     def __init__(
         self,
-        tasks: str | TaskSet = "synthetic",
+        tasks: str | Path | TaskSet = "synthetic",
         *,
         split: str = "train",
         duration_s: float = 60,
@@ -145,11 +146,17 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         on_video_error: str = "raise",
         render_mode: str | None = None,
     ) -> None:
-        self.rules = Rules(grammar, num_overview, frames_per_zoom, frame_budget, max_turns)
+        numbers = (num_overview, frames_per_zoom, frame_budget, max_turns)
+        self.rules = Rules(grammar, *map(_plain_number, numbers))
+        if isinstance(tasks, Path):
+            tasks = str(tasks)
+        if not isinstance(tasks, str) and not hasattr(tasks, "open_video"):
+            raise TaskError(f"tasks needs a name, a path or a TaskSet, got {tasks!r}")
         self.reward_weights = merge_weights(reward_weights)
         self.frame_size = _checked_size(frame_size)
-        if max_pixels < 1:
-            raise ValueError(f"max_pixels needs at least 1, got {max_pixels}")
+        max_pixels = _plain_number(max_pixels)
+        if not isinstance(max_pixels, int) or max_pixels < 1:
+            raise ValueError(f"max_pixels needs a whole number >= 1, got {max_pixels!r}")
         if on_video_error not in ON_VIDEO_ERROR:
             raise ValueError(
                 f"on_video_error needs one of {ON_VIDEO_ERROR}, got {on_video_error!r}"
@@ -212,7 +219,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     @property
     def shown(self) -> tuple[Frames, tuple[Frames, ...]]:
         """The overview and the clips so far."""
-        return self._overview, tuple(self._clips)
+        observation = self.observation
+        return observation.overview, observation.clips
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -275,6 +283,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             return describe(self.episode, self.reward_weights)
         if self.render_mode == "rgb_array":
             return self._paint()
+        if self.render_mode is None:
+            gym.logger.warn("render() shows nothing: give render_mode when making the environment")
         self._render_for_human()
         return None
 
@@ -357,14 +367,24 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
 def _task_id(options: dict[str, Any] | None) -> str | None:
     """Returns the task named by the options of a reset. Raises TaskError on any other option."""
-    if unknown := (options or {}).keys() - {"task_id"}:
-        raise TaskError(f"reset options need to be 'task_id' or none, got {sorted(unknown)}")
-    return (options or {}).get("task_id")
+    if options is None:
+        return None
+    if not isinstance(options, dict) or options.keys() - {"task_id"}:
+        raise TaskError(f"reset options need to be {{'task_id': ..}} or None, got {options!r}")
+    task_id: str | None = options.get("task_id")
+    if task_id is not None and not isinstance(task_id, str):
+        raise TaskError(f"task_id needs to be a text, got {task_id!r}")
+    return task_id
+
+
+def _plain_number(value: Any) -> Any:
+    """Returns a whole number of any kind (NumPy has many) as int, and all else as it is."""
+    return int(value) if isinstance(value, np.integer) else value
 
 
 def _checked_size(frame_size: tuple[int, int]) -> tuple[int, int]:
     """Returns frame_size as a tuple (it may come from JSON). Raises ValueError if it is no size."""
-    size = tuple(frame_size)
+    size = tuple(map(_plain_number, frame_size)) if isinstance(frame_size, Iterable) else ()
     if len(size) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in size):
         raise ValueError(f"frame_size needs (H, W) from 1 to 4096 pixels, got {frame_size!r}")
     return size[0], size[1]

@@ -61,7 +61,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Refuses numbers that leave no episode to play."""
-        if self.grammar not in GRAMMARS:
+        if not isinstance(self.grammar, str) or self.grammar not in GRAMMARS:
             raise ValueError(f"grammar needs one of {list(GRAMMARS)}, got {self.grammar!r}")
         for name, most in MOST.items():
             value = getattr(self, name)

@@ -42,14 +42,16 @@ def merge_weights(weights: Mapping[str, float] | None) -> dict[str, float]:
     """Returns the default weights with the given ones put over them.
 
     Raises:
-        ValueError: a name is no reward term, or a weight is not a finite number.
+        ValueError: weights are no dict, a name is no reward term, or a weight no finite number.
     """
     merged = dict(DEFAULT_WEIGHTS)
+    if weights is not None and not isinstance(weights, Mapping):
+        raise ValueError(f"reward_weights needs a dict of {list(merged)}, got {weights!r}")
     for name, weight in (weights or {}).items():
         if name not in merged:
             raise ValueError(f"reward_weights needs names from {list(merged)}, got {name!r}")
-        if not math.isfinite(weight):
-            raise ValueError(f"reward_weights needs finite numbers, got {name}={weight}")
+        if not isinstance(weight, int | float) or not math.isfinite(weight):
+            raise ValueError(f"reward_weights needs finite numbers, got {name}={weight!r}")
         merged[name] = float(weight)
     return merged
 

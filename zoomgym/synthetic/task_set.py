@@ -56,6 +56,8 @@ class SyntheticTasks:
         """Refuses what does not exist."""
         for family in self.families:
             _check_choice("synthetic family", family, FAMILIES)
+        if len(set(self.families)) < len(self.families):
+            raise TaskError(f"synthetic families need to differ, got {list(self.families)}")
         _check_choice("split", self.split, SPLITS)
         _check_choice("difficulty", self.difficulty, DIFFICULTIES)
         _check_choice("source", self.source, SOURCES)
@@ -188,5 +190,5 @@ def _write(scene: Scene, part: Path, path: Path) -> None:
 
 def _check_choice(what: str, name: str, known: Collection[str]) -> None:
     """Raises TaskError unless name is known."""
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         raise TaskError(f"{what} needs one of {', '.join(known)}, got {name!r}")
