@@ -298,6 +298,8 @@ class Outcome:
     """What came of a job: one entry per call."""
 
     wall_s: tuple[float, ...]
+    cpu_s: tuple[float, ...]
+    """Of all threads: what a busy machine hardly changes."""
     errors: tuple[str, ...]
     """Empty where a call went well."""
     frames: tuple[Frames | None, ...]
@@ -331,13 +333,16 @@ def run_job(job: Job, limit_s: float) -> Outcome:
         found = json.loads((folder / "outcome.json").read_text())
         with np.load(folder / "frames.npz") as stored:
             frames = tuple(stored.get(str(k)) for k in range(len(job.calls)))
-        return Outcome(tuple(found["wall_s"]), tuple(found["errors"]), frames)
+        return Outcome(
+            tuple(found["wall_s"]), tuple(found["cpu_s"]), tuple(found["errors"]), frames
+        )
 
 
 def _failed(job: Job, error: str) -> Outcome:
     """Returns the outcome of a job that did not end well."""
     count = len(job.calls)
-    return Outcome((math.nan,) * count, (error,) * count, (None,) * count)
+    none = (math.nan,) * count
+    return Outcome(none, none, (error,) * count, (None,) * count)
 
 
 def main(folder: Path) -> None:
@@ -351,6 +356,7 @@ def main(folder: Path) -> None:
         opened.frames_at([0.1, 1.1])
         opened.close()
     wall_s: list[float] = []
+    cpu_s: list[float] = []
     errors: list[str] = []
     frames: dict[str, Frames] = {}
     kept: Opened | None = None
@@ -360,18 +366,22 @@ def main(folder: Path) -> None:
                 kept = peer.open(job.path, job.size)
             if kept is not None and call.how == "again":
                 kept.frames_at(call.times_s)
-            started_s = time.perf_counter()
+            started_s, started_cpu_s = time.perf_counter(), time.process_time()
             asked = peer.open(job.path, job.size) if call.how == "cold" else kept
             assert asked is not None
             frames[str(k)] = asked.frames_at(call.times_s)
             if call.how == "cold":
                 asked.close()
             wall_s.append(time.perf_counter() - started_s)
+            cpu_s.append(time.process_time() - started_cpu_s)
             errors.append("")
         except Exception as error:  # noqa: BLE001  strangers' libraries raise what they like
             wall_s.append(math.nan)
+            cpu_s.append(math.nan)
             errors.append(f"{type(error).__name__}: {str(error).strip()[:200]}")
-    (folder / "outcome.json").write_text(json.dumps({"wall_s": wall_s, "errors": errors}))
+    (folder / "outcome.json").write_text(
+        json.dumps({"wall_s": wall_s, "cpu_s": cpu_s, "errors": errors})
+    )
     arrays: dict[str, Any] = frames  # numpy's types allow no other names than its own
     np.savez(folder / "frames.npz", **arrays)
 

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.peers import PEERS
 from benchmarks.video_exactness import measure_exactness
-from benchmarks.video_speed import PARTS, measure_video
+from benchmarks.video_speed import PARTS, PEER_FILES, measure_video
 from zoomgym.errors import ReplyError
 from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.testing import nasty_replies
@@ -106,15 +106,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         command.add_argument("--quick", action="store_true", help="small: to see that it runs")
     video.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
+    video.add_argument("--files", nargs="+", default=PEER_FILES, choices=PEER_FILES, metavar="FILE")
     video.add_argument("--repeats", type=int, default=5, help="processes per peer and file")
     exactness.add_argument("--clips", nargs="*", type=Path, default=[], help="more files to check")
     args = parser.parse_args(argv)
     console = Console()
     if args.what == "video":
-        parts, peers = tuple(args.parts), tuple(args.peers)
-        measure_video(console, args.out, parts, peers, args.repeats, is_quick=args.quick)
+        measure_video(
+            console,
+            args.out,
+            args.parts,
+            args.peers,
+            args.files,
+            args.repeats,
+            is_quick=args.quick,
+        )
     elif args.what == "exactness":
-        measure_exactness(console, args.out, tuple(args.peers), args.clips, is_quick=args.quick)
+        measure_exactness(console, args.out, args.peers, args.clips, is_quick=args.quick)
     else:
         MEASUREMENTS[args.what](console)
     return 0

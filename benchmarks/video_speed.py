@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
@@ -48,9 +48,11 @@ from zoomgym.video import (
 )
 from zoomgym.video.scale import Scaler, orientation_of
 
-__all__ = ["PARTS", "Plan", "measure_video"]
+__all__ = ["PARTS", "PEER_FILES", "Plan", "measure_video"]
 
 T = TypeVar("T")
+Played = Mapping[int, NDArray[np.uint8]]
+"""Frame index -> its picture, (H, W, 3) uint8 RGB."""
 
 MAX_PIXELS = 100_352
 """Of a frame, as VideoZoomer shows it."""
@@ -74,7 +76,9 @@ class Plan:
     files: Mapping[str, SpeedFile]
     folder: Path
     peers: tuple[str, ...]
-    repeats: int = 5
+    peer_files: tuple[str, ...]
+    """Files that all peers decode."""
+    repeats: int
     num_overview: int = 64
     num_zooms: int = 4
     """Of each kind, per process."""
@@ -93,15 +97,23 @@ class Row:
     work: str
     file: str
     peer: str
-    wall_s: tuple[float, ...]
-    num_frames: int
-    num_wrong: int
+    wall_s: tuple[float, ...] = ()
+    num_frames: int = 0
+    """That were checked."""
+    num_wrong: int = 0
     error: str = ""
+    cpu_s: tuple[float, ...] = ()
+    """Of all threads, where it was measured."""
 
     @property
     def median_s(self) -> float:
         """Median of the calls that went well; nan if none did."""
         return statistics.median(self.wall_s) if self.wall_s else math.nan
+
+    @property
+    def median_cpu_s(self) -> float:
+        """Median of the processor time; nan if it was not measured."""
+        return statistics.median(self.cpu_s) if self.cpu_s else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +125,8 @@ class Bar:
     limit: float
     is_floor: bool = False
     """The ratio has to be at least the limit, instead of at most."""
+    cpu_ratio: float = math.nan
+    """The same in processor time, which a busy machine hardly changes."""
 
     @property
     def verdict(self) -> str:
@@ -134,7 +148,7 @@ class Part:
 
 def measure_peers(plan: Plan) -> Part:
     """Measures overviews and zooms by every peer, by turns, each time in a fresh process."""
-    rows = [row for name in PEER_FILES for row in _peer_rows(plan, name)]
+    rows = [row for name in plan.peer_files for row in _peer_rows(plan, name)]
     wrong = sum(row.num_wrong for row in rows if row.peer in (OURS, OURS_TWICE))
     exact = Bar("ours: frames that differ from decoding the whole file", wrong, 0)
     return Part(tuple(rows), (exact, *_peer_bars(rows)))
@@ -146,31 +160,38 @@ def _peer_rows(plan: Plan, name: str) -> list[Row]:
     size = native_size(file.segment.size, MAX_PIXELS)
     asked = _calls(plan, file)
     expected = _played(plan.folder, file, path, size, asked)
-    wall_s: dict[tuple[str, str], list[float]] = {}
-    counts: dict[tuple[str, str], list[int]] = {}
-    errors: dict[tuple[str, str], str] = {}
-    turns = [(repeat, peer) for repeat in range(plan.repeats) for peer in plan.peers]
-    for _, peer in tqdm(turns, file.name, unit="process", leave=False):
-        calls = tuple(_as_asked_of(peer, asked))
-        job = Job(peer, path, size, calls, plan.path("small_01.mp4"))
-        outcome = run_job(job, JOB_LIMIT_S)
-        for call, took_s, error, frames in zip(
-            calls, outcome.wall_s, outcome.errors, outcome.frames, strict=True
-        ):
+    turns = [peer for _ in range(plan.repeats) for peer in plan.peers]
+    done = []
+    for peer in tqdm(turns, file.name, unit="process", leave=False):
+        job = Job(peer, path, size, tuple(_as_asked_of(peer, asked)), plan.path("small_01.mp4"))
+        done.append((job, run_job(job, JOB_LIMIT_S)))
+    return _rows(name, file, done, expected)
+
+
+def _rows(
+    name: str, file: SpeedFile, done: Sequence[tuple[Job, Outcome]], expected: Played | None
+) -> list[Row]:
+    """Returns a row for each kind of call and peer. expected: see _num_wrong."""
+    rows: dict[tuple[str, str], Row] = {}
+    for job, outcome in done:
+        for k, call in enumerate(job.calls):
             if not call.name:
                 continue
-            key = (call.name, peer)
-            errors[key] = errors.get(key) or error
-            count = counts.setdefault(key, [0, 0])
-            wall_s.setdefault(key, [])
-            if frames is not None:
-                wall_s[key].append(took_s)
-                count[0] += len(frames)
-                count[1] += _num_wrong(peer, frames, call.times_s, file, expected)
-    return [
-        Row(work, name, peer, tuple(wall_s[work, peer]), count[0], count[1], errors[work, peer])
-        for (work, peer), count in counts.items()
-    ]
+            row = rows.get((call.name, job.peer), Row(call.name, name, job.peer))
+            frames = outcome.frames[k]
+            if frames is None:
+                row = replace(row, error=row.error or outcome.errors[k])
+            else:
+                row = replace(
+                    row,
+                    wall_s=(*row.wall_s, outcome.wall_s[k]),
+                    cpu_s=(*row.cpu_s, outcome.cpu_s[k]),
+                    num_frames=row.num_frames + len(frames),
+                    num_wrong=row.num_wrong
+                    + _num_wrong(job.peer, frames, call.times_s, file, expected),
+                )
+            rows[call.name, job.peer] = row
+    return list(rows.values())
 
 
 def _calls(plan: Plan, file: SpeedFile) -> list[Call]:
@@ -198,10 +219,6 @@ def _as_asked_of(peer: str, asked: Sequence[Call]) -> Iterator[Call]:
                 yield Call(call.name, "again", call.times_s)
         elif not (PEERS[peer].reopens and call.how == "warm"):
             yield call
-
-
-Played = Mapping[int, NDArray[np.uint8]]
-"""Frame index -> its picture, (H, W, 3) uint8 RGB."""
 
 
 def _played(
@@ -249,11 +266,14 @@ def _num_wrong(
     frames: NDArray[np.uint8],
     times_s: Sequence[float],
     file: SpeedFile,
-    expected: Played,
+    expected: Played | None,
 ) -> int:
-    """Returns how many frames are others than those on screen; ours may not differ in a byte."""
+    """Returns how many frames show another number than those on screen.
+
+    Ours may not differ in a byte from expected, if that is known.
+    """
     indices = [_index(time_s, file) for time_s in times_s]
-    if peer in (OURS, OURS_TWICE):
+    if expected is not None and peer in (OURS, OURS_TWICE):
         pairs = zip(frames, indices, strict=True)
         return sum(not np.array_equal(frame, expected[i]) for frame, i in pairs)
     shown = [number_in(frame) for frame in frames]
@@ -264,18 +284,17 @@ def _num_wrong(
 
 def _peer_bars(rows: Sequence[Row]) -> Iterator[Bar]:
     """Yields what the peers' rows have to show."""
-    medians = {(row.work, row.file, row.peer): row.median_s for row in rows}
-
-    def ratio(file: str, mine: tuple[str, str], theirs: tuple[str, str]) -> Iterator[float]:
-        for work, peer in (mine, theirs):
-            yield medians.get((work, file, peer), math.nan)
+    by_place = {(row.work, row.file, row.peer): row for row in rows}
 
     def bar(file: str, mine: tuple[str, str], theirs: tuple[str, str], limit: float) -> Bar:
-        our_s, their_s = ratio(file, mine, theirs)
+        ours, other = (
+            by_place.get((work, file, peer), Row(work, file, peer)) for work, peer in (mine, theirs)
+        )
         claim = f"{file}: {mine[0]}, {mine[1]} / {theirs[1]}"
         if mine[0] != theirs[0]:
             claim += f" ({theirs[0]})"
-        return Bar(claim, our_s / their_s, limit)
+        cpu_ratio = ours.median_cpu_s / other.median_cpu_s
+        return Bar(claim, ours.median_s / other.median_s, limit, cpu_ratio=cpu_ratio)
 
     for file, one, two in ((TEN_MIN, 0.45, 0.25), (HOUR, 0.42, 0.24), (HD, 0.65, 0.36)):
         yield bar(file, (OVERVIEW, OURS), (OVERVIEW, ZOOMER), one)
@@ -304,16 +323,15 @@ def measure_length(plan: Plan) -> Part:
             calls = [call for call in _calls(plan, file) if call.name != OVERVIEW]
             size = native_size(file.segment.size, MAX_PIXELS)
             jobs[name] = Job(OURS, plan.path(name), size, tuple(calls), plan.path("small_01.mp4"))
-        outcomes: dict[str, list[Outcome]] = {name: [] for name in names}
+        done: dict[str, list[tuple[Job, Outcome]]] = {name: [] for name in names}
         for _ in range(plan.repeats):
             for name in names:
-                outcomes[name].append(run_job(jobs[name], JOB_LIMIT_S))
+                done[name].append((jobs[name], run_job(jobs[name], JOB_LIMIT_S)))
         medians_s = {}
         for name in names:
-            for work in (COLD, WARM):
-                row = _row(work, name, plan.files[name], jobs[name], outcomes[name])
+            for row in _rows(name, plan.files[name], done[name], expected=None):
                 rows.append(row)
-                medians_s[work, name] = row.median_s
+                medians_s[row.work, name] = row.median_s
         for work in (WARM, COLD):
             more = medians_s[work, names[1]] / medians_s[work, names[0]]
             claim = f"{work}, {suffix}: 10 h / 10 min"
@@ -328,24 +346,6 @@ def measure_length(plan: Plan) -> Part:
             else:
                 bars.append(Bar(claim, more, 1.3))
     return Part(tuple(rows), tuple(bars), tuple(notes))
-
-
-def _row(work: str, name: str, file: SpeedFile, job: Job, outcomes: Sequence[Outcome]) -> Row:
-    """Returns the row of one kind of call, where only the numbers in the pictures are checked."""
-    wall_s: list[float] = []
-    num_frames = num_wrong = 0
-    errors = {""}
-    for outcome in outcomes:
-        for k, call in enumerate(job.calls):
-            frames = outcome.frames[k]
-            errors.add(outcome.errors[k])
-            if call.name == work and frames is not None:
-                wall_s.append(outcome.wall_s[k])
-                shown = [number_in(frame) for frame in frames]
-                wanted = [number_shown(_index(time_s, file), file) for time_s in call.times_s]
-                num_frames += len(shown)
-                num_wrong += sum(a != b for a, b in zip(shown, wanted, strict=True))
-    return Row(work, name, OURS, tuple(wall_s), num_frames, num_wrong, max(errors))
 
 
 def _opening_s(path: str) -> float:
@@ -369,13 +369,11 @@ def _pooled_s(job: Job) -> float:
 def measure_rollouts(plan: Plan) -> Part:
     """Measures the rollouts of one video at once, against one: they share its frames."""
     name = TEN_MIN
-    walls = {1: [0.0], NUM_ROLLOUTS: [0.0]}
-    for count in walls:
-        walls[count] = [fresh(_rollouts_s, plan, name, count) for _ in range(plan.repeats)]
-    rows = [
-        Row(f"rollouts: {count}", name, OURS, tuple(wall_s), 0, 0)
-        for count, wall_s in walls.items()
-    ]
+    walls: dict[int, list[float]] = {1: [], NUM_ROLLOUTS: []}
+    for _ in range(plan.repeats):
+        for count, wall_s in walls.items():
+            wall_s.append(fresh(_rollouts_s, plan, name, count))
+    rows = [Row(f"rollouts: {count}", name, OURS, tuple(wall_s)) for count, wall_s in walls.items()]
     ratio = rows[1].median_s / rows[0].median_s
     return Part(tuple(rows), (Bar(f"{NUM_ROLLOUTS} rollouts of one video / 1", ratio, 1.15),))
 
@@ -403,8 +401,8 @@ def measure_threads(plan: Plan) -> Part:
     pairs = [fresh(_pair_s, plan) for _ in range(plan.repeats)]
     one_by_one, together = zip(*pairs, strict=True)
     rows = (
-        Row("2 overviews, one by one", TEN_MIN, OURS, one_by_one, 0, 0),
-        Row("2 overviews, 2 threads", TEN_MIN, OURS, together, 0, 0),
+        Row("2 overviews, one by one", TEN_MIN, OURS, one_by_one),
+        Row("2 overviews, 2 threads", TEN_MIN, OURS, together),
     )
     ratio = rows[0].median_s / rows[1].median_s
     return Part(rows, (Bar("2 videos: throughput of 2 threads / 1", ratio, 1.6, is_floor=True),))
@@ -492,6 +490,7 @@ def measure_video(
     out: Path,
     parts: Sequence[str],
     peers: Sequence[str],
+    files: Sequence[str],
     repeats: int,
     *,
     is_quick: bool = False,
@@ -503,14 +502,15 @@ def measure_video(
         out: the folder.
         parts: of PARTS.
         peers: of PEERS. Those that are not installed are listed as absent.
+        files: of PEER_FILES: what all peers decode.
         repeats: processes per peer and file.
         is_quick: whether small files and few calls do: numbers without meaning.
     """
     absent = [name for name in peers if not is_installed(name)]
     present = tuple(name for name in peers if name not in absent)
-    plan = Plan(FILES, speed_dir(), present, repeats)
+    plan = Plan(FILES, speed_dir(), present, tuple(files), repeats)
     if is_quick:
-        plan = Plan(QUICK_FILES, speed_dir(), present, 1, 8, 1, 8)
+        plan = Plan(QUICK_FILES, speed_dir(), present, tuple(files), 1, 8, 1, 8)
     started = datetime.now(UTC)
     measured = []
     for name in parts:
@@ -532,7 +532,7 @@ def measure_video(
         },
         "versions": {"python": platform.python_version(), **_versions()},
         "absent": absent,
-        "rows": [asdict(row) | {"median_s": row.median_s} for p in measured for row in p.rows],
+        "rows": [_row_json(row) for p in measured for row in p.rows],
         "bars": [asdict(bar) | {"verdict": bar.verdict} for p in measured for bar in p.bars],
         "notes": [note for part in measured for note in part.notes],
     }
@@ -540,6 +540,11 @@ def measure_video(
     (out / "video.json").write_text(json.dumps(_without_nan(result), indent=1) + "\n")
     (out / "video.svg").write_text(_svg([row for part in measured for row in part.rows]))
     console.print(f"{sum(len(part.rows) for part in measured)} rows -> {out / 'video.json'}")
+
+
+def _row_json(row: Row) -> dict[str, Any]:
+    """Returns a row with its medians."""
+    return asdict(row) | {"median_s": row.median_s, "median_cpu_s": row.median_cpu_s}
 
 
 LINUX = sys.platform == "linux"
@@ -577,24 +582,24 @@ def _print(console: Console, part: Part) -> None:
     """Prints rows, each against ours of the same work and file, then bars and notes."""
     ours_s = {(row.work, row.file): row.median_s for row in part.rows if row.peer == OURS}
     table = Table(title="Medians", title_justify="left")
-    for name in ("file", "work", "who", "ms", "x ours", "wrong frames"):
+    for name in ("file", "work", "who", "ms", "x ours", "cpu ms", "wrong frames"):
         table.add_column(name, justify="left" if name in ("file", "work", "who") else "right")
     for row in sorted(part.rows, key=lambda row: (row.file, row.work)):
         times = f"{row.median_s / ours_s.get((row.work, row.file), math.nan):.2f}"
         wrong = f"{row.num_wrong} of {row.num_frames}" if row.num_frames else ""
         wrong = f"[red]{wrong}[/red]" if row.num_wrong else wrong
         error = f" {row.error}" if row.error else ""
-        table.add_row(
-            row.file, row.work, row.peer, f"{1e3 * row.median_s:.0f}", times, wrong + error
-        )
+        spans = (f"{1e3 * row.median_s:.0f}", times, f"{1e3 * row.median_cpu_s:.0f}")
+        table.add_row(row.file, row.work, row.peer, *spans, wrong + error)
     if part.rows:
         console.print(table)
     bars = Table(title="Bars", title_justify="left")
-    for name in ("claim", "ratio", "bar", ""):
+    for name in ("claim", "ratio", "bar", "", "in cpu time"):
         bars.add_column(name, justify="left" if name in ("claim", "") else "right")
     for bar in part.bars:
+        cpu = "" if math.isnan(bar.cpu_ratio) else f"{bar.cpu_ratio:.2f}"
         sign = "at least" if bar.is_floor else "at most"
-        bars.add_row(bar.claim, f"{bar.ratio:.2f}", f"{sign} {bar.limit:g}", bar.verdict)
+        bars.add_row(bar.claim, f"{bar.ratio:.2f}", f"{sign} {bar.limit:g}", bar.verdict, cpu)
     if part.bars:
         console.print(bars)
     for note in part.notes:

@@ -20,7 +20,6 @@ HOUR = "h264_360p_60min_open.mp4"
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ZOOMGYM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(video_files, "TEXTURE", (500, 620))
-    monkeypatch.setattr(video_speed, "PEER_FILES", (HOUR,))
     video_files._texture.cache_clear()
 
 
@@ -44,9 +43,9 @@ def test_frames_of_a_peer_are_wrong_if_they_show_another_number(tmp_path: Path) 
     frames = np.stack(frames_in_order(file.path(tmp_path)))
     times_s = [(index + 0.4) / file.rate for index in range(10)]
     count = video_speed._num_wrong
-    assert count("decord", frames[:10], times_s, file, {}) == 0
-    assert count("decord", frames[1:11], times_s, file, {}) == 10
-    assert count("decord", frames[:8], times_s, file, {}) == 2
+    assert count("decord", frames[:10], times_s, file, None) == 0
+    assert count("decord", frames[1:11], times_s, file, None) == 10
+    assert count("decord", frames[:8], times_s, file, None) == 2
 
 
 def test_frames_of_ours_are_wrong_if_one_byte_differs(tmp_path: Path) -> None:
@@ -99,7 +98,17 @@ def test_a_bar_is_met_or_not(bar: Bar, verdict: str) -> None:
 def test_speed_of_video_ends_with_tables_json_and_a_picture(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--parts", "peers", "--peers", "ours", "ffmpeg floor", "--out", str(tmp_path)]
+    arguments = [
+        "--parts",
+        "peers",
+        "--files",
+        HOUR,
+        "--peers",
+        "ours",
+        "ffmpeg floor",
+        "--out",
+        str(tmp_path),
+    ]
     assert speed.main(["video", "--quick", *arguments]) == 0
     assert "rows -> " in capsys.readouterr().out
     result = json.loads((tmp_path / "video.json").read_text())
