@@ -5,14 +5,18 @@ was stopped.
 """
 
 import argparse
+import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -77,7 +81,7 @@ def run_suite(
     Raises:
         RecordError: out holds episodes of another run.
     """
-    jobs = list(_open_jobs(suite, agents, out, seed, cache_dir))
+    jobs = _open_jobs(suite, agents, out, seed, cache_dir)
     total = len(agents) * sum(part.num_tasks for part in suite.parts)
     failures: list[str] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -95,68 +99,104 @@ def run_suite(
 
 
 def _play_all(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Future[list[Record]]]]:
-    """Yields every job as it is finished."""
+    """Yields every job as it is finished. An interrupt ends the workers at once."""
     if not jobs:
         return
     context = get_context("spawn")  # a fork would copy the decoder's threads in a broken state
     with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        futures = {pool.submit(play, job): job for job in jobs}
+        with _interrupts_ignored():  # workers inherit that: only this process answers Ctrl-C
+            futures = {pool.submit(play, job): job for job in jobs}
         try:
             for future in as_completed(futures):
                 yield futures[future], future
-        finally:
+        except BaseException:
+            for worker in active_children():
+                worker.terminate()
             pool.shutdown(cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Passes over Ctrl-C, for a moment."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _open_jobs(
     suite: Suite, agents: Sequence[str], out: Path, seed: int, cache_dir: Path | None
-) -> Iterator[Job]:
-    """Yields what is not recorded in out yet. Raises RecordError if out holds another run."""
-    done = set()
+) -> list[Job]:
+    """Returns what is not recorded in out yet.
+
+    Episodes of other agents on the same tasks may stand there: they are rows of the same table.
+
+    Raises:
+        RecordError: out holds episodes of another run.
+    """
+    done: dict[Identity, set[str]] = {}
     if out.exists():
         drop_cut_line(out)
-        done = {_identity(record) for record in read_records(out)}
-    wanted = set()
-    jobs = []
+        for record in read_records(out):
+            done.setdefault(_identity(record), set()).add(record.agent)
+    jobs, wanted = [], set()
     for part in suite.parts:
         env = make_env(part, cache_dir)
+        settings = json.dumps(env.settings, sort_keys=True)
         for index in range(part.num_tasks):
             task_id = env.tasks[index].id
-            keys = {
-                name: (__version__, name, seed, env.tasks.version, str(env.settings), task_id)
-                for name in agents
-            }
-            wanted |= set(keys.values())
-            missing = tuple(name for name, key in keys.items() if key not in done)
+            identity = Identity(__version__, seed, env.tasks.version, settings, task_id)
+            wanted.add(identity)
+            missing = tuple(name for name in agents if name not in done.get(identity, ()))
             if missing:
                 jobs.append(Job(part, task_id, missing, seed, cache_dir))
         env.close()
-    if strangers := done - wanted:
+    for stranger in sorted(done.keys() - wanted):
         raise RecordError(
-            f"{out}: needed episodes of this run (suite, agents, seed, version), got "
-            f"{len(strangers)} others, like {sorted(strangers)[0]}: choose another --out, "
-            "or give --fresh to start anew"
+            f"{out} holds episodes of another run: {_difference(stranger, min(wanted))}. "
+            "Choose another --out, or give --fresh to start anew"
         )
-    yield from jobs
+    return jobs
 
 
-def _identity(record: Record) -> tuple[object, ...]:
-    """Returns what makes an episode the same one in another run."""
-    return (
-        record.version,
-        record.agent,
-        record.seed,
-        record.task_set_version,
-        str(record.settings),
-        record.task.id,
+class Identity(NamedTuple):
+    """What makes an episode the same one in another run, but for its agent."""
+
+    version: str
+    seed: int
+    task_set_version: str
+    settings: str
+    task_id: str
+
+
+def _identity(record: Record) -> Identity:
+    """Returns the identity of a record."""
+    settings = json.dumps(record.settings, sort_keys=True)
+    return Identity(
+        record.version, record.seed, record.task_set_version, settings, record.task.id
     )
+
+
+def _difference(stranger: Identity, own: Identity) -> str:
+    """Returns the first thing in which two episodes differ."""
+    for name, its, ours in zip(Identity._fields, stranger, own, strict=True):
+        if its != ours and name != "settings":
+            return f"{name.replace('_', ' ')} {its}, not {ours}"
+    return "other settings"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses and reports; run_suite() does the work."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--suite", default="quick-v0", choices=sorted(SUITES))
-    parser.add_argument("--agents", nargs="+", choices=sorted(AGENTS), metavar="AGENT")
+    parser.add_argument(
+        "--agents",
+        nargs="+",
+        metavar="AGENT",
+        help=f"of {', '.join(AGENTS)}, or module:Class of your own; default: the suite's",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of environments and agents")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--out", type=Path, help="folder to write; default: results/SUITE")
@@ -166,7 +206,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     suite = SUITES[args.suite]
     agents = args.agents or list(suite.agents)
     folder: Path = args.out or Path("results") / suite.name
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for name in agents:
+            make_agent(name)
+        folder.mkdir(parents=True, exist_ok=True)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     out = folder / RECORDS
     if args.fresh:
         out.unlink(missing_ok=True)
@@ -184,17 +229,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             console=console,
         )
     except KeyboardInterrupt:
-        console.print(f"stopped; finished episodes are in {out}: run again to go on")
+        console.print(f"stopped: run again to go on. Episodes so far: {out}", soft_wrap=True)
         return 130
     except RecordError as error:
         parser.error(str(error))
     records = sorted(read_records(out), key=lambda record: (record.task.id, record.agent))
     show_table(console, leaderboard(records), records)
     write_report(folder / REPORT, suite.name, records, cache_dir=args.cache_dir)
-    console.print(f"{len(records)} episodes in {time.monotonic() - started_s:.0f} s -> {out}")
-    console.print(f"page with pictures -> {folder / REPORT}")
+    seconds = f"{time.monotonic() - started_s:.0f} s"
+    console.print(f"{len(records)} episodes in {seconds} -> {out}", soft_wrap=True)
+    console.print(f"page with pictures -> {folder / REPORT}", soft_wrap=True)
     for failure in failures:
-        console.print(f"failed: {failure}", style="red", markup=False)
+        console.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
     return 1 if failures else 0
 
 

@@ -30,6 +30,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ('{"answer": 5}', '{"answer": 5}'),
         ("zoom 4 6", None),
         ("zoom a b c", None),
+        ("zoom nan 2 3", None),
         ("answer ", None),
         ("B", None),
         ("", None),
@@ -137,18 +138,54 @@ def test_synth_writes_videos_and_a_manifest_that_check_accepts(
     with VideoFile(out / tasks[0].video) as video:
         assert video.duration_s == 30.0
     capsys.readouterr()
-    assert main(["check", str(out / "manifest.jsonl"), "--quiet"]) == 0
+    assert main(["check", str(out / "manifest.jsonl")]) == 0
     assert capsys.readouterr().out == "2 rows, 0 with problems\n"
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")}
     assert main(arguments) == 0  # again: nothing is written twice
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")} == before
 
 
-def test_wrong_arguments_end_with_a_message(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["synth", "/nowhere", "--duration", "5"]) == 1
+def test_wrong_arguments_end_with_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["synth", str(tmp_path), "--duration", "5"]) == 1
     assert "duration_s needs 30 to 36000 seconds, got 5.0" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["play", "--video", "a.mp4", "--tasks", "synthetic"], "--tasks does not go with --video"),
+        (["play", "--option", "x"], "--option goes with --video"),
+        (["synth", "/dev/null/x"], "/dev/null"),
+        (["play", "--cache-dir", "/dev/null/x"], "by cache_dir or ZOOMGYM_CACHE"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.startswith("zoomgym: ")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["play", "--seed", "-1"], ["synth", "x", "--num", "-3"]])
+def test_a_number_below_zero_is_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert "invalid whole number value" in capsys.readouterr().err
+
+
+def test_the_command_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == "zoomgym 0.1.0\n"
 
 
 def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:

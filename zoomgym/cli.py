@@ -5,13 +5,14 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 from tqdm import tqdm
 
 from zoomgym.datasets import ManifestTasks, check_manifest, write_manifest
 from zoomgym.env import ZoomEnv
-from zoomgym.errors import ZoomGymError
+from zoomgym.errors import TaskError, ZoomGymError
 from zoomgym.play import play
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SPLITS, SyntheticTasks
 from zoomgym.tasks import VideoQuestion
@@ -20,6 +21,8 @@ __all__ = ["main"]
 
 MANIFEST = "manifest.jsonl"
 OWN_TASK = "own"
+QUIET_UNLESS_TERMINAL = None
+"""How tqdm is told to show progress to people only."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         result: int = args.run(args)
-    except ZoomGymError as error:
+    except (ZoomGymError, OSError) as error:
         print(f"zoomgym: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -39,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check(args: argparse.Namespace) -> int:
     """Prints every problem of a manifest."""
     num_rows = num_bad = 0
-    for row in tqdm(check_manifest(args.manifest), desc="rows", unit="", disable=args.quiet):
+    for row in tqdm(check_manifest(args.manifest), desc="check", unit=" rows", disable=QUIET_UNLESS_TERMINAL):
         num_rows += 1
         num_bad += bool(row.problems)
         for problem in row.problems:
@@ -53,10 +56,11 @@ def _check(args: argparse.Namespace) -> int:
 
 def _play(args: argparse.Namespace) -> int:
     """Lets a person play one episode."""
+    _refuse_mixture(args)
     folder = args.out or Path(tempfile.mkdtemp(prefix="zoomgym-play-"))
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        tasks = _own_task(args, Path(scratch)) if args.video else args.tasks
+        tasks = _own_task(args, Path(scratch)) if args.video else args.tasks or "synthetic"
         env = ZoomEnv(
             tasks,
             split=args.split,
@@ -69,12 +73,20 @@ def _play(args: argparse.Namespace) -> int:
             folder,
             task_id=args.task_id,
             seed=args.seed,
-            is_graded=not args.video or args.answer is not None,
+            is_graded=not args.video or bool(args.answer),
             ask=input,
             say=print,
         )
         env.close()
     return 0
+
+
+def _refuse_mixture(args: argparse.Namespace) -> None:
+    """Raises TaskError if arguments contradict each other, lest one is passed over in silence."""
+    for name in ("tasks", "task_id") if args.video else ("question", "answer", "option"):
+        if getattr(args, name):
+            rule = "does not go with" if args.video else "goes with"
+            raise TaskError(f"--{name.replace('_', '-')} {rule} --video: leave one out")
 
 
 def _own_task(args: argparse.Namespace, scratch: Path) -> ManifestTasks:
@@ -83,8 +95,8 @@ def _own_task(args: argparse.Namespace, scratch: Path) -> ManifestTasks:
     task = VideoQuestion(
         id=OWN_TASK,
         video=str(args.video.absolute()),
-        question=args.question,
-        answer=args.answer or ("A" if options else "unknown"),  # not shown: see is_graded
+        question=args.question or "What happens in this video?",
+        answer=args.answer or ("A" if options else "unknown"),  # not graded by, if made up
         options=options,
     )
     write_manifest(scratch / MANIFEST, [task])
@@ -96,8 +108,9 @@ def _synth(args: argparse.Namespace) -> int:
     families = tuple(args.family or FAMILIES)
     tasks = SyntheticTasks(families, args.split, args.duration, args.difficulty, "file")
     num_tasks = min(args.num, len(tasks))
+    args.out.mkdir(parents=True, exist_ok=True)
     written = []
-    for index in tqdm(range(num_tasks), desc="videos", unit=""):
+    for index in tqdm(range(num_tasks), desc="write", unit=" videos", disable=QUIET_UNLESS_TERMINAL):
         task = tasks[index]
         path = tasks.write_video(task, args.out / "videos")
         written.append(replace(task, video=path.relative_to(args.out).as_posix()))
@@ -109,19 +122,19 @@ def _synth(args: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
     parser = argparse.ArgumentParser(prog="zoomgym", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"zoomgym {version('zoomgym')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     check = commands.add_parser("check", help="report every problem of a manifest")
     check.add_argument("manifest", type=Path, help="a file of tasks, JSON Lines")
-    check.add_argument("--quiet", action="store_true", help="show no progress")
     check.set_defaults(run=_check)
 
     person = commands.add_parser("play", help="play an episode yourself")
-    person.add_argument("--tasks", default="synthetic", help="a task set's name or a manifest")
+    person.add_argument("--tasks", help="a task set's name or a manifest; default: synthetic")
     person.add_argument("--task-id", help="default: one is drawn")
-    person.add_argument("--seed", type=int, help="of the draw")
+    person.add_argument("--seed", type=_whole_number, help="of the draw")
     person.add_argument("--video", type=Path, help="a file of your own, instead of --tasks")
-    person.add_argument("--question", default="What happens in this video?")
+    person.add_argument("--question", help="about --video")
     person.add_argument("--option", action="append", default=[], help="repeat for each option")
     person.add_argument("--answer", help="of --question; without it nothing is graded")
     person.add_argument("--out", type=Path, help="folder for the pictures; default: a new one")
@@ -132,10 +145,20 @@ def _parser() -> argparse.ArgumentParser:
     synth = commands.add_parser("synth", help="write synthetic videos and their manifest")
     synth.add_argument("out", type=Path, help="folder to write")
     synth.add_argument("--family", action="append", choices=list(FAMILIES), help="repeatable")
-    synth.add_argument("--num", type=int, default=12, help="number of tasks; default: 12")
+    synth.add_argument("--num", type=_whole_number, default=12, help="of tasks; default: 12")
     _add_synthetic(synth)
     synth.set_defaults(run=_synth)
     return parser
+
+
+def _whole_number(text: str) -> int:
+    """Returns the number that text is, from 0 up. Raises ValueError, which argparse words."""
+    if not text.isdecimal():
+        raise ValueError
+    return int(text)
+
+
+_whole_number.__name__ = "whole number"  # so argparse says: invalid whole number value
 
 
 def _add_synthetic(parser: argparse.ArgumentParser) -> None:

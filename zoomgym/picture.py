@@ -280,7 +280,7 @@ def _draw_frames(
         if any(segment.holds(time_s) for segment in evidence):
             canvas.fill(cell._replace(top=cell.bottom - 3), EVIDENCE)
         free_x = free_x if column else 0
-        label = clock(time_s)
+        label = f"{time_s:.2f} s" if time_s < 120 else clock(time_s)
         if foot and label != shown and left >= free_x:
             room = Box(left, cell.bottom, box.right, cell.bottom + foot)
             if text_width(label, TINY) <= room.width:

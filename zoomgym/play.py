@@ -1,6 +1,7 @@
 """A person plays an episode in the terminal."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def play(
             return
         reply = to_reply(line)
         if reply is None:
-            say(HELP)
+            say(HELP if line in ("", "help") else f"not understood: {line!r}. Send\n{HELP}")
             continue
         env.step(reply)
         if not env.episode.is_over:
@@ -79,6 +80,8 @@ def to_reply(line: str) -> str | None:
         try:
             start_s, end_s, fps = (float(number) for number in rest.split())
         except ValueError:
+            return None
+        if not all(map(math.isfinite, (start_s, end_s, fps))):
             return None
         return json.dumps({"segment": [start_s, end_s], "fps": fps})
     return None

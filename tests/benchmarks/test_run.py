@@ -66,11 +66,40 @@ def test_episodes_of_another_run_are_not_mixed_in(
     assert run_tiny(tmp_path) == 0
     with pytest.raises(SystemExit):
         run_tiny(tmp_path, "--seed", "5")
-    assert "needed episodes of this run" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "records.jsonl holds episodes of another run: seed 0, not 5." in said
     assert run_tiny(tmp_path, "--seed", "5", "--fresh") == 0
     lines = (tmp_path / "records.jsonl").read_text().splitlines()
     seeds = {json.loads(line)["seed"] for line in lines}
     assert seeds == {5}
+
+
+def test_an_agent_of_ones_own_is_added_to_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_tiny(tmp_path, "--agents", "glance") == 0
+    capsys.readouterr()
+    assert run_tiny(tmp_path, "--agents", "examples.own_agent:BrightAgent") == 0
+    printed = capsys.readouterr().out
+    assert "glance" in printed
+    assert "examples.own_agent:BrightAgent" in printed
+    assert len(identities(tmp_path)) == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("glnce", "agent needs one of blind, glance"),
+        ("nowhere:Agent", "agent 'nowhere:Agent' needs to be importable"),
+        ("agents.baselines:Nobody", "needs to be importable"),
+    ],
+)
+def test_an_agent_that_does_not_exist_is_refused_at_once(
+    tmp_path: Path, name: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run_tiny(tmp_path, "--agents", name)
+    assert message in capsys.readouterr().err
 
 
 def test_one_broken_video_is_counted_and_shown_and_stops_nothing(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from zoomgym.errors import TaskError
+
 __all__ = ["CACHE_VARIABLE", "cached_file", "default_cache_dir", "written_file"]
 
 CACHE_VARIABLE = "ZOOMGYM_CACHE"
@@ -37,11 +39,20 @@ def written_file(path: Path, make: Callable[[Path], None]) -> Path:
 
     Several processes may ask at once: each writes a file of its own, and the last one stays. An
     interrupted make leaves nothing behind.
+
+    Raises:
+        TaskError: the folder cannot be written to.
     """
     if path.is_file():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".part-", dir=path.parent)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".part-", dir=path.parent)
+    except OSError as error:
+        raise TaskError(
+            f"{path.parent}: needed a folder to write synthetic videos to, got {error}: name "
+            f"another one by cache_dir or {CACHE_VARIABLE}"
+        ) from error
     os.close(handle)
     part = Path(name)
     try:
