@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from benchmarks.peers import OURS, OURS_TWICE, PEERS, Call, Job, Outcome, is_installed, run_job
 from benchmarks.video_files import speed_dir
+from benchmarks.video_speed import describe_run
 from zoomgym.synthetic.cache import written_file
 
 __all__ = ["ASKED", "measure_exactness"]
@@ -124,7 +125,11 @@ def measure_exactness(
     for name in absent:
         console.print(f"absent: {name} (needs the package {PEERS[name].package})")
     out.mkdir(parents=True, exist_ok=True)
-    result = {"absent": absent, "cells": [asdict(cell) for cell in cells]}
+    result = {
+        **describe_run(absent),
+        "is_quick": is_quick,
+        "cells": [asdict(cell) for cell in cells],
+    }
     (out / "exactness.json").write_text(json.dumps(result, indent=1) + "\n")
     console.print(f"{len(cells)} cells -> {out / 'exactness.json'}")
 

@@ -48,7 +48,7 @@ from zoomgym.video import (
 )
 from zoomgym.video.scale import Scaler, orientation_of
 
-__all__ = ["PARTS", "PEER_FILES", "Plan", "measure_video"]
+__all__ = ["PARTS", "PEER_FILES", "Plan", "describe_run", "measure_video"]
 
 T = TypeVar("T")
 Played = Mapping[int, NDArray[np.uint8]]
@@ -511,7 +511,7 @@ def measure_video(
     plan = Plan(FILES, speed_dir(), present, tuple(files), repeats)
     if is_quick:
         plan = Plan(QUICK_FILES, speed_dir(), present, tuple(files), 1, 8, 1, 8)
-    started = datetime.now(UTC)
+    run = describe_run(absent)
     measured = []
     for name in parts:
         part = PARTS[name](plan)
@@ -522,16 +522,8 @@ def measure_video(
     if is_quick:
         console.print("quick: it runs, but the numbers mean nothing")
     result = {
-        "date": started.isoformat(timespec="seconds"),
+        **run,
         "is_quick": is_quick,
-        "machine": {
-            "platform": platform.platform(),
-            "processor": _processor(),
-            "num_cores": len(os.sched_getaffinity(0)) if LINUX else os.cpu_count(),
-            "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
-        },
-        "versions": {"python": platform.python_version(), **_versions()},
-        "absent": absent,
         "rows": [_row_json(row) for p in measured for row in p.rows],
         "bars": [asdict(bar) | {"verdict": bar.verdict} for p in measured for bar in p.bars],
         "notes": [note for part in measured for note in part.notes],
@@ -540,6 +532,21 @@ def measure_video(
     (out / "video.json").write_text(json.dumps(_without_nan(result), indent=1) + "\n")
     (out / "video.svg").write_text(_svg([row for part in measured for row in part.rows]))
     console.print(f"{sum(len(part.rows) for part in measured)} rows -> {out / 'video.json'}")
+
+
+def describe_run(absent: Sequence[str]) -> dict[str, Any]:
+    """Returns when and where this process measures, with which versions and without which peers."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": {
+            "platform": platform.platform(),
+            "processor": _processor(),
+            "num_cores": len(os.sched_getaffinity(0)) if LINUX else os.cpu_count(),
+            "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        },
+        "versions": {"python": platform.python_version(), **_versions()},
+        "absent": list(absent),
+    }
 
 
 def _row_json(row: Row) -> dict[str, Any]:
@@ -615,6 +622,8 @@ def _svg(rows: Sequence[Row]) -> str:
     y = 10
     for key in dict.fromkeys((row.file, row.work) for row in rows):
         group = [row for row in rows if (row.file, row.work) == key]
+        if len(group) < 2:  # nothing to compare
+            continue
         longest_s = max((row.median_s for row in group if row.wall_s), default=math.nan)
         y += 2 * BAR_H
         lines.append(f'<text x="10" y="{y}" font-weight="bold">{escape(" - ".join(key))}</text>')
