@@ -12,6 +12,7 @@ from kinds import H264
 from zoomgym.errors import VideoError
 from zoomgym.video import Request, Video, VideoFile, forget_frames, frames_of
 from zoomgym.video.clip import _parts
+from zoomgym.video.decode import Decoder
 from zoomgym.video.facts import Facts
 from zoomgym.video.pool import POOL
 from zoomgym.video.scale import Orientation
@@ -39,16 +40,13 @@ def test_several_threads_give_the_frames_that_one_gives(num_threads: int, film: 
 
 
 def test_two_threads_use_two_containers(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    POOL.close_idle()
     video = VideoFile(film, num_threads=2)
-    both = threading.Barrier(2, timeout=20)
-    lend = type(POOL).lent
-    monkeypatch.setattr(
-        type(POOL), "lent", lambda *args: (is_decoding() and both.wait(), lend(*args))[1]
-    )
-    is_decoding = iter([False, True, True]).__next__  # opening needs one
-    frames = video.frames_at(np.linspace(0, 20, 64).tolist(), SIZE)
-    assert number_in(frames[0]) == 0
+    assert video.duration_s == 20.0
+    both_have_one = threading.Barrier(2, timeout=20)
+    decode = Decoder.frames
+    monkeypatch.setattr(Decoder, "frames", lambda *args: (both_have_one.wait(), decode(*args))[1])
+    frames = video.frames_at(np.linspace(0, 20, 64).tolist(), (96, 160))
+    assert [number_in(frame) for frame in frames[[0, 63]]] == [0, 99]
     assert POOL.num_open == 2
 
 
