@@ -7,6 +7,7 @@ they look. It knows how symbols look, and nothing of the task but what the agent
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from PIL import Image
 from zoomgym.episode import Frames, Observation
 from zoomgym.grading import letter
 from zoomgym.synthetic import SYMBOLS
+from zoomgym.synthetic.families import OVERVIEW_QUESTION
 from zoomgym.synthetic.scene import AMBER, BEACON, BLUE, SIGN_SIDE, SIGN_TOP, sign_picture
 
 __all__ = ["Glimpse", "choose_option", "read_frames"]
@@ -49,17 +51,21 @@ def read_frames(frames: Frames) -> list[Glimpse]:
 
 
 def choose_option(observation: Observation) -> str | None:
-    """Returns the letter of the symbol that answers the question, or None if none was seen.
+    """Returns the letter of the symbol that answers the question, or None if it was not seen.
 
-    Of the offered symbols that were seen, in the order of time, the first under the amber beacon;
-    if there is none, the first under no beacon.
+    Asked what comes right after a symbol, that is the one that follows it in the frames seen; else
+    it is the first symbol under the amber beacon.
     """
     seen = sorted(_glimpses(observation), key=lambda glimpse: glimpse.time_s)
-    for beacon in ("amber", None):
-        for glimpse in seen:
-            if glimpse.beacon == beacon and glimpse.symbol in observation.options:
-                return letter(observation.options.index(glimpse.symbol))
-    return None
+    if observation.question.startswith(OVERVIEW_QUESTION):
+        before = observation.question.removeprefix(OVERVIEW_QUESTION).strip(" ?")
+        shown = [glimpse.symbol for glimpse in seen if glimpse.symbol]
+        found = (other for one, other in pairwise(shown) if one == before != other)
+    else:
+        found = (glimpse.symbol or "" for glimpse in seen if glimpse.beacon == "amber")
+    offered = (symbol for symbol in found if symbol in observation.options)
+    symbol = next(offered, None)
+    return None if symbol is None else letter(observation.options.index(symbol))
 
 
 def _glimpses(observation: Observation) -> Iterator[Glimpse]:

@@ -1,7 +1,7 @@
 """Runs agents on a suite, and shows how they compare: a table, the records, and a page.
 
-Every finished episode is written at once. Run again with the same arguments, it goes on where it
-was stopped.
+Episodes are written as they are finished, a task at a time. Run again with the same arguments, it
+goes on where it was stopped; with other agents, it adds them.
 """
 
 import argparse
@@ -14,8 +14,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 from rich.console import Console
@@ -33,6 +35,8 @@ from zoomgym.rollout import run_episodes
 
 __all__ = ["main", "run_suite"]
 
+Outcome = Future[tuple[list[Record], list[str]]]
+
 RECORDS = "records.jsonl"
 REPORT = "report.html"
 
@@ -48,19 +52,32 @@ class Job:
     cache_dir: Path | None
 
 
-def play(job: Job) -> list[Record]:
-    """Returns the record of each agent of a job. Runs in a worker process."""
+def play(job: Job) -> tuple[list[Record], list[str]]:
+    """Returns the record of each agent of a job, and what failed. Runs in a worker process."""
     env = make_env(job.part, job.cache_dir)
-    try:
-        return [
-            record
-            for name in job.agents
-            for record in run_episodes(
-                env, make_agent(name), agent_name=name, task_ids=[job.task_id], seed=job.seed
-            )
-        ]
-    finally:
-        env.close()
+    records: list[Record] = []
+    failures: list[str] = []
+    for name in job.agents:
+        task_ids, agent = [job.task_id], make_agent(name)
+        try:
+            records += run_episodes(env, agent, agent_name=name, task_ids=task_ids, seed=job.seed)
+        except ZoomGymError as error:
+            failures.append(f"{name} on {job.task_id}: {error}")
+    env.close()
+    return records, failures
+
+
+def end_with_parent() -> None:
+    """Ends this worker when the process that started it is gone, however that ended."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def start_watching() -> None:
+    """Begins a worker: a thread of it watches the process that started it."""
+    Thread(target=end_with_parent, daemon=True).start()
 
 
 def run_suite(
@@ -76,7 +93,7 @@ def run_suite(
     """Plays every agent on every task of a suite that is not recorded in out yet.
 
     Returns:
-        What failed, one line a task; those episodes are missing from the records.
+        What failed, one line an episode; those are missing from the records.
 
     Raises:
         RecordError: out holds episodes of another run.
@@ -90,20 +107,19 @@ def run_suite(
         bar = progress.add_task("episodes", total=total, completed=total - open_episodes)
         for job, outcome in _play_all(jobs, workers):
             progress.advance(bar, len(job.agents))
-            try:
-                for record in outcome.result():
-                    append_record(out, record)
-            except ZoomGymError as error:
-                failures.append(f"{job.task_id}: {error}")
+            records, failed = outcome.result()
+            failures += failed
+            for record in records:
+                append_record(out, record)
     return failures
 
 
-def _play_all(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Future[list[Record]]]]:
+def _play_all(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Outcome]]:
     """Yields every job as it is finished. An interrupt ends the workers at once."""
     if not jobs:
         return
     context = get_context("spawn")  # a fork would copy the decoder's threads in a broken state
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(workers, len(jobs)), context, start_watching) as pool:
         with _interrupts_ignored():  # workers inherit that: only this process answers Ctrl-C
             futures = {pool.submit(play, job): job for job in jobs}
         try:
@@ -174,9 +190,7 @@ class Identity(NamedTuple):
 def _identity(record: Record) -> Identity:
     """Returns the identity of a record."""
     settings = json.dumps(record.settings, sort_keys=True)
-    return Identity(
-        record.version, record.seed, record.task_set_version, settings, record.task.id
-    )
+    return Identity(record.version, record.seed, record.task_set_version, settings, record.task.id)
 
 
 def _difference(stranger: Identity, own: Identity) -> str:

@@ -10,8 +10,6 @@ from zoomgym.records import Record
 
 __all__ = ["show_table"]
 
-WITH_INTERVAL = ("accuracy", "reward")
-
 
 def show_table(console: Console, rows: Sequence[Row], records: Sequence[Record]) -> None:
     """Prints two tables: every metric over all tasks, and accuracy by category."""
@@ -28,7 +26,7 @@ def _overall(rows: Sequence[Row]) -> Table:
         table.add_column(f"{metric.name}\n{metric.unit}".strip(), justify="right")
     for row in rows:
         cells = [
-            _interval(row.estimates[m.name]) if m.name in WITH_INTERVAL else _mean(row, m.name)
+            f"{row.estimates[m.name].mean:.2f}\n[dim]{_bounds(row.estimates[m.name])}[/]"
             for m in METRICS
         ]
         table.add_row(row.agent, str(row.num_episodes), *cells)
@@ -54,9 +52,9 @@ def _by_category(rows: Sequence[Row], records: Sequence[Record]) -> Table:
 
 def _interval(estimate: Estimate) -> str:
     """Returns an estimate as text."""
-    return f"{estimate.mean:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+    return f"{estimate.mean:.2f} {_bounds(estimate)}"
 
 
-def _mean(row: Row, name: str) -> str:
-    """Returns the mean of a metric as text."""
-    return f"{row.estimates[name].mean:.2f}"
+def _bounds(estimate: Estimate) -> str:
+    """Returns the interval of an estimate as text."""
+    return f"{estimate.low:.2f}..{estimate.high:.2f}"

@@ -41,8 +41,15 @@ def test_the_letter_comes_before_the_text() -> None:
     assert read_choice("A", ("B", "A")) == 0
 
 
+@pytest.mark.parametrize("options", [("5'", '5"'), ("x²", "x2"), ("Red", "red.")])
+def test_an_options_own_text_to_the_letter_is_read_before_any_normalising(
+    options: tuple[str, ...],
+) -> None:
+    assert [read_choice(option, options) for option in options] == [0, 1]
+
+
 def test_two_options_that_read_alike_are_told_apart_by_letter_only() -> None:
-    assert read_choice("red", ("Red", "red.")) is None
+    assert read_choice("RED", ("Red", "red.")) is None
     assert read_choice("B", ("Red", "red.")) == 1
 
 

@@ -40,6 +40,10 @@ JSON_REPLIES = [
     (f"Let me look: {ZOOM}.", 1, 0, 1),
     ('It\'s "quoted {"answer": "B"}', 1, 0, 0),
     ('[{"answer": "B"}]', 1, 0, 0),
+    ('I use {curly} braces. {"answer": "B"}', 1, 0, 0),
+    ('{"answer": "B"} {', 1, 0, 0),
+    ('{ hm {"answer": "C"}', 1, 0, 0),
+    ('{"answer": "C"} {"', 1, 0, 0),
     # not usable
     ("", 1, 0, 0),
     ("B", 1, 0, 0),

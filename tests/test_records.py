@@ -67,6 +67,31 @@ def test_an_edited_record_is_found_out(record: Record) -> None:
         replay(replace(record, reward_parts=RewardParts(accuracy=1, tool=1, zoom_cost=1)))
     with pytest.raises(RecordError, match="the rules have changed, or the record was edited"):
         replay(replace(record, turns=record.turns[:2]))
+    for edited in (
+        {"reward": 99.0},
+        {"answer": "B"},
+        {"frames_used": 1},
+        {"end_reason": "x"},
+        {"turns": (*record.turns, record.turns[0])},
+        {"turns": tuple(replace(turn, feedback="") for turn in record.turns)},
+    ):
+        with pytest.raises(RecordError, match="or the record was edited"):
+            replay(replace(record, **edited))  # type: ignore[arg-type]
+
+
+def test_an_episode_that_was_not_finished_is_found_out(record: Record) -> None:
+    cut = replace(record, turns=record.turns[:1], answer=None, end_reason="", frames_used=75)
+    with pytest.raises(RecordError, match="or the record was edited"):
+        replay(replace(cut, reward=0.0, reward_parts=RewardParts()))
+
+
+@pytest.mark.parametrize("field", ["seed", "duration_s", "last_frame_s", "frames_used", "reward"])
+@pytest.mark.parametrize("value", ['"x"', "null", "NaN"])
+def test_a_number_that_is_none_is_refused(record: Record, field: str, value: str) -> None:
+    row = json.loads(record.to_json())
+    row[field] = 123454321
+    with pytest.raises(RecordError, match=r"needs a number|is no number"):
+        Record.from_json(json.dumps(row).replace("123454321", value))
 
 
 @pytest.mark.parametrize(
@@ -74,6 +99,7 @@ def test_an_edited_record_is_found_out(record: Record) -> None:
     [
         ("{", "needed an episode's record, got '{'"),
         ("[]", "needed an episode's record"),
+        ("[" * 100_000, "needed an episode's record"),
         ("{}", "needed an episode's record"),
         ('{"schema": 99}', "needed schema 1, got 99"),
         ('{"schema": 1, "task": 5}', "needed an episode's record"),

@@ -27,8 +27,7 @@ class FrameBudget:
         if num_frames > self.per_zoom:
             wanted = str(num_frames) if num_frames < MANY else f"over {MANY - 1}"
             raise ReplyError(
-                f"zoom needs at most {self.per_zoom} frames, got {wanted}: "
-                "shorten it or lower fps"
+                f"zoom needs at most {self.per_zoom} frames, got {wanted}: shorten it or lower fps"
             )
         if num_frames > self.left:
             remedy = "shorten it or lower fps" if self.left else "answer now"

@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check(args: argparse.Namespace) -> int:
     """Prints every problem of a manifest."""
     num_rows = num_bad = 0
-    for row in tqdm(check_manifest(args.manifest), desc="check", unit=" rows", disable=QUIET_UNLESS_TERMINAL):
+    for row in tqdm(
+        check_manifest(args.manifest), desc="check", unit=" rows", disable=QUIET_UNLESS_TERMINAL
+    ):
         num_rows += 1
         num_bad += bool(row.problems)
         for problem in row.problems:
@@ -110,7 +112,9 @@ def _synth(args: argparse.Namespace) -> int:
     num_tasks = min(args.num, len(tasks))
     args.out.mkdir(parents=True, exist_ok=True)
     written = []
-    for index in tqdm(range(num_tasks), desc="write", unit=" videos", disable=QUIET_UNLESS_TERMINAL):
+    for index in tqdm(
+        range(num_tasks), desc="write", unit=" videos", disable=QUIET_UNLESS_TERMINAL
+    ):
         task = tasks[index]
         path = tasks.write_video(task, args.out / "videos")
         written.append(replace(task, video=path.relative_to(args.out).as_posix()))

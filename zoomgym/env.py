@@ -1,5 +1,6 @@
 """ZoomEnv: an episode behind Gymnasium's interface."""
 
+import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -168,7 +169,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             )
         self.render_mode = render_mode
         self.settings = {
-            "tasks": tasks if isinstance(tasks, str) else tasks.name,
+            "tasks": tasks if isinstance(tasks, str) else None,
             "split": split,
             "duration_s": duration_s,
             "difficulty": difficulty,
@@ -177,7 +178,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             "reward_weights": self.reward_weights,
             "max_pixels": max_pixels,
         }
-        """Arguments that make the same environment again; they stand in every record."""
+        """Arguments that make the same environment again (without `tasks`, if that was no name)."""
         self.tasks: TaskSet = (
             open_task_set(
                 tasks,
@@ -190,7 +191,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             if isinstance(tasks, str)
             else tasks
         )
-        horizon_s = duration_s if str(tasks).startswith("synthetic") else DEFAULT_HORIZON_S
+        horizon_s = getattr(self.tasks, "duration_s", DEFAULT_HORIZON_S)
         self.action_space: ReplySpace = ReplySpace(self.rules, horizon_s)
         self.observation_space = observation_space(self.rules, self.frame_size)
         self.decode_s = 0.0
@@ -240,7 +241,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self._videos_skipped = 0
         while True:
             task = self.tasks.by_id(task_id) if task_id is not None else self._draw_task()
-            key = f"{task.id}@{int(self.np_random.integers(2**32)):08x}"
+            name = hashlib.sha256(task.id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            key = f"{name}@{int(self.np_random.integers(2**32)):08x}"  # ids may tell too much
             try:
                 self._begin(task, key)
                 break
@@ -266,12 +268,13 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             raise TypeError(f"a reply needs to be a text, got {type(action).__name__}")
         if self.episode.is_over:
             raise ResetNeeded(f"the episode is over ({self.episode.end_reason}): call reset first")
-        self._episode = rules_of_play.advance(self.episode, action)
-        if zoom := self._episode.turns[-1].zoom:
+        after = rules_of_play.advance(self.episode, action)
+        if zoom := after.turns[-1].zoom:
             clip = self._look(zoom.times_s)
             self._clips.append(clip)
             small = letterbox(clip.images, self.frame_size)
             self._clip_small = np.concatenate([self._clip_small, small])
+        self._episode = after  # not before: a video that fails leaves the turn unplayed
         self._render_for_human()
         reward = rules_of_play.score(self._episode).total(self.reward_weights)
         over = self._episode.is_over
@@ -301,6 +304,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     def _begin(self, task: VideoQuestion, key: str) -> None:
         """Opens the task's video and shows its overview. Raises VideoError."""
+        self._episode = None  # until all has gone well
         if self._video is not None:
             self._video.close()
         self.decode_s = 0.0
@@ -312,12 +316,13 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 f"got {self._video.duration_s:g} s: cut it"
             )
         lengths_s = (self._video.duration_s, self._video.last_frame_s)
-        self._episode = rules_of_play.start(task, *lengths_s, self.rules, key)
+        episode = rules_of_play.start(task, *lengths_s, self.rules, key)
         self.decode_s = time.perf_counter() - started_s
-        self._overview = self._look(self._episode.overview_s)
+        self._overview = self._look(episode.overview_s)
         self._clips = []
         self._overview_small = letterbox(self._overview.images, self.frame_size)
         self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
+        self._episode = episode
 
     def _look(self, times_s: tuple[float, ...]) -> Frames:
         """Returns the frames at times_s and counts the time that takes."""

@@ -52,6 +52,8 @@ def read_choice(text: str, options: Sequence[str]) -> int | None:
         index = _named_index(match, options)
         if index is not None:
             return index
+    if text in options:
+        return options.index(text)
     named = [i for i, option in enumerate(options) if normalise(option) == normalise(text)]
     return named[0] if len(named) == 1 else None
 

@@ -157,26 +157,28 @@ def _read_json(reply: str) -> Reading:
 
 
 def _find_objects(text: str) -> list[str]:
-    """Returns every outermost {..} in text, in one pass; quotes count only inside braces."""
+    """Returns every outermost {..} in text that has a quote in it: other braces are prose.
+
+    One that stays open runs to the end. One pass; quotes count only inside braces.
+    """
     objects = []
     start = text.find("{")
     while start >= 0:
         end = _end_of_object(text, start)
-        if end is None:
-            break
-        objects.append(text[start:end])
+        if '"' in text[start:end]:
+            objects.append(text[start:end])
         start = text.find("{", end)
     return objects
 
 
-def _end_of_object(text: str, start: int) -> int | None:
-    """Returns where the object that opens at start ends, or None if it stays open."""
+def _end_of_object(text: str, start: int) -> int:
+    """Returns where the braces that open at start are closed, or the end of text."""
     depth = 0
     for token in TOKEN.finditer(text, start):
         depth += {"{": 1, "}": -1}.get(token[0], 0)
         if depth == 0:
             return token.end()
-    return None
+    return len(text)
 
 
 def _answer(value: Any) -> Answer:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from zoomgym.actions import ZoomCall
 from zoomgym.episode import Episode, Rules, Turn, advance, score, start
 from zoomgym.errors import RecordError, ZoomGymError
-from zoomgym.rewards import RewardParts
+from zoomgym.rewards import RewardParts, merge_weights
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
@@ -67,7 +67,7 @@ class Record:
             RecordError: the line is no record, or of another schema.
         """
         try:
-            row = json.loads(line)
+            row = json.loads(line, parse_constant=_refuse_constant)
             schema = row.pop("schema")
             if schema != SCHEMA:
                 raise RecordError(f"needed schema {SCHEMA}, got {schema}: use the version it names")
@@ -77,11 +77,26 @@ class Record:
             row["rules"] = Rules(**row["rules"])
             row["turns"] = tuple(_turn(turn) for turn in row["turns"])
             row["reward_parts"] = RewardParts(**row["reward_parts"])
+            for name in ("seed", "duration_s", "last_frame_s", "frames_used", "reward"):
+                if type(row[name]) not in (int, float):
+                    raise RecordError(f"{name} needs a number, got {row[name]!r}")
             return cls(**row)
         except RecordError:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError, ZoomGymError) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            ZoomGymError,
+            RecursionError,
+        ) as error:
             raise RecordError(f"needed an episode's record, got {line[:60]!r} ({error})") from error
+
+
+def _refuse_constant(name: str) -> float:
+    """Refuses NaN and Infinity, which no record holds."""
+    raise ValueError(f"{name} is no number of a record")
 
 
 def _turn(row: dict[str, Any]) -> Turn:
@@ -121,7 +136,7 @@ def read_records(path: Path) -> Iterator[Record]:
         try:
             yield Record.from_json(line)
         except RecordError as error:
-            raise RecordError(f"{path}:{number}: {error}") from error
+            raise RecordError(f"{path}:{number}: {error}: mend or delete the line") from error
 
 
 def replay(record: Record) -> Episode:
@@ -136,7 +151,15 @@ def replay(record: Record) -> Episode:
         if episode.is_over:
             break
         episode = advance(episode, turn.reply)
-    if episode.turns != record.turns or score(episode) != record.reward_parts:
+    parts = score(episode)
+    reward = parts.total(merge_weights(record.settings["reward_weights"]))
+    outcome = (episode.turns, episode.answer, episode.end_reason, episode.frames_used)
+    written = (record.turns, record.answer, record.end_reason, record.frames_used)
+    if not episode.is_over or (*outcome, parts, reward) != (
+        *written,
+        record.reward_parts,
+        record.reward,
+    ):
         raise RecordError(
             f"{record.key}: needed the turns and scores of version {record.version}, got others: "
             "the rules have changed, or the record was edited"

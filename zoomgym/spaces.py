@@ -14,7 +14,7 @@ from zoomgym.grading import letter
 from zoomgym.grammar import MAX_REPLY_CHARS, write_reply
 from zoomgym.tasks import MAX_OPTIONS
 
-__all__ = ["MAX_DURATION_S", "ReplySpace", "clean_text", "observation_space", "question_text"]
+__all__ = ["MAX_DURATION_S", "ReplySpace", "clean_text", "observation_space", "to_dict"]
 
 MAX_DURATION_S = 864_000.0
 """Ten days: bounds of spaces must be finite."""
@@ -22,6 +22,8 @@ MAX_QUESTION_CHARS = 4096
 MAX_FEEDBACK_CHARS = 1024
 CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n\t"
 """Printable ASCII: a space of all of Unicode pickles to 2.2 MB."""
+PLAIN = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2212\u00d7", "''\"\"---x")
+"""Typographic signs that have a plain form."""
 ANSWER_SHARE = 0.3
 """Of the samples of a ReplySpace."""
 
@@ -102,9 +104,7 @@ def to_dict(
         "clip_t": _pad(np.array(clip_s, np.float64), num_clip, -1),
         "clip_call": _pad(np.array(calls, np.int8), num_clip, -1),
         "duration": np.array([observation.duration_s], np.float64),
-        "question": clean_text(
-            question_text(observation.question, observation.options), MAX_QUESTION_CHARS
-        ),
+        "question": _question(observation.question, observation.options),
         "feedback": clean_text(observation.feedback, MAX_FEEDBACK_CHARS),
         "frames_left": np.int64(observation.frames_left),
         "turns_left": np.int64(observation.turns_left),
@@ -118,14 +118,16 @@ def _pad(values: NDArray[Any], count: int, empty: int) -> NDArray[Any]:
     return padded
 
 
-def question_text(question: str, options: tuple[str, ...]) -> str:
-    """Returns the question with its lettered options, one a line."""
-    return "\n".join([question, *(f"{letter(i)}. {option}" for i, option in enumerate(options))])
+def _question(question: str, options: tuple[str, ...]) -> str:
+    """Returns the question with its lettered options, one a line; a long question is cut first."""
+    lettered = [f"\n{letter(index)}. {option}" for index, option in enumerate(options)]
+    asked = clean_text("".join(lettered), MAX_QUESTION_CHARS)
+    return clean_text(question, MAX_QUESTION_CHARS - len(asked)) + asked
 
 
 def clean_text(text: str, max_chars: int) -> str:
     """Returns text in the characters of the spaces, cut to max_chars; what has none becomes `?`."""
-    text = unicodedata.normalize("NFKD", text[:max_chars])
+    text = unicodedata.normalize("NFKD", text[:max_chars].translate(PLAIN))
     kept = "".join(
         char if char in CHARACTERS else "?" for char in text if not unicodedata.combining(char)
     )

@@ -1,7 +1,6 @@
 """Contract checks for those who write agents, and replies that break careless parsers."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from zoomgym.agent import Agent
 from zoomgym.env import ZoomEnv
@@ -14,7 +13,7 @@ __all__ = ["check_agent", "nasty_replies"]
 NUM_TASKS = 3
 
 
-def check_agent(make: Callable[[], Agent], cache_dir: Path | None = None) -> list[Record]:
+def check_agent(make: Callable[[], Agent]) -> list[Record]:
     """Plays an agent in both grammars and checks that it keeps its contract.
 
     The contract: replies are texts; episodes end; every reply is one that its grammar can read;
@@ -22,7 +21,6 @@ def check_agent(make: Callable[[], Agent], cache_dir: Path | None = None) -> lis
 
     Args:
         make: returns a new agent.
-        cache_dir: where synthetic videos are written; nothing is written by this check.
 
     Returns:
         The records of the episodes that were played.
@@ -33,9 +31,7 @@ def check_agent(make: Callable[[], Agent], cache_dir: Path | None = None) -> lis
     """
     records = []
     for grammar in GRAMMARS:
-        env = ZoomEnv(
-            "synthetic", split="train", source="scene", grammar=grammar, cache_dir=cache_dir
-        )
+        env = ZoomEnv("synthetic", source="scene", grammar=grammar)
         task_ids = [env.tasks[index].id for index in range(NUM_TASKS)]
         forward, backward = (
             list(run_episodes(env, make(), agent_name="checked", task_ids=order, seed=7))

@@ -5,9 +5,11 @@ import pytest
 
 from agents.reader import read_frames
 from agents.registry import AGENTS, make_agent
+from benchmarks.leaderboard import wilson
 from tests.agents.solver import SolverAgent
 from tests.test_env import Fixed
 from zoomgym import ZoomEnv
+from zoomgym.agent import episode_rng
 from zoomgym.episode import Frames, look
 from zoomgym.rollout import run_episode, run_episodes
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SYMBOLS, SyntheticTasks
@@ -139,6 +141,35 @@ def test_agents_play_open_questions_on_any_video_too() -> None:
         agent.reset(0)
         record = run_episode(env, agent, agent_name=name, seed=0)
         assert (record.end_reason, record.answer) == ("answered", "unknown")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_blind_is_at_chance_and_glance_is_but_for_the_overview_family(family: str) -> None:
+    names = ("blind",) if family == "overview" else ("blind", "glance")
+    for name in names:
+        right = run(name, f"synthetic:{family}", 120, max_pixels=32 * 32)
+        estimate = wilson(right)
+        assert estimate.low < 0.25 < estimate.high, (name, estimate)
+
+
+@pytest.mark.parametrize("difficulty", ["medium", "hard"])
+@pytest.mark.parametrize("duration_s", [60, 3600])
+def test_hard_tasks_are_solvable_too(difficulty: str, duration_s: int) -> None:
+    env = small_env("synthetic", duration_s=duration_s, difficulty=difficulty)
+    task_ids = [env.tasks[index].id for index in range(9)]
+    records = run_episodes(env, SolverAgent(), agent_name="solver", task_ids=task_ids, seed=0)
+    assert [record.reward_parts.accuracy for record in records] == [1.0] * 9
+
+
+def test_random_numbers_differ_by_seed_by_episode_and_by_turn() -> None:
+    env = small_env("synthetic:flash")
+    draws = []
+    for seed, index in ((0, 0), (1, 0), (0, 1)):
+        env.reset(seed=0, options={"task_id": env.tasks[index].id})
+        for _ in range(2):
+            draws.append(episode_rng(seed, env.observation).random())
+            env.step("nothing")
+    assert len(set(draws)) == 6
 
 
 @pytest.mark.parametrize("family", FAMILIES)

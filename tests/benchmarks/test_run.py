@@ -43,7 +43,7 @@ def test_a_suite_ends_with_tables_records_and_a_page(
 ) -> None:
     assert run_tiny(tmp_path) == 0
     printed = capsys.readouterr().out
-    assert "1.00 [0.51, 1.00]" in printed  # the oracle, on 4 tasks
+    assert "0.51..1.00" in printed  # the oracle, on 4 tasks
     assert "8 episodes" in printed
     assert len(identities(tmp_path)) == 8
     assert "oracle" in (tmp_path / "report.html").read_text()

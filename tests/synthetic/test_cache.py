@@ -1,8 +1,10 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
 
+from zoomgym.errors import TaskError
 from zoomgym.synthetic.cache import cached_file, default_cache_dir, written_file
 
 
@@ -27,6 +29,14 @@ def test_a_file_is_made_once(tmp_path: Path) -> None:
     assert made[0].suffix == ".mp4"
 
 
+def test_using_a_file_does_not_make_it_another_one(tmp_path: Path) -> None:
+    path = cached_file(tmp_path / "a.mp4", lambda part: None)
+    os.utime(path, (1000, 1000))
+    cached_file(path, lambda part: None)
+    assert path.stat().st_mtime == 1000
+    assert path.stat().st_atime > 1000
+
+
 def test_an_interrupted_make_leaves_nothing_behind(tmp_path: Path) -> None:
     def make(part: Path) -> None:
         part.write_bytes(b"half")
@@ -49,6 +59,21 @@ def test_the_files_used_longest_ago_go_first(tmp_path: Path) -> None:
         "made.mp4",
         "other.txt",
     }
+
+
+def test_what_a_killed_process_left_behind_is_removed_a_day_later(tmp_path: Path) -> None:
+    for name, age_s in ((".part-1-old.mp4", 100_000), (".part-2-new.mp4", 1000)):
+        (tmp_path / name).write_bytes(b"half")
+        then = time.time() - age_s
+        os.utime(tmp_path / name, (then, then))
+    cached_file(tmp_path / "made.mp4", lambda part: None)
+    assert {path.name for path in tmp_path.iterdir()} == {".part-2-new.mp4", "made.mp4"}
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(TaskError, match=r"file: needed a folder .* cache_dir or ZOOMGYM_CACHE"):
+        written_file(tmp_path / "file" / "a.mp4", lambda part: None)
 
 
 def test_a_file_larger_than_the_bound_is_kept_alone(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def _read_row(where: str, line: str) -> ManifestRow:
 
 def write_manifest(path: Path, tasks: Iterable[VideoQuestion]) -> None:
     """Writes tasks to path as a manifest; their videos must be paths relative to it."""
-    rows = (json.dumps(_to_row(task), ensure_ascii=False) for task in tasks)
+    rows = (json.dumps(_to_row(task)) for task in tasks)
     path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 

@@ -1,7 +1,8 @@
 """A bounded folder of files that can be made again: written atomically, the oldest go first."""
 
 import os
-import tempfile
+import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,9 @@ __all__ = ["CACHE_VARIABLE", "cached_file", "default_cache_dir", "written_file"]
 
 CACHE_VARIABLE = "ZOOMGYM_CACHE"
 MAX_BYTES = 10 * 1024**3
+PART = ".part-"
+DEAD_AFTER_S = 24 * 3600
+"""A part that was begun so long ago belongs to a process that was killed."""
 
 
 def default_cache_dir() -> Path:
@@ -27,7 +31,8 @@ def cached_file(path: Path, make: Callable[[Path], None], max_bytes: int = MAX_B
     max_bytes.
     """
     if path.is_file():
-        os.utime(path)  # used now: it goes last
+        written_ns = path.stat().st_mtime_ns  # stays: frames are remembered by it
+        os.utime(path, ns=(time.time_ns(), written_ns))  # used now: it goes last
         return path
     written_file(path, make)
     _shrink(path, max_bytes)
@@ -45,41 +50,35 @@ def written_file(path: Path, make: Callable[[Path], None]) -> Path:
     """
     if path.is_file():
         return path
+    part = path.with_name(f"{PART}{os.getpid()}-{uuid.uuid4().hex}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".part-", dir=path.parent)
+        part.touch()
     except OSError as error:
         raise TaskError(
             f"{path.parent}: needed a folder to write synthetic videos to, got {error}: name "
             f"another one by cache_dir or {CACHE_VARIABLE}"
         ) from error
-    os.close(handle)
-    part = Path(name)
     try:
         make(part)
-        part.chmod(0o666 & ~_umask())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return path
 
 
-def _umask() -> int:
-    """Returns the permissions that this process takes from new files (mkstemp takes more)."""
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
-
-
 def _shrink(kept: Path, max_bytes: int) -> None:
     """Removes the files beside kept that were used longest ago, until all fit into max_bytes."""
     files = []
-    for path in kept.parent.glob(f"[!.]*{kept.suffix}"):
+    for path in kept.parent.glob(f"*{kept.suffix}"):
         try:
             found = path.stat()
         except FileNotFoundError:  # another process was faster
             continue
-        files.append((found.st_mtime_ns, found.st_size, path))
+        if not path.name.startswith(PART):
+            files.append((found.st_atime_ns, found.st_size, path))
+        elif time.time() - found.st_mtime > DEAD_AFTER_S:
+            path.unlink(missing_ok=True)
     excess = sum(num_bytes for _, num_bytes, _ in files) - max_bytes
     for _, num_bytes, path in sorted(files):
         if excess <= 0:

@@ -1,12 +1,12 @@
 """A scene as a video without a codec: the pictures that the encoder would have been given."""
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.synthetic.scene import FPS, SCENE_SIZE, Scene
+from zoomgym.synthetic.write import TICK_S, TICKS_PER_FRAME
 from zoomgym.video.clock import tick_at
 
 __all__ = ["DrawnVideo"]
@@ -40,7 +40,8 @@ class DrawnVideo:
             VideoError: a time is negative or not finite.
         """
         last = self._scene.num_frames - 1
-        indexes = [min(tick_at(time_s, Fraction(1, FPS)), last) for time_s in times_s]
+        ticks = (tick_at(time_s, TICK_S) for time_s in times_s)
+        indexes = [min(tick // TICKS_PER_FRAME, last) for tick in ticks]
         return self._scene.draw(np.array(indexes, dtype=np.int64), size)
 
     def close(self) -> None:

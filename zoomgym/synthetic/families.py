@@ -17,7 +17,7 @@ from zoomgym.synthetic.scene import AMBER, BLUE, FPS, SIGN_SIDE, Beacon, Scene, 
 from zoomgym.synthetic.symbols import SYMBOLS
 from zoomgym.timeline import Segment
 
-__all__ = ["DIFFICULTIES", "FAMILIES", "NUM_OPTIONS", "Difficulty", "Puzzle"]
+__all__ = ["DIFFICULTIES", "FAMILIES", "NUM_OPTIONS", "OVERVIEW_QUESTION", "Difficulty", "Puzzle"]
 
 NUM_OPTIONS = 4
 OVERVIEW_STEPS = 63
@@ -28,6 +28,11 @@ SEARCHABLE_S = 8.0
 """64 clip frames find every event in so long a stretch, and where the stretch is, too."""
 COUNTDOWN_STEPS = 2
 """Overview steps to go when the coarse bar of a countdown is full."""
+ROUNDS = 2
+"""Of the family `overview`: each symbol shows about so many times."""
+OVERVIEW_QUESTION = (
+    "Symbols show one after the other, always in the same order. Which symbol comes right after the"
+)
 MIN_PAUSE_S = 0.25
 """Between two events, and between an event and the edge of its beacon."""
 
@@ -41,7 +46,7 @@ class Difficulty:
     lit_steps: float
     """How long a beacon is lit, in overview steps (at least 4 s, and at least 1 step)."""
     num_decoys: int
-    """Blue beacons, each with a symbol that is not asked for."""
+    """Blue beacons, as many as fit, each with symbols that are not asked for."""
     contrast: float
     """Opacity of the symbols."""
 
@@ -140,14 +145,14 @@ class Plan:
 def _brief(plan: Plan, num_signs: int, question: str) -> Puzzle:
     """Returns a puzzle of brief signs under an amber beacon: the first one is asked for."""
     names = [str(name) for name in plan.rng.permutation(list(SYMBOLS))]
-    right, wrong, others = names[0], names[1:NUM_OPTIONS], names[1:]
+    right, wrong = names[0], names[1:NUM_OPTIONS]
     lit, *decoys = plan.lit_stretches(1 + plan.difficulty.num_decoys)
     signs = plan.brief_signs(lit, names[:num_signs])
     beacons = [plan.beacon(lit, AMBER, signs)]
     misleading: list[Sign] = []
-    for stretch in decoys:
+    for stretch in decoys:  # of all symbols, lest those that show here could be struck out
         shown = plan.brief_signs(
-            stretch, [str(name) for name in plan.rng.permutation(others)[:num_signs]]
+            stretch, [str(name) for name in plan.rng.permutation(names)[:num_signs]]
         )
         beacons.append(plan.beacon(stretch, BLUE, shown))
         misleading += shown
@@ -175,13 +180,34 @@ def _order(plan: Plan) -> Puzzle:
 
 
 def _overview(plan: Plan) -> Puzzle:
-    """A symbol shows for so long that the overview holds it: zooming is waste."""
-    names = [str(name) for name in plan.rng.permutation(list(SYMBOLS))]
-    length = round(plan.rng.uniform(0.3, 0.5) * plan.num_frames)
-    sign = plan.sign(int(plan.rng.integers(plan.num_frames - length + 1)), length, names[0])
-    question = "One symbol stays on screen for a long time. Which symbol is it?"
-    scene = plan.scene((), [sign])
-    return Puzzle(scene, question, names[0], tuple(names[1:NUM_OPTIONS]), (sign.segment,))
+    """Symbols follow each other in a round, each so long that the overview holds it.
+
+    Which one comes after another can be read from the overview: zooming is waste. It cannot be read
+    from any one frame, whose symbol is the right one as often as any other option.
+    """
+    names = [str(name) for name in plan.rng.permutation(list(SYMBOLS))[: NUM_OPTIONS + 1]]
+    before, right = names[0], names[1]
+    length = plan.num_frames // (ROUNDS * len(names))
+    phase = int(plan.rng.integers(length * len(names)))
+    signs = [
+        plan.sign(max(0, start), min(start + length, plan.num_frames) - max(0, start), name)
+        for turn in range(ROUNDS + 2)
+        for index, name in enumerate(names)
+        if -length < (start := (turn * len(names) + index) * length - phase) < plan.num_frames
+    ]
+    pair = next(
+        (one, other)
+        for one, other in pairwise(signs)
+        if (one.symbol, one.end - one.first, other.end - other.first) == (before, length, length)
+    )
+    question = f"{OVERVIEW_QUESTION} {before}?"
+    return Puzzle(
+        plan.scene((), signs),
+        question,
+        right,
+        tuple(str(name) for name in plan.rng.permutation(names[2:])),
+        (Segment(pair[0].segment.start_s, pair[1].segment.end_s),),
+    )
 
 
 FAMILIES: dict[str, Callable[[Plan], Puzzle]] = {

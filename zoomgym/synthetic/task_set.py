@@ -54,6 +54,8 @@ class SyntheticTasks:
 
     def __post_init__(self) -> None:
         """Refuses what does not exist."""
+        if not self.families:
+            raise TaskError(f"synthetic families need at least one of {', '.join(FAMILIES)}")
         for family in self.families:
             _check_choice("synthetic family", family, FAMILIES)
         if len(set(self.families)) < len(self.families):

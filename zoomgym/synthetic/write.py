@@ -9,13 +9,14 @@ from av.video.stream import VideoStream
 
 from zoomgym.synthetic.scene import FPS, SCENE_SIZE, Scene
 
-__all__ = ["ENCODER", "ENCODING", "TICKS_PER_S", "write_video"]
+__all__ = ["ENCODER", "ENCODING", "TICKS_PER_FRAME", "TICK_S", "write_video"]
 
 ENCODER = "libx264"
 ENCODING = {"preset": "superfast", "crf": "26", "g": "96", "threads": "1"}
 """One thread: with more, the bits depend on how many there are."""
-TICKS_PER_S = 1024 * FPS
-"""Of the file's time stamps."""
+TICKS_PER_FRAME = 1024
+TICK_S = Fraction(1, FPS * TICKS_PER_FRAME)
+"""Of the file's time stamps: what mp4 makes of FPS."""
 BATCH = 48
 
 
