@@ -18,7 +18,7 @@ observation, reward, terminated, truncated, info = env.step(zoom)
 print(observation["feedback"])
 print(observation["clip"].shape, observation["clip_t"][:4], observation["frames_left"])
 
-# Answer with a letter: 0.9 if it is right, 0.1 if every reply was well-formed, 0.5 for the zoom.
-observation, reward, terminated, truncated, info = env.step('{"answer": "A"}')
+# The clip shows a white cross: C. 0.9 for a right answer, 0.1 for clean replies, 0.5 for the zoom.
+observation, reward, terminated, truncated, info = env.step('{"answer": "C"}')
 print(env.render())
 print(f"reward {reward}, the answer was {info['truth']}")

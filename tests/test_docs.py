@@ -22,15 +22,18 @@ def test_the_readme_shows_an_example_that_is_run_here(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "Zoom 1: 16 frames of" in run.stdout
     assert "(64, 112, 112, 3)" in run.stdout
-    assert "reward 0.1, the answer was C" in run.stdout
+    assert "reward 1.5, the answer was C" in run.stdout
 
 
 def test_the_example_agent_beats_a_glance() -> None:
     run = subprocess.run(
-        [sys.executable, ROOT / "examples" / "own_agent.py"],
-        capture_output=True, text=True, check=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)},
+        [sys.executable, "-m", "examples.own_agent"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
-    assert run.stdout == "bright: 16 of 20 right\nglance: 5 of 20 right\n"
+    assert (
+        run.stdout
+        == "BrightAgent keeps the contract\nbright: 16 of 20 right\nglance: 6 of 20 right\n"
+    )
 
 
 def test_the_rules_show_the_one_regular_expression_of_grading() -> None:
