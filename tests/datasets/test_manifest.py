@@ -107,9 +107,11 @@ def test_check_reports_every_problem_at_once(
         {**ROW, "id": "q4", "video": "text.mp4"},
         "nonsense",
         {**good, "id": "q1"},
+        {**good, "id": "q5", "answer": "Z", "evidence": [[5, 99]]},
+        {**good, "id": 5, "options": "x", "evidence": 7},
     )
     rows = list(check_manifest(path))
-    assert [len(row.problems) for row in rows] == [0, 2, 2, 1, 1, 1]
+    assert [len(row.problems) for row in rows] == [0, 2, 2, 1, 1, 1, 2, 3]
     assert (
         rows[1].problems[0] == "evidence needs to end within the video's 30.000 s, got [1.0, 30.5]"
     )
@@ -118,9 +120,9 @@ def test_check_reports_every_problem_at_once(
     assert "text.mp4" in rows[3].problems[0]
     assert main(["check", str(path)]) == 1
     printed = capsys.readouterr().out.splitlines()
-    assert len(printed) == 8
+    assert len(printed) == 13
     assert printed[0].startswith(f"{path}:2: evidence needs to end within")
-    assert printed[-1] == "6 rows, 5 with problems"
+    assert printed[-1] == "8 rows, 7 with problems"
 
 
 def test_check_of_a_good_manifest_exits_with_0(

@@ -35,16 +35,16 @@ def check_manifest(path: Path) -> Iterator[CheckedRow]:
     """
     videos: dict[str, float | str] = {}
     for row in read_rows(path):
-        problems = [row.problem] if row.problem else []
+        problems = list(row.problems)
         if row.video and row.video not in videos:
             videos[row.video] = _duration_or_problem(path.parent / row.video)
         found = videos.get(row.video)
         if isinstance(found, str):
             problems.append(found)
-        elif found is not None and row.task:
+        elif found is not None:
             problems += [
                 f"evidence needs to end within the video's {found:.3f} s, got {list(segment)}"
-                for segment in row.task.evidence
+                for segment in row.evidence
                 if segment.end_s > found
             ]
         yield CheckedRow(row.where, tuple(problems))

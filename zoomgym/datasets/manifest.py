@@ -9,10 +9,10 @@ option's own text.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from zoomgym.errors import TaskError
 from zoomgym.tasks import VideoQuestion
@@ -20,6 +20,8 @@ from zoomgym.timeline import Segment
 from zoomgym.video import Video, VideoFile
 
 __all__ = ["ManifestRow", "ManifestTasks", "read_rows", "write_manifest"]
+
+Result = TypeVar("Result")
 
 NEEDED = ("id", "video", "question", "answer")
 OPTIONAL = ("options", "evidence", "category")
@@ -37,7 +39,7 @@ class ManifestTasks:
         self._tasks: list[VideoQuestion] = []
         for row in read_rows(path):
             if row.task is None:
-                raise TaskError(f"{row.where}: {row.problem}")
+                raise TaskError(f"{row.where}: {'; '.join(row.problems)}")
             self._tasks.append(row.task)
         if not self._tasks:
             raise TaskError(f"{path}: needed at least one task, got an empty file: add rows")
@@ -78,14 +80,14 @@ class ManifestTasks:
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """One row: its task, or what is wrong with it."""
+    """One row: its task, or all that is wrong with it. What can be read of a bad row is there."""
 
     where: str
     """`file:line`."""
-    task: VideoQuestion | None
-    problem: str = ""
+    task: VideoQuestion | None = None
+    problems: tuple[str, ...] = ()
     video: str = ""
-    """The video it names, if it names one; known for bad rows too."""
+    evidence: tuple[Segment, ...] = ()
 
 
 def read_rows(path: Path) -> Iterator[ManifestRow]:
@@ -104,7 +106,7 @@ def read_rows(path: Path) -> Iterator[ManifestRow]:
             row = _read_row(f"{path}:{number}", line)
             if row.task and row.task.id in seen:
                 problem = f"id needs to be unique, got {row.task.id!r} as in {seen[row.task.id]}"
-                row = replace(row, task=None, problem=problem)
+                row = replace(row, task=None, problems=(problem,))
             elif row.task:
                 seen[row.task.id] = row.where
             yield row
@@ -112,13 +114,27 @@ def read_rows(path: Path) -> Iterator[ManifestRow]:
 
 def _read_row(where: str, line: str) -> ManifestRow:
     """Returns the row that stands in a line."""
-    video = ""
     try:
         fields = _load_row(line)
-        video = fields["video"] if isinstance(fields.get("video"), str) else ""
-        return ManifestRow(where, _to_task(fields), video=video)
     except TaskError as error:
-        return ManifestRow(where, None, str(error), video)
+        return ManifestRow(where, problems=(str(error),))
+    problems: list[str] = []
+
+    def tried(read: Callable[[], Result]) -> Result | None:
+        try:
+            return read()
+        except TaskError as error:
+            problems.append(str(error))
+            return None
+
+    tried(lambda: _check_keys(fields))
+    options = tried(lambda: _parse_options(fields.get("options")))
+    evidence = tried(lambda: _parse_evidence(fields.get("evidence"))) or ()
+    task = None
+    if not problems:
+        task = tried(lambda: _to_task({**fields, "options": options, "evidence": evidence}))
+    video = fields["video"] if isinstance(fields.get("video"), str) else ""
+    return ManifestRow(where, task, tuple(problems), video, evidence)
 
 
 def write_manifest(path: Path, tasks: Iterable[VideoQuestion]) -> None:
@@ -138,8 +154,8 @@ def _load_row(line: str) -> dict[str, Any]:
     return fields
 
 
-def _to_task(fields: dict[str, Any]) -> VideoQuestion:
-    """Returns the task that a row's fields say. Raises TaskError."""
+def _check_keys(fields: dict[str, Any]) -> None:
+    """Raises TaskError unless a row has the keys it needs, no others, and texts where they belong."""
     if missing := [key for key in NEEDED if key not in fields]:
         raise TaskError(f"needed the keys {list(NEEDED)}, {missing} missing")
     if unknown := fields.keys() - {*NEEDED, *OPTIONAL}:
@@ -147,15 +163,11 @@ def _to_task(fields: dict[str, Any]) -> VideoQuestion:
     for key in (*NEEDED, "category"):
         if not isinstance(fields.get(key, ""), str):
             raise TaskError(f"{key} needs a text, got {fields[key]!r}")
-    return VideoQuestion(
-        id=fields["id"],
-        video=fields["video"],
-        question=fields["question"],
-        answer=fields["answer"],
-        options=_parse_options(fields.get("options")),
-        evidence=_parse_evidence(fields.get("evidence")),
-        category=fields.get("category", ""),
-    )
+
+
+def _to_task(fields: dict[str, Any]) -> VideoQuestion:
+    """Returns the task that checked fields say. Raises TaskError."""
+    return VideoQuestion(**{name: fields[name] for name in (*NEEDED, *OPTIONAL) if name in fields})
 
 
 def _parse_options(value: Any) -> tuple[str, ...]:
