@@ -221,6 +221,7 @@ def test_the_task_can_be_named_and_nothing_else_can_be_asked_of_reset() -> None:
         ({"difficulty": ["easy"]}, TaskError, "difficulty needs one of .* got \\['easy'\\]"),
         ({"grammar": ["json"]}, ValueError, "grammar needs one of"),
         ({"render_mode": "svg"}, ValueError, "render_mode needs None or one of"),
+        ({"on_damage": "hide"}, ValueError, "on_damage needs one of"),
         ({"on_video_error": "ignore"}, ValueError, "on_video_error needs one of"),
         ({"reward_weights": {"tools": 1}}, ValueError, "reward_weights needs names from"),
     ],
@@ -477,7 +478,7 @@ def test_a_broken_video_is_an_error_or_another_draw(tmp_path: Path, clip: Path) 
 class Flaky:
     """A video whose frames fail when told to."""
 
-    duration_s, last_frame_s, size = 60.0, 59.0, (8, 8)
+    duration_s, last_frame_s, size, num_damaged = 60.0, 59.0, (8, 8), 0
     fails = False
 
     def frames_at(self, times_s: Any, size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -487,6 +488,20 @@ class Flaky:
 
     def close(self) -> None:
         pass
+
+
+def test_damage_is_counted_in_info_or_an_error(tmp_path: Path, clip: Path) -> None:
+    content = bytearray(clip.read_bytes())
+    third = len(content) // 3
+    content[third : 2 * third] = bytes(third)
+    (tmp_path / "hurt.mp4").write_bytes(content)
+    tasks = manifest_of(tmp_path, tmp_path / "hurt.mp4")
+    _, info = ZoomEnv(tasks).reset(seed=0)
+    assert 0 < info["frames_damaged"] < 64
+    with pytest.raises(VideoError, match=r"hurt\.mp4: needed 64 whole frames"):
+        ZoomEnv(tasks, on_damage="raise").reset(seed=0)
+    _, info = ZoomEnv(manifest_of(tmp_path, clip)).reset(seed=0)
+    assert info["frames_damaged"] == 0
 
 
 def test_a_video_that_fails_leaves_no_half_played_turn() -> None:

@@ -18,6 +18,7 @@ def open_task_set(
     difficulty: str = "easy",
     source: str = "file",
     cache_dir: str | Path | None = None,
+    on_damage: str = "nearest",
 ) -> TaskSet:
     """Returns the task set called name; nothing is decoded or written yet.
 
@@ -29,6 +30,7 @@ def open_task_set(
         difficulty: `easy`, `medium` or `hard`, of synthetic tasks.
         source: `file` for encoded synthetic video, `scene` for the same pictures without a codec.
         cache_dir: where synthetic videos are written; the user's cache folder if None.
+        on_damage: what becomes of frames of files that do not decode, see `VideoFile`.
 
     Raises:
         TaskError: there is no such set, or its file is wrong.
@@ -39,7 +41,7 @@ def open_task_set(
         folder = None if cache_dir is None else Path(cache_dir)
         return SyntheticTasks(families, split, duration_s, difficulty, source, folder)
     if name.endswith((".jsonl", ".json")):
-        return ManifestTasks(Path(name))
+        return ManifestTasks(Path(name), on_damage)
     raise TaskError(
         f"tasks needs `synthetic`, `synthetic:` and families ({', '.join(FAMILIES)}), or the path "
         f"of a manifest that ends in .jsonl or .json, got {name!r}"

@@ -20,7 +20,7 @@ from zoomgym.render import Screen, describe, paint
 from zoomgym.rewards import merge_weights
 from zoomgym.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
 from zoomgym.tasks import TaskSet, VideoQuestion
-from zoomgym.video import Video, letterbox
+from zoomgym.video import ON_DAMAGE, Video, letterbox
 
 __all__ = ["ZoomEnv"]
 
@@ -110,12 +110,14 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `max_pixels` | 100352 | bound of a frame in `unwrapped.observation`; lower is faster |
     | `cache_dir` | None | where synthetic videos are written; None: the user's cache folder |
     | `on_video_error` | `"raise"` | `"skip"`: a video that fails at reset is replaced by another |
+    | `on_damage` | `"nearest"` | frames that do not decode: the nearest earlier, or `"raise"` |
     | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
 
     `info` has the same keys at every step: `task_id`, `video_id`, `category`, `error` (why the last
     reply was not executed), `end_reason` (`answered`, `out_of_turns` or empty), `turns_used`,
-    `zooms`, `frames_used`, `reward_*` (the raw terms), `is_success`, `videos_skipped`, and `answer`
-    and `truth`, which are empty until the end.
+    `zooms`, `frames_used`, `reward_*` (the raw terms), `is_success`, `videos_skipped` (by
+    `on_video_error`), `frames_damaged` (see `on_damage`), and `answer` and `truth`, which are empty
+    until the end.
 
     ## Version History
 
@@ -145,6 +147,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         max_pixels: int = 100_352,
         cache_dir: str | Path | None = None,
         on_video_error: str = "raise",
+        on_damage: str = "nearest",
         render_mode: str | None = None,
     ) -> None:
         numbers = (num_overview, frames_per_zoom, frame_budget, max_turns)
@@ -162,6 +165,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             raise ValueError(
                 f"on_video_error needs one of {ON_VIDEO_ERROR}, got {on_video_error!r}"
             )
+        if on_damage not in ON_DAMAGE:
+            raise ValueError(f"on_damage needs one of {ON_DAMAGE}, got {on_damage!r}")
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(
                 f"render_mode needs None or one of {self.metadata['render_modes']}, "
@@ -177,6 +182,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             **asdict(self.rules),
             "reward_weights": self.reward_weights,
             "max_pixels": max_pixels,
+            "on_damage": on_damage,
         }
         """Arguments that make the same environment again (without `tasks`, if that was no name)."""
         self.tasks: TaskSet = (
@@ -187,6 +193,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 difficulty=difficulty,
                 source=source,
                 cache_dir=cache_dir,
+                on_damage=on_damage,
             )
             if isinstance(tasks, str)
             else tasks
@@ -351,6 +358,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             **{f"reward_{name}": value for name, value in asdict(parts).items()},
             "is_success": bool(parts.accuracy),
             "videos_skipped": self._videos_skipped,
+            "frames_damaged": self._video.num_damaged if self._video else 0,
             "answer": episode.answer or "",
             "truth": episode.task.truth if episode.is_over else "",
         }

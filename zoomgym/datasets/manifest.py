@@ -34,8 +34,9 @@ class ManifestTasks:
         TaskError: the file cannot be read, or a row is wrong; names the file and the line.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_damage: str = "nearest") -> None:
         self._path = path
+        self._on_damage = on_damage
         self._tasks: list[VideoQuestion] = []
         for row in read_rows(path):
             if row.task is None:
@@ -75,7 +76,7 @@ class ManifestTasks:
 
     def open_video(self, task: VideoQuestion) -> Video:
         """Returns the video of a task, ready to be asked. Raises VideoError."""
-        return VideoFile(self._path.parent / task.video)
+        return VideoFile(self._path.parent / task.video, on_damage=self._on_damage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def _load_row(line: str) -> dict[str, Any]:
 
 
 def _check_keys(fields: dict[str, Any]) -> None:
-    """Raises TaskError unless a row has the keys it needs, no others, and texts where they belong."""
+    """Raises TaskError unless a row has its keys, no others, and texts where they belong."""
     if missing := [key for key in NEEDED if key not in fields]:
         raise TaskError(f"needed the keys {list(NEEDED)}, {missing} missing")
     if unknown := fields.keys() - {*NEEDED, *OPTIONAL}:

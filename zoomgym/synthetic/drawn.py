@@ -15,6 +15,9 @@ __all__ = ["DrawnVideo"]
 class DrawnVideo:
     """Serves a scene as a `Video`, drawing each frame at the size that is asked for."""
 
+    num_damaged = 0
+    """Nothing is decoded, so nothing can be damaged."""
+
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
 

@@ -1,6 +1,6 @@
 """Video: a length, and the frames on screen at given times. Only this package decodes files."""
 
-from zoomgym.video.file import VideoFile
+from zoomgym.video.file import ON_DAMAGE, VideoFile
 from zoomgym.video.limits import Limits
 from zoomgym.video.many import Request, frames_of
 from zoomgym.video.pool import POOL
@@ -9,6 +9,7 @@ from zoomgym.video.scale import letterbox, native_size
 from zoomgym.video.store import STORE
 
 __all__ = [
+    "ON_DAMAGE",
     "Limits",
     "Request",
     "Video",

@@ -7,14 +7,14 @@ from zoomgym.errors import VideoError
 
 __all__ = ["tick_at"]
 
-TOLERANCE_S = Fraction(1, 2000)  # times are rounded, by files to their ticks and by floats
+TOLERANCE_PARTS = 2000  # of a second: times are rounded, by files to their ticks and by floats
 
 
 def tick_at(time_s: float, time_base: Fraction) -> int:
     """Returns the last tick at which a frame that is on screen at time_s can have started.
 
-    A frame counts as started half a tick early, but never more than half a millisecond. Exact
-    rational arithmetic: floats miss frames.
+    A frame counts as started half a tick early, but never more than half a millisecond. In
+    whole numbers, and so exact: floats miss frames, and `Fraction` takes ten times as long.
 
     Args:
         time_s: seconds from the first frame.
@@ -25,5 +25,8 @@ def tick_at(time_s: float, time_base: Fraction) -> int:
     """
     if not (math.isfinite(time_s) and time_s >= 0):
         raise VideoError(f"needed finite times >= 0, got {time_s}: count seconds from 0")
-    tolerance_s = min(TOLERANCE_S, time_base / 2)
-    return math.floor((Fraction(time_s) + tolerance_s) / time_base)
+    time, per = time_s.as_integer_ratio()
+    seconds, ticks = time_base.numerator, time_base.denominator  # so many seconds in so many ticks
+    if seconds * TOLERANCE_PARTS <= 2 * ticks:  # half a tick is at most half a millisecond
+        return (2 * time * ticks + per * seconds) // (2 * per * seconds)
+    return (TOLERANCE_PARTS * time + per) * ticks // (TOLERANCE_PARTS * per * seconds)

@@ -18,9 +18,10 @@ from zoomgym.video.memo import Memo, after_fork
 from zoomgym.video.pool import POOL
 from zoomgym.video.store import STORE, ClipKey
 
-__all__ = ["VideoFile"]
+__all__ = ["ON_DAMAGE", "VideoFile"]
 
 ON_DAMAGE = ("nearest", "raise")
+"""What becomes of frames that do not decode: the nearest earlier one is shown, or VideoError."""
 
 FACTS: Memo[tuple[FileKey, Limits], Facts] = Memo(10_000, lambda facts: 1)
 """What this process knows of files: about 500 bytes each."""

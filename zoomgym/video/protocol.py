@@ -24,6 +24,10 @@ class Video(Protocol):
     def size(self) -> tuple[int, int]:
         """(H, W) of the picture as it is meant to be seen: upright, with square pixels."""
 
+    @property
+    def num_damaged(self) -> int:
+        """Frames returned so far that did not decode: the nearest earlier one was shown instead."""
+
     def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Returns the frames on screen at times_s, each scaled to size (H, W).
 
