@@ -2,7 +2,7 @@
 
 Right is the frame that is on screen when the file is played in order. Ours have to be it byte for
 byte. A peer scales and converts in its own way, so its frame is right if no other frame of the
-file is nearer to it.
+file is clearly nearer to it. Time 0 is what a peer says is the beginning.
 """
 
 import importlib
@@ -39,6 +39,8 @@ NUM_SINGLES, NUM_OVERVIEW, NUM_ZOOMS = 200, 64, 12
 ZOOM_S = np.arange(16) / 8
 NEAR = 60
 """Frames to each side among which the one nearest to a peer's frame is looked for."""
+MARGIN = 1.0
+"""Levels by which another frame has to be nearer: in a still scene frames hardly differ."""
 MAX_ERROR = 40
 """Mean difference in levels at which a picture is no longer the one that it should be."""
 LIMIT_S = 60
@@ -219,7 +221,7 @@ def _is_same(frame: NDArray[np.uint8], index: int, pictures: NDArray[np.uint8]) 
 
 
 def _is_nearest(frame: NDArray[np.uint8], index: int, pictures: NDArray[np.uint8]) -> bool:
-    """Returns whether no picture is nearer to frame than the one with this index.
+    """Returns whether no picture is clearly nearer to frame than the one with this index.
 
     A picture that is upside down is another fault, and not counted here.
     """
@@ -229,7 +231,7 @@ def _is_nearest(frame: NDArray[np.uint8], index: int, pictures: NDArray[np.uint8
         np.abs(near - frame).mean(axis=(1, 2, 3)),
         np.abs(near - frame[::-1, ::-1]).mean(axis=(1, 2, 3)),
     )
-    return bool(errors[index - first] <= min(errors.min() + 1e-3, MAX_ERROR))
+    return bool(errors[index - first] <= min(errors.min() + MARGIN, MAX_ERROR))
 
 
 def _print(console: Console, cells: Sequence[Cell], peers: Sequence[str]) -> None:
