@@ -32,6 +32,7 @@ from zoomgym import __version__
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.records import Record, append_record, drop_cut_line, read_records
 from zoomgym.rollout import run_episodes
+from zoomgym.video import forget_frames
 
 __all__ = ["main", "run_suite"]
 
@@ -59,6 +60,7 @@ def play(job: Job) -> tuple[list[Record], list[str]]:
     failures: list[str] = []
     for name in job.agents:
         task_ids, agent = [job.task_id], make_agent(name)
+        forget_frames()  # each agent pays for its own, so that their seconds compare
         try:
             records += run_episodes(env, agent, agent_name=name, task_ids=task_ids, seed=job.seed)
         except ZoomGymError as error:

@@ -47,7 +47,7 @@ SUITES = {
         Suite(
             "quick-v0",
             "a first look: every family, one-minute videos, encoded",
-            tuple(_synthetic(family, 12) for family in FAMILIES),
+            tuple(_synthetic(family, 8) for family in FAMILIES),
         ),
         Suite(
             "chance-v0",

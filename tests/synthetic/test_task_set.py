@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from zoomgym.errors import TaskError
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SyntheticTasks
 from zoomgym.synthetic.scene import BLUE, FPS
+from zoomgym.synthetic.task_set import _file_name
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import overview_times
 from zoomgym.video import VideoFile
@@ -208,7 +210,7 @@ def test_the_same_task_is_the_same_file_byte_by_byte(tmp_path: Path) -> None:
 
 def test_another_duration_or_difficulty_is_another_file() -> None:
     names = {
-        tasks._file_name(tasks[0])
+        _file_name(tasks[0], tasks._puzzle("flash", 0).scene)
         for tasks in (
             tasks_of("flash", duration_s=1000.25),
             tasks_of("flash", duration_s=1000.5),  # both are called 1000s-ish in ids
@@ -259,6 +261,13 @@ def test_scene_and_file_change_pictures_at_the_same_times(tmp_path: Path) -> Non
         ]
     for one, other in zip(*pictures, strict=True):
         assert np.abs(one - other).mean() < 8
+
+
+def test_a_scene_that_is_drawn_otherwise_is_another_file() -> None:
+    tasks = tasks_of("overview")
+    scene = tasks._puzzle("overview", 0).scene
+    others = [replace(scene, contrast=0.5), replace(scene, signs=scene.signs[1:])]
+    assert len({_file_name(tasks[0], one) for one in (scene, *others)}) == 3
 
 
 def test_tasks_are_plain_values() -> None:

@@ -6,8 +6,8 @@ import logging
 import math
 import time
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 import av
@@ -15,6 +15,8 @@ import numpy as np
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
+from zoomgym.synthetic import scene as scene_code
+from zoomgym.synthetic import symbols as symbols_code
 from zoomgym.synthetic.cache import cached_file, default_cache_dir, written_file
 from zoomgym.synthetic.drawn import DrawnVideo
 from zoomgym.synthetic.families import DIFFICULTIES, FAMILIES, NUM_OPTIONS, Plan, Puzzle
@@ -99,17 +101,13 @@ class SyntheticTasks:
         scene = self._puzzle(*self._locate(task.video)).scene
         if self.source == "scene":
             return DrawnVideo(scene)
-        path = self._folder / self._file_name(task)
+        path = self._folder / _file_name(task, scene)
         return VideoFile(cached_file(path, lambda part: _write(scene, part, path)))
 
     def write_video(self, task: VideoQuestion, folder: Path) -> Path:
         """Returns the file of a task's video in folder, which is written if it is not there."""
         scene = self._puzzle(*self._locate(task.video)).scene
-        return written_file(folder / self._file_name(task), lambda part: write_video(scene, part))
-
-    def _file_name(self, task: VideoQuestion) -> str:
-        """Returns a name that no other pixels have."""
-        return f"{task.video}-{self._fingerprint}.mp4"
+        return written_file(folder / _file_name(task, scene), lambda part: write_video(scene, part))
 
     @property
     def _num_frames(self) -> int:
@@ -120,19 +118,6 @@ class SyntheticTasks:
     def _folder(self) -> Path:
         """Where files are kept."""
         return (self.cache_dir or default_cache_dir()) / "synthetic"
-
-    @cached_property
-    def _fingerprint(self) -> str:
-        """Short hash of everything that determines the pixels but stands in no task's id."""
-        settings = {
-            "version": VERSION,
-            "difficulty": asdict(DIFFICULTIES[self.difficulty]),
-            "num_frames": self._num_frames,
-            "size": SCENE_SIZE,
-            "fps": FPS,
-            "encoder": [ENCODER, ENCODING, av.__version__, av.library_versions["libavcodec"]],
-        }
-        return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
 
     def _stem(self, family: str) -> str:
         """Returns what the ids of a family's tasks begin with."""
@@ -174,6 +159,21 @@ class SyntheticTasks:
             evidence=puzzle.evidence,
             category=family,
         )
+
+
+def _file_name(task: VideoQuestion, scene: Scene) -> str:
+    """Returns a name that no other pixels have."""
+    key = f"{_encoding_fingerprint()} {scene!r}"
+    return f"{task.video}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.mp4"
+
+
+@cache
+def _encoding_fingerprint() -> str:
+    """Returns what besides a scene determines the pixels of its file: the code and the encoder."""
+    code = [Path(module.__file__ or "").read_bytes() for module in (scene_code, symbols_code)]
+    digest = hashlib.sha256(b"".join(code)).hexdigest()
+    libavcodec = av.library_versions["libavcodec"]
+    return json.dumps([digest, SCENE_SIZE, FPS, ENCODER, ENCODING, av.__version__, libavcodec])
 
 
 def _place(seed: int, family: str) -> int:
