@@ -1,23 +1,28 @@
 """One call's frames: decoded in order, scaled, and put where they were asked for."""
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.video.container import naming
+from zoomgym.video.decode import Shown
 from zoomgym.video.facts import Facts
 from zoomgym.video.limits import Limits
-from zoomgym.video.pool import POOL
+from zoomgym.video.pool import POOL, Session
+from zoomgym.video.scale import Scaler
 from zoomgym.video.store import Clip, ClipKey
 
 __all__ = ["decode_clip"]
 
-MIN_PART_S = (
-    5.0  # nearer frames are likely in one group of pictures, which is decoded from its start
-)
+# Nearer frames are likely in one group of pictures, which is decoded from its start.
+MIN_PART_S = 5.0
+MAX_UNSCALED = 4  # decoded frames that wait for the scaler: large ones are large
 
 
 def decode_clip(key: ClipKey, facts: Facts, limits: Limits, num_threads: int = 1) -> Clip:
@@ -27,7 +32,8 @@ def decode_clip(key: ClipKey, facts: Facts, limits: Limits, num_threads: int = 1
         key: what is wanted.
         facts: of the file.
         limits: how much work it may cause.
-        num_threads: distant frames are decoded in so many parts at once, each by its own container.
+        num_threads: distant frames are decoded in so many parts at once, each by its own container;
+            with two or more, near frames are scaled beside the decoding.
 
     Raises:
         VideoError: nothing decodes, or that takes too long.
@@ -35,18 +41,18 @@ def decode_clip(key: ClipKey, facts: Facts, limits: Limits, num_threads: int = 1
     rows: dict[int, list[int]] = {}
     for row, pts in enumerate(key.pts):
         rows.setdefault(pts, []).append(row)
-    pictures = np.empty((len(key.pts), *key.size, 3), np.uint8)
-
-    def decode(part: Sequence[int]) -> int:
-        return _decode_part(key, facts, limits, part, rows, pictures)
-
+    work = _Work(key, facts, limits, rows, np.empty((len(key.pts), *key.size, 3), np.uint8))
     parts = _parts(sorted(rows), facts, num_threads)
-    if len(parts) < 2:
-        return Clip(pictures, sum(map(decode, parts)))
-    with ThreadPoolExecutor(len(parts) - 1) as threads:  # this thread takes the first part
-        others = [threads.submit(decode, part) for part in parts[1:]]
-        num_damaged = decode(parts[0])
-        return Clip(pictures, num_damaged + sum(other.result() for other in others))
+    if num_threads < 2:
+        num_damaged = sum(map(work.decode, parts))
+    elif len(parts) == 1:
+        num_damaged = work.decode_and_scale_beside(parts[0])
+    else:
+        with ThreadPoolExecutor(max(1, len(parts) - 1)) as threads:  # this one takes the last part
+            others = [threads.submit(work.decode, part) for part in parts[:-1]]
+            num_damaged = sum(map(work.decode, parts[-1:]))
+            num_damaged += sum(other.result() for other in others)
+    return Clip(work.pictures, num_damaged)
 
 
 def _parts(ascending: list[int], facts: Facts, num_parts: int) -> list[list[int]]:
@@ -59,20 +65,46 @@ def _parts(ascending: list[int], facts: Facts, num_parts: int) -> list[list[int]
     return [ascending[start:end] for start, end in pairwise(cuts)]
 
 
-def _decode_part(
-    key: ClipKey,
-    facts: Facts,
-    limits: Limits,
-    part: Sequence[int],
-    rows: dict[int, list[int]],
-    pictures: NDArray[np.uint8],
-) -> int:
-    """Puts the frames of part, ascending pts, into their rows; returns how many are damaged."""
-    num_damaged = 0
-    with POOL.lent(key.file, limits) as session, naming(key.file.path, "decode it"):
-        for answered, shown in session.decoder.frames(part):
-            picture = session.scaler.picture(shown.frame, key.size, facts.orientation)
-            for pts in answered:
-                pictures[rows[pts]] = picture
-                num_damaged += len(rows[pts]) if shown.is_replacement else 0
-    return num_damaged
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What one call has to fill."""
+
+    key: ClipKey
+    facts: Facts
+    limits: Limits
+    rows: dict[int, list[int]]
+    """pts -> rows of pictures."""
+    pictures: NDArray[np.uint8]
+
+    def decode(self, part: Sequence[int]) -> int:
+        """Fills the rows of part, ascending pts; returns how many of them are damaged."""
+        with self._lent() as session:
+            return sum(
+                self._place(session.scaler, answered, shown)
+                for answered, shown in session.decoder.frames(part)
+            )
+
+    def decode_and_scale_beside(self, part: Sequence[int]) -> int:
+        """Does the same, scaling on a thread of its own."""
+        num_damaged = 0
+        with self._lent() as session, ThreadPoolExecutor(1) as thread:
+            waiting: deque[Future[int]] = deque()
+            for answered, shown in session.decoder.frames(part):
+                waiting.append(thread.submit(self._place, session.scaler, answered, shown))
+                if len(waiting) > MAX_UNSCALED:
+                    num_damaged += waiting.popleft().result()
+            return num_damaged + sum(placed.result() for placed in waiting)
+
+    @contextmanager
+    def _lent(self) -> Iterator[Session]:
+        """Lends the open file; errors name it."""
+        file = self.key.file
+        with POOL.lent(file, self.limits) as session, naming(file.path, "decode it"):
+            yield session
+
+    def _place(self, scaler: Scaler, answered: Sequence[int], shown: Shown) -> int:
+        """Puts a frame into the rows of the pts that it answers; returns how many are damaged."""
+        picture = scaler.picture(shown.frame, self.key.size, self.facts.orientation)
+        rows = [row for pts in answered for row in self.rows[pts]]
+        self.pictures[rows] = picture
+        return len(rows) if shown.is_replacement else 0

@@ -48,7 +48,8 @@ class VideoFile:
 
         Args:
             path: a local file.
-            num_threads: threads that one call with distant times may decode on.
+            num_threads: threads that one call may use: distant times are decoded in parts, near
+                ones scaled beside the decoding.
             on_damage: what becomes of frames that do not decode. `nearest`: the nearest earlier one
                 is shown and counted in `num_damaged`; `raise`: VideoError.
             limits: how much work the file may cause.
