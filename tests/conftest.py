@@ -14,6 +14,7 @@ TASK = VideoQuestion(
     options=("red", "green", "blue", "a man"),
     evidence=(Segment(4.0, 6.0), Segment(30.0, 31.0)),
     category="colour",
+    labels=(("topic", "cars"), ("topic", "traffic")),
 )
 DURATION_S = 60.0
 LAST_FRAME_S = 59.9

@@ -2,7 +2,7 @@ import pytest
 
 from tests.conftest import TASK
 from zoomgym.errors import TaskError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.tasks import VideoQuestion, hash_tasks
 from zoomgym.timeline import Segment
 
 
@@ -31,8 +31,19 @@ def test_the_truth_is_the_letter_of_an_option_or_the_answer_itself() -> None:
         ({"evidence": (Segment(2, 1),)}, r"evidence needs 0 <= start < end in seconds, got \[2, 1"),
         ({"evidence": (Segment(float("nan"), 1),)}, "evidence needs 0 <= start < end"),
         ({"evidence": (Segment(0, float("inf")),)}, "evidence needs 0 <= start < end"),
+        ({"labels": (("topic", ""),)}, r"labels need texts, got \[\['topic', ''\]\]"),
     ],
 )
 def test_a_task_that_cannot_be_meant_cannot_exist(fields: dict[str, object], message: str) -> None:
     with pytest.raises(TaskError, match=message):
         task(**fields)
+
+
+def test_the_hash_of_tasks_is_that_of_every_field_in_order() -> None:
+    assert hash_tasks([TASK]) == "09d96d150787"
+    assert hash_tasks([TASK, task()]) != hash_tasks([task(), TASK])
+    changes: list[dict[str, object]] = [
+        {"id": "q2"}, {"video": "b.mp4"}, {"question": "!"}, {"answer": "B"}, {"options": ("a", "b")},
+        {"evidence": (Segment(1, 2),)}, {"category": "x"}, {"labels": (("x", "y"),)},
+    ]  # fmt: skip
+    assert len({hash_tasks([task(**change)]) for change in [{}, *changes]}) == len(changes) + 1

@@ -73,6 +73,7 @@ class Record:
                 raise RecordError(f"needed schema {SCHEMA}, got {schema}: use the version it names")
             row["task"]["evidence"] = tuple(Segment(*pair) for pair in row["task"]["evidence"])
             row["task"]["options"] = tuple(row["task"]["options"])
+            row["task"]["labels"] = tuple((kind, value) for kind, value in row["task"]["labels"])
             row["task"] = VideoQuestion(**row["task"])
             row["rules"] = Rules(**row["rules"])
             row["turns"] = tuple(_turn(turn) for turn in row["turns"])

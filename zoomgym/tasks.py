@@ -1,7 +1,10 @@
 """What a task is, and what a set of tasks must offer."""
 
+import hashlib
+import json
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 from zoomgym.errors import TaskError
@@ -9,7 +12,7 @@ from zoomgym.grading import is_correct, letter, read_choice
 from zoomgym.timeline import Segment
 from zoomgym.video import Video
 
-__all__ = ["MAX_OPTIONS", "TaskSet", "VideoQuestion"]
+__all__ = ["MAX_OPTIONS", "TaskSet", "VideoQuestion", "hash_tasks"]
 
 MAX_OPTIONS = 26
 
@@ -33,6 +36,9 @@ class VideoQuestion:
     evidence: tuple[Segment, ...] = ()
     """The segments that hold the answer, as far as they are known."""
     category: str = ""
+    """What results are grouped by first."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Further (kind, value) pairs to group by, like ("duration", "long"); a kind may recur."""
 
     def __post_init__(self) -> None:
         """Refuses what cannot be meant."""
@@ -46,6 +52,8 @@ class VideoQuestion:
                 raise TaskError(
                     f"evidence needs 0 <= start < end in seconds, got [{start_s}, {end_s}]"
                 )
+        if not all(text.strip() for label in self.labels for text in label):
+            raise TaskError(f"labels need texts, got {[list(label) for label in self.labels]}")
 
     def _check_options(self) -> None:
         """Refuses options that cannot be told apart, and an answer that is not one of them."""
@@ -88,6 +96,10 @@ class TaskSet(Protocol):
     def version(self) -> str:
         """Changes with everything that can change a result."""
 
+    @property
+    def content_hash(self) -> str:
+        """12 hex digits that change with what the tasks say, see `hash_tasks`."""
+
     def __len__(self) -> int:
         """Number of tasks."""
 
@@ -99,3 +111,12 @@ class TaskSet(Protocol):
 
     def open_video(self, task: VideoQuestion) -> Video:
         """Returns the video of a task of this set, ready to be asked. Raises VideoError."""
+
+
+def hash_tasks(tasks: Iterable[VideoQuestion]) -> str:
+    """Returns 12 hex digits of the SHA-256 of every field of every task, in order."""
+    digest = hashlib.sha256()
+    names = [field.name for field in fields(VideoQuestion)]
+    for task in tasks:
+        digest.update(json.dumps([getattr(task, name) for name in names]).encode() + b"\n")
+    return digest.hexdigest()[:12]

@@ -1,21 +1,24 @@
 """A manifest: tasks as JSON Lines, one a row, with video paths relative to the file.
 
     {"id": "q1", "video": "clips/a.mp4", "question": "What colour is the car?",
-     "options": ["red", "blue"], "answer": "B", "evidence": [[12.0, 14.5]], "category": "colour"}
+     "options": ["red", "blue"], "answer": "B", "evidence": [[12.0, 14.5]], "category": "colour",
+     "labels": [["duration", "long"], ["topic", "cars"], ["topic", "traffic"]]}
 
-`options`, `evidence` and `category` may be left out. With options, the answer is a letter or an
-option's own text.
+`options`, `evidence`, `category` and `labels` may be left out. With options, the answer is a letter
+or an option's own text. A manifest is one set: it has no splits, so that a file for training and
+one for testing are two manifests.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from zoomgym.errors import TaskError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.tasks import VideoQuestion, hash_tasks
 from zoomgym.timeline import Segment
 from zoomgym.video import Video, VideoFile
 
@@ -24,7 +27,7 @@ __all__ = ["ManifestRow", "ManifestTasks", "read_rows", "write_manifest"]
 Result = TypeVar("Result")
 
 NEEDED = ("id", "video", "question", "answer")
-OPTIONAL = ("options", "evidence", "category")
+OPTIONAL = ("options", "evidence", "category", "labels")
 
 
 class ManifestTasks:
@@ -56,6 +59,11 @@ class ManifestTasks:
     def version(self) -> str:
         """Short hash of the file's content."""
         return self._version
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Short hash of what the tasks say, however the file words it."""
+        return hash_tasks(self._tasks)
 
     def __len__(self) -> int:
         """Number of tasks."""
@@ -131,9 +139,11 @@ def _read_row(where: str, line: str) -> ManifestRow:
     tried(lambda: _check_keys(fields))
     options = tried(lambda: _parse_options(fields.get("options")))
     evidence = tried(lambda: _parse_evidence(fields.get("evidence"))) or ()
+    labels = tried(lambda: _parse_labels(fields.get("labels")))
     task = None
     if not problems:
-        task = tried(lambda: _to_task({**fields, "options": options, "evidence": evidence}))
+        parsed = {"options": options, "evidence": evidence, "labels": labels}
+        task = tried(lambda: _to_task({**fields, **parsed}))
     video = fields["video"] if isinstance(fields.get("video"), str) else ""
     return ManifestRow(where, task, tuple(problems), video, evidence)
 
@@ -189,6 +199,20 @@ def _parse_evidence(value: Any) -> tuple[Segment, ...]:
     return tuple(Segment(float(start_s), float(end_s)) for start_s, end_s in value)
 
 
+def _parse_labels(value: Any) -> tuple[tuple[str, str], ...]:
+    """Returns the labels in a row."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(map(_is_label, value)):
+        raise TaskError(f"labels needs a list of [kind, value], both texts, got {value!r}")
+    return tuple((kind, text) for kind, text in value)
+
+
+def _is_label(value: Any) -> bool:
+    """Returns whether value is a list of two texts."""
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(x, str) for x in value)
+
+
 def _is_pair(value: Any) -> bool:
     """Returns whether value is a list of two JSON numbers that a float can hold."""
     if not isinstance(value, list) or len(value) != 2:
@@ -206,4 +230,6 @@ def _to_row(task: VideoQuestion) -> dict[str, Any]:
         row["evidence"] = [list(segment) for segment in task.evidence]
     if task.category:
         row["category"] = task.category
+    if task.labels:
+        row["labels"] = [list(label) for label in task.labels]
     return row
