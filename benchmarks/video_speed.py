@@ -80,7 +80,7 @@ class Plan:
     """Files that all peers decode."""
     repeats: int
     num_overview: int = 64
-    num_zooms: int = 4
+    num_zooms: int = 8
     """Of each kind, per process."""
     num_cycles: int = 2000
     """Of opening, looking and closing, for the memory."""

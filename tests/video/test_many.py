@@ -15,7 +15,7 @@ from zoomgym.video.clip import _parts
 from zoomgym.video.decode import Decoder
 from zoomgym.video.facts import Facts
 from zoomgym.video.pool import POOL
-from zoomgym.video.scale import Orientation
+from zoomgym.video.scale import Orientation, Scaler
 
 Clip = Callable[[str], Path]
 SIZE = (24, 40)
@@ -50,6 +50,24 @@ def test_two_threads_use_two_containers(film: Path, monkeypatch: pytest.MonkeyPa
     assert POOL.num_open == 2
 
 
+def test_near_frames_are_scaled_beside_the_decoding(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times_s = [2.0 + k / 8 for k in range(16)]
+    expected = VideoFile(film).frames_at(times_s, SIZE)
+    forget_frames()
+    scaling: set[int] = set()
+    scale = Scaler.picture
+    monkeypatch.setattr(
+        Scaler, "picture", lambda *args: (scaling.add(threading.get_ident()), scale(*args))[1]
+    )
+    frames = VideoFile(film, num_threads=2).frames_at(times_s, SIZE)
+    assert frames is not expected
+    assert (frames == expected).all()
+    assert len(scaling) == 1
+    assert threading.get_ident() not in scaling
+
+
 def test_wanted_frames_are_cut_into_parts_of_five_seconds_or_more() -> None:
     facts = Facts(1, 0, 100, 101, SIZE, Orientation())  # type: ignore[arg-type]
     assert _parts([], facts, 2) == []
@@ -57,6 +75,14 @@ def test_wanted_frames_are_cut_into_parts_of_five_seconds_or_more() -> None:
     assert _parts([0, 4, 10], facts, 2) == [[0, 4], [10]]
     assert _parts([0, 10, 20, 30], facts, 3) == [[0], [10, 20], [30]]
     assert _parts([0, 99], facts, 8) == [[0], [99]]
+
+
+def test_long_stretches_are_cut_finer_so_that_no_thread_waits_for_long() -> None:
+    facts = Facts(1, 0, 1000, 1001, SIZE, Orientation())  # type: ignore[arg-type]
+    long = list(range(0, 640, 10))
+    assert _parts(long, facts, 1) == [long]
+    assert [len(part) for part in _parts(long, facts, 2)] == [8] * 8
+    assert [len(part) for part in _parts(long[:32], facts, 2)] == [6, 7, 6, 7, 6]
 
 
 def test_error_on_any_thread_is_raised(film: Path, tmp_path: Path) -> None:

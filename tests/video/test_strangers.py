@@ -79,6 +79,9 @@ def test_nearest_earlier_frame_stands_in_for_a_damaged_one(clip: Clip, tmp_path:
     assert video.num_damaged == 3
     video.frames_at([2.0, 2.0, 3.0], SIZE)
     assert video.num_damaged == 5
+    beside = VideoFile(tmp_path / "broken.mp4", num_threads=2)
+    beside.frames_at([1.0, 2.0, 2.2, 3.0], SIZE)
+    assert beside.num_damaged == 2
     other = VideoFile(tmp_path / "broken.mp4")
     other.frames_at([2.0, 2.0, 3.0], SIZE)  # not decoded again, and counted all the same
     assert other.num_damaged == 2

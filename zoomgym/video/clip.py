@@ -20,8 +20,10 @@ from zoomgym.video.store import Clip, ClipKey
 
 __all__ = ["decode_clip"]
 
-# Nearer frames are likely in one group of pictures, which is decoded from its start.
+# A cut inside a group of pictures costs its start a second time, so parts are long.
 MIN_PART_S = 5.0
+MIN_SMALL_PART_S = 60.0
+SMALL_PARTS_PER_THREAD = 4  # whoever is done first takes the next one
 MAX_UNSCALED = 4  # decoded frames that wait for the scaler: large ones are large
 
 
@@ -32,7 +34,7 @@ def decode_clip(key: ClipKey, facts: Facts, limits: Limits, num_threads: int = 1
         key: what is wanted.
         facts: of the file.
         limits: how much work it may cause.
-        num_threads: distant frames are decoded in so many parts at once, each by its own container;
+        num_threads: distant frames are decoded by so many threads, each with its own container;
             with two or more, near frames are scaled beside the decoding.
 
     Raises:
@@ -48,19 +50,21 @@ def decode_clip(key: ClipKey, facts: Facts, limits: Limits, num_threads: int = 1
     elif len(parts) == 1:
         num_damaged = work.decode_and_scale_beside(parts[0])
     else:
-        with ThreadPoolExecutor(max(1, len(parts) - 1)) as threads:  # this one takes the last part
-            others = [threads.submit(work.decode, part) for part in parts[:-1]]
-            num_damaged = sum(map(work.decode, parts[-1:]))
-            num_damaged += sum(other.result() for other in others)
+        with ThreadPoolExecutor(num_threads) as threads:
+            num_damaged = sum(threads.map(work.decode, parts))
     return Clip(work.pictures, num_damaged)
 
 
-def _parts(ascending: list[int], facts: Facts, num_parts: int) -> list[list[int]]:
-    """Cuts the wanted pts into at most num_parts contiguous parts of about one length."""
+def _parts(ascending: list[int], facts: Facts, num_threads: int) -> list[list[int]]:
+    """Cuts the wanted pts into contiguous parts of about one length: one if there is one thread."""
     if not ascending:
         return []
     span_s = facts.seconds(ascending[-1]) - facts.seconds(ascending[0])
-    num_parts = max(1, min(num_parts, len(ascending), int(span_s / MIN_PART_S)))
+    num_parts = min(num_threads, int(span_s / MIN_PART_S))
+    if num_threads > 1:
+        num_small = min(num_threads * SMALL_PARTS_PER_THREAD, int(span_s / MIN_SMALL_PART_S))
+        num_parts = max(num_parts, num_small)
+    num_parts = max(1, min(num_parts, len(ascending)))
     cuts = [round(len(ascending) * i / num_parts) for i in range(num_parts + 1)]
     return [ascending[start:end] for start, end in pairwise(cuts)]
 
