@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.budget import FrameBudget
 from zoomgym.errors import ReplyError
+from zoomgym.grading import STRICT, Grader
 from zoomgym.grammar import GRAMMARS, read_reply
 from zoomgym.rewards import RewardParts, evidence_share
 from zoomgym.tasks import VideoQuestion
@@ -109,6 +110,10 @@ class Episode:
     turns: tuple[Turn, ...] = ()
     answer: str | None = None
     """The answer action's own text; None until there is one."""
+    is_right: bool = False
+    """Whether the answer was graded right."""
+    graded_by: str = STRICT.name
+    """The name of the grader that decided so."""
 
     @property
     def overview_s(self) -> tuple[float, ...]:
@@ -163,13 +168,19 @@ def start(
     return Episode(key, task, rules, duration_s, last_frame_s, budget)
 
 
-def advance(episode: Episode, reply: str) -> Episode:
+def advance(episode: Episode, reply: str, grader: Grader = STRICT) -> Episode:
     """Plays one turn and returns the next episode.
 
     A bad reply is data, not a crash: it costs a turn and its error is the next feedback.
 
+    Args:
+        episode: before the turn.
+        reply: the agent's raw text, untrusted.
+        grader: of answers to open-ended questions; asked once, when the answer comes.
+
     Raises:
         ValueError: the episode is over.
+        GradingError: the grader cannot tell now whether the answer is right.
     """
     if episode.is_over:
         raise ValueError(f"the episode is over ({episode.end_reason}): reset before the next reply")
@@ -178,11 +189,21 @@ def advance(episode: Episode, reply: str) -> Episode:
         reading = read_reply(reply, episode.rules.grammar)
         is_well_formed = reading.is_well_formed
         if isinstance(reading.action, Answer):
-            turn = Turn(reply, is_well_formed)
-            return replace(episode, turns=(*episode.turns, turn), answer=reading.action.text)
+            return _answer(episode, Turn(reply, is_well_formed), reading.action.text, grader)
         return _zoom(episode, Turn(reply, is_well_formed), reading.action)
     except ReplyError as error:
         return _end_turn(episode, Turn(reply, is_well_formed, error=str(error)), f"{error}.")
+
+
+def _answer(episode: Episode, turn: Turn, text: str, grader: Grader) -> Episode:
+    """Returns the episode after an answer: it is over and graded. Raises GradingError."""
+    return replace(
+        episode,
+        turns=(*episode.turns, turn),
+        answer=text,
+        is_right=episode.task.grade(text, grader),
+        graded_by=(STRICT if episode.task.options else grader).name,
+    )
 
 
 def _zoom(episode: Episode, turn: Turn, call: ZoomCall) -> Episode:
@@ -217,7 +238,7 @@ def score(episode: Episode) -> RewardParts:
     """Returns the raw reward terms; all are zero until the episode is over."""
     if not episode.is_over:
         return RewardParts()
-    is_right = episode.answer is not None and episode.task.grade(episode.answer)
+    is_right = episode.is_right
     is_clean = all(turn.is_well_formed and not turn.error for turn in episode.turns)
     share = evidence_share(episode.clip_s, episode.task.evidence)
     return RewardParts(

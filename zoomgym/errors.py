@@ -1,10 +1,14 @@
 """The errors zoomgym raises: one class per boundary where something outside can be wrong."""
 
-__all__ = ["RecordError", "ReplyError", "TaskError", "VideoError", "ZoomGymError"]
+__all__ = ["GradingError", "RecordError", "ReplyError", "TaskError", "VideoError", "ZoomGymError"]
 
 
 class ZoomGymError(Exception):
     """Root of everything zoomgym raises on purpose. The message says: needed, got, do this."""
+
+
+class GradingError(ZoomGymError):
+    """An answer could not be graded. It is neither right nor wrong; the message says why."""
 
 
 class RecordError(ZoomGymError):

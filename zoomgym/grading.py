@@ -7,15 +7,28 @@ followed by another option's text, two letters.
 
 Open-ended. A number is right within `NUMBER_TOLERANCE` of a true answer that is a number; any other
 text is right if it equals the true answer after normalising case, width, white space and the
-punctuation around it.
+punctuation around it. That is what `STRICT` does; another `Grader` may decide instead.
 """
 
 import math
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-__all__ = ["CHOICE", "is_correct", "letter", "read_choice"]
+__all__ = [
+    "CHOICE",
+    "MAX_ANSWER_CHARS",
+    "STRICT",
+    "UNGRADED",
+    "Given",
+    "Grader",
+    "Strict",
+    "is_correct",
+    "letter",
+    "read_choice",
+]
 
 CHOICE = re.compile(
     r"(?:option\s+)?"
@@ -96,3 +109,49 @@ def read_number(text: str) -> float | None:
         return None
     number = float(text.replace(",", ""))
     return number if math.isfinite(number) else None
+
+
+class Grader(Protocol):
+    """Decides whether the answer to an open-ended question is right.
+
+    Choices are never asked about: they are read strictly, whoever grades the rest.
+    """
+
+    @property
+    def name(self) -> str:
+        """What records call it: `strict`, `math`, `judge:MODEL`."""
+
+    def is_right(self, question: str, truth: str, text: str) -> bool:
+        """Returns whether text, which is untrusted, answers question as truth does.
+
+        Raises:
+            GradingError: that cannot be told now. It is never guessed.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Strict:
+    """The grader that needs nothing: a normalised match, or a number within the tolerance."""
+
+    name: str = "strict"
+
+    def is_right(self, question: str, truth: str, text: str) -> bool:
+        """Returns whether text matches truth."""
+        return is_correct(text, truth)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Repeats a verdict that is known already, as when a record is replayed."""
+
+    name: str
+    verdict: bool
+
+    def is_right(self, question: str, truth: str, text: str) -> bool:
+        """Returns the verdict."""
+        return self.verdict
+
+
+STRICT: Grader = Strict()
+UNGRADED: Grader = Given("ungraded", verdict=False)
+"""Marks an answer that nobody could grade: a gap in reports, counted neither right nor wrong."""

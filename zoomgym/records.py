@@ -8,18 +8,27 @@ checked; with the settings and the task's id, the frames can be had again too.
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from zoomgym.actions import ZoomCall
 from zoomgym.episode import Episode, Rules, Turn, advance, score, start
 from zoomgym.errors import RecordError, ZoomGymError
+from zoomgym.grading import STRICT, UNGRADED, Given, Grader
 from zoomgym.rewards import RewardParts, merge_weights
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
-__all__ = ["SCHEMA", "Record", "append_record", "drop_cut_line", "read_records", "replay"]
+__all__ = [
+    "SCHEMA",
+    "Record",
+    "append_record",
+    "drop_cut_line",
+    "read_records",
+    "regrade",
+    "replay",
+]
 
 SCHEMA = 1
 """Changes when an older reader would misread a record."""
@@ -54,6 +63,13 @@ class Record:
     """Wall clock spent in the agent."""
     decode_s: float
     """Wall clock spent on opening and decoding video."""
+    grading: str = STRICT.name
+    """Who graded the answer: `strict`, `math`, `judge:MODEL`, or `ungraded`: nobody could."""
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether `reward_parts` and `reward` say anything about the answer."""
+        return self.grading != UNGRADED.name
 
     def to_json(self) -> str:
         """Returns the record as one line of ASCII."""
@@ -143,21 +159,19 @@ def read_records(path: Path) -> Iterator[Record]:
 def replay(record: Record) -> Episode:
     """Returns the episode that its replies make, played anew by the rules of today.
 
+    What a judge said is taken from the record: it is not asked again.
+
     Raises:
         RecordError: today's rules give other turns or another score than the record holds.
     """
-    lengths_s = (record.duration_s, record.last_frame_s)
-    episode = start(record.task, *lengths_s, record.rules, record.key)
-    for turn in record.turns:
-        if episode.is_over:
-            break
-        episode = advance(episode, turn.reply)
-    parts = score(episode)
-    reward = parts.total(merge_weights(record.settings["reward_weights"]))
+    given = Given(record.grading, bool(record.reward_parts.accuracy))
+    episode = _play_again(record, STRICT if record.grading == STRICT.name else given)
     outcome = (episode.turns, episode.answer, episode.end_reason, episode.frames_used)
     written = (record.turns, record.answer, record.end_reason, record.frames_used)
-    if not episode.is_over or (*outcome, parts, reward) != (
+    scored = (episode.graded_by, *_rewarded(record, episode))
+    if not episode.is_over or (*outcome, *scored) != (
         *written,
+        record.grading,
         record.reward_parts,
         record.reward,
     ):
@@ -166,3 +180,35 @@ def replay(record: Record) -> Episode:
             "the rules have changed, or the record was edited"
         )
     return episode
+
+
+def regrade(record: Record, grader: Grader) -> Record:
+    """Returns the record with its answer graded by grader, and the rewards that follow from it.
+
+    Choices are read strictly whoever grades, so their records stay as they are.
+
+    Raises:
+        RecordError: the record cannot be replayed, see `replay`.
+        GradingError: the grader cannot tell now.
+    """
+    replay(record)
+    episode = _play_again(record, grader)
+    parts, reward = _rewarded(record, episode)
+    return replace(record, grading=episode.graded_by, reward_parts=parts, reward=reward)
+
+
+def _play_again(record: Record, grader: Grader) -> Episode:
+    """Returns the episode that the replies of a record make. Raises GradingError."""
+    lengths_s = (record.duration_s, record.last_frame_s)
+    episode = start(record.task, *lengths_s, record.rules, record.key)
+    for turn in record.turns:
+        if episode.is_over:
+            break
+        episode = advance(episode, turn.reply, grader)
+    return episode
+
+
+def _rewarded(record: Record, episode: Episode) -> tuple[RewardParts, float]:
+    """Returns the reward terms of an episode, and their sum by the weights of its record."""
+    parts = score(episode)
+    return parts, parts.total(merge_weights(record.settings["reward_weights"]))

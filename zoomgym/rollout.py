@@ -90,4 +90,5 @@ def _to_record(env: ZoomEnv, agent_name: str, seed: int, agent_s: float, decode_
         reward=parts.total(env.reward_weights),
         agent_s=agent_s,
         decode_s=decode_s,
+        grading=episode.graded_by,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Protocol
 
 from zoomgym.errors import TaskError
-from zoomgym.grading import is_correct, letter, read_choice
+from zoomgym.grading import STRICT, Grader, is_correct, letter, read_choice
 from zoomgym.timeline import Segment
 from zoomgym.video import Video
 
@@ -80,9 +80,19 @@ class VideoQuestion:
         index = read_choice(self.answer, self.options) if self.options else None
         return self.answer if index is None else letter(index)
 
-    def grade(self, text: str) -> bool:
-        """Returns whether text answers the question rightly."""
-        return is_correct(text, self.answer, self.options)
+    def grade(self, text: str, grader: Grader = STRICT) -> bool:
+        """Returns whether text answers the question rightly.
+
+        Args:
+            text: the answer action's own text, untrusted.
+            grader: decides about open-ended questions; choices are always read strictly.
+
+        Raises:
+            GradingError: the grader cannot tell now.
+        """
+        if self.options:
+            return is_correct(text, self.answer, self.options)
+        return grader.is_right(self.question, self.answer, text)
 
 
 class TaskSet(Protocol):
