@@ -5,15 +5,12 @@ byte. A peer scales and converts in its own way, so its frame is right if no oth
 file is clearly nearer to it. Time 0 is what a peer says is the beginning.
 """
 
-import importlib
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +18,11 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from benchmarks.awkward.clips import play
+from benchmarks.awkward.kinds import INEXACT, KINDS
 from benchmarks.peers import OURS, OURS_TWICE, PEERS, Call, Job, Outcome, is_installed, run_job
 from benchmarks.video_files import speed_dir
-from benchmarks.video_speed import describe_run
+from benchmarks.video_results import describe_run
 from zoomgym.synthetic.cache import written_file
 
 __all__ = ["ASKED", "measure_exactness"]
@@ -138,32 +137,20 @@ def measure_exactness(
 
 def _playbacks(clips: Sequence[Path], is_quick: bool) -> Iterator[tuple[Playback, bool]]:
     """Yields every file, played in order, and whether that is reproducible."""
-    kinds, play = _awkward()
     folder = speed_dir() / "awkward"
 
     def get(name: str) -> Path:
         return written_file(folder / name, lambda part: writers[name](part, get))
 
-    writers: dict[str, Callable[[Path, Any], None]] = kinds.KINDS | kinds.INEXACT
+    writers = KINDS | INEXACT
     names = QUICK if is_quick else writers
     for name in tqdm(names, "played in order", unit="file", leave=False):
-        yield _playback(name, get(name), play), name not in kinds.INEXACT
+        yield _playback(name, get(name)), name not in INEXACT
     for path in clips:
-        yield _playback(path.name, path.absolute(), play), True
+        yield _playback(path.name, path.absolute()), True
 
 
-def _awkward() -> tuple[Any, Callable[..., Any]]:
-    """Returns the module of awkward kinds, and the function that plays a file in order.
-
-    They stand with the tests, which go over all of them with ours.
-    """
-    folder = str(Path(__file__).parent.parent / "tests" / "video")
-    if folder not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module("kinds"), importlib.import_module("clips").play
-
-
-def _playback(name: str, path: Path, play: Callable[..., Any]) -> Playback:
+def _playback(name: str, path: Path) -> Playback:
     """Plays a file in order."""
     played = play(path, SIZE)
     pictures = np.array(played.pictures)

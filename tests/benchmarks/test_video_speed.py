@@ -8,10 +8,10 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks import speed, video_exactness, video_files, video_speed
+from benchmarks import speed, video_exactness, video_files, video_peers
 from benchmarks.peers import Call, Job, run_job
 from benchmarks.video_files import QUICK_FILES, SpeedFile, number_in, number_shown
-from benchmarks.video_speed import Bar
+from benchmarks.video_results import Bar, Part, write_part
 
 HOUR = "h264_360p_60min_open.mp4"
 
@@ -42,7 +42,7 @@ def test_frames_of_a_peer_are_wrong_if_they_show_another_number(tmp_path: Path) 
     file: SpeedFile = QUICK_FILES[HOUR]
     frames = np.stack(frames_in_order(file.path(tmp_path)))
     times_s = [(index + 0.4) / file.rate for index in range(10)]
-    count = video_speed._num_wrong
+    count = video_peers._num_wrong
     assert count("decord", frames[:10], times_s, file, None) == 0
     assert count("decord", frames[1:11], times_s, file, None) == 10
     assert count("decord", frames[:8], times_s, file, None) == 2
@@ -54,7 +54,7 @@ def test_frames_of_ours_are_wrong_if_one_byte_differs(tmp_path: Path) -> None:
     expected = dict(enumerate(frames.copy()))
     frames[2, 0, 0, 0] ^= 1
     times_s = [(index + 0.4) / file.rate for index in range(4)]
-    assert video_speed._num_wrong("ours", frames, times_s, file, expected) == 1
+    assert video_peers._num_wrong("ours", frames, times_s, file, expected) == 1
 
 
 def test_nearest_picture_decides_whether_a_peers_frame_is_right() -> None:
@@ -111,14 +111,26 @@ def test_speed_of_video_ends_with_tables_json_and_a_picture(
     ]
     assert speed.main(["video", "--quick", *arguments]) == 0
     assert "rows -> " in capsys.readouterr().out
-    result = json.loads((tmp_path / "video.json").read_text())
+    result = json.loads((tmp_path / "video.json").read_text())["parts"]["peers"]
     assert result["is_quick"]
     assert result["versions"]["av"] == av.__version__
     assert {(row["peer"], row["num_wrong"]) for row in result["rows"]} == {
         ("ours", 0),
         ("ffmpeg floor", 0),
     }
-    assert (tmp_path / "video.svg").read_text().startswith("<svg")
+    assert (tmp_path / "video_peers.svg").read_text().startswith("<svg")
+
+
+def test_a_part_that_is_measured_later_leaves_the_others(tmp_path: Path) -> None:
+    write_part(tmp_path, {"date": "1"}, "peers", Part(bars=(Bar("a", 0.4, 0.5),)))
+    write_part(tmp_path, {"date": "2"}, "memory", Part(bars=(Bar("b", math.nan, 0.5),)))
+    path = write_part(tmp_path, {"date": "3"}, "memory", Part(bars=(Bar("b", math.nan, 0.6),)))
+    parts = json.loads(path.read_text())["parts"]
+    assert [(name, part["date"]) for name, part in parts.items()] == [
+        ("peers", "1"),
+        ("memory", "3"),
+    ]
+    assert [parts["memory"]["bars"][0][key] for key in ("ratio", "limit")] == [None, 0.6]
 
 
 def test_exactness_finds_no_wrong_frame_of_ours(tmp_path: Path) -> None:

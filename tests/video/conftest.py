@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kinds import INEXACT, KINDS
 
+from benchmarks.awkward.kinds import INEXACT, KINDS
 from zoomgym.video.file import FACTS
 from zoomgym.video.pool import POOL
 from zoomgym.video.store import STORE

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import Playback, number_in, play
-from kinds import KINDS
 
+from benchmarks.awkward.clips import Playback, number_in, play
+from benchmarks.awkward.kinds import KINDS
 from zoomgym.video import VideoFile
 
 SIZE = (48, 80)

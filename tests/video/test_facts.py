@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import play
 
+from benchmarks.awkward.clips import play
 from zoomgym.errors import VideoError
 from zoomgym.video import VideoFile
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import number_in, write
-from kinds import H264
 
+from benchmarks.awkward.clips import number_in, write
+from benchmarks.awkward.kinds import H264
 from zoomgym.errors import VideoError
 from zoomgym.video import Request, Video, VideoFile, forget_frames, frames_of
 from zoomgym.video.clip import _parts

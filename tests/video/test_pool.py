@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from clips import number_in, write
-from kinds import H264
 
+from benchmarks.awkward.clips import number_in, write
+from benchmarks.awkward.kinds import H264
 from zoomgym.errors import VideoError
 from zoomgym.video import VideoFile, forget_frames
 from zoomgym.video.identity import identify

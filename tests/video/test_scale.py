@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clips import X264, write
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.awkward.clips import X264, write
 from zoomgym.video import VideoFile, letterbox, native_size
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import number_in
 
+from benchmarks.awkward.clips import number_in
 from zoomgym.video import VideoFile, forget_frames, keep_frames_in, set_frame_memory
 from zoomgym.video.decode import Decoder
 from zoomgym.video.disk import FrameFolder

@@ -11,10 +11,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import number_in, write
 from damage import look_at, mutated
-from kinds import H264
 
+from benchmarks.awkward.clips import number_in, write
+from benchmarks.awkward.kinds import H264
 from zoomgym.errors import VideoError
 from zoomgym.video import Limits, VideoFile
 from zoomgym.video import limits as limits_module

@@ -12,9 +12,9 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from clips import number_in, write
-from kinds import H264, MILLI, X264
 
+from benchmarks.awkward.clips import number_in, write
+from benchmarks.awkward.kinds import H264, MILLI, X264
 from zoomgym.errors import VideoError
 from zoomgym.video import Video, VideoFile
 

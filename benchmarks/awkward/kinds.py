@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from clips import GOP, NUM_FRAMES, X264, Pipe, draw, remux, write
+
+from benchmarks.awkward.clips import GOP, NUM_FRAMES, X264, Pipe, draw, remux, write
 
 Get = Callable[[str], Path]
 """Returns the path of another kind, written first if need be."""
@@ -19,20 +21,20 @@ FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 def uneven_pts(num_frames: int, seed: int, longest: int) -> list[int]:
     """Returns ascending ticks with gaps of 1 to longest."""
     gaps = np.random.default_rng(seed).integers(1, longest + 1, num_frames)
-    return (np.cumsum(gaps) - gaps[0]).tolist()
+    return [int(ticks) for ticks in np.cumsum(gaps) - gaps[0]]
 
 
-def x264(params: str, **settings: object) -> Callable[[Path, Get], None]:
+def x264(params: str, **settings: Any) -> Callable[[Path, Get], None]:
     """Returns a writer of H.264 with the given x264 parameters."""
     return lambda path, get: write(path, options=X264 | {"x264-params": params}, **settings)
 
 
-def encoded(codec: str, options: dict[str, str], **settings: object) -> Callable[[Path, Get], None]:
+def encoded(codec: str, options: dict[str, str], **settings: Any) -> Callable[[Path, Get], None]:
     """Returns a writer of another codec."""
     return lambda path, get: write(path, codec, options, **settings)
 
 
-def copied(source: str, **settings: object) -> Callable[[Path, Get], None]:
+def copied(source: str, **settings: Any) -> Callable[[Path, Get], None]:
     """Returns a writer that puts the packets of another kind into a new container."""
     return lambda path, get: remux(get(source), path, **settings)
 

@@ -58,13 +58,13 @@ def write(
     """Encodes len(pts) frames, where pts counts units of time_base (default: 1 / rate)."""
     file = str(target) if isinstance(target, Path) else target
     with av.open(file, "w", format=format, container_options=dict(container_options)) as out:
-        stream = out.add_stream(codec, rate=rate, options=dict(options))
+        stream: Any = out.add_stream(codec, rate=rate, options=dict(options))
         height, width, _ = pictures(0).shape
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         if time_base is not None:
             stream.codec_context.time_base = time_base
         prepare(stream)
-        audio = (
+        audio: Any = (
             out.add_stream("mp2" if codec == "mpeg2video" else "aac", 44100) if with_audio else None
         )
         for index, ticks in enumerate(pts):
@@ -112,7 +112,7 @@ def remux(
             packets = [new for packet in packets for new in context.filter(packet)]
         for packet in packets:
             shift = round(cut_s / packet.time_base)
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            packet.pts, packet.dts = (packet.pts or 0) - shift, (packet.dts or 0) - shift
             packet.stream = stream
             out.mux(packet)
 
@@ -124,15 +124,19 @@ class Pipe(io.RawIOBase):
         self._file = path.open("wb")
 
     def writable(self) -> bool:
+        """Returns that it can be."""
         return True
 
     def seekable(self) -> bool:
+        """Returns that it cannot be, which is what it is for."""
         return False
 
     def write(self, data: Any) -> int:
+        """Writes on."""
         return self._file.write(data)
 
     def close(self) -> None:
+        """Closes the file too."""
         self._file.close()
         super().close()
 
@@ -172,10 +176,10 @@ def play(path: Path, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Playback:
     pictures: list[NDArray[np.uint8]] = []
     reformatter = VideoReformatter()
     with av.open(str(path), metadata_errors="ignore") as container:
-        stream = next(
+        stream: Any = next(
             stream
             for stream in [container.streams.best("video"), *container.streams.video]
-            if not stream.disposition & Disposition.attached_pic
+            if stream is not None and not stream.disposition & Disposition.attached_pic
         )
         stream.codec_context.thread_count = 1
         for frame in _decoded(container, stream):
@@ -193,7 +197,7 @@ def play(path: Path, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Playback:
                     threads=1,
                 )
                 pts.append(frame.pts)
-                pictures.append(scaled.to_ndarray())
+                pictures.append(scaled.to_ndarray().astype(np.uint8, copy=False))
         return Playback(Fraction(stream.time_base), sorted(pts), pictures)
 
 

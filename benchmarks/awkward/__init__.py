@@ -1,0 +1,1 @@
+"""Awkward video files, made here: for the tests, and for counting wrong frames."""
