@@ -16,6 +16,7 @@ from zoomgym import episode as rules_of_play
 from zoomgym.catalog import open_task_set
 from zoomgym.episode import Episode, Frames, Observation, Rules
 from zoomgym.errors import TaskError, VideoError
+from zoomgym.graders import make_grader
 from zoomgym.render import Screen, describe, paint
 from zoomgym.rewards import merge_weights
 from zoomgym.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
@@ -106,6 +107,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `num_overview`, `frames_per_zoom` | 64, 16 | frames |
     | `frame_budget`, `max_turns` | 128, 5 | frames in all, replies in all |
     | `reward_weights` | None | merged over the defaults above |
+    | `grader` | `"strict"` | of open-ended answers: or `"math"`, `{"judge": {..}}`; see `graders` |
     | `frame_size` | (112, 112) | (H, W) of the frames in the Dict observation |
     | `max_pixels` | 100352 | bound of a frame in `unwrapped.observation`; lower is faster |
     | `cache_dir` | None | where synthetic videos are written; None: the user's cache folder |
@@ -143,6 +145,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         frame_budget: int = 128,
         max_turns: int = 5,
         reward_weights: Mapping[str, float] | None = None,
+        grader: str | Mapping[str, Any] = "strict",
         frame_size: tuple[int, int] = (112, 112),
         max_pixels: int = 100_352,
         cache_dir: str | Path | None = None,
@@ -157,6 +160,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         if not isinstance(tasks, str) and not hasattr(tasks, "open_video"):
             raise TaskError(f"tasks needs a name, a path or a TaskSet, got {tasks!r}")
         self.reward_weights = merge_weights(reward_weights)
+        self.grader = make_grader(grader, cache_dir)
         self.frame_size = _checked_size(frame_size)
         max_pixels = _plain_number(max_pixels)
         if not isinstance(max_pixels, int) or max_pixels < 1:
@@ -181,6 +185,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             "source": source,
             **asdict(self.rules),
             "reward_weights": self.reward_weights,
+            "grader": grader,
             "max_pixels": max_pixels,
             "on_damage": on_damage,
         }
@@ -270,12 +275,13 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             ResetNeeded: the episode is over, or was never begun.
             TypeError: the reply is no text.
             VideoError: the frames of a zoom cannot be decoded.
+            GradingError: the answer cannot be graded now. The turn is not played: send it again.
         """
         if not isinstance(action, str):
             raise TypeError(f"a reply needs to be a text, got {type(action).__name__}")
         if self.episode.is_over:
             raise ResetNeeded(f"the episode is over ({self.episode.end_reason}): call reset first")
-        after = rules_of_play.advance(self.episode, action)
+        after = rules_of_play.advance(self.episode, action, self.grader)
         if zoom := after.turns[-1].zoom:
             clip = self._look(zoom.times_s)
             self._clips.append(clip)

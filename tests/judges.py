@@ -1,0 +1,124 @@
+"""A judge for tests: a real HTTP server on loopback that replies, and fails, as it is told to."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = Callable[["Handler"], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: "JudgeServer"
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        body = json.loads(self.rfile.read(length))
+        with self.server.lock:
+            self.server.requests.append((self.path, dict(self.headers), body))
+            number = len(self.server.requests) - 1
+            self.server.num_open += 1
+            self.server.most_open = max(self.server.most_open, self.server.num_open)
+        try:
+            script = self.server.script
+            script[min(number, len(script) - 1)](self)
+        except OSError:  # who asked is gone
+            pass
+        finally:
+            with self.server.lock:
+                self.server.num_open -= 1
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+class JudgeServer(ThreadingHTTPServer):
+    """Remembers what it was asked. The last line of its script is repeated."""
+
+    def __init__(self, script: list[Answer]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script = script
+        self.lock = threading.Lock()
+        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.num_open = self.most_open = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+@contextmanager
+def judging(*script: Answer) -> Iterator[JudgeServer]:
+    server = JudgeServer(list(script))
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def send(handler: Handler, body: bytes, status: int = 200, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def completion(content: Any) -> bytes:
+    return json.dumps({"choices": [{"message": {"content": content}}]}).encode()
+
+
+def says(content: Any) -> Answer:
+    return lambda handler: send(handler, completion(content))
+
+
+def sends(body: bytes) -> Answer:
+    return lambda handler: send(handler, body)
+
+
+def fails(status: int, **headers: str) -> Answer:
+    return lambda handler: send(handler, b"key was sk-secret", status, **headers)
+
+
+def waits(seconds: float, then: Answer) -> Answer:
+    def answer(handler: Handler) -> None:
+        time.sleep(seconds)
+        then(handler)
+
+    return answer
+
+
+def drips(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    for _ in range(200):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.02)
+
+
+def cuts(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(completion("RIGHT")[:20])
+
+
+def hangs_up(handler: Handler) -> None:
+    handler.connection.close()
+
+
+def by_answer(handler: Handler) -> None:
+    """Says RIGHT about every answer in which there is `yes`."""
+    case = json.loads(handler.server.requests[-1][2]["messages"][1]["content"])
+    says("RIGHT" if "yes" in case["answer"] else "WRONG")(handler)

@@ -1,0 +1,48 @@
+"""The process behind `formula`: reads two formulas a line, and writes whether they are equal.
+
+Run as a file of its own, so that it imports nothing but math-verify. Memory and time are bounded
+here as well, since the process that started it may be gone.
+"""
+
+import json
+import sys
+import time
+
+from math_verify import parse, verify
+
+MAX_BYTES = 2 * 1024**3
+MAX_CPU_S = 10
+
+
+def main() -> None:
+    """Answers until its input ends."""
+    replies, sys.stdout = sys.stdout, sys.stderr  # whoever prints does not disturb the replies
+    replies.write("ready\n")
+    replies.flush()
+    for line in sys.stdin:
+        _limit()
+        replies.write(f"{json.dumps(_are_equal(*json.loads(line)))}\n")
+        replies.flush()
+
+
+def _are_equal(truth: str, text: str) -> bool:
+    """Returns whether two formulas are equal; what cannot be read or worked out is not."""
+    try:
+        true, given = (parse(f"${formula}$", parsing_timeout=0) for formula in (truth, text))
+        return bool(true and given and verify(true, given, timeout_seconds=0))
+    except Exception:  # noqa: BLE001 - whatever hostile text does to a parser, it is not equal
+        return False
+
+
+def _limit() -> None:
+    """Bounds memory, and the time of the next answer."""
+    if sys.platform != "win32":
+        import resource
+
+        used_s = int(time.process_time())
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_CPU, (used_s + MAX_CPU_S, resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    main()
