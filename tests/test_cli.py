@@ -189,10 +189,10 @@ def test_the_command_tells_its_version(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(path: Path) -> None:
+    def interrupt(name: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zoomgym.cli.check_manifest", interrupt)
+    monkeypatch.setattr("zoomgym.cli.check_task_set", interrupt)
     assert main(["check", "any.jsonl"]) == 130
 
 

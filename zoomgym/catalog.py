@@ -1,13 +1,24 @@
 """From a name to its task set."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from zoomgym.datasets import ManifestTasks
+from zoomgym.datasets import (
+    BENCHMARKS,
+    BenchmarkTasks,
+    CheckedRow,
+    Layout,
+    ManifestTasks,
+    check_benchmark,
+    check_manifest,
+)
 from zoomgym.errors import TaskError
 from zoomgym.synthetic import FAMILIES, SyntheticTasks
 from zoomgym.tasks import TaskSet
 
-__all__ = ["open_task_set"]
+__all__ = ["check_task_set", "open_task_set"]
+
+MANIFESTS = (".jsonl", ".json")
 
 
 def open_task_set(
@@ -19,30 +30,69 @@ def open_task_set(
     source: str = "file",
     cache_dir: str | Path | None = None,
     on_damage: str = "nearest",
+    subtitles: bool = False,
 ) -> TaskSet:
     """Returns the task set called name; nothing is decoded or written yet.
 
     Args:
-        name: `synthetic`, `synthetic:flash`, `synthetic:flash,order`, or a manifest's path
-            (`*.jsonl` or `*.json`, JSON Lines both).
-        split: `train` or `test`, of synthetic tasks.
+        name: `synthetic`, `synthetic:flash`, `synthetic:flash,order`, a benchmark and its folder
+            like `videomme:/data/Video-MME`, or a manifest's path (`*.jsonl` or `*.json`).
+        split: `train` or `test`, of synthetic tasks and benchmarks: most have `test` only. A
+            manifest is one set without splits.
         duration_s: seconds, of synthetic videos.
         difficulty: `easy`, `medium` or `hard`, of synthetic tasks.
         source: `file` for encoded synthetic video, `scene` for the same pictures without a codec.
         cache_dir: where synthetic videos are written; the user's cache folder if None.
         on_damage: what becomes of frames of files that do not decode, see `VideoFile`.
+        subtitles: whether a benchmark's subtitles stand in its questions.
 
     Raises:
-        TaskError: there is no such set, or its file is wrong.
+        TaskError: there is no such set, it has no such split, or its files are wrong.
     """
+    if benchmark := _find_benchmark(name):
+        return BenchmarkTasks(*benchmark, split, subtitles=subtitles, on_damage=on_damage)
+    if subtitles:
+        raise TaskError(f"{name} has no subtitles: leave subtitles out")
     kind, _, rest = name.partition(":")
     if kind == "synthetic":
         families = tuple(map(str.strip, rest.split(","))) if rest else tuple(FAMILIES)
         folder = None if cache_dir is None else Path(cache_dir)
         return SyntheticTasks(families, split, duration_s, difficulty, source, folder)
-    if name.endswith((".jsonl", ".json")):
+    if name.endswith(MANIFESTS):
         return ManifestTasks(Path(name), on_damage)
-    raise TaskError(
-        f"tasks needs `synthetic`, `synthetic:` and families ({', '.join(FAMILIES)}), or the path "
-        f"of a manifest that ends in .jsonl or .json, got {name!r}"
+    raise _unknown(name)
+
+
+def check_task_set(name: str) -> Iterator[CheckedRow]:
+    """Yields every row of the files of a task set, with all that is wrong with it.
+
+    Args:
+        name: a benchmark and its folder, or a manifest's path, as for `open_task_set`.
+
+    Raises:
+        TaskError: there is no such set, or a file cannot be read.
+    """
+    if benchmark := _find_benchmark(name):
+        return check_benchmark(*benchmark)
+    if name.endswith(MANIFESTS):
+        return check_manifest(Path(name))
+    raise _unknown(name)
+
+
+def _find_benchmark(name: str) -> tuple[Layout, Path] | None:
+    """Returns the benchmark and the folder that name means, or None. Raises TaskError."""
+    kind, _, folder = name.partition(":")
+    if kind not in BENCHMARKS:
+        return None
+    if not folder:
+        raise TaskError(f"{kind} needs the folder of its files, like {kind}:/data/{kind}")
+    return BENCHMARKS[kind], Path(folder).expanduser()
+
+
+def _unknown(name: str) -> TaskError:
+    """Returns the error that says what names there are."""
+    return TaskError(
+        f"tasks needs `synthetic`, `synthetic:` and families ({', '.join(FAMILIES)}), a benchmark "
+        f"({', '.join(BENCHMARKS)}) with `:` and its folder, or the path of a manifest that ends "
+        f"in .jsonl or .json, got {name!r}"
     )

@@ -1,4 +1,4 @@
-"""The command `zoomgym`: check a manifest, play an episode, write synthetic videos."""
+"""The command `zoomgym`: list and check tasks, play an episode, write synthetic videos."""
 
 import argparse
 import sys
@@ -10,11 +10,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from zoomgym.datasets import ManifestTasks, check_manifest, write_manifest
+from zoomgym.catalog import check_task_set, open_task_set
+from zoomgym.datasets import ManifestTasks, write_manifest
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import TaskError, ZoomGymError
 from zoomgym.play import play
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SPLITS, SyntheticTasks
+from zoomgym.task_table import durations_s, task_table
 from zoomgym.tasks import VideoQuestion
 
 __all__ = ["main"]
@@ -40,20 +42,40 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    """Prints every problem of a manifest."""
+    """Prints every problem of the files of a task set."""
     num_rows = num_bad = 0
     for row in tqdm(
-        check_manifest(args.manifest), desc="check", unit=" rows", disable=QUIET_UNLESS_TERMINAL
+        check_task_set(args.tasks), desc="check", unit=" rows", disable=QUIET_UNLESS_TERMINAL
     ):
         num_rows += 1
         num_bad += bool(row.problems)
         for problem in row.problems:
             tqdm.write(f"{row.where}: {problem}", file=sys.stdout)
     if num_rows == 0:
-        print(f"{args.manifest}: needed at least one task, got an empty file")
+        print(f"{args.tasks}: needed at least one task, got an empty file")
         return 1
     print(f"{num_rows} rows, {num_bad} with problems")
     return 1 if num_bad else 0
+
+
+def _tasks(args: argparse.Namespace) -> int:
+    """Prints what a task set holds."""
+    tasks = open_task_set(
+        args.tasks,
+        split=args.split,
+        duration_s=args.duration,
+        difficulty=args.difficulty,
+        cache_dir=args.cache_dir,
+        subtitles=args.subtitles,
+    )
+    indices = tqdm(range(len(tasks)), desc="tasks", disable=QUIET_UNLESS_TERMINAL)
+    all_tasks = [tasks[index] for index in indices]
+    lengths_s: list[float] = []
+    if args.durations:
+        lengths = durations_s(tasks, all_tasks)
+        lengths_s += tqdm(lengths, desc="videos", disable=QUIET_UNLESS_TERMINAL)
+    print(task_table(tasks, all_tasks, lengths_s))
+    return 0
 
 
 def _play(args: argparse.Namespace) -> int:
@@ -129,9 +151,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"zoomgym {version('zoomgym')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    check = commands.add_parser("check", help="report every problem of a manifest")
-    check.add_argument("manifest", type=Path, help="a file of tasks, JSON Lines")
+    check = commands.add_parser("check", help="report every problem of files of tasks")
+    check.add_argument("tasks", help="a manifest, or a benchmark: videomme:FOLDER")
     check.set_defaults(run=_check)
+
+    listed = commands.add_parser("tasks", help="show what a task set holds")
+    listed.add_argument("tasks", help="synthetic:flash, videomme:FOLDER, a manifest, ..")
+    listed.add_argument("--subtitles", action="store_true", help="of a benchmark, in the questions")
+    listed.add_argument("--durations", action="store_true", help="open every video to measure it")
+    listed.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
+    _add_synthetic(listed)
+    listed.set_defaults(run=_tasks)
 
     person = commands.add_parser("play", help="play an episode yourself")
     person.add_argument("--tasks", help="a task set's name or a manifest; default: synthetic")

@@ -44,7 +44,7 @@ def test_the_version_is_that_of_the_content(tmp_path: Path) -> None:
     ("row", "message"),
     [
         ("{", "needed one JSON object, got '{'"),
-        ("[1]", r"needed one JSON object, got '\[1\]'"),
+        ("[1]", r"needed one JSON object, got \[1\]"),
         ("[" * 5000, "needed one JSON object, got "),
         ({"id": "q"}, r"needed the keys .*, \['video', 'question', 'answer'\] missing"),
         ({**ROW, "option": []}, r"needed no keys but .*, got \['option'\]"),
@@ -72,10 +72,10 @@ def test_a_bad_row_is_an_error_that_names_file_and_line(
 
 
 def test_a_file_that_is_no_manifest_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(TaskError, match=r"none\.jsonl: needed a manifest"):
+    with pytest.raises(TaskError, match=r"none\.jsonl: needed a file of tasks"):
         open_task_set(str(tmp_path / "none.jsonl"))
     (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(TaskError, match=r"bytes\.jsonl: needed a manifest in JSON Lines, UTF-8"):
+    with pytest.raises(TaskError, match=r"bytes\.jsonl: needed a file of tasks in UTF-8"):
         open_task_set(str(tmp_path / "bytes.jsonl"))
     (tmp_path / "empty.jsonl").write_bytes(b"\n")
     with pytest.raises(TaskError, match="needed at least one task, got an empty file"):
@@ -148,7 +148,7 @@ def test_check_finds_damage_in_the_middle_of_a_video(tmp_path: Path, clip: Path)
 
 def test_check_of_nothing_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tmp_path / "gone.jsonl")]) == 1
-    assert "gone.jsonl: needed a manifest" in capsys.readouterr().err
+    assert "gone.jsonl: needed a file of tasks" in capsys.readouterr().err
     (tmp_path / "empty.jsonl").write_text("")
     assert main(["check", str(tmp_path / "empty.jsonl")]) == 1
     assert "needed at least one task" in capsys.readouterr().out

@@ -1,18 +1,22 @@
-"""Finds what is wrong with a manifest: rows, videos, and evidence outside a video.
+"""Finds what is wrong with files of tasks: rows, videos, and evidence outside a video.
 
 Of each video, 16 frames from the first to the last are decoded; damage between them is not seen.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
+from zoomgym.datasets.benchmark import Layout, locate_video, read_tasks
 from zoomgym.datasets.manifest import read_rows
+from zoomgym.datasets.rows import TaskRow, has_files
 from zoomgym.errors import VideoError
 from zoomgym.timeline import overview_times
 from zoomgym.video import VideoFile
 
-__all__ = ["CheckedRow", "check_manifest"]
+__all__ = ["CheckedRow", "check_benchmark", "check_manifest"]
 
 SMALL = (16, 16)
 NUM_SAMPLES = 16
@@ -20,10 +24,10 @@ NUM_SAMPLES = 16
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """One row of a manifest and all that is wrong with it."""
+    """One row of a file and all that is wrong with it."""
 
     where: str
-    """`file:line`."""
+    """The row's place: file and row."""
     problems: tuple[str, ...]
 
 
@@ -33,11 +37,31 @@ def check_manifest(path: Path) -> Iterator[CheckedRow]:
     Raises:
         TaskError: the file cannot be read.
     """
+    return _check(read_rows(path), lambda video: path.parent / video)
+
+
+def check_benchmark(layout: Layout, folder: Path) -> Iterator[CheckedRow]:
+    """Yields every row of a benchmark with its problems; each video is looked at once.
+
+    Of several splits, those are checked whose files are there.
+
+    Raises:
+        TaskError: a file cannot be read, or there is none.
+    """
+    splits = list(layout.files)
+    if len(splits) > 1:
+        splits = [split for split in splits if has_files(folder, layout.files[split])] or splits
+    rows = chain.from_iterable(read_tasks(layout, folder, split) for split in splits)
+    return _check(rows, partial(locate_video, layout, folder))
+
+
+def _check(rows: Iterable[TaskRow], locate: Callable[[str], Path]) -> Iterator[CheckedRow]:
+    """Yields every row with its problems. `locate` finds a video, or raises VideoError."""
     videos: dict[str, float | str] = {}
-    for row in read_rows(path):
+    for row in rows:
         problems = list(row.problems)
         if row.video and row.video not in videos:
-            videos[row.video] = _duration_or_problem(path.parent / row.video)
+            videos[row.video] = _duration_or_problem(locate, row.video)
         found = videos.get(row.video)
         if isinstance(found, str):
             problems.append(found)
@@ -50,10 +74,10 @@ def check_manifest(path: Path) -> Iterator[CheckedRow]:
         yield CheckedRow(row.where, tuple(problems))
 
 
-def _duration_or_problem(path: Path) -> float | str:
+def _duration_or_problem(locate: Callable[[str], Path], name: str) -> float | str:
     """Returns a video's length in seconds, or why it cannot be shown."""
     try:
-        with VideoFile(path, on_damage="raise") as video:
+        with VideoFile(locate(name), on_damage="raise") as video:
             video.frames_at(overview_times(video.last_frame_s, NUM_SAMPLES), SMALL)
             return video.duration_s
     except VideoError as error:

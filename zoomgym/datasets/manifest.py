@@ -1,4 +1,4 @@
-"""A manifest: tasks as JSON Lines, one a row, with video paths relative to the file.
+"""A manifest: tasks as JSON Lines (or one JSON list), with video paths relative to the file.
 
     {"id": "q1", "video": "clips/a.mp4", "question": "What colour is the car?",
      "options": ["red", "blue"], "answer": "B", "evidence": [[12.0, 14.5]], "category": "colour",
@@ -11,18 +11,19 @@ one for testing are two manifests.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from zoomgym.datasets.rows import Row, TaskRow, read_file
 from zoomgym.errors import TaskError
 from zoomgym.tasks import VideoQuestion, hash_tasks
 from zoomgym.timeline import Segment
 from zoomgym.video import Video, VideoFile
 
-__all__ = ["ManifestRow", "ManifestTasks", "read_rows", "write_manifest"]
+__all__ = ["ManifestTasks", "read_rows", "write_manifest"]
 
 Result = TypeVar("Result")
 
@@ -87,46 +88,28 @@ class ManifestTasks:
         return VideoFile(self._path.parent / task.video, on_damage=self._on_damage)
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestRow:
-    """One row: its task, or all that is wrong with it. What can be read of a bad row is there."""
-
-    where: str
-    """`file:line`."""
-    task: VideoQuestion | None = None
-    problems: tuple[str, ...] = ()
-    video: str = ""
-    evidence: tuple[Segment, ...] = ()
-
-
-def read_rows(path: Path) -> Iterator[ManifestRow]:
+def read_rows(path: Path) -> Iterator[TaskRow]:
     """Yields every row of a manifest, good or bad.
 
     Raises:
         TaskError: the file cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TaskError(f"{path}: needed a manifest in JSON Lines, UTF-8, got {error}") from error
     seen: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            row = _read_row(f"{path}:{number}", line)
-            if row.task and row.task.id in seen:
-                problem = f"id needs to be unique, got {row.task.id!r} as in {seen[row.task.id]}"
-                row = replace(row, task=None, problems=(problem,))
-            elif row.task:
-                seen[row.task.id] = row.where
-            yield row
+    for row in read_file(path):
+        read = _read_row(row)
+        if read.task and read.task.id in seen:
+            problem = f"id needs to be unique, got {read.task.id!r} as in {seen[read.task.id]}"
+            read = replace(read, task=None, problems=(problem,))
+        elif read.task:
+            seen[read.task.id] = read.where
+        yield read
 
 
-def _read_row(where: str, line: str) -> ManifestRow:
-    """Returns the row that stands in a line."""
-    try:
-        fields = _load_row(line)
-    except TaskError as error:
-        return ManifestRow(where, problems=(str(error),))
+def _read_row(row: Row) -> TaskRow:
+    """Returns what a row means."""
+    if row.problem:
+        return TaskRow(row.where, problems=(row.problem,))
+    fields = row.fields
     problems: list[str] = []
 
     def tried(read: Callable[[], Result]) -> Result | None:
@@ -145,7 +128,7 @@ def _read_row(where: str, line: str) -> ManifestRow:
         parsed = {"options": options, "evidence": evidence, "labels": labels}
         task = tried(lambda: _to_task({**fields, **parsed}))
     video = fields["video"] if isinstance(fields.get("video"), str) else ""
-    return ManifestRow(where, task, tuple(problems), video, evidence)
+    return TaskRow(row.where, task, tuple(problems), video, evidence)
 
 
 def write_manifest(path: Path, tasks: Iterable[VideoQuestion]) -> None:
@@ -154,18 +137,7 @@ def write_manifest(path: Path, tasks: Iterable[VideoQuestion]) -> None:
     path.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
 
 
-def _load_row(line: str) -> dict[str, Any]:
-    """Returns the JSON object in a line. Raises TaskError."""
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise TaskError(f"needed one JSON object, got {line[:60]!r} ({error})") from error
-    if not isinstance(fields, dict):
-        raise TaskError(f"needed one JSON object, got {line[:60]!r}")
-    return fields
-
-
-def _check_keys(fields: dict[str, Any]) -> None:
+def _check_keys(fields: Mapping[str, Any]) -> None:
     """Raises TaskError unless a row has its keys, no others, and texts where they belong."""
     if missing := [key for key in NEEDED if key not in fields]:
         raise TaskError(f"needed the keys {list(NEEDED)}, {missing} missing")

@@ -1,0 +1,92 @@
+"""Options as benchmarks write them: with letters, inside the question, repeated, or blank."""
+
+import re
+from collections.abc import Sequence
+
+from zoomgym.errors import TaskError
+from zoomgym.grading import letter, read_choice
+
+__all__ = ["answer_at", "letter_options", "read_answer", "split_options", "tell_apart"]
+
+LETTERED = re.compile(r"\s*[(\[]?([A-Z])[)\].:]\s*(.*)", re.DOTALL)
+HEADING = re.compile(r"\s*(?:options|choices)\s*:?\s*\Z", re.IGNORECASE)
+ANSWER_TAG = re.compile(r"\s*<answer>(.*)</answer>\s*", re.DOTALL)
+MAX_LETTERS = 26
+BLANK = "(blank)"
+
+
+def split_options(text: str) -> tuple[str, tuple[str, ...]]:
+    """Returns the question in a text, and the options on the lettered lines at its end.
+
+    The lines may stand in any order of their letters; their texts come back in that of the letters.
+    No options come back if there are no such lines. A line without a letter goes on with the option
+    above it; after a blank line it belongs to the question.
+    """
+    lines = text.split("\n")
+    found = [(i, m[1], m[2]) for i, line in enumerate(lines) if (m := LETTERED.fullmatch(line))]
+    found = found[-MAX_LETTERS:]
+    for first in range(len(found) - 1):
+        letters = [name for _, name, _ in found[first:]]
+        if sorted(letters) == [letter(i) for i in range(len(letters))]:
+            break
+    else:
+        return text.strip(), ()
+    starts = [i for i, _, _ in found[first:]]
+    ends = [*starts[1:], len(lines)]
+    options, rest = {}, ""
+    for (start, name, body), end in zip(found[first:], ends, strict=True):
+        going_on, _, after = "\n".join(lines[start + 1 : end]).partition("\n\n")
+        options[name] = f"{body}\n{going_on}".strip()
+        rest = after.strip()  # that of the last option counts: blank lines between them say nothing
+    question = HEADING.sub("", "\n".join(lines[: starts[0]])).strip()
+    return f"{question}\n{rest}".strip(), tuple(options[name] for name in sorted(options))
+
+
+def letter_options(options: Sequence[str]) -> tuple[str, ...]:
+    """Returns options without the letters they may begin with, in the order of those."""
+    matches = [LETTERED.fullmatch(option) for option in options]
+    bodies = {match[1]: match[2].strip() for match in matches if match}
+    if sorted(bodies) != [letter(i) for i in range(len(options))]:
+        return tuple(option.strip() for option in options)
+    return tuple(bodies[name] for name in sorted(bodies))
+
+
+def tell_apart(options: Sequence[str]) -> tuple[str, ...]:
+    """Returns options that differ: a repeated one is followed by its letter, a blank one named.
+
+    Some benchmarks repeat an option, or leave one out. Their letters must stay what they are.
+    """
+    told: list[str] = []
+    for index, option in enumerate(options):
+        text = option.strip() or BLANK
+        told.append(f"{text} ({letter(index)})" if text in told else text)
+    return tuple(told)
+
+
+def read_answer(text: str, options: Sequence[str]) -> str:
+    """Returns the letter of the option that text names: by its letter or its own text.
+
+    Raises:
+        TaskError: text names no option.
+    """
+    tagged = ANSWER_TAG.fullmatch(text)
+    index = read_choice(tagged[1] if tagged else text, options)
+    if index is None:
+        raise TaskError(
+            f"answer needs to be a letter or one of {list(options)}, got {text[:200]!r}"
+        )
+    return answer_at(index, options)
+
+
+def answer_at(index: int, options: Sequence[str]) -> str:
+    """Returns the answer that means the option at index: its letter, alone or in brackets.
+
+    Brackets keep it from being the text of another option, where options are letters themselves.
+
+    Raises:
+        TaskError: there is no such option.
+    """
+    if not 0 <= index < len(options):
+        raise TaskError(f"answer needs an index of {len(options)} options, got {index}")
+    name = letter(index)
+    return name if name not in options or options[index] == name else f"({name})"
