@@ -100,7 +100,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | argument | default | meaning |
     |---|---|---|
     | `tasks` | `"synthetic"` | a name that `catalog` knows, a manifest's path, or a TaskSet |
-    | `split` | `"train"` | or `"test"`, of synthetic tasks |
+    | `split` | `"train"` | or `"test"`: of synthetic tasks and benchmarks |
     | `duration_s`, `difficulty` | 60, `"easy"` | of synthetic tasks |
     | `source` | `"file"` | `"scene"`: the same pictures without a codec, faster: for training |
     | `grammar` | `"json"` | or `"video_zoom"` |
@@ -113,6 +113,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `cache_dir` | None | where synthetic videos are written; None: the user's cache folder |
     | `on_video_error` | `"raise"` | `"skip"`: a video that fails at reset is replaced by another |
     | `on_damage` | `"nearest"` | frames that do not decode: the nearest earlier, or `"raise"` |
+    | `subtitles` | False | whether a benchmark's subtitles stand in its questions |
     | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
 
     `info` has the same keys at every step: `task_id`, `video_id`, `category`, `error` (why the last
@@ -151,6 +152,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         cache_dir: str | Path | None = None,
         on_video_error: str = "raise",
         on_damage: str = "nearest",
+        subtitles: bool = False,
         render_mode: str | None = None,
     ) -> None:
         numbers = (num_overview, frames_per_zoom, frame_budget, max_turns)
@@ -188,6 +190,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             "grader": grader,
             "max_pixels": max_pixels,
             "on_damage": on_damage,
+            "subtitles": subtitles,
         }
         """Arguments that make the same environment again (without `tasks`, if that was no name)."""
         self.tasks: TaskSet = (
@@ -199,6 +202,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 source=source,
                 cache_dir=cache_dir,
                 on_damage=on_damage,
+                subtitles=subtitles,
             )
             if isinstance(tasks, str)
             else tasks
