@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 import zoomgym
 from zoomgym import TaskError, VideoError, ZoomEnv
 from zoomgym.datasets import write_manifest
+from zoomgym.episode import Observation
+from zoomgym.rollout import run_episode
 from zoomgym.spaces import ReplySpace
 from zoomgym.synthetic import SyntheticTasks
 from zoomgym.tasks import VideoQuestion
@@ -540,6 +542,47 @@ def test_nothing_but_broken_videos_is_an_error_at_last(tmp_path: Path) -> None:
     env = ZoomEnv(manifest_of(tmp_path, tmp_path / "broken.mp4"), on_video_error="skip")
     with pytest.raises(VideoError, match=r"broken\.mp4"):
         env.reset(seed=0)
+
+
+def test_a_video_that_fails_in_a_zoom_can_end_its_episode(tmp_path: Path) -> None:
+    video = Flaky()
+    task = VideoQuestion(id="q", video="v", question="?", answer="A", options=("x", "y"))
+    env = scene_env(tasks=Fixed(task), on_video_error="skip")
+    env.tasks.open_video = lambda task: video  # type: ignore[method-assign]
+    env.reset(seed=0)
+    video.fails = True
+    observation, reward, terminated, truncated, info = env.step(FULL_ZOOM)
+    assert (reward, terminated, truncated) == (0.0, False, True)
+    assert observation in env.observation_space
+    assert (info["end_reason"], info["error"]) == ("video_error", "flaky.mp4: broken")
+    assert (info["videos_skipped"], info["truth"], info["frames_used"]) == (1, "A", 64)
+    with pytest.raises(ResetNeeded, match="the episode is over \\(video_error\\)"):
+        env.step(FULL_ZOOM)
+    video.fails = False
+    _, info = env.reset()
+    assert (info["end_reason"], info["error"], info["videos_skipped"]) == ("", "", 0)
+
+
+def test_a_rollout_makes_no_record_of_an_episode_that_its_video_ended() -> None:
+    video = Flaky()
+    env = scene_env(
+        tasks=Fixed(VideoQuestion(id="q", video="v", question="?", answer="A")),
+        on_video_error="skip",
+    )
+    env.tasks.open_video = lambda task: video  # type: ignore[method-assign]
+
+    class Breaker:
+        """Sees to it that its zoom fails."""
+
+        def reset(self, seed: int) -> None:
+            pass
+
+        def act(self, observation: Observation) -> str:
+            video.fails = True
+            return FULL_ZOOM
+
+    with pytest.raises(VideoError, match="flaky"):
+        run_episode(env, Breaker(), agent_name="breaker", seed=0)
 
 
 def test_pictures_have_one_size_so_that_episodes_can_be_filmed(tmp_path: Path) -> None:

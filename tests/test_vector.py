@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from zoomgym import TaskError
+from zoomgym import TaskError, VideoError
 from zoomgym.vector import ZoomVectorEnv
 
 SMALL: dict[str, Any] = {"source": "scene", "max_pixels": 256, "frame_size": (16, 16)}
@@ -67,6 +67,27 @@ def test_an_error_in_one_environment_is_raised_after_all_have_ended() -> None:
         envs.reset(options={"task_id": "nope"})
     envs.reset(seed=0)
     envs.close()
+    envs.close()
+
+
+def test_an_episode_that_its_video_ended_is_followed_by_another_one() -> None:
+    envs = ZoomVectorEnv(2, on_video_error="skip", **SMALL)
+    envs.reset(seed=0)
+    video = envs.envs[1]._video
+    assert video is not None
+
+    def fail(*args: Any) -> Any:
+        raise VideoError("flaky.mp4: broken")
+
+    video.frames_at = fail  # type: ignore[method-assign]
+    zoom = '{"segment": [4, 6], "fps": 8}'
+    _, _, terminated, truncated, info = envs.step([zoom] * 2)
+    assert terminated.tolist() == [False, False]
+    assert truncated.tolist() == [False, True]
+    assert info["end_reason"].tolist() == ["", "video_error"]
+    _, _, terminated, truncated, info = envs.step([zoom] * 2)
+    assert not (terminated | truncated).any()
+    assert info["turns_used"].tolist() == [2, 0]
     envs.close()
 
 

@@ -111,15 +111,19 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `frame_size` | (112, 112) | (H, W) of the frames in the Dict observation |
     | `max_pixels` | 100352 | bound of a frame in `unwrapped.observation`; lower is faster |
     | `cache_dir` | None | where synthetic videos are written; None: the user's cache folder |
-    | `on_video_error` | `"raise"` | `"skip"`: a video that fails at reset is replaced by another |
+    | `on_video_error` | `"raise"` | `"skip"`: see below |
     | `on_damage` | `"nearest"` | frames that do not decode: the nearest earlier, or `"raise"` |
     | `subtitles` | False | whether a benchmark's subtitles stand in its questions |
     | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
 
+    With `on_video_error="skip"`, a video that cannot be shown at reset is replaced by another one,
+    drawn anew; one that fails in a zoom ends its episode, `truncated` and without a reward. Both
+    are counted in `videos_skipped`.
+
     `info` has the same keys at every step: `task_id`, `video_id`, `category`, `error` (why the last
-    reply was not executed), `end_reason` (`answered`, `out_of_turns` or empty), `turns_used`,
-    `zooms`, `frames_used`, `reward_*` (the raw terms), `is_success`, `videos_skipped` (by
-    `on_video_error`), `frames_damaged` (see `on_damage`), and `answer` and `truth`, which are empty
+    reply was not executed), `end_reason` (`answered`, `out_of_turns`, `video_error` or empty),
+    `turns_used`, `zooms`, `frames_used`, `reward_*` (the raw terms), `is_success`, `videos_skipped`,
+    `frames_damaged` (see `on_damage`), and `answer` and `truth`, which are empty
     until the end.
 
     ## Version History
@@ -214,6 +218,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         """Wall clock spent on opening and decoding in this episode. No info: it is not seeded."""
         self._max_pixels = max_pixels
         self._on_video_error = on_video_error
+        self.video_error: VideoError | None = None
+        """What ended the episode, if that was its video (see `on_video_error`)."""
         self._videos_skipped = 0
         self._video: Video | None = None
         self._episode: Episode | None = None
@@ -278,16 +284,23 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         Raises:
             ResetNeeded: the episode is over, or was never begun.
             TypeError: the reply is no text.
-            VideoError: the frames of a zoom cannot be decoded.
+            VideoError: the frames of a zoom cannot be decoded (see `on_video_error`).
             GradingError: the answer cannot be graded now. The turn is not played: send it again.
         """
         if not isinstance(action, str):
             raise TypeError(f"a reply needs to be a text, got {type(action).__name__}")
-        if self.episode.is_over:
-            raise ResetNeeded(f"the episode is over ({self.episode.end_reason}): call reset first")
+        if self._end_reason:
+            raise ResetNeeded(f"the episode is over ({self._end_reason}): call reset first")
         after = rules_of_play.advance(self.episode, action, self.grader)
         if zoom := after.turns[-1].zoom:
-            clip = self._look(zoom.times_s)
+            try:
+                clip = self._look(zoom.times_s)
+            except VideoError as error:
+                if self._on_video_error == "raise":
+                    raise
+                self.video_error = error
+                self._videos_skipped += 1
+                return self._dict_observation(), 0.0, False, True, self._info()
             self._clips.append(clip)
             small = letterbox(clip.images, self.frame_size)
             self._clip_small = np.concatenate([self._clip_small, small])
@@ -321,7 +334,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     def _begin(self, task: VideoQuestion, key: str) -> None:
         """Opens the task's video and shows its overview. Raises VideoError."""
-        self._episode = None  # until all has gone well
+        self._episode, self.video_error = None, None  # until all has gone well
         if self._video is not None:
             self._video.close()
         self.decode_s = 0.0
@@ -353,15 +366,21 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         """Returns the Dict observation."""
         return to_dict(self.observation, self._overview_small, self._clip_small)
 
+    @property
+    def _end_reason(self) -> str:
+        """Why the episode is over; empty while it is not."""
+        return "video_error" if self.video_error else self.episode.end_reason
+
     def _info(self) -> dict[str, Any]:
         """Returns the info: only scalars and texts, always the same keys."""
         episode, parts = self.episode, rules_of_play.score(self.episode)
+        refusal = episode.turns[-1].error if episode.turns else ""
         return {
             "task_id": episode.task.id,
             "video_id": episode.task.video,
             "category": episode.task.category,
-            "error": episode.turns[-1].error if episode.turns else "",
-            "end_reason": episode.end_reason,
+            "error": str(self.video_error) if self.video_error else refusal,
+            "end_reason": self._end_reason,
             "turns_used": len(episode.turns),
             "zooms": len(episode.zooms),
             "frames_used": episode.frames_used,
@@ -370,7 +389,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             "videos_skipped": self._videos_skipped,
             "frames_damaged": self._video.num_damaged if self._video else 0,
             "answer": episode.answer or "",
-            "truth": episode.task.truth if episode.is_over else "",
+            "truth": episode.task.truth if self._end_reason else "",
         }
 
     def _paint(self) -> NDArray[np.uint8]:

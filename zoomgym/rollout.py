@@ -44,6 +44,8 @@ def run_episode(
         reply = agent.act(observation)
         agent_s += time.perf_counter() - started_s
         env.step(reply)
+        if zoom_env.video_error is not None:  # half an episode is no record
+            raise zoom_env.video_error
         decode_s = zoom_env.decode_s
     return _to_record(zoom_env, agent_name, seed, agent_s, decode_s)
 
@@ -76,6 +78,7 @@ def _to_record(env: ZoomEnv, agent_name: str, seed: int, agent_s: float, decode_
         seed=seed,
         task_set=env.tasks.name,
         task_set_version=env.tasks.version,
+        task_set_hash=env.tasks.content_hash,
         settings=env.settings,
         task=episode.task,
         rules=episode.rules,

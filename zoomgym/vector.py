@@ -79,11 +79,11 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         replies = list(iterate(self.action_space, actions))
         outcomes = self._each(lambda index: self._step_one(index, replies[index]))
         observations, rewards, terminated, truncated, infos = zip(*outcomes, strict=True)
-        self._is_over = np.array(terminated, np.bool_)
+        self._is_over = np.array(terminated, np.bool_) | np.array(truncated, np.bool_)
         return (
             self._batch(list(observations)),
             np.array(rewards, np.float64),
-            self._is_over.copy(),
+            np.array(terminated, np.bool_),
             np.array(truncated, np.bool_),
             self._infos(list(infos)),
         )
