@@ -122,8 +122,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     `info` has the same keys at every step: `task_id`, `video_id`, `category`, `error` (why the last
     reply was not executed), `end_reason` (`answered`, `out_of_turns`, `video_error` or empty),
-    `turns_used`, `zooms`, `frames_used`, `reward_*` (the raw terms), `is_success`, `videos_skipped`,
-    `frames_damaged` (see `on_damage`), and `answer` and `truth`, which are empty
+    `turns_used`, `zooms`, `frames_used`, `reward_*` (the raw terms), `is_success`,
+    `videos_skipped`, `frames_damaged` (see `on_damage`), and `answer` and `truth`, which are empty
     until the end.
 
     ## Version History
