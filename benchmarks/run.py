@@ -163,9 +163,10 @@ def _open_jobs(
     for part in suite.parts:
         env = make_env(part, cache_dir)
         settings = json.dumps(env.settings, sort_keys=True)
+        of_set = (env.tasks.version, env.tasks.content_hash)
         for index in range(part.num_tasks):
             task_id = env.tasks[index].id
-            identity = Identity(__version__, seed, env.tasks.version, settings, task_id)
+            identity = Identity(__version__, seed, *of_set, settings, task_id)
             wanted.add(identity)
             missing = tuple(name for name in agents if name not in done.get(identity, ()))
             if missing:
@@ -185,6 +186,7 @@ class Identity(NamedTuple):
     version: str
     seed: int
     task_set_version: str
+    task_set_hash: str
     settings: str
     task_id: str
 
@@ -192,7 +194,8 @@ class Identity(NamedTuple):
 def _identity(record: Record) -> Identity:
     """Returns the identity of a record."""
     settings = json.dumps(record.settings, sort_keys=True)
-    return Identity(record.version, record.seed, record.task_set_version, settings, record.task.id)
+    of_set = (record.task_set_version, record.task_set_hash)
+    return Identity(record.version, record.seed, *of_set, settings, record.task.id)
 
 
 def _difference(stranger: Identity, own: Identity) -> str:

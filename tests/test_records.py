@@ -9,6 +9,7 @@ from zoomgym import RecordError, ZoomEnv
 from zoomgym.records import Record, append_record, drop_cut_line, read_records, replay
 from zoomgym.rewards import RewardParts, merge_weights
 from zoomgym.rollout import run_episode
+from zoomgym.synthetic import SyntheticTasks
 
 REPLIES = ['{"segment": [4, 70], "fps": 0.2}', "\ud800 no reply \x00", '{"answer": "A"}']
 
@@ -39,7 +40,9 @@ def test_a_record_holds_what_happened(record: Record) -> None:
     )  # fmt: skip
     assert record.frames_used == 75
     assert record.settings["tasks"] == "synthetic:flash"
-    assert (record.task_set, record.task_set_version) == ("synthetic:flash", "0")
+    tasks = SyntheticTasks(("flash",), "train", 60, "easy", "scene")
+    assert (record.task_set, record.task_set_version) == ("synthetic:flash", tasks.version)
+    assert record.task_set_hash == tasks.content_hash
 
 
 def test_a_record_survives_the_disk_whatever_the_agent_wrote(

@@ -46,6 +46,8 @@ class Record:
     seed: int
     task_set: str
     task_set_version: str
+    task_set_hash: str
+    """Of what the tasks of the set say."""
     settings: Mapping[str, Any]
     """The arguments of ZoomEnv that make the same environment again."""
     task: VideoQuestion

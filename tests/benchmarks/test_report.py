@@ -56,6 +56,7 @@ def played(
         seed=7,
         task_set=tasks,
         task_set_version="3",
+        task_set_hash="0123456789ab",
         settings={**SETTINGS, "tasks": tasks, "source": "scene"},
         task=task,
         rules=episode.rules,
