@@ -64,7 +64,7 @@ class Plan:
 
 
 def calls_of(plan: Plan, file: SpeedFile) -> list[Call]:
-    """Returns what is asked of a file. Warm zooms are the cold ones over again: nobody keeps them."""
+    """Returns what is asked of a file; warm zooms are the cold ones again: nobody keeps them."""
     last = file.num_frames - 1
     spots = np.linspace(0, last, plan.num_overview).astype(int) + IN_FRAME
     clip_frames = CLIP_FRAMES * file.rate // CLIP_FPS
