@@ -1,14 +1,30 @@
 """From records to leaderboard rows: which records count, their order, means and intervals."""
 
+import argparse
 import math
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from rich.console import Console
 
-from zoomgym.records import Record
+from zoomgym.datasets.official import Comparison, Graded, compare
+from zoomgym.errors import RecordError
+from zoomgym.records import Record, read_records
 
-__all__ = ["ALL", "METRICS", "Estimate", "Metric", "Row", "chance", "leaderboard"]
+__all__ = [
+    "ALL",
+    "METRICS",
+    "Estimate",
+    "Metric",
+    "OfficialRow",
+    "Row",
+    "chance",
+    "leaderboard",
+    "officials",
+]
 
 ALL = "all"
 """The category of the row that pools every task."""
@@ -34,14 +50,18 @@ class Metric:
     of: Callable[[Record], float]
     is_rate: bool = False
     """Each value is 0 or 1."""
+    needs_grade: bool = False
+    """It says nothing of an episode whose answer nobody could grade."""
 
 
 METRICS = (
-    Metric("accuracy", "", lambda record: record.reward_parts.accuracy, is_rate=True),
-    Metric("reward", "", lambda record: record.reward),
+    Metric(
+        "accuracy", "", lambda record: record.reward_parts.accuracy, is_rate=True, needs_grade=True
+    ),
+    Metric("reward", "", lambda record: record.reward, needs_grade=True),
     Metric("format", "", lambda record: record.reward_parts.format, is_rate=True),
-    Metric("tool", "", lambda record: record.reward_parts.tool, is_rate=True),
-    Metric("grounding", "", lambda record: record.reward_parts.grounding),
+    Metric("tool", "", lambda record: record.reward_parts.tool, is_rate=True, needs_grade=True),
+    Metric("grounding", "", lambda record: record.reward_parts.grounding, needs_grade=True),
     Metric("zooms", "a task", lambda record: record.reward_parts.zoom_cost),
     Metric("frames", "a task", lambda record: float(record.frames_used)),
     Metric("seconds", "a task", lambda record: record.agent_s + record.decode_s),
@@ -55,8 +75,20 @@ class Row:
     agent: str
     category: str
     num_episodes: int
+    num_ungraded: int
+    """Episodes whose answer nobody could grade. They are in no mean that needs a grade."""
     estimates: dict[str, Estimate]
-    """By the name of the metric."""
+    """By the name of the metric; where nothing is graded, without those that need it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialRow:
+    """One agent on a public benchmark, scored as the benchmark does."""
+
+    agent: str
+    task_set: str
+    num_ungraded: int
+    comparison: Comparison
 
 
 def leaderboard(records: Sequence[Record]) -> list[Row]:
@@ -74,29 +106,51 @@ def leaderboard(records: Sequence[Record]) -> list[Row]:
             if of_category := [record for record in own if record.task.category == category]:
                 rows.append(_row(agent, category, of_category))
     pooled = {row.agent: row.estimates for row in rows if row.category == ALL}
-    return sorted(
-        rows,
-        key=lambda row: (
-            -pooled[row.agent]["accuracy"].mean,
-            -pooled[row.agent]["reward"].mean,
-            row.agent,
-        ),
-    )
+    return sorted(rows, key=lambda row: (*_place(pooled[row.agent]), row.agent))
+
+
+def officials(records: Sequence[Record]) -> list[OfficialRow]:
+    """Returns a row for every agent on every public benchmark, by benchmark, then as they come.
+
+    Args:
+        records: every episode that counts.
+    """
+    by_place: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        by_place.setdefault((record.task_set, record.agent), []).append(record)
+    rows = []
+    for (task_set, agent), own in sorted(by_place.items(), key=lambda item: item[0][0]):
+        graded = [
+            Graded(record.task, record.answer, bool(record.reward_parts.accuracy))
+            for record in own
+            if record.is_graded
+        ]
+        if comparison := compare(task_set, graded):
+            rows.append(OfficialRow(agent, task_set, len(own) - len(graded), comparison))
+    return rows
 
 
 def chance(records: Sequence[Record]) -> float:
-    """Returns the accuracy of guessing: the mean of one over the number of options."""
-    shares = [1 / len(record.task.options) if record.task.options else 0.0 for record in records]
-    return math.fsum(shares) / len(shares)
+    """Returns the accuracy of guessing on what is graded: the mean of one over the options."""
+    options = [record.task.options for record in records if record.is_graded]
+    return math.fsum(1 / len(some) for some in options if some) / max(1, len(options))
 
 
 def _row(agent: str, category: str, records: Sequence[Record]) -> Row:
     """Returns one row over records, of which there is at least one."""
-    estimates = {
-        metric.name: (wilson if metric.is_rate else bootstrap)([metric.of(r) for r in records])
-        for metric in METRICS
-    }
-    return Row(agent, category, len(records), estimates)
+    graded = [record for record in records if record.is_graded]
+    estimates = {}
+    for metric in METRICS:
+        if values := [metric.of(r) for r in (graded if metric.needs_grade else records)]:
+            estimates[metric.name] = (wilson if metric.is_rate else bootstrap)(values)
+    return Row(agent, category, len(records), len(records) - len(graded), estimates)
+
+
+def _place(estimates: Mapping[str, Estimate]) -> tuple[float, ...]:
+    """Returns what an agent is ordered by: accuracy, then reward; last if nothing is graded."""
+    if "accuracy" not in estimates:
+        return (math.inf,)
+    return (-estimates["accuracy"].mean, -estimates["reward"].mean)
 
 
 def wilson(values: Sequence[float]) -> Estimate:
@@ -118,3 +172,25 @@ def bootstrap(values: Sequence[float]) -> Estimate:
     picks = np.random.default_rng(0).integers(len(sample), size=(NUM_RESAMPLES, len(sample)))
     low, high = np.percentile(sample[picks].mean(axis=1), [2.5, 97.5])
     return Estimate(float(sample.mean()), float(low), float(high))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Shows the records of one or more files as tables."""
+    from benchmarks.table import show_table  # which imports this module
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.leaderboard", description=__doc__)
+    parser.add_argument("records", nargs="+", type=Path, help="files of records, JSON Lines")
+    args = parser.parse_args(argv)
+    try:
+        records = [record for path in args.records for record in read_records(path)]
+    except RecordError as error:
+        parser.error(str(error))
+    if not records:
+        parser.error("needed at least one record, got none")
+    console = Console(width=None if sys.stdout.isatty() else 132)
+    show_table(console, leaderboard(records), records)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,7 +4,7 @@ import base64
 import io
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from benchmarks import charts
-from benchmarks.leaderboard import ALL, METRICS, Row, chance, leaderboard
+from benchmarks.leaderboard import ALL, METRICS, Row, chance, leaderboard, officials
 from zoomgym.catalog import open_task_set
 from zoomgym.episode import Episode, look
 from zoomgym.errors import ZoomGymError
@@ -29,6 +29,8 @@ MAX_PICTURE_BYTES = 140_000
 TRIES = ((1, 82), (1, 65), (1, 45), (2, 65), (4, 45))
 """Reduction and WebP quality; the first that is small enough is taken. So 18 pictures stay below
 3.4 MB in base64."""
+MOST_PARTED = 20
+"""Tasks that are listed, of those on which strict and official reading part."""
 MAX_TEXT = 800
 """Characters that are shown of a text that others wrote."""
 
@@ -48,7 +50,7 @@ class Card:
 
     record: Record
     outcome: str
-    """`right`, `wrong` or `no answer`."""
+    """`right`, `wrong`, `no answer` or `ungraded`."""
     picture: Picture | None
     note: str
     """Why there is no picture; empty if there is one, or if none was wanted."""
@@ -150,6 +152,7 @@ def _task_sets(records: Sequence[Record]) -> list[dict[str, Any]]:
 def _results(records: Sequence[Record], cache_dir: Path | None) -> dict[str, Any]:
     """Returns what came out: rows, charts and episodes."""
     rows = leaderboard(records)
+    graded = [row for row in rows if "accuracy" in row.estimates]
     pooled = [row for row in rows if row.category == ALL]
     agents = [row.agent for row in pooled]
     by_category = {
@@ -162,18 +165,21 @@ def _results(records: Sequence[Record], cache_dir: Path | None) -> dict[str, Any
         "numbers": {agent: index for index, agent in enumerate(sorted(agents))},
         "chance": chance(records),
         "chances": chances,
-        "by_place": {(row.agent, row.category): row.estimates["accuracy"] for row in rows},
-        "reward_scale": _reward_scale(pooled),
-        "category_chart": charts.category_chart(rows, agents, chances),
-        "frames_chart": charts.frames_chart(rows, chance(records)),
+        "num_ungraded": sum(row.num_ungraded for row in pooled),
+        "officials": officials(records),
+        "most_parted": MOST_PARTED,
+        "by_place": {(row.agent, row.category): row.estimates["accuracy"] for row in graded},
+        "reward_scale": _reward_scale(row for row in graded if row.category == ALL),
+        "category_chart": charts.category_chart(graded, agents, chances),
+        "frames_chart": charts.frames_chart(graded, chance(records)) if graded else None,
         "examples": _examples(by_category, agents, cache_dir),
         "max_pictures": MAX_PICTURES,
     }
 
 
-def _reward_scale(pooled: Sequence[Row]) -> charts.Scale:
+def _reward_scale(rows: Iterable[Row]) -> charts.Scale:
     """Returns the scale of the bars of rewards, from 0 to 100 pixels."""
-    rewards = [row.estimates["reward"] for row in pooled]
+    rewards = [row.estimates["reward"] for row in rows]
     return charts.Scale(
         min(0.0, *(e.low for e in rewards)), max(1.0, *(e.high for e in rewards)), 0, 100
     )
@@ -210,6 +216,8 @@ def _card(record: Record, cache_dir: Path | None, is_pictured: bool) -> Card:
     outcome = "right" if record.reward_parts.accuracy else "wrong"
     if record.answer is None:
         outcome = "no answer"
+    elif not record.is_graded:
+        outcome = "ungraded"
     if not is_pictured:
         return Card(record, outcome, None, "")
     try:

@@ -3,18 +3,23 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.leaderboard import ALL, METRICS, Estimate, Row, chance
+from benchmarks.leaderboard import ALL, METRICS, Estimate, OfficialRow, Row, chance, officials
 from zoomgym.records import Record
 
 __all__ = ["show_table"]
 
+READINGS = ("strict", "official")
+
 
 def show_table(console: Console, rows: Sequence[Row], records: Sequence[Record]) -> None:
-    """Prints two tables: every metric over all tasks, and accuracy by category."""
+    """Prints every metric over all tasks, accuracy by category, and benchmarks' own scores."""
     console.print(_overall([row for row in rows if row.category == ALL]))
     console.print(_by_category(rows, records))
+    if official := officials(records):
+        console.print(_official(official))
 
 
 def _overall(rows: Sequence[Row]) -> Table:
@@ -25,18 +30,16 @@ def _overall(rows: Sequence[Row]) -> Table:
     for metric in METRICS:
         table.add_column(f"{metric.name}\n{metric.unit}".strip(), justify="right")
     for row in rows:
-        cells = [
-            f"{row.estimates[m.name].mean:.2f}\n[dim]{_bounds(row.estimates[m.name])}[/]"
-            for m in METRICS
-        ]
-        table.add_row(row.agent, str(row.num_episodes), *cells)
+        found = [row.estimates.get(metric.name) for metric in METRICS]
+        cells = [f"{e.mean:.2f}\n[dim]{_bounds(e)}[/]" if e else "-" for e in found]
+        table.add_row(row.agent, _count(row.num_episodes, row.num_ungraded), *cells)
     return table
 
 
 def _by_category(rows: Sequence[Row], records: Sequence[Record]) -> Table:
     """Returns the table of accuracy, a row an agent, a column a category."""
     categories = sorted({row.category for row in rows} - {ALL})
-    by_place = {(row.agent, row.category): row.estimates["accuracy"] for row in rows}
+    by_place = {(row.agent, row.category): row.estimates.get("accuracy") for row in rows}
     table = Table(title="Accuracy by category", title_justify="left")
     table.add_column("agent")
     for category in categories:
@@ -48,6 +51,39 @@ def _by_category(rows: Sequence[Row], records: Sequence[Record]) -> Table:
     table.add_section()
     table.add_row("(chance)", *(f"{chance(some):.2f}             " for some in own))
     return table
+
+
+def _official(rows: Sequence[OfficialRow]) -> Table:
+    """Returns the table of benchmarks' own scores, with the groups that they report."""
+    table = Table(
+        title="As the benchmarks score themselves (parted: read differently)",
+        title_justify="left",
+    )
+    for index, name in enumerate(("benchmark", "agent", "group", "tasks", *READINGS, "parted")):
+        table.add_column(name, justify="right" if index > 2 else "left")
+    for row in rows:
+        score = row.comparison
+        table.add_section()
+        table.add_row(
+            row.task_set,
+            row.agent,
+            "mean of groups" if score.is_macro else ALL,
+            _count(score.num_tasks + row.num_ungraded, row.num_ungraded),
+            f"{score.strict:.3f}",
+            f"{score.official:.3f}",
+            str(len(score.parted)),
+        )
+        for group in score.groups:
+            scores = f"{group.strict:.3f}", f"{group.official:.3f}"
+            table.add_row(
+                "", "", escape(f"{group.kind}: {group.name}"), str(group.num_tasks), *scores
+            )
+    return table
+
+
+def _count(num_episodes: int, num_ungraded: int) -> str:
+    """Returns a number of episodes, and below it how many of them nobody could grade."""
+    return f"{num_episodes}\n{num_ungraded} ungraded" if num_ungraded else str(num_episodes)
 
 
 def _interval(estimate: Estimate) -> str:

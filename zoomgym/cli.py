@@ -1,8 +1,9 @@
-"""The command `zoomgym`: list and check tasks, play an episode, write synthetic videos."""
+"""The command `zoomgym`: tasks listed and checked, episodes played and graded, videos written."""
 
 import argparse
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -13,8 +14,12 @@ from tqdm import tqdm
 from zoomgym.catalog import check_task_set, open_task_set
 from zoomgym.datasets import ManifestTasks, write_manifest
 from zoomgym.env import ZoomEnv
-from zoomgym.errors import TaskError, ZoomGymError
+from zoomgym.errors import GradingError, TaskError, ZoomGymError
+from zoomgym.graders import make_grader
+from zoomgym.grading import Grader
 from zoomgym.play import play
+from zoomgym.records import read_records, write_records
+from zoomgym.regrade import regrade_all
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SPLITS, SyntheticTasks
 from zoomgym.task_table import durations_s, task_table
 from zoomgym.tasks import VideoQuestion
@@ -145,6 +150,46 @@ def _synth(args: argparse.Namespace) -> int:
     return 0
 
 
+def _grade(args: argparse.Namespace) -> int:
+    """Grades the open-ended answers of records by a judge."""
+    grader = _judge(args)
+    records = list(read_records(args.records))
+    regraded, outcomes = [], Counter[str]()
+    for one in tqdm(
+        regrade_all(records, grader, args.concurrent),
+        desc="grade",
+        unit=" records",
+        total=len(records),
+        disable=QUIET_UNLESS_TERMINAL,
+    ):
+        regraded.append(one.record)
+        if not one.record.task.options:
+            outcomes[one.outcome] += 1
+        if one.trouble:
+            tqdm.write(one.trouble, file=sys.stderr)
+    out = args.out or args.records.with_suffix(".graded.jsonl")
+    write_records(out, regraded)
+    counts = ", ".join(f"{outcomes[name]} {name}" for name in ("right", "wrong", "ungraded"))
+    print(f"{outcomes.total()} of {len(records)} records are open-ended: {counts} -> {out}")
+    return 1 if outcomes["ungraded"] else 0
+
+
+def _judge(args: argparse.Namespace) -> Grader:
+    """Returns the judge that arguments name. Raises GradingError."""
+    settings = {
+        "url": args.judge_url,
+        "model": args.model,
+        "key_variable": args.key_variable,
+        "timeout_s": args.timeout,
+        "max_tries": args.tries,
+        "max_concurrent": args.concurrent,
+    }
+    try:
+        return make_grader({"judge": settings}, args.cache_dir)
+    except ValueError as error:
+        raise GradingError(str(error)) from error
+
+
 def _parser() -> argparse.ArgumentParser:
     """Returns the parser of the command line."""
     parser = argparse.ArgumentParser(prog="zoomgym", description=__doc__)
@@ -175,6 +220,18 @@ def _parser() -> argparse.ArgumentParser:
     person.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
     _add_synthetic(person)
     person.set_defaults(run=_play)
+
+    grade = commands.add_parser("grade", help="let a judge grade open-ended answers in records")
+    grade.add_argument("records", type=Path, help="a file of records, JSON Lines")
+    grade.add_argument("--judge-url", required=True, help="e.g. http://localhost:8000/v1")
+    grade.add_argument("--model", required=True, help="that judges, as the endpoint calls it")
+    grade.add_argument("--key-variable", default="", help="environment variable with the API key")
+    grade.add_argument("--timeout", type=float, default=60, help="seconds; default: 60")
+    grade.add_argument("--tries", type=int, default=5, help="of each answer; default: 5")
+    grade.add_argument("--concurrent", type=int, default=8, help="requests at once; default: 8")
+    grade.add_argument("--cache-dir", type=Path, help="where verdicts are kept for the next time")
+    grade.add_argument("--out", type=Path, help="default: RECORDS.graded.jsonl; it is replaced")
+    grade.set_defaults(run=_grade)
 
     synth = commands.add_parser("synth", help="write synthetic videos and their manifest")
     synth.add_argument("out", type=Path, help="folder to write")

@@ -7,7 +7,7 @@ checked; with the settings and the task's id, the frames can be had again too.
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +28,7 @@ __all__ = [
     "read_records",
     "regrade",
     "replay",
+    "write_records",
 ]
 
 SCHEMA = 1
@@ -128,6 +129,16 @@ def append_record(path: Path, record: Record) -> None:
     """Adds a record to the end of a file; what stood there stays."""
     with path.open("a", encoding="ascii") as file:
         file.write(f"{record.to_json()}\n")
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Puts records into a file in place of what stood there, as a whole or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text("".join(f"{record.to_json()}\n" for record in records), encoding="ascii")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def drop_cut_line(path: Path) -> None:

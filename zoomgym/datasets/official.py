@@ -25,9 +25,14 @@ CATEGORY = "category"
 """The kind of group that a task's category is; other kinds are those of its labels."""
 
 MARKS = ",.!?;:'\""
+NOUNS = (
+    "answer", "correct answer", "best answer", "correct option", "best option", "choice",
+    "correct choice",
+)  # fmt: skip
 PHRASES = (
-    "answer is", "correct option is", "best option is", "choice is", "i choose", "i select",
-    "i pick", "옵션", "정답은", "답은", "답:", "答案是", "答案为", "选", "答えは",
+    *(f"{article}{noun} is" for noun in NOUNS for article in ("", "the ")),
+    "my answer is", "my choice is", "i choose", "i select", "i pick",
+    "옵션", "정답은", "답은", "답:", "答案是", "答案为", "选", "答えは",
 )  # fmt: skip
 PREFIXES = (
     "The best answer is", "The correct answer is", "The answer is", "The answer",
@@ -115,7 +120,9 @@ def _groups(kind: str, pairs: Sequence[tuple[Graded, bool]]) -> Iterable[GroupSc
     for pair in pairs:
         for name in _names(kind, pair[0].task):
             members.setdefault(name, []).append(pair)
-    for name in sorted(members, key=lambda name: (len(name), name) if name.isdigit() else (0, name)):
+    for name in sorted(
+        members, key=lambda name: (len(name), name) if name.isdigit() else (0, name)
+    ):
         yield _group(kind, name, members[name])
 
 
@@ -158,8 +165,9 @@ def _weighed(letters: str) -> Callable[[VideoQuestion, str], bool]:
 
 def _weigh(text: str, letters: str) -> str:
     """Returns the letter that counts most in a text, or nothing."""
+    text = text.strip()
     for mark in MARKS:
-        text = text.strip().strip(mark) if mark == MARKS[0] else text.strip(mark)
+        text = text.strip(mark)
     padded, bare, lowered = f" {text} ", text.strip(), f" {text} ".lower()
     found: list[tuple[int, int, str]] = []
     for own in letters:

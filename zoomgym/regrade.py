@@ -1,0 +1,55 @@
+"""Grades the answers of recorded episodes anew."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from zoomgym.errors import GradingError
+from zoomgym.grading import UNGRADED, Grader
+from zoomgym.records import Record, regrade
+
+__all__ = ["Regraded", "regrade_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Regraded:
+    """A record that was graded again."""
+
+    record: Record
+    trouble: str = ""
+    """Why it is ungraded; empty if it is graded."""
+
+    @property
+    def outcome(self) -> str:
+        """`right`, `wrong` or `ungraded`."""
+        if not self.record.is_graded:
+            return "ungraded"
+        return "right" if self.record.reward_parts.accuracy else "wrong"
+
+
+def regrade_all(records: Sequence[Record], grader: Grader, num_threads: int) -> Iterator[Regraded]:
+    """Yields every record, in order, with its open-ended answer graded by grader.
+
+    An answer that cannot be graded is marked so, whatever was said of it before.
+
+    Args:
+        records: of any tasks; those with options stay as they are.
+        grader: is asked by several threads at once.
+        num_threads: how many.
+
+    Raises:
+        RecordError: a record cannot be replayed.
+    """
+    pool = ThreadPoolExecutor(num_threads)
+    try:
+        yield from pool.map(lambda record: _regrade(record, grader), records)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _regrade(record: Record, grader: Grader) -> Regraded:
+    """Returns a record graded by grader, or marked as ungraded. Raises RecordError."""
+    try:
+        return Regraded(regrade(record, grader))
+    except GradingError as error:
+        return Regraded(regrade(record, UNGRADED), f"{record.task.id}: {error}")
