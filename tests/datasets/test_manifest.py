@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,3 +153,61 @@ def test_check_of_nothing_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "empty.jsonl").write_text("")
     assert main(["check", str(tmp_path / "empty.jsonl")]) == 1
     assert "needed at least one task" in capsys.readouterr().out
+
+
+def test_a_manifest_comes_back_byte_for_byte(tmp_path: Path) -> None:
+    rows = [
+        {**ROW, "evidence": [[1.5, 2.0]], "category": "c", "labels": [["k", "v"], ["k", "w"]]},
+        {"id": "ü", "video": "b.mp4", "question": "Wo?\n", "answer": "\ud800 5"},
+    ]
+    tasks = ManifestTasks(write_rows(tmp_path / "my.jsonl", *rows))
+    write_manifest(tmp_path / "again.jsonl", [tasks[0], tasks[1]])
+    again = ManifestTasks(tmp_path / "again.jsonl")
+    write_manifest(tmp_path / "third.jsonl", [again[0], again[1]])
+    assert (tmp_path / "my.jsonl").read_bytes() == (tmp_path / "again.jsonl").read_bytes()
+    assert (tmp_path / "third.jsonl").read_bytes() == (tmp_path / "again.jsonl").read_bytes()
+    assert again.content_hash == tasks.content_hash
+
+
+def test_the_hash_is_that_of_what_the_rows_say_however_they_say_it(tmp_path: Path) -> None:
+    loose = '{"options": ["x", "y"],  "answer": "B", "question": "Which?", "video": "a.mp4",'
+    one = ManifestTasks(write_rows(tmp_path / "a.jsonl", ROW))
+    same = ManifestTasks(write_rows(tmp_path / "b.jsonl", f'{loose} "id": "q1"}}'))
+    other = ManifestTasks(write_rows(tmp_path / "c.jsonl", {**ROW, "category": "new"}))
+    assert one.content_hash == same.content_hash != other.content_hash
+    assert one.version != same.version
+
+
+def test_a_manifest_may_be_one_json_list(tmp_path: Path) -> None:
+    (tmp_path / "my.json").write_text(json.dumps([ROW, {**ROW, "id": "q2"}], indent=1))
+    tasks = open_task_set(str(tmp_path / "my.json"))
+    assert [tasks[index].id for index in range(2)] == ["q1", "q2"]
+    (tmp_path / "bad.json").write_text(json.dumps([ROW, 5]))
+    with pytest.raises(TaskError, match=r"bad\.json row 2: needed one JSON object, got 5"):
+        open_task_set(str(tmp_path / "bad.json"))
+
+
+def test_ten_thousand_rows_cost_under_50_mb(tmp_path: Path) -> None:
+    lines = (
+        json.dumps(
+            {
+                "id": f"q{k}",
+                "video": f"videos/{k // 3}.mp4",
+                "question": f"What is shown as number {k} in this video, and where does it go?",
+                "options": [f"option {letter} of question {k}" for letter in "ABCD"],
+                "answer": "ABCD"[k % 4],
+                "evidence": [[k, k + 1.5]],
+                "category": f"kind {k % 7}",
+                "labels": [["duration", "long"], ["topic", "cars"]],
+            }
+        )
+        for k in range(10_000)
+    )
+    path = tmp_path / "big.jsonl"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    tracemalloc.start()
+    tasks = ManifestTasks(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(tasks), tasks[9_999].id) == (10_000, "q9999")
+    assert peak < 50_000_000

@@ -13,6 +13,7 @@ from zoomgym.tasks import VideoQuestion
 
 __all__ = ["MMVU"]
 
+CHOICE, OPEN = "multiple-choice", "open-ended"
 DISCIPLINES = {
     "Science": (
         "Astronomy",
@@ -55,9 +56,9 @@ DISCIPLINES = {
 def to_task(row: Row) -> VideoQuestion:
     """Returns the task in a row; one without choices is open-ended. Raises TaskError."""
     kind = row.text("question_type")
-    if kind not in ("multiple-choice", "open-ended"):
-        raise TaskError(f"question_type needs 'multiple-choice' or 'open-ended', got {kind[:80]!r}")
-    options = _choices(row.part("choices")) if kind == "multiple-choice" else ()
+    if kind not in (CHOICE, OPEN):
+        raise TaskError(f"question_type needs {CHOICE!r} or {OPEN!r}, got {kind[:80]!r}")
+    options = _choices(row.part("choices")) if kind == CHOICE else ()
     subject = row.part("metadata").text("subject").replace("_", " ")
     discipline = next((d for d, subjects in DISCIPLINES.items() if subject in subjects), None)
     if discipline is None:
@@ -67,7 +68,7 @@ def to_task(row: Row) -> VideoQuestion:
         id=row.name("id"),
         video=row.text("video", "video_path").rpartition("videos/")[2],
         question=row.text("question"),
-        answer=read_answer(answer, options) if options else answer,
+        answer=answer if kind == OPEN else read_answer(answer, options),
         options=options,
         category=discipline,
         labels=(("subject", subject), ("question_type", kind)),

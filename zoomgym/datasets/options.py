@@ -35,8 +35,8 @@ def split_options(text: str) -> tuple[str, tuple[str, ...]]:
     ends = [*starts[1:], len(lines)]
     options, rest = {}, ""
     for (start, name, body), end in zip(found[first:], ends, strict=True):
-        going_on, _, after = "\n".join(lines[start + 1 : end]).partition("\n\n")
-        options[name] = f"{body}\n{going_on}".strip()
+        going_on, _, after = "\n".join([body, *lines[start + 1 : end]]).partition("\n\n")
+        options[name] = going_on.strip()
         rest = after.strip()  # that of the last option counts: blank lines between them say nothing
     question = HEADING.sub("", "\n".join(lines[: starts[0]])).strip()
     return f"{question}\n{rest}".strip(), tuple(options[name] for name in sorted(options))

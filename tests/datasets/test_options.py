@@ -1,0 +1,70 @@
+import pytest
+
+from zoomgym.datasets.options import letter_options, read_answer, split_options, tell_apart
+from zoomgym.errors import TaskError
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "options"),
+    [
+        ("Which?\n(A) one\n(B) two", "Which?", ("one", "two")),
+        ("Which?\nA. one\nB. two", "Which?", ("one", "two")),
+        ("Which?\nA) one\nB) two\n", "Which?", ("one", "two")),
+        ("Which?\nA: one\nB: two", "Which?", ("one", "two")),
+        ("Which?\nOptions:\nB. two\nA. one", "Which?", ("one", "two")),
+        ("A. Turing said?\nA. one\nB. two", "A. Turing said?", ("one", "two")),
+        ("Which?\nA. one\nmore\nB. two\nmore", "Which?", ("one\nmore", "two\nmore")),
+        ("Which?\nA. one\nB. two\n\nAnswer now.", "Which?\nAnswer now.", ("one", "two")),
+        ("Which?\nA. one\n\nB. two", "Which?", ("one", "two")),
+        ("Which?\nA. one\nC. two", "Which?\nA. one\nC. two", ()),
+        ("Which?\nA. one", "Which?\nA. one", ()),
+        ("A. one\nB. two", "", ("one", "two")),
+        ("Which?\nA.\nB. two", "Which?", ("", "two")),
+        ("", "", ()),
+    ],
+)
+def test_options_are_the_lettered_lines_at_the_end(
+    text: str, question: str, options: tuple[str, ...]
+) -> None:
+    assert split_options(text) == (question, options)
+
+
+def test_a_hundred_thousand_lettered_lines_are_no_options() -> None:
+    assert split_options("A. x\n" * 100_000)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "bodies"),
+    [
+        (("A. x", "B. y"), ("x", "y")),
+        (("(B) y", "(A) x"), ("x", "y")),
+        (("A. x", "B y"), ("A. x", "B y")),
+        (("A. x", "A. y"), ("A. x", "A. y")),
+        ((" x ", "y"), ("x", "y")),
+        (("A. ", "B. y"), ("", "y")),
+    ],
+)
+def test_letters_are_taken_off_where_all_have_theirs(
+    options: tuple[str, ...], bodies: tuple[str, ...]
+) -> None:
+    assert letter_options(options) == bodies
+
+
+def test_repeated_and_blank_options_are_told_apart() -> None:
+    assert tell_apart(["x", "x", "", " ", "x"]) == (
+        "x", "x (B)", "(blank)", "(blank) (D)", "x (E)",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [("B", "B"), ("(b)", "B"), ("green", "B"), ("<answer> B </answer>", "B"), ("B. green", "B")],
+)
+def test_an_answer_is_a_letter_or_a_text(text: str, letter: str) -> None:
+    assert read_answer(text, ("red", "green")) == letter
+
+
+@pytest.mark.parametrize("text", ["", "C", "blue", "A. green", "<answer></answer>"])
+def test_an_answer_that_names_no_option_is_refused(text: str) -> None:
+    with pytest.raises(TaskError, match="answer needs to be a letter or one of"):
+        read_answer(text, ("red", "green"))
