@@ -20,7 +20,6 @@ __all__ = ["BlindAgent", "GlanceAgent", "OracleAgent", "RandomAgent", "UniformAg
 NO_OPTION = "unknown"
 """The answer to an open-ended question that pictures of symbols cannot answer."""
 ANSWER_SHARE = 0.3
-EVIDENCE_FRAMES = 4
 
 
 class BlindAgent:
@@ -85,7 +84,7 @@ class UniformAgent:
 
 
 class OracleAgent:
-    """Is told where the evidence is, zooms there where the overview missed it, and reads it."""
+    """Is told where the evidence is, zooms there unless the overview answers, and reads it."""
 
     privileged = True
 
@@ -94,10 +93,11 @@ class OracleAgent:
         self._seed = seed
 
     def act(self, observation: Observation) -> str:
-        """Zooms into evidence that no frame has shown yet, or answers."""
+        """Zooms into the next piece of evidence, as densely as the rules allow, or answers."""
         missed = [segment for segment in observation.evidence if not _is_seen(segment, observation)]
-        num_frames = min(EVIDENCE_FRAMES, _affordable(observation, max(1, len(missed))))
-        if not missed or num_frames == 0:
+        num_frames = _affordable(observation, len(missed))
+        answers_at_once = not observation.clips and choose_option(observation)
+        if not missed or num_frames == 0 or answers_at_once:
             return _answer_seen(observation, self._seed)
         start_s, end_s = missed[0]
         call = ZoomCall(start_s, end_s, num_frames / (end_s - start_s))
@@ -112,10 +112,8 @@ def _affordable(observation: Observation, num_zooms: int) -> int:
 
 
 def _is_seen(segment: Segment, observation: Observation) -> bool:
-    """Returns whether a frame of segment was shown."""
-    times_s: Sequence[float] = [
-        time_s for shown in (observation.overview, *observation.clips) for time_s in shown.times_s
-    ]
+    """Returns whether a clip showed a frame of segment."""
+    times_s: Sequence[float] = [time_s for clip in observation.clips for time_s in clip.times_s]
     return any(map(segment.holds, times_s))
 
 
@@ -131,8 +129,8 @@ def _answer_seen(observation: Observation, seed: int) -> str:
     """Returns the reply that answers with what was seen, or else guesses."""
     choice = choose_option(observation)
     if choice is None:
-        return _reply(observation, _guess(observation, seed), "I saw no symbol, so I guess.")
-    return _reply(observation, Answer(choice), "I saw the symbol.")
+        return _reply(observation, _guess(observation, seed), "I did not see it, so I guess.")
+    return _reply(observation, Answer(choice), "I saw it.")
 
 
 def _reply(observation: Observation, action: Action, thought: str) -> str:

@@ -1,33 +1,29 @@
-"""Reads synthetic symbols and beacons from pixels alone.
+"""Answers questions about synthetic video from what was seen, by pixels alone.
 
 Every baseline that answers from pictures uses this one reader, so that they differ only in where
-they look. It knows how symbols look, and nothing of the task but what the agent sees.
+they look. It knows the questions, and nothing of the task but what the agent sees.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
+from math import pi, sin
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from agents import pictures
+from agents.pictures import Thing, Vocabulary
 from zoomgym.episode import Frames, Observation
 from zoomgym.grading import letter
-from zoomgym.synthetic import SYMBOLS
-from zoomgym.synthetic.families import OVERVIEW_QUESTION
-from zoomgym.synthetic.scene import AMBER, BEACON, BLUE, SIGN_SIDE, SIGN_TOP, sign_picture
+from zoomgym.synthetic.questions import COUNT, DIRECTIONS, MOTION, OVERVIEW, RELAY
 
-__all__ = ["Glimpse", "choose_option", "read_frames"]
+__all__ = ["Glimpse", "Sight", "choose_option", "read_frames", "relay_square", "see"]
 
-SIDE = 32
-"""Pictures are read at this many pixels a side: symbols stay legible at 28."""
-MIN_CORRELATION = 0.8
-"""Between a stretch of the picture and a symbol on its plate; the background stays below 0.5."""
-MAX_COLOR_DISTANCE = 60.0
-SIGN_TOP_PX = round(SIGN_TOP * SIDE)
-SIGN_SIDE_PX = round((SIGN_TOP + SIGN_SIDE) * SIDE) - SIGN_TOP_PX
+SAME_RATE = 1.01
+"""Two pairs of frames whose distances differ by less are as far apart."""
+FRAME_S = 1 / 12
+"""Wheels are seen to turn from one picture of the video to the next, not within one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,82 +33,111 @@ class Glimpse:
     time_s: float
     symbol: str | None
     beacon: str | None
-    """`amber`, `blue`, or None where none is lit."""
+    """The colour of the lamp that is lit, if one is."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """All frames that an agent was shown, in the order of their times."""
+
+    times_s: NDArray[np.float64]
+    small: NDArray[np.float32]
+    """(N, side, side, 3): the shrunken pictures."""
+    beacons: tuple[str | None, ...]
+
+    def under(self, beacon: str | None) -> "Sight":
+        """Returns the frames in which a beacon is lit."""
+        chosen = [i for i, name in enumerate(self.beacons) if name == beacon]
+        return Sight(self.times_s[chosen], self.small[chosen], (beacon,) * len(chosen))
+
+    def plates(self, vocabulary: Vocabulary[Thing]) -> list[Thing | None]:
+        """Returns what the plate in each frame shows."""
+        return pictures.read_plates(self.small, vocabulary)
+
+
+def see(*shown: Frames) -> Sight:
+    """Returns all these frames in the order of their times."""
+    times_s = np.concatenate([frames.times_s for frames in shown])
+    small = np.concatenate([pictures.shrink(frames.images) for frames in shown])
+    order = np.argsort(times_s, kind="stable")
+    small = small[order]
+    return Sight(times_s[order], small, tuple(pictures.read_beacons(small)))
 
 
 def read_frames(frames: Frames) -> list[Glimpse]:
     """Returns what each frame shows, in their order."""
-    return [
-        Glimpse(time_s, symbol, beacon)
-        for time_s, symbol, beacon in zip(
-            frames.times_s, *_read_pictures(frames.images), strict=True
-        )
-    ]
+    small = pictures.shrink(frames.images)
+    symbols = pictures.read_plates(small, pictures.symbols())
+    beacons = pictures.read_beacons(small)
+    return [Glimpse(*seen) for seen in zip(frames.times_s, symbols, beacons, strict=True)]
 
 
 def choose_option(observation: Observation) -> str | None:
-    """Returns the letter of the symbol that answers the question, or None if it was not seen.
+    """Returns the letter of the option that what was seen speaks for, or None."""
+    read = READERS.get(observation.question, _first_symbol)
+    if observation.question.startswith(OVERVIEW):
+        read = _next_symbol
+    found = read(see(observation.overview, *observation.clips), observation)
+    return letter(observation.options.index(found)) if found in observation.options else None
 
-    Asked what comes right after a symbol, that is the one that follows it in the frames seen; else
-    it is the first symbol under the amber beacon.
+
+def _first_symbol(sight: Sight, observation: Observation) -> str | None:
+    """Returns the first offered symbol under the amber beacon."""
+    seen = sight.under("amber").plates(pictures.symbols())
+    return next((symbol for symbol in seen if symbol in observation.options), None)
+
+
+def _next_symbol(sight: Sight, observation: Observation) -> str | None:
+    """Returns the symbol that follows the one that the question names."""
+    before = observation.question.removeprefix(OVERVIEW).strip(" ?")
+    seen = [symbol for symbol in sight.plates(pictures.symbols()) if symbol]
+    return next((other for one, other in pairwise(seen) if one == before != other), None)
+
+
+def _count_red(sight: Sight, observation: Observation) -> str | None:
+    """Returns how many red pulses were seen: frames of one colour with no other between are one."""
+    runs = [pulse for pulse, _ in groupby(sight.under("amber").plates(pictures.pulses()))]
+    return str(runs.count("red pulse"))
+
+
+def _direction(sight: Sight, observation: Observation) -> str | None:
+    """Returns which way the wheel seems to turn, each time by less than half a turn.
+
+    Frames that are further apart than the nearest ones are not compared.
     """
-    seen = sorted(_glimpses(observation), key=lambda glimpse: glimpse.time_s)
-    if observation.question.startswith(OVERVIEW_QUESTION):
-        before = observation.question.removeprefix(OVERVIEW_QUESTION).strip(" ?")
-        shown = [glimpse.symbol for glimpse in seen if glimpse.symbol]
-        found = (other for one, other in pairwise(shown) if one == before != other)
-    else:
-        found = (glimpse.symbol or "" for glimpse in seen if glimpse.beacon == "amber")
-    offered = (symbol for symbol in found if symbol in observation.options)
-    symbol = next(offered, None)
-    return None if symbol is None else letter(observation.options.index(symbol))
+    lit = sight.under("amber")
+    seen = [
+        (time_s, angle)
+        for time_s, angle in zip(lit.times_s, lit.plates(pictures.wheels()), strict=True)
+        if angle is not None
+    ]
+    pairs = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(seen) if b[0] > a[0]]
+    nearest_s = max(FRAME_S, min((apart_s for apart_s, _ in pairs), default=0))
+    turned = sum(
+        sin(2 * pi * turns) for apart_s, turns in pairs if apart_s <= SAME_RATE * nearest_s
+    )
+    return None if turned == 0 else DIRECTIONS[0 if turned > 0 else 1]
 
 
-def _glimpses(observation: Observation) -> Iterator[Glimpse]:
-    """Yields what each frame that the agent was shown shows."""
-    shown: Iterable[Frames] = (observation.overview, *observation.clips)
-    for frames in shown:
-        yield from read_frames(frames)
+def _relayed(sight: Sight, observation: Observation) -> str | None:
+    """Returns the symbol in the place, and under the beacon, that the coloured square names."""
+    square = relay_square(sight)
+    if square is None:
+        return None
+    place, lamp = square
+    boards = pictures.read_boards(sight.under(lamp).small)
+    seen = [board[place] for board in boards if board and set(board) == set(observation.options)]
+    return max(seen, key=seen.count, default=None)
 
 
-def _read_pictures(
-    images: NDArray[np.uint8],
-) -> tuple[list[str | None], list[str | None]]:
-    """Returns the symbol and the beacon in each of the pictures (N, H, W, 3)."""
-    small = np.stack([_shrink(image) for image in images]).astype(np.float32)
-    rows = small[:, SIGN_TOP_PX : SIGN_TOP_PX + SIGN_SIDE_PX]
-    windows = np.lib.stride_tricks.sliding_window_view(rows, SIGN_SIDE_PX, axis=2)
-    patches = windows.transpose(0, 2, 1, 4, 3).reshape(*windows.shape[0:1], windows.shape[2], -1)
-    match = (_standardise(patches) @ _templates().T).max(axis=1)
-    names = list(SYMBOLS)
-    symbols = [names[row.argmax()] if row.max() >= MIN_CORRELATION else None for row in match]
-    lamps = small[:, *BEACON.pixels((SIDE, SIDE))].mean(axis=(1, 2))
-    return symbols, [_beacon(lamp) for lamp in lamps]
+def relay_square(sight: Sight) -> tuple[int, str] | None:
+    """Returns the place and the colour of the square under the amber beacon, if it was seen."""
+    seen = [found for found in sight.under("amber").plates(pictures.squares()) if found]
+    return max(seen, key=seen.count, default=None)
 
 
-def _shrink(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns a picture at SIDE x SIDE, each pixel the mean of those it stands for."""
-    return np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
-
-
-def _beacon(lamp: NDArray[np.float32]) -> str | None:
-    """Returns which beacon has the colour (3,) that stands where beacons are."""
-    for name, color in (("amber", AMBER), ("blue", BLUE)):
-        if np.linalg.norm(lamp - np.array(color, np.float32)) < MAX_COLOR_DISTANCE:
-            return name
-    return None
-
-
-@cache
-def _templates() -> NDArray[np.float32]:
-    """Returns every symbol on its plate, standardised: (symbols, pixels) float32."""
-    size = (SIGN_SIDE_PX, SIGN_SIDE_PX)
-    return _standardise(np.stack([sign_picture(name, size).ravel() for name in SYMBOLS]))
-
-
-def _standardise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Returns rows with mean 0 and length 1, so that their products are correlations."""
-    centred = rows - rows.mean(axis=-1, keepdims=True)
-    length = np.linalg.norm(centred, axis=-1, keepdims=True)
-    standard: NDArray[np.float32] = (centred / np.maximum(length, 1e-6)).astype(np.float32)
-    return standard
+READERS: dict[str, Callable[[Sight, Observation], str | None]] = {
+    COUNT: _count_red,
+    MOTION: _direction,
+    RELAY: _relayed,
+}

@@ -13,7 +13,9 @@ from zoomgym.agent import episode_rng
 from zoomgym.episode import Frames, look
 from zoomgym.rollout import run_episode, run_episodes
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SYMBOLS, SyntheticTasks
-from zoomgym.synthetic.scene import AMBER, BLUE, Beacon, Scene, Sign
+from zoomgym.synthetic.layout import AMBER, BLUE
+from zoomgym.synthetic.marks import Beacon, Sign
+from zoomgym.synthetic.scene import Scene
 from zoomgym.tasks import VideoQuestion
 from zoomgym.testing import check_agent
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from zoomgym.synthetic.scene import Scene, Sign
+from zoomgym.synthetic.marks import Sign
+from zoomgym.synthetic.scene import Scene
 from zoomgym.synthetic.symbols import SYMBOLS, symbol_mask
 
 

@@ -1,6 +1,7 @@
 """Synthetic tasks: videos made from a seed, with questions whose answers and evidence are known."""
 
-from zoomgym.synthetic.families import DIFFICULTIES, FAMILIES
+from zoomgym.synthetic.difficulty import DIFFICULTIES
+from zoomgym.synthetic.families import FAMILIES
 from zoomgym.synthetic.symbols import SYMBOLS
 from zoomgym.synthetic.task_set import SPLITS, SyntheticTasks
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.synthetic.scene import FPS, SCENE_SIZE, Scene
+from zoomgym.synthetic.layout import FPS, SCENE_SIZE
+from zoomgym.synthetic.scene import Scene
 from zoomgym.synthetic.write import TICK_S, TICKS_PER_FRAME
 from zoomgym.video.clock import tick_at
 

@@ -1,43 +1,20 @@
 """What a synthetic video shows at any time: a pure function, drawn at any size.
 
-A scene is a drifting, noisy background on which beacons are lit and symbols are shown. Drawing
+A scene is a drifting, noisy background on which beacons are lit and plates are shown. Drawing
 costs the frames that are asked for and nothing else, however long the scene is.
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.synthetic.symbols import SYMBOLS, Color, symbol_mask
-from zoomgym.timeline import Segment
+from zoomgym.synthetic.layout import FPS, SCENE_SIZE
+from zoomgym.synthetic.marks import Beacon, Plate, draw_beacon, draw_plate
 
-__all__ = [
-    "AMBER",
-    "BARS",
-    "BEACON",
-    "BLUE",
-    "FPS",
-    "SCENE_SIZE",
-    "Beacon",
-    "Box",
-    "Scene",
-    "Sign",
-    "sign_picture",
-]
-
-FPS = 12
-SCENE_SIZE = (256, 256)
-"""(H, W) of the picture that is written to a file."""
-
-AMBER: Color = (255, 170, 0)
-BLUE: Color = (70, 130, 255)
-TRACK: Color = (16, 16, 20)
-PLATE: Color = (24, 24, 28)
-BAR: Color = (250, 250, 250)
+__all__ = ["Scene"]
 
 NUM_WAVES = 8
 WAVE_BITS = 8
@@ -48,8 +25,6 @@ BATCH_PIXELS = 1 << 17
 NOISE_LEVEL = 4.0
 """Standard deviation of the grain at full size, of 255; finer pictures would average it away."""
 NUM_GRAINS = 8
-FINE_PARTS = 16
-"""The fine bar runs this many times while the coarse one runs once."""
 
 
 class Tint(NamedTuple):
@@ -59,84 +34,25 @@ class Tint(NamedTuple):
     gain: list[int]
 
 
-class Box(NamedTuple):
-    """A rectangle in the unit square, from the top left."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def pixels(self, size: tuple[int, int]) -> tuple[slice, slice]:
-        """Returns the (rows, columns) that the box covers in a picture of size (H, W)."""
-        height, width = size
-        return (
-            slice(round(self.top * height), round(self.bottom * height)),
-            slice(round(self.left * width), round(self.right * width)),
-        )
-
-
-BEACON = Box(0.06, 0.02, 0.94, 0.14)
-BARS = (Box(0.06, 0.16, 0.94, 0.24), Box(0.06, 0.26, 0.94, 0.34))
-"""Of a countdown: the coarse bar and the fine one."""
-SIGN_SIDE = 0.56
-SIGN_TOP = 0.38
-
-
-@dataclass(frozen=True, slots=True)
-class Beacon:
-    """A lamp that is lit in the frames [first, end)."""
-
-    first: int
-    end: int
-    color: Color
-    targets: tuple[int, ...] = ()
-    """Frames that the countdown runs to, one after the other; none: no countdown."""
-    full: int = 1
-    """Frames to go when the coarse bar of the countdown is full."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """A symbol on a dark plate, shown in the frames [first, end)."""
-
-    first: int
-    end: int
-    symbol: str
-    left: float
-    """Where the plate begins, as a share of the width."""
-
-    @property
-    def segment(self) -> Segment:
-        """The stretch of time in which it is shown."""
-        return Segment(self.first / FPS, self.end / FPS)
-
-    @property
-    def box(self) -> Box:
-        """Where the plate is."""
-        return Box(self.left, SIGN_TOP, self.left + SIGN_SIDE, SIGN_TOP + SIGN_SIDE)
-
-
 @dataclass(frozen=True)
 class Scene:
-    """A synthetic video: seeded background, beacons and signs, num_frames long at FPS."""
+    """A synthetic video: seeded background, beacons and plates, num_frames long at FPS."""
 
     seed: int
     num_frames: int
     beacons: tuple[Beacon, ...]
-    signs: tuple[Sign, ...]
+    plates: tuple[Plate, ...]
     contrast: float = 1.0
-    """Opacity of the signs."""
+    """Opacity of the plates."""
 
     def draw(self, indexes: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Returns the frames at indexes (N,) as (N, H, W, 3) uint8 RGB, drawn at size (H, W)."""
         images = self._background(indexes, size)
         for beacon in self.beacons:
             for i in np.flatnonzero((beacon.first <= indexes) & (indexes < beacon.end)):
-                _draw_beacon(images[i], beacon, int(indexes[i]))
-        for sign in self.signs:
-            shown = np.flatnonzero((sign.first <= indexes) & (indexes < sign.end))
-            _draw_sign(images, shown, sign, self.contrast)
+                draw_beacon(images[i], beacon, int(indexes[i]))
+        for plate in self.plates:
+            draw_plate(images, indexes, plate, self.contrast)
         return images
 
     @cached_property
@@ -198,48 +114,3 @@ def _grain(size: tuple[int, int]) -> NDArray[np.int32]:
     level = NOISE_LEVEL * min(1.0, size[0] / SCENE_SIZE[0], size[1] / SCENE_SIZE[1])
     rng = np.random.default_rng(0)
     return np.rint(level * rng.standard_normal((NUM_GRAINS, *size))).astype(np.int32)
-
-
-def _draw_beacon(image: NDArray[np.uint8], beacon: Beacon, index: int) -> None:
-    """Draws a lit beacon, and its countdown if it has one, into image (H, W, 3)."""
-    size = (image.shape[0], image.shape[1])
-    image[BEACON.pixels(size)] = beacon.color
-    if not beacon.targets:
-        return
-    for box, share in zip(BARS, _countdown(beacon, index), strict=True):
-        image[box.pixels(size)] = TRACK
-        full = box._replace(right=box.left + share * (box.right - box.left))
-        image[full.pixels(size)] = BAR
-
-
-def _countdown(beacon: Beacon, index: int) -> tuple[float, float]:
-    """Returns how full the coarse and the fine bar are; both are empty after the last target."""
-    ahead = [target - index for target in beacon.targets if target >= index]
-    share = Fraction(ahead[0] if ahead else 0, beacon.full)
-    return min(1.0, float(share)), float(share * FINE_PARTS % 1)
-
-
-def _draw_sign(
-    images: NDArray[np.uint8], shown: NDArray[np.int64], sign: Sign, opacity: float
-) -> None:
-    """Draws a sign into the images (N, H, W, 3) that show it."""
-    if not len(shown):
-        return
-    rows, columns = sign.box.pixels((images.shape[1], images.shape[2]))
-    plate = sign_picture(sign.symbol, (rows.stop - rows.start, columns.stop - columns.start))
-    under = images[shown, rows, columns].astype(np.float32)
-    images[shown, rows, columns] = (under + opacity * (plate - under) + 0.5).astype(np.uint8)
-
-
-@lru_cache(maxsize=256)
-def sign_picture(symbol: str, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Returns a symbol on its plate, with a margin of an eighth: (H, W, 3) float32, read-only."""
-    height, width = size
-    top, left = height // 8, width // 8
-    inner = symbol_mask(symbol, (max(1, height - 2 * top), max(1, width - 2 * left)))[..., None]
-    picture = np.full((height, width, 3), PLATE, np.float32)
-    picture[top : top + inner.shape[0], left : left + inner.shape[1]] += inner * (
-        np.array(SYMBOLS[symbol].color, np.float32) - np.array(PLATE, np.float32)
-    )
-    picture.flags.writeable = False
-    return picture

@@ -1,4 +1,4 @@
-"""The symbols that synthetic videos show: each its own shape in its own colour."""
+"""What synthetic videos show: symbols, each its own shape in its own colour, pulses and lamps."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-__all__ = ["SYMBOLS", "Color", "Symbol", "symbol_mask"]
+__all__ = ["LAMPS", "PICTURES", "PULSES", "SYMBOLS", "Color", "Symbol", "symbol_mask"]
 
 Color: TypeAlias = tuple[int, int, int]
 Point: TypeAlias = tuple[float, float]
@@ -68,14 +68,42 @@ SYMBOLS = {
 }  # fmt: skip
 """By name. Eight, so that four options leave four that are wrong without being offered."""
 
+PULSES = {
+    symbol.name: symbol
+    for symbol in (
+        Symbol("red pulse", (225, 35, 35), (_around(48),)),
+        Symbol("blue pulse", (50, 85, 236), (_around(48),)),
+    )
+}
+"""By name. Equally bright (a luma of 91.8), so that no picture's brightness tells how many."""
+
+LAMPS: dict[str, Color] = {
+    "amber": (255, 170, 0),
+    "blue": (70, 130, 255),
+    "green": (40, 200, 80),
+    "pink": (255, 105, 190),
+    "white": (245, 245, 245),
+    "violet": (140, 50, 215),
+    "red": (215, 30, 30),
+}
+"""The colours of beacons, by name."""
+
+SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+PICTURES = {
+    **SYMBOLS,
+    **PULSES,
+    **{name: Symbol(name, color, (SQUARE,)) for name, color in LAMPS.items()},
+}
+"""Everything that a plate can show, by name: a lamp's is a square in its colour."""
+
 
 @lru_cache(maxsize=256)
 def symbol_mask(name: str, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Returns how much of each pixel the symbol covers: (H, W) float32 in [0, 1], read-only."""
+    """Returns how much of each pixel a picture covers: (H, W) float32 in [0, 1], read-only."""
     height, width = size
     wide, high = width * SUPERSAMPLING, height * SUPERSAMPLING
     fine = np.zeros((high, wide), dtype=bool)
-    for outline in SYMBOLS[name].outlines:
+    for outline in PICTURES[name].outlines:
         image = Image.new("1", (wide, high))
         points = [(x * wide - 0.5, y * high - 0.5) for x, y in outline]
         ImageDraw.Draw(image).polygon(points, fill=1)

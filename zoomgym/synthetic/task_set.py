@@ -5,22 +5,26 @@ import json
 import logging
 import math
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
+from zoomgym.synthetic import layout, marks, symbols
 from zoomgym.synthetic import scene as scene_code
-from zoomgym.synthetic import symbols as symbols_code
 from zoomgym.synthetic.cache import cached_file, default_cache_dir, written_file
+from zoomgym.synthetic.difficulty import Difficulty, named_difficulty
 from zoomgym.synthetic.drawn import DrawnVideo
-from zoomgym.synthetic.families import DIFFICULTIES, FAMILIES, NUM_OPTIONS, Plan, Puzzle
-from zoomgym.synthetic.scene import FPS, SCENE_SIZE, Scene
+from zoomgym.synthetic.families import FAMILIES
+from zoomgym.synthetic.layout import FPS, SCENE_SIZE
+from zoomgym.synthetic.plan import Plan, Puzzle
+from zoomgym.synthetic.scene import Scene
 from zoomgym.synthetic.write import ENCODER, ENCODING, write_video
 from zoomgym.tasks import VideoQuestion
 from zoomgym.video import Video, VideoFile
@@ -34,6 +38,8 @@ SPLITS = ("train", "test")
 SOURCES = ("file", "scene")
 MIN_DURATION_S = 30
 MAX_DURATION_S = 36_000
+HASHED_TASKS = 8
+"""Of each family: what stands for all of its tasks in a set's hash."""
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +55,8 @@ class SyntheticTasks:
     families: tuple[str, ...]
     split: str
     duration_s: float
-    difficulty: str
+    difficulty: str | Mapping[str, Any]
+    """A preset, or fields of `Difficulty` that are merged over one, see `named_difficulty`."""
     source: str
     cache_dir: Path | None = None
     """Where files are written; None is the user's cache folder."""
@@ -63,7 +70,7 @@ class SyntheticTasks:
         if len(set(self.families)) < len(self.families):
             raise TaskError(f"synthetic families need to differ, got {list(self.families)}")
         _check_choice("split", self.split, SPLITS)
-        _check_choice("difficulty", self.difficulty, DIFFICULTIES)
+        named_difficulty(self.difficulty)
         _check_choice("source", self.source, SOURCES)
         is_number = isinstance(self.duration_s, int | float) and math.isfinite(self.duration_s)
         if not is_number or not MIN_DURATION_S <= self.duration_s <= MAX_DURATION_S:
@@ -81,6 +88,22 @@ class SyntheticTasks:
     def version(self) -> str:
         """Changes with everything that can change a result."""
         return VERSION
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Twelve hex digits that change with whatever changes a task: the same on every machine.
+
+        Of the settings and the first tasks of each family, drawn; how they are shown (encoded or
+        not, and by which code) is what `version` stands for.
+        """
+        difficulty = asdict(self._difficulty)
+        drawn = [
+            [asdict(self._task(family, index)), repr(self._puzzle(family, index).scene)]
+            for family in self.families
+            for index in range(HASHED_TASKS)
+        ]
+        settings = [self.version, self.families, self.split, float(self.duration_s), difficulty]
+        return hashlib.sha256(json.dumps([settings, drawn]).encode()).hexdigest()[:12]
 
     def __len__(self) -> int:
         """Number of tasks."""
@@ -119,9 +142,15 @@ class SyntheticTasks:
         """Where files are kept."""
         return (self.cache_dir or default_cache_dir()) / "synthetic"
 
+    @cached_property
+    def _difficulty(self) -> Difficulty:
+        """What makes the tasks hard."""
+        return named_difficulty(self.difficulty)[1]
+
     def _stem(self, family: str) -> str:
         """Returns what the ids of a family's tasks begin with."""
-        return f"{family}-{self.difficulty}-{self.duration_s:g}s-{self.split}-"
+        difficulty, _ = named_difficulty(self.difficulty)
+        return f"{family}-{difficulty}-{self.duration_s:g}s-{self.split}-"
 
     def _locate(self, task_id: str) -> tuple[str, int]:
         """Returns (family, index within it) of a task of this set. Raises TaskError."""
@@ -142,12 +171,12 @@ class SyntheticTasks:
         """Returns the scene and question of a task."""
         seed = self._seed(index)
         rng = np.random.default_rng([seed, *family.encode()])
-        return FAMILIES[family](Plan(rng, seed, self._num_frames, DIFFICULTIES[self.difficulty]))
+        return FAMILIES[family](Plan(rng, seed, self._num_frames, self._difficulty))
 
     def _task(self, family: str, index: int) -> VideoQuestion:
         """Returns a task with its options in order."""
         puzzle = self._puzzle(family, index)
-        place = _place(self._seed(index), family)
+        place = _place(self._seed(index), family, 1 + len(puzzle.wrong))
         options = (*puzzle.wrong[:place], puzzle.right, *puzzle.wrong[place:])
         task_id = f"{self._stem(family)}{index:05d}"
         return VideoQuestion(
@@ -170,16 +199,17 @@ def _file_name(task: VideoQuestion, scene: Scene) -> str:
 @cache
 def _encoding_fingerprint() -> str:
     """Returns what besides a scene determines the pixels of its file: the code and the encoder."""
-    code = [Path(module.__file__ or "").read_bytes() for module in (scene_code, symbols_code)]
+    modules = (layout, marks, scene_code, symbols)
+    code = [Path(module.__file__ or "").read_bytes() for module in modules]
     digest = hashlib.sha256(b"".join(code)).hexdigest()
     libavcodec = av.library_versions["libavcodec"]
     return json.dumps([digest, SCENE_SIZE, FPS, ENCODER, ENCODING, av.__version__, libavcodec])
 
 
-def _place(seed: int, family: str) -> int:
+def _place(seed: int, family: str, num_options: int) -> int:
     """Returns where the right option stands: every block of seeds has each place once."""
-    block, within = divmod(seed, NUM_OPTIONS)
-    order = np.random.default_rng([block, *family.encode(), 1]).permutation(NUM_OPTIONS)
+    block, within = divmod(seed, num_options)
+    order = np.random.default_rng([block, *family.encode(), 1]).permutation(num_options)
     return int(order[within])
 
 

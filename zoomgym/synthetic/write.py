@@ -7,7 +7,8 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from zoomgym.synthetic.scene import FPS, SCENE_SIZE, Scene
+from zoomgym.synthetic.layout import FPS, SCENE_SIZE
+from zoomgym.synthetic.scene import Scene
 
 __all__ = ["ENCODER", "ENCODING", "TICKS_PER_FRAME", "TICK_S", "write_video"]
 
