@@ -181,7 +181,7 @@ def _reward_scale(rows: Iterable[Row]) -> charts.Scale:
     """Returns the scale of the bars of rewards, from 0 to 100 pixels."""
     rewards = [row.estimates["reward"] for row in rows]
     return charts.Scale(
-        min(0.0, *(e.low for e in rewards)), max(1.0, *(e.high for e in rewards)), 0, 100
+        min([0.0, *(e.low for e in rewards)]), max([1.0, *(e.high for e in rewards)]), 0, 100
     )
 
 

@@ -82,6 +82,87 @@ def test_open_answers_are_matched_normalised_or_as_numbers(
     assert is_correct(text, truth) is expected
 
 
+DAY = ("Daytime", "Night", "Dusk", "Dawn")
+PEOPLE = ("He met B. Obama", "He met nobody", "A man ran", "B")
+MANY = ("one", "two", "three", "four", "five", "six")
+
+
+@pytest.mark.parametrize(
+    ("text", "truth", "options", "expected"),
+    [
+        # What the official VideoZoomer code takes for wrong, though anybody sees what is meant.
+        ("(B)", "B", DAY, True),
+        ("B)", "B", DAY, True),
+        ("B: Night", "B", DAY, True),
+        ("b", "B", DAY, True),
+        ("Option B", "B", DAY, True),
+        # What it reads as B: the last capital with a full stop.
+        ("A. He met B. Obama", "B", PEOPLE, False),
+        ("A. He met B. Obama", "A", PEOPLE, True),
+        ("A. He met B. Obama", "B", DAY, False),
+        # What it takes for right from the reasoning: here, only the answer's own text is read.
+        ("I see B. but the answer is C.", "C", DAY, False),
+        ("<answer>B</answer>", "B", DAY, False),
+        # What lmms-eval's shared extractor reads as another letter.
+        ("The answer is B. Daytime", "D", DAY, False),
+        ("The best answer is C. A big dog", "A", DAY, False),
+        ("The correct answer is (B) because Dogs", "D", DAY, False),
+        ("Answer: F. Cats", "C", DAY, False),
+        # Options past D, which it does not know.
+        ("F", "F", MANY, True),
+        ("(e)", "E", MANY, True),
+        ("F. six", "F", MANY, True),
+        ("F", "F", (*DAY, "Noon", "Eve"), True),
+        ("G", "F", MANY, False),
+        # What LongVideoBench's scorer would draw at random.
+        ("", "B", DAY, False),
+        ("no idea", "B", DAY, False),
+        ("?", "B", DAY, False),
+        # A letter with its own text, with another one's, or with more.
+        ("B. Night", "B", DAY, True),
+        ("B) night.", "B", DAY, True),
+        (r"\boxed{B}", "B", DAY, True),
+        (r"\boxed{B}. Night", "B", DAY, True),
+        ("B. Daytime", "B", DAY, False),
+        ("B. Night, I think", "B", DAY, False),
+        ("B Night", "B", DAY, False),
+        ("B, C", "B", DAY, False),
+        ("A or B", "B", DAY, False),
+        ("not B", "B", DAY, False),
+        # An option's own text, as the official MLVU release gives its answers.
+        ("Night", "B", DAY, True),
+        (" night. ", "B", DAY, True),
+        ("B", "Night", DAY, True),
+        ("Nigh", "B", DAY, False),
+        ("At night", "B", DAY, False),
+        ("A man ran", "C", PEOPLE, True),
+        ("A man", "A", PEOPLE, False),
+        ("B", "B", PEOPLE, True),
+        ("D", "D", PEOPLE, True),
+        # Letters that only look alike, and numbers for letters.
+        ("\u0412", "B", DAY, False),
+        ("\uff22", "B", DAY, False),
+        ("2", "B", DAY, False),
+        ("BB", "B", DAY, False),
+        # Open-ended: numbers and texts.
+        ("7", "7.0", (), True),
+        ("1,234", "1234", (), True),
+        ("7 or 8", "7", (), False),
+        ("about 7", "7", (), False),
+        ("07", "7", (), True),
+        ("-7", "7", (), False),
+        ("The Eiffel  tower.", "the Eiffel Tower", (), True),
+        ("Eiffel", "the Eiffel Tower", (), False),
+        ("the Eiffel Tower, or the Louvre", "the Eiffel Tower", (), False),
+        ("right", "wrong", (), False),
+    ],
+)
+def test_answers_are_graded_as_a_careful_human_would(
+    text: str, truth: str, options: tuple[str, ...], expected: bool
+) -> None:
+    assert is_correct(text, truth, options) is expected
+
+
 def test_a_choice_is_right_if_it_names_the_true_option() -> None:
     assert is_correct("(b)", "B", OPTIONS)
     assert is_correct("B", "green", OPTIONS)

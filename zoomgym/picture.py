@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zoomgym.actions import ZoomCall
 from zoomgym.canvas import Box, Canvas, Colour, Grid, line_height, text_width, wrap
 from zoomgym.episode import Episode, Frames, Turn, score
-from zoomgym.grading import letter, read_choice
+from zoomgym.grading import UNGRADED, letter, read_choice
 from zoomgym.timeline import Segment
 
 __all__ = ["PICTURE_SIZE", "clock", "paint", "verdict"]
@@ -108,9 +108,11 @@ def clock(time_s: float) -> str:
 
 
 def verdict(episode: Episode) -> str:
-    """Returns how an episode that is over ended: right, wrong, or no answer."""
+    """Returns how an episode that is over ended: right, wrong, no answer, or ungraded."""
     if episode.answer is None:
         return "no answer"
+    if episode.graded_by == UNGRADED.name:
+        return UNGRADED.name
     return "right" if score(episode).accuracy else "wrong"
 
 

@@ -310,3 +310,33 @@ def test_labels_of_agents_at_one_place_do_not_cover_each_other() -> None:
     pairs = [(a, b) for index, a in enumerate(labels) for b in labels[:index]]
     assert len(pairs) == 28
     assert not any(a.meets(b) for a, b in pairs)
+
+
+OPEN = replace(TASK, id="open-1", options=(), answer="a red kite")
+
+
+def test_what_nobody_could_grade_is_shown_as_a_gap(tmp_path: Path) -> None:
+    gap = replace(played("zoomer", WRONG, task=OPEN), grading="ungraded")
+    page = page_of([*RECORDS[:2], gap], tmp_path)
+    assert page.tables[0][1][:3] == ["zoomer", "3 (1 ungraded)", "1.00 [0.34, 1.00]"]
+    assert "1 ungraded" in page.source
+    assert "? ungraded" in page_of([gap], tmp_path).source
+    assert page_of([gap], tmp_path).tables[0][1][:4] == ["zoomer", "1 (1 ungraded)", "–", "–"]
+
+
+def test_a_benchmark_is_shown_strictly_and_officially_with_what_parts_them(tmp_path: Path) -> None:
+    wordy = '{"answer": "<b>it is</b> A"}'
+    records = [
+        replace(played("zoomer", RIGHT), task_set="mlvu"),
+        replace(played("zoomer", wordy, task=replace(TASK, id="sky-2")), task_set="mlvu"),
+    ]
+    page = page_of(records, tmp_path)
+    assert page.tables[2] == [
+        ["agent", "benchmark", "group", "tasks", "strict", "official"],
+        ["zoomer", "mlvu", "mean of groups", "2", "0.500", "1.000"],
+        ["", "", "category: sky", "2", "0.500", "1.000"],
+    ]
+    assert "the readings part on 1 of 2 tasks" in page.source
+    assert "&lt;b&gt;it is&lt;/b&gt; A" in page.source
+    assert "wrong strictly, right officially" in page.source
+    assert len(page_of(RECORDS, tmp_path).tables) == 2
