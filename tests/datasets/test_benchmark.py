@@ -43,7 +43,7 @@ def test_train_and_test_share_no_file(name: str) -> None:
 def test_an_unknown_name_is_told_the_known_ones() -> None:
     with pytest.raises(TaskError, match=r"a benchmark \(egoschema, .*, videozoomer_rl\) with `:`"):
         open_task_set("activitynet:/data")
-    with pytest.raises(TaskError, match="or the path of a manifest .* got 'synthetic'"):
+    with pytest.raises(TaskError, match=r"or the path of a manifest .* got 'synthetic'"):
         check_task_set("synthetic")
 
 

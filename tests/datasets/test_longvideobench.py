@@ -105,6 +105,27 @@ def test_bad_subtitles_are_named_when_they_are_needed(
         _ = tasks[0]
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"subtitle_path": "../../x.json"},
+            "a path needs to stay below the folder, got 'subtitles",
+        ),
+        ({"subtitle_path": None}, "needed the key 'subtitle_path'"),
+        ({"starting_timestamp_for_subtitles": "0"}, "starting_.* needs a finite number, got '0'"),
+        ({"duration": float("inf")}, "duration needs a finite number, got inf"),
+    ],
+)
+def test_a_row_that_misnames_its_subtitles_matters_only_with_subtitles(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    write_json(tmp_path / "lvb_val.json", [{**ROW, **change}])
+    assert open_tasks("longvideobench", tmp_path)[0] == TASK
+    with pytest.raises(TaskError, match=rf"lvb_val\.json row 1: {message}"):
+        open_tasks("longvideobench", tmp_path, subtitles=True)
+
+
 def test_missing_subtitles_are_named(tmp_path: Path) -> None:
     write_json(tmp_path / "lvb_val.json", [ROW])
     tasks = open_tasks("longvideobench", tmp_path, subtitles=True)

@@ -9,7 +9,7 @@ from zoomgym.tasks import VideoQuestion
 
 ROW: dict[str, Any] = {
     "problem_id": 0,
-    "problem": "Why (0:00:00-0:00:30) so?  \nD. To sleep.  \nA. To run.  \nB. To eat.  \nC. To fly.",
+    "problem": "Why (0:00:00-0:00:30)?  \nD. To sleep.  \nA. To run.  \nB. To eat.  \nC. To fly.",
     "data_type": "video",
     "problem_type": "goal",
     "reasoning": "..",
@@ -26,7 +26,7 @@ def test_options_stand_in_the_order_of_their_letters_whatever_that_of_their_line
         VideoQuestion(
             id="0",
             video="I_Q3ajyOrcI.mp4",
-            question="Why (0:00:00-0:00:30) so?",
+            question="Why (0:00:00-0:00:30)?",
             answer="B",
             options=("To run.", "To eat.", "To fly.", "To sleep."),
             category="goal",

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_long_subtitles_are_thinned_out_over_the_whole_video(folder: Path) -> No
     numbers = [int(line[-4:]) for line in said]
     assert f"{len(said)} of 3000 lines" in question
     assert 0.95 * MAX_SUBTITLE_CHARS < len("\n".join(said)) <= MAX_SUBTITLE_CHARS
-    gaps = {after - before for before, after in zip(numbers, numbers[1:], strict=False)}
+    gaps = {after - before for before, after in pairwise(numbers)}
     assert numbers[0] == 0
     assert numbers[-1] > 2990
     assert max(gaps) - min(gaps) == 1

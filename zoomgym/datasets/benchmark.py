@@ -74,7 +74,7 @@ class BenchmarkTasks:
             self._tasks.append(read.task)
             self._wheres.append(read.where)
             if subtitles and layout.to_subtitles:
-                self._subtitles.append(layout.to_subtitles(row))
+                self._subtitles.append(_subtitles(layout.to_subtitles, row))
         if not self._tasks:
             raise TaskError(f"{folder}: needed at least one task of {layout.name}, got none")
 
@@ -103,7 +103,7 @@ class BenchmarkTasks:
         if not self._subtitles:
             return task
         file = self._subtitles[index]
-        path = self._folder / contained(file.path)
+        path = self._folder / file.path
         if not file.is_needed and not path.exists():
             return task
         cues = read_cues(path, file.offset_s, file.end_s)
@@ -125,6 +125,15 @@ class BenchmarkTasks:
         except VideoError as error:
             raise VideoError(f"{self._wheres[self._places[task.id]]}: {error}") from error
         return VideoFile(path, on_damage=self._on_damage)
+
+
+def _subtitles(to_subtitles: Callable[[Row], SubtitleFile], row: Row) -> SubtitleFile:
+    """Returns where the subtitles of a row are, below the folder. Raises TaskError."""
+    try:
+        file = to_subtitles(row)
+        return replace(file, path=contained(file.path))
+    except TaskError as error:
+        raise TaskError(f"{row.where}: {error}") from error
 
 
 def read_tasks(layout: Layout, folder: Path, split: str) -> Iterator[TaskRow]:
