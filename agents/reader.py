@@ -16,13 +16,14 @@ from agents import pictures
 from agents.pictures import Thing, Vocabulary
 from zoomgym.episode import Frames, Observation
 from zoomgym.grading import letter
+from zoomgym.synthetic.layout import FPS
 from zoomgym.synthetic.questions import COUNT, DIRECTIONS, MOTION, OVERVIEW, RELAY
 
 __all__ = ["Glimpse", "Sight", "choose_option", "read_frames", "relay_square", "see"]
 
 SAME_RATE = 1.01
 """Two pairs of frames whose distances differ by less are as far apart."""
-FRAME_S = 1 / 12
+FRAME_S = 1 / FPS
 """Wheels are seen to turn from one picture of the video to the next, not within one."""
 
 
@@ -96,8 +97,8 @@ def _next_symbol(sight: Sight, observation: Observation) -> str | None:
 
 def _count_red(sight: Sight, observation: Observation) -> str | None:
     """Returns how many red pulses were seen: frames of one colour with no other between are one."""
-    runs = [pulse for pulse, _ in groupby(sight.under("amber").plates(pictures.pulses()))]
-    return str(runs.count("red pulse"))
+    seen = sight.under("amber").plates(pictures.pulses())
+    return str([pulse for pulse, _ in groupby(seen)].count("red pulse"))
 
 
 def _direction(sight: Sight, observation: Observation) -> str | None:
@@ -106,9 +107,10 @@ def _direction(sight: Sight, observation: Observation) -> str | None:
     Frames that are further apart than the nearest ones are not compared.
     """
     lit = sight.under("amber")
+    angles = lit.plates(pictures.wheels())
     seen = [
-        (time_s, angle)
-        for time_s, angle in zip(lit.times_s, lit.plates(pictures.wheels()), strict=True)
+        (float(time_s), angle)
+        for time_s, angle in zip(lit.times_s, angles, strict=True)
         if angle is not None
     ]
     pairs = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(seen) if b[0] > a[0]]

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from zoomgym import ZoomEnv
+from zoomgym.synthetic import FAMILIES
 
 __all__ = ["SUITES", "Part", "Suite", "make_env"]
-
-FAMILIES = ("flash", "order", "overview")
 
 
 @dataclass(frozen=True, slots=True)

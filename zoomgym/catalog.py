@@ -1,7 +1,8 @@
 """From a name to its task set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from zoomgym.datasets import (
     BENCHMARKS,
@@ -26,7 +27,7 @@ def open_task_set(
     *,
     split: str = "train",
     duration_s: float = 60,
-    difficulty: str = "easy",
+    difficulty: str | Mapping[str, Any] = "easy",
     source: str = "file",
     cache_dir: str | Path | None = None,
     on_damage: str = "nearest",
@@ -40,7 +41,8 @@ def open_task_set(
         split: `train` or `test`, of synthetic tasks and benchmarks: most have `test` only. A
             manifest is one set without splits.
         duration_s: seconds, of synthetic videos.
-        difficulty: `easy`, `medium` or `hard`, of synthetic tasks.
+        difficulty: `easy`, `medium` or `hard`, of synthetic tasks; or a mapping that is merged over
+            one, like `{"preset": "hard", "contrast": 0.6}`: see `zoomgym.synthetic.Difficulty`.
         source: `file` for encoded synthetic video, `scene` for the same pictures without a codec.
         cache_dir: where synthetic videos are written; the user's cache folder if None.
         on_damage: what becomes of frames of files that do not decode, see `VideoFile`.

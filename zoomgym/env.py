@@ -101,7 +101,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     |---|---|---|
     | `tasks` | `"synthetic"` | a name that `catalog` knows, a manifest's path, or a TaskSet |
     | `split` | `"train"` | or `"test"`: of synthetic tasks and benchmarks |
-    | `duration_s`, `difficulty` | 60, `"easy"` | of synthetic tasks |
+    | `duration_s` | 60 | of synthetic tasks: 30 to 36000 |
+    | `difficulty` | `"easy"` | `"medium"`, `"hard"`, or a mapping: see `synthetic.Difficulty` |
     | `source` | `"file"` | `"scene"`: the same pictures without a codec, faster: for training |
     | `grammar` | `"json"` | or `"video_zoom"` |
     | `num_overview`, `frames_per_zoom` | 64, 16 | frames |
@@ -142,7 +143,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         *,
         split: str = "train",
         duration_s: float = 60,
-        difficulty: str = "easy",
+        difficulty: str | Mapping[str, Any] = "easy",
         source: str = "file",
         grammar: str = "json",
         num_overview: int = 64,

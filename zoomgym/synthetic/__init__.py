@@ -1,8 +1,8 @@
 """Synthetic tasks: videos made from a seed, with questions whose answers and evidence are known."""
 
-from zoomgym.synthetic.difficulty import DIFFICULTIES
+from zoomgym.synthetic.difficulty import DIFFICULTIES, Difficulty
 from zoomgym.synthetic.families import FAMILIES
 from zoomgym.synthetic.symbols import SYMBOLS
 from zoomgym.synthetic.task_set import SPLITS, SyntheticTasks
 
-__all__ = ["DIFFICULTIES", "FAMILIES", "SPLITS", "SYMBOLS", "SyntheticTasks"]
+__all__ = ["DIFFICULTIES", "FAMILIES", "SPLITS", "SYMBOLS", "Difficulty", "SyntheticTasks"]

@@ -70,7 +70,7 @@ class SyntheticTasks:
         if len(set(self.families)) < len(self.families):
             raise TaskError(f"synthetic families need to differ, got {list(self.families)}")
         _check_choice("split", self.split, SPLITS)
-        named_difficulty(self.difficulty)
+        self._named_difficulty  # noqa: B018 - read once, before anybody changes the mapping
         _check_choice("source", self.source, SOURCES)
         is_number = isinstance(self.duration_s, int | float) and math.isfinite(self.duration_s)
         if not is_number or not MIN_DURATION_S <= self.duration_s <= MAX_DURATION_S:
@@ -96,7 +96,7 @@ class SyntheticTasks:
         Of the settings and the first tasks of each family, drawn; how they are shown (encoded or
         not, and by which code) is what `version` stands for.
         """
-        difficulty = asdict(self._difficulty)
+        difficulty = asdict(self._named_difficulty[1])
         drawn = [
             [asdict(self._task(family, index)), repr(self._puzzle(family, index).scene)]
             for family in self.families
@@ -143,13 +143,13 @@ class SyntheticTasks:
         return (self.cache_dir or default_cache_dir()) / "synthetic"
 
     @cached_property
-    def _difficulty(self) -> Difficulty:
-        """What makes the tasks hard."""
-        return named_difficulty(self.difficulty)[1]
+    def _named_difficulty(self) -> tuple[str, Difficulty]:
+        """What makes the tasks hard, after its name in ids."""
+        return named_difficulty(self.difficulty)
 
     def _stem(self, family: str) -> str:
         """Returns what the ids of a family's tasks begin with."""
-        difficulty, _ = named_difficulty(self.difficulty)
+        difficulty, _ = self._named_difficulty
         return f"{family}-{difficulty}-{self.duration_s:g}s-{self.split}-"
 
     def _locate(self, task_id: str) -> tuple[str, int]:
@@ -171,7 +171,7 @@ class SyntheticTasks:
         """Returns the scene and question of a task."""
         seed = self._seed(index)
         rng = np.random.default_rng([seed, *family.encode()])
-        return FAMILIES[family](Plan(rng, seed, self._num_frames, self._difficulty))
+        return FAMILIES[family](Plan(rng, seed, self._num_frames, self._named_difficulty[1]))
 
     def _task(self, family: str, index: int) -> VideoQuestion:
         """Returns a task with its options in order."""
