@@ -1,6 +1,7 @@
 """Synthetic sets: balanced, split, solvable, the same everywhere."""
 
 import hashlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from zoomgym.errors import TaskError
-from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SyntheticTasks
+from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SyntheticTasks, rates
 from zoomgym.synthetic.layout import BLUE, FPS
 from zoomgym.synthetic.marks import Board, Plate, Wheel
 from zoomgym.synthetic.task_set import _file_name
@@ -279,6 +280,36 @@ def test_a_scene_that_is_drawn_otherwise_is_another_file() -> None:
     scene = tasks._puzzle("overview", 0).scene
     others = [replace(scene, contrast=0.5), replace(scene, plates=scene.plates[1:])]
     assert len({_file_name(tasks[0], one) for one in (scene, *others)}) == 3
+
+
+def test_the_hash_of_a_set_is_the_same_in_another_process_and_for_both_sources() -> None:
+    code = (
+        "from tests.synthetic.test_task_set import tasks_of;"
+        "print(tasks_of('count', 'relay', source='file').content_hash)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert re.fullmatch("[0-9a-f]{12}", printed.strip())
+    assert printed.strip() == tasks_of("count", "relay").content_hash
+
+
+def test_whatever_changes_a_task_changes_the_hash_of_its_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sets = [
+        tasks_of("motion"),
+        tasks_of("count"),
+        tasks_of("count", "motion"),
+        tasks_of("count", split="test"),
+        tasks_of("count", duration_s=60.5),
+        tasks_of("count", difficulty="hard"),
+        tasks_of("count", difficulty={"contrast": 0.9}),
+    ]
+    assert len({tasks.content_hash for tasks in sets}) == len(sets)
+    before = tasks_of("motion").content_hash
+    monkeypatch.setattr(rates, "FASTEST", 0.45)
+    assert tasks_of("motion").content_hash != before
 
 
 def test_tasks_are_plain_values() -> None:

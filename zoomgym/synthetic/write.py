@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.video.stream import VideoStream
+from tqdm import tqdm
 
 from zoomgym.synthetic.layout import FPS, SCENE_SIZE
 from zoomgym.synthetic.scene import Scene
@@ -19,18 +20,24 @@ TICKS_PER_FRAME = 1024
 TICK_S = Fraction(1, FPS * TICKS_PER_FRAME)
 """Of the file's time stamps: what mp4 makes of FPS."""
 BATCH = 48
+PROGRESS_AFTER_S = 3.0
+"""Writing that takes longer is shown."""
 
 
 def write_video(scene: Scene, path: Path) -> None:
-    """Writes scene to path as an mp4 file of SCENE_SIZE at FPS, in constant memory."""
+    """Writes scene to path as an mp4 file of SCENE_SIZE at FPS, in constant memory.
+
+    Shows how far it is if that takes long and somebody watches: on stderr, if it is a terminal.
+    """
     height, width = SCENE_SIZE
+    frames = range(0, scene.num_frames, BATCH)
     options = {"movflags": "+faststart"}
     with av.open(str(path), "w", format="mp4", container_options=options) as container:
         stream = container.add_stream(ENCODER, rate=FPS, options=ENCODING)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, FPS)
-        for first in range(0, scene.num_frames, BATCH):
+        for first in tqdm(frames, "writing video", disable=None, delay=PROGRESS_AFTER_S):
             indexes = np.arange(first, min(first + BATCH, scene.num_frames))
             for index, image in zip(indexes, scene.draw(indexes, SCENE_SIZE), strict=True):
                 frame = av.VideoFrame.from_ndarray(image, format="rgb24")

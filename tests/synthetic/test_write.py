@@ -1,0 +1,80 @@
+"""Files are whole or not there; writing says how far it is only to somebody who watches."""
+
+import io
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.synthetic.test_task_set import tasks_of
+from zoomgym.synthetic import write
+from zoomgym.video import VideoFile
+
+LONG_S = 60
+WRITE = f"""
+import sys
+from pathlib import Path
+from tests.synthetic.test_task_set import tasks_of
+tasks = tasks_of("flash", duration_s={LONG_S})
+tasks.write_video(tasks[0], Path(sys.argv[1]))
+"""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def interrupted(folder: Path, kind: signal.Signals) -> int:
+    """Sends a signal to a process that writes a video to folder; returns its exit status."""
+    process = subprocess.Popen([sys.executable, "-c", WRITE, folder], stderr=subprocess.DEVNULL)
+    while not any(part.stat().st_size for part in folder.glob(".part-*")):
+        assert process.poll() is None, "it ended before it began to write"
+        time.sleep(0.005)
+    process.send_signal(kind)
+    return process.wait(timeout=30)
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    assert interrupted(tmp_path, signal.SIGINT) != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_is_killed_leaves_no_broken_file(
+    tmp_path: Path, kind: signal.Signals
+) -> None:
+    assert interrupted(tmp_path, kind) == -kind
+    assert [path.name[:6] for path in tmp_path.iterdir()] == [".part-"]
+    tasks = tasks_of("flash", duration_s=LONG_S)
+    with VideoFile(tasks.write_video(tasks[0], tmp_path)) as file:
+        assert file.duration_s == LONG_S
+
+
+@pytest.mark.parametrize(
+    ("stderr", "after_s", "is_shown"),
+    [(Terminal(), 0.0, True), (Terminal(), 60.0, False), (io.StringIO(), 0.0, False)],
+)
+def test_progress_is_shown_on_a_terminal_if_writing_takes_long(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stderr: io.StringIO,
+    after_s: float,
+    is_shown: bool,
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setattr(write, "PROGRESS_AFTER_S", after_s)
+    tasks = tasks_of("flash", duration_s=30)
+    tasks.write_video(tasks[0], tmp_path)
+    assert ("writing video" in stderr.getvalue()) == is_shown
+    assert is_shown or not stderr.getvalue()
+
+
+@pytest.mark.parametrize("family", ["flash", "relay"])
+def test_files_are_so_large_that_a_codec_has_work_to_do(tmp_path: Path, family: str) -> None:
+    tasks = tasks_of(family, duration_s=30)
+    num_bytes = tasks.write_video(tasks[0], tmp_path).stat().st_size
+    assert num_bytes / 30 > 10_000
