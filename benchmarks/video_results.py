@@ -107,7 +107,7 @@ def describe_run(absent: Sequence[str]) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {
-            "platform": platform.platform(),
+            "system": f"{platform.system()} {platform.machine()}",
             "processor": _processor(),
             "num_cores": len(os.sched_getaffinity(0)) if LINUX else os.cpu_count(),
             "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
