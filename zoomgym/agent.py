@@ -1,12 +1,13 @@
 """What an agent is: whatever turns observations into replies."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from zoomgym.episode import Observation
 
-__all__ = ["Agent", "episode_rng", "is_privileged"]
+__all__ = ["Agent", "BatchAgent", "episode_rng", "is_privileged", "reply_to"]
 
 
 class Agent(Protocol):
@@ -22,6 +23,21 @@ class Agent(Protocol):
 
     def act(self, observation: Observation) -> str:
         """Returns the reply to an observation."""
+
+
+@runtime_checkable
+class BatchAgent(Protocol):
+    """An agent that can reply to many observations at once, of as many episodes."""
+
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        """Returns the replies to observations, in their order: those that `act` would give."""
+
+
+def reply_to(agent: Agent, observations: Sequence[Observation]) -> list[str]:
+    """Returns the replies of an agent to observations of different episodes, in their order."""
+    if isinstance(agent, BatchAgent):
+        return agent.act_batch(observations)
+    return [agent.act(observation) for observation in observations]
 
 
 def is_privileged(agent: Agent) -> bool:

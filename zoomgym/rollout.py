@@ -1,18 +1,29 @@
-"""Plays episodes: an agent in an environment, from reset to record."""
+"""Plays episodes: an agent in one environment or many, from reset to record."""
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import gymnasium as gym
 
-from zoomgym.agent import Agent, is_privileged
+from zoomgym.agent import Agent, is_privileged, reply_to
 from zoomgym.env import ZoomEnv
 from zoomgym.episode import score
 from zoomgym.records import Record
 
 __all__ = ["run_episode", "run_episodes"]
+
+
+@dataclass(slots=True)
+class Game:
+    """An episode that is being played."""
+
+    env: gym.Env[Any, Any]
+    zoom_env: ZoomEnv
+    """What env wraps."""
+    agent_s: float = 0.0
 
 
 def run_episode(
@@ -31,46 +42,83 @@ def run_episode(
         TypeError: env is no ZoomEnv.
         VideoError: the task's video cannot be shown.
     """
-    zoom_env = env.unwrapped
-    if not isinstance(zoom_env, ZoomEnv):
-        raise TypeError(f"run_episode needs a ZoomEnv, got {type(zoom_env).__name__}")
-    env.reset(seed=seed, options=None if task_id is None else {"task_id": task_id})
-    agent_s = decode_s = 0.0
-    while not zoom_env.episode.is_over:
-        observation = zoom_env.observation
-        if is_privileged(agent):
-            observation = replace(observation, evidence=zoom_env.episode.task.evidence)
-        started_s = time.perf_counter()
-        reply = agent.act(observation)
-        agent_s += time.perf_counter() - started_s
-        env.step(reply)
-        if zoom_env.video_error is not None:  # half an episode is no record
-            raise zoom_env.video_error
-        decode_s = zoom_env.decode_s
-    return _to_record(zoom_env, agent_name, seed, agent_s, decode_s)
+    game = _begin(env, task_id, seed)
+    while not game.zoom_env.episode.is_over:
+        _play_turn([game], agent)
+    return _to_record(game, agent_name, seed)
 
 
 def run_episodes(
-    env: gym.Env[Any, Any], agent: Agent, *, agent_name: str, task_ids: Iterable[str], seed: int
+    env: gym.Env[Any, Any] | Sequence[gym.Env[Any, Any]],
+    agent: Agent,
+    *,
+    agent_name: str,
+    task_ids: Iterable[str],
+    seed: int,
 ) -> Iterator[Record]:
     """Plays one episode on each task, and yields each record as it is finished.
 
     Args:
-        env: a ZoomEnv, wrapped or not.
+        env: a ZoomEnv, wrapped or not; or several that are alike, which are played side by side:
+            an agent with `act_batch` then replies to all at once. Records are the same, but for
+            their order and seconds.
         agent: is reset first, with seed.
         agent_name: what the records call it.
-        task_ids: the tasks to play, in order.
-        seed: of agent and environment.
+        task_ids: the tasks to play; with one environment, in order.
+        seed: of agent and environments.
+
+    Raises:
+        TypeError: env is no ZoomEnv.
+        VideoError: a task's video cannot be shown. Episodes beside it are lost.
     """
     agent.reset(seed)
-    for task_id in task_ids:
-        yield run_episode(env, agent, agent_name=agent_name, task_id=task_id, seed=seed)
+    waiting = iter(task_ids)
+    envs = list(env) if isinstance(env, Sequence) else [env]
+    games = [_begin(one, task_id, seed) for one, task_id in zip(envs, waiting, strict=False)]
+    while games:
+        _play_turn(games, agent)
+        playing = []
+        for game in games:
+            if not game.zoom_env.episode.is_over:
+                playing.append(game)
+                continue
+            yield _to_record(game, agent_name, seed)
+            playing += [_begin(game.env, task_id, seed) for task_id in islice(waiting, 1)]
+        games = playing
 
 
-def _to_record(env: ZoomEnv, agent_name: str, seed: int, agent_s: float, decode_s: float) -> Record:
-    """Returns the record of the episode that env has just finished."""
+def _begin(env: gym.Env[Any, Any], task_id: str | None, seed: int) -> Game:
+    """Resets env to a task. Raises TypeError and VideoError."""
+    zoom_env = env.unwrapped
+    if not isinstance(zoom_env, ZoomEnv):
+        raise TypeError(f"a rollout needs a ZoomEnv, got {type(zoom_env).__name__}")
+    env.reset(seed=seed, options=None if task_id is None else {"task_id": task_id})
+    return Game(env, zoom_env)
+
+
+def _play_turn(games: Sequence[Game], agent: Agent) -> None:
+    """Plays one turn of every game. Raises VideoError."""
+    observations = [game.zoom_env.observation for game in games]
+    if is_privileged(agent):
+        observations = [
+            replace(seen, evidence=game.zoom_env.episode.task.evidence)
+            for seen, game in zip(observations, games, strict=True)
+        ]
+    started_s = time.perf_counter()
+    replies = reply_to(agent, observations)
+    agent_s = (time.perf_counter() - started_s) / len(games)
+    for game, reply in zip(games, replies, strict=True):
+        game.agent_s += agent_s
+        game.env.step(reply)
+        if game.zoom_env.video_error is not None:  # half an episode is no record
+            raise game.zoom_env.video_error
+
+
+def _to_record(game: Game, agent_name: str, seed: int) -> Record:
+    """Returns the record of a finished game."""
     from zoomgym import __version__  # the package's own __init__ imports this floor's neighbours
 
+    env = game.zoom_env
     episode, parts = env.episode, score(env.episode)
     return Record(
         version=__version__,
@@ -91,7 +139,7 @@ def _to_record(env: ZoomEnv, agent_name: str, seed: int, agent_s: float, decode_
         frames_used=episode.frames_used,
         reward_parts=parts,
         reward=parts.total(env.reward_weights),
-        agent_s=agent_s,
-        decode_s=decode_s,
+        agent_s=game.agent_s,
+        decode_s=env.decode_s,
         grading=episode.graded_by,
     )

@@ -1,0 +1,80 @@
+"""Episodes side by side are the episodes one after another."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from agents.registry import make_agent
+from zoomgym import ZoomEnv
+from zoomgym.episode import Observation
+from zoomgym.records import Record
+from zoomgym.rollout import run_episodes
+
+NUM_TASKS = 7
+
+
+def make_envs(count: int) -> list[ZoomEnv]:
+    return [
+        ZoomEnv("synthetic", source="scene", max_pixels=1024, frame_size=(8, 8))
+        for _ in range(count)
+    ]
+
+
+def play(agent: object, num_envs: int) -> list[Record]:
+    envs = make_envs(num_envs)
+    task_ids = [envs[0].tasks[index].id for index in range(NUM_TASKS)]
+    records = run_episodes(envs, agent, agent_name="x", task_ids=task_ids, seed=3)  # type: ignore[arg-type]
+    still = [replace(record, agent_s=0.0, decode_s=0.0) for record in records]
+    return sorted(still, key=lambda record: task_ids.index(record.task.id))
+
+
+class Counting:
+    """The random agent, which notes how many observations came at once."""
+
+    def __init__(self) -> None:
+        self._random = make_agent("random")
+        self.sizes: list[int] = []
+
+    def reset(self, seed: int) -> None:
+        self._random.reset(seed)
+
+    def act(self, observation: Observation) -> str:
+        return self.act_batch([observation])[0]
+
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        self.sizes.append(len(observations))
+        return [self._random.act(observation) for observation in observations]
+
+
+@pytest.mark.parametrize("num_envs", [2, 3, 9])
+def test_records_do_not_depend_on_how_many_environments_play(num_envs: int) -> None:
+    assert play(make_agent("random"), num_envs) == play(make_agent("random"), 1)
+
+
+def test_an_agent_that_can_replies_to_all_environments_at_once() -> None:
+    agent = Counting()
+    records = play(agent, 3)
+    assert records == play(make_agent("random"), 1)
+    assert sum(agent.sizes) == sum(len(record.turns) for record in records)
+    assert agent.sizes[0] == 3
+    assert set(agent.sizes) <= {1, 2, 3}
+
+
+def test_an_environment_that_is_free_takes_the_next_task() -> None:
+    agent = Counting()
+    play(agent, 2)
+    assert agent.sizes == sorted(agent.sizes, reverse=True)  # 1 only when no task is left
+
+
+def test_the_oracle_is_told_the_evidence_of_its_own_task() -> None:
+    records = play(make_agent("oracle"), 3)
+    assert [record.reward_parts.accuracy for record in records] == [1.0] * NUM_TASKS
+
+
+def test_a_stranger_is_no_environment() -> None:
+    import gymnasium as gym
+
+    stranger = gym.make("CartPole-v1")
+    with pytest.raises(TypeError, match="a rollout needs a ZoomEnv, got CartPoleEnv"):
+        list(run_episodes(stranger, make_agent("blind"), agent_name="x", task_ids=["a"], seed=0))
