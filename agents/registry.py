@@ -4,35 +4,55 @@ import importlib
 from collections.abc import Callable
 
 from agents.baselines import BlindAgent, GlanceAgent, OracleAgent, RandomAgent, UniformAgent
+from agents.probes import HalfAgent, OnceAgent, SlowAgent
 from zoomgym.agent import Agent
 
-__all__ = ["AGENTS", "make_agent"]
+__all__ = ["AGENTS", "FAMILIES", "make_agent"]
 
 AGENTS: dict[str, Callable[[], Agent]] = {
     "blind": BlindAgent,
     "glance": GlanceAgent,
     "random": RandomAgent,
     "uniform": UniformAgent,
+    "slow": SlowAgent,
+    "half": HalfAgent,
+    "once": OnceAgent,
     "oracle": OracleAgent,
 }
+
+FAMILIES = {"qwen": "agents.qwen.policy:QwenAgent"}
+"""Agents that are made from an argument, `qwen:PATH`: imported only then, as they need extras."""
 
 
 def make_agent(name: str) -> Agent:
     """Returns a new agent, not yet reset.
 
     Args:
-        name: of a registered agent, or `module:Class` of your own, which takes no arguments.
+        name: of a registered agent; `qwen:PATH`, a model's folder or hub id; or `module:Class` of
+            your own, which takes no arguments.
 
     Raises:
         ValueError: no agent has that name.
+        OSError: no model stands at PATH.
     """
     if name in AGENTS:
         return AGENTS[name]()
-    module, colon, attribute = name.partition(":")
+    family, colon, argument = name.partition(":")
+    if not colon:
+        known = ", ".join(AGENTS)
+        raise ValueError(f"agent needs one of {known}, qwen:PATH or module:Class, got {name!r}")
+    if family in FAMILIES:
+        agent: Agent = _import(name, FAMILIES[family])(argument)
+    else:
+        agent = _import(name, name)()
+    return agent
+
+
+def _import(name: str, target: str) -> Callable[..., Agent]:
+    """Returns what `module:Class` names, for the agent of a name. Raises ValueError."""
+    module, _, attribute = target.partition(":")
     try:
-        if colon:
-            agent: Agent = getattr(importlib.import_module(module), attribute)()
-            return agent
+        kind: Callable[..., Agent] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"agent {name!r} needs to be importable, got: {error}") from error
-    raise ValueError(f"agent needs one of {', '.join(AGENTS)}, or module:Class, got {name!r}")
+    return kind

@@ -1,0 +1,1 @@
+"""Qwen2.5-VL as an agent that zooms. Needs the extra `qwen`; nothing else in agents/ does."""

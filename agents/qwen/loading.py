@@ -1,0 +1,133 @@
+"""Loads a Qwen2.5-VL and its processor, by path or hub id."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoProcessor,
+    PreTrainedModel,
+    ProcessorMixin,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+)
+from transformers.utils.import_utils import is_torchvision_available
+
+__all__ = [
+    "IMAGE_TOKEN",
+    "ImageOnlyProcessor",
+    "add_lora",
+    "freeze_vision",
+    "load_model",
+    "load_processor",
+]
+
+TEMPLATE = (Path(__file__).parent / "template.jinja").read_text(encoding="utf-8")
+IMAGE_TOKEN = "<|image_pad|>"
+VIDEO_TOKEN = "<|video_pad|>"
+LANGUAGE_LAYERS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+"""The linear layers that LoRA adapts: those of the language model, none of the vision encoder."""
+
+
+class ImageOnlyProcessor(Qwen2_5_VLProcessor):
+    """A Qwen2.5-VL processor that knows no videos, and so needs no torchvision.
+
+    Source: transformers 5.23 finds the parts of a processor in the signature of `__init__`.
+    """
+
+    def __init__(
+        self,
+        image_processor: Any = None,
+        tokenizer: Any = None,
+        chat_template: str | None = None,
+        **_: Any,
+    ) -> None:
+        self.image_token, self.video_token = IMAGE_TOKEN, VIDEO_TOKEN
+        self.image_token_id = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
+        self.video_token_id = tokenizer.convert_tokens_to_ids(VIDEO_TOKEN)
+        parts = (image_processor, tokenizer)
+        ProcessorMixin.__init__(self, *parts, chat_template=chat_template)  # type: ignore[no-untyped-call]
+
+    @property
+    def model_input_names(self) -> list[str]:
+        """The names of what it returns."""
+        return [
+            "input_ids",
+            "attention_mask",
+            "pixel_values",
+            "image_grid_thw",
+            "mm_token_type_ids",
+        ]
+
+
+def load_processor(path: str) -> Qwen2_5_VLProcessor:
+    """Returns the processor of a model, with this package's chat template.
+
+    Without torchvision it is an `ImageOnlyProcessor`, which scales pictures with Pillow.
+
+    Args:
+        path: a folder, or a hub id such as `Qwen/Qwen2.5-VL-7B-Instruct`.
+
+    Raises:
+        OSError: no model stands at path.
+    """
+    _check_path(path)
+    kind = AutoProcessor if is_torchvision_available() else ImageOnlyProcessor
+    processor: Qwen2_5_VLProcessor = kind.from_pretrained(path)
+    processor.chat_template = processor.tokenizer.chat_template = TEMPLATE
+    return processor
+
+
+def load_model(
+    path: str,
+    *,
+    dtype: torch.dtype | str = "auto",
+    attention: str = "sdpa",
+    device: torch.device | str | None = None,
+) -> Qwen2_5_VLForConditionalGeneration:
+    """Returns a model with its weights, ready to generate.
+
+    Args:
+        path: a folder, or a hub id. A folder of a LoRA adapter names its own base model.
+        dtype: of the weights; `"auto"`: as they were saved.
+        attention: the kernel, `"sdpa"`, `"eager"` or `"flash_attention_2"` (its own package).
+        device: None takes a GPU if there is one.
+
+    Raises:
+        OSError: no model stands at path.
+    """
+    _check_path(path)
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    model: Qwen2_5_VLForConditionalGeneration = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+        path, dtype=dtype, attn_implementation=attention, device_map={"": device}
+    )
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
+
+
+def _check_path(path: str) -> None:
+    """Raises OSError if path is neither a folder nor can be a hub id."""
+    if not Path(path).is_dir() and path.count("/") != 1:
+        raise FileNotFoundError(f"a model needs a folder or a hub id (owner/name), got {path!r}")
+
+
+def add_lora(model: PreTrainedModel, rank: int) -> Any:
+    """Returns the model with low-rank adapters as its only weights that learn.
+
+    They sit on every linear layer of the language model; the vision encoder stays as it is.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules=LANGUAGE_LAYERS, task_type="CAUSAL_LM"
+    )
+    return get_peft_model(model, config)
+
+
+def freeze_vision(model: Qwen2_5_VLForConditionalGeneration) -> None:
+    """Stops the vision encoder from learning, with the merger that ends it.
+
+    Source: VideoZoomer's cold start (scripts/sft.yaml) freezes both.
+    """
+    model.model.visual.requires_grad_(False)

@@ -1,0 +1,189 @@
+"""Small Qwen2.5-VL models with random weights, to train from nothing on a CPU.
+
+The same classes as the released models: only widths, depths and the vocabulary are smaller. The
+tokenizer is trained on the spot, on what agents read and say on synthetic tasks.
+
+    python -m agents.qwen.tiny runs/tiny --size tiny
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+)
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from agents.qwen.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageOnlyProcessor
+from agents.registry import make_agent
+from zoomgym.env import ZoomEnv
+from zoomgym.grammar import GRAMMARS
+from zoomgym.prompts import text_of, to_messages
+
+__all__ = ["SIZES", "Size", "main", "make_model", "make_processor", "save_tiny"]
+
+END, PAD = "<|im_end|>", "<|endoftext|>"
+SPECIAL = (PAD, "<|im_start|>", END, "<|vision_start|>", "<|vision_end|>", IMAGE_TOKEN, VIDEO_TOKEN)
+TAGS = ("think", "video_zoom", "answer", "tool_response")
+WORDS = r"\d| ?[^\d\s]+|\s"
+"""Every digit is a token of its own, so that times are written alike; words take their blank."""
+MAX_MERGED_TOKENS = 900
+NUM_EPISODES = 28
+"""In each grammar, to train the tokenizer on: four of each family."""
+TOKEN_SIDE_PX = 28
+"""The side of a picture that makes one token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How wide and deep a model is."""
+
+    hidden: int
+    layers: int
+    heads: int
+    vision_hidden: int
+    vision_layers: int
+
+
+SIZES = {
+    "tiny": Size(hidden=64, layers=2, heads=4, vision_hidden=32, vision_layers=1),
+    "small": Size(hidden=192, layers=5, heads=6, vision_hidden=128, vision_layers=3),
+    "medium": Size(hidden=640, layers=11, heads=10, vision_hidden=320, vision_layers=6),
+}
+"""About 0.2, 3 and 50 million weights."""
+
+
+def save_tiny(
+    folder: Path, size: str = "tiny", *, tokens_per_frame: int = 1, seed: int = 0
+) -> None:
+    """Writes a new model and its processor into a folder, from where `load_model` reads them.
+
+    Args:
+        folder: is made.
+        size: one of SIZES.
+        tokens_per_frame: the most image tokens that a picture may take.
+        seed: of the weights.
+    """
+    processor = make_processor(tokens_per_frame)
+    processor.save_pretrained(folder)
+    make_model(SIZES[size], processor, seed).save_pretrained(folder)
+
+
+def make_processor(tokens_per_frame: int = 1) -> Qwen2_5_VLProcessor:
+    """Returns a processor with a new tokenizer, for pictures of so many tokens at most."""
+    pixels = TOKEN_SIDE_PX**2
+    images = Qwen2VLImageProcessorPil(min_pixels=pixels, max_pixels=pixels * tokens_per_frame)
+    return ImageOnlyProcessor(images, _make_tokenizer(), chat_template=TEMPLATE)
+
+
+def make_model(
+    size: Size, processor: Qwen2_5_VLProcessor, seed: int
+) -> Qwen2_5_VLForConditionalGeneration:
+    """Returns a model of a size with random weights."""
+    tokenizer = processor.tokenizer
+    section = size.hidden // size.heads // 16  # of a head: 2, 3 and 3 eighths of its pairs
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(tokenizer),
+            "hidden_size": size.hidden,
+            "intermediate_size": 2 * size.hidden,
+            "num_hidden_layers": size.layers,
+            "num_attention_heads": size.heads,
+            "num_key_value_heads": size.heads // 2,
+            "max_position_embeddings": 32_768,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 1_000_000.0,
+                "mrope_section": [2 * section, 3 * section, 3 * section],
+            },
+            "bos_token_id": None,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+            "tie_word_embeddings": True,
+        },
+        vision_config={
+            "depth": size.vision_layers,
+            "hidden_size": size.vision_hidden,
+            "intermediate_size": 2 * size.vision_hidden,
+            "num_heads": 2,
+            "out_hidden_size": size.hidden,
+            "fullatt_block_indexes": [size.vision_layers - 1],
+        },
+        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
+        video_token_id=tokenizer.convert_tokens_to_ids(VIDEO_TOKEN),
+        vision_start_token_id=tokenizer.convert_tokens_to_ids("<|vision_start|>"),
+        vision_end_token_id=tokenizer.convert_tokens_to_ids("<|vision_end|>"),
+        tie_word_embeddings=True,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = Qwen2_5_VLForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
+
+
+def _make_tokenizer() -> PreTrainedTokenizerFast:
+    """Returns a byte-level tokenizer, trained on episodes in which the oracle plays."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORDS), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=MAX_MERGED_TOKENS,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_texts(), trainer)
+    fast: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, padding_side="left"
+    )
+    fast.add_special_tokens(
+        {"additional_special_tokens": [AddedToken(text, normalized=False) for text in SPECIAL]}
+    )
+    # plain tokens: they are what replies are written in, so decoding must not skip them
+    closed = [tag for name in TAGS for tag in (f"<{name}>", f"</{name}>")]
+    fast.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in closed])
+    return fast
+
+
+def _texts() -> Iterator[str]:
+    """Yields what is read and said in episodes of every family, in both grammars."""
+    for grammar in GRAMMARS:
+        env = ZoomEnv("synthetic", source="scene", grammar=grammar, max_pixels=1, num_overview=8)
+        oracle = make_agent("oracle")
+        oracle.reset(0)
+        for index in range(NUM_EPISODES):
+            env.reset(seed=index, options={"task_id": env.tasks[index].id})
+            while not env.episode.is_over:
+                env.step(oracle.act(env.observation))
+            yield from map(text_of, to_messages(env.observation))
+        env.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Parses; save_tiny() does the work."""
+    parser = argparse.ArgumentParser(prog="python -m agents.qwen.tiny", description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder to write")
+    parser.add_argument("--size", default="tiny", choices=SIZES)
+    parser.add_argument("--tokens-per-frame", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="of the weights")
+    args = parser.parse_args(argv)
+    save_tiny(args.folder, args.size, tokens_per_frame=args.tokens_per_frame, seed=args.seed)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,58 @@
+"""What tests of Qwen share: one tiny model, and episodes whose pictures are noise."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from agents.qwen.loading import load_model, load_processor
+from agents.qwen.tiny import save_tiny
+from tests.conftest import new_episode
+from zoomgym.episode import Episode, Frames, Observation, observe
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    torch.set_num_threads(1)  # rounding, and so a sampled id, must not depend on the machine
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model whose pictures take up to four tokens."""
+    path = tmp_path_factory.mktemp("tiny")
+    save_tiny(path, tokens_per_frame=4)
+    return path
+
+
+@dataclass(frozen=True)
+class Loaded:
+    model: Any
+    processor: Any
+
+
+@pytest.fixture(scope="session")
+def tiny(folder: Path) -> Loaded:
+    return Loaded(load_model(str(folder)), load_processor(str(folder)))
+
+
+def frames(times_s: tuple[float, ...], size: tuple[int, int], seed: int) -> Frames:
+    """Returns noise at times: a picture of its own for every time."""
+    rng = np.random.default_rng([seed, *(round(1000 * time_s) for time_s in times_s)])
+    return Frames(times_s, rng.integers(0, 256, (len(times_s), *size, 3), dtype=np.uint8))
+
+
+def seen(
+    episode: Episode, size: tuple[int, int] = (28, 28), clip_size: tuple[int, int] = (28, 28)
+) -> Observation:
+    """Returns what an agent sees of an episode: noise, at the sizes (H, W)."""
+    seed = sum(episode.key.encode())
+    clips = [frames(zoom.times_s, clip_size, seed) for zoom in episode.zooms]
+    return observe(episode, frames(episode.overview_s, size, seed), clips)
+
+
+def short_episode(grammar: str = "video_zoom") -> Episode:
+    """Returns an episode with an overview of three frames."""
+    return new_episode(num_overview=3, frame_budget=64, grammar=grammar)
