@@ -1,7 +1,7 @@
 """Small Qwen2.5-VL models with random weights, to train from nothing on a CPU.
 
 The same classes as the released models: only widths, depths and the vocabulary are smaller. The
-tokenizer is trained on the spot, on what agents read and say on synthetic tasks.
+tokenizer is trained on the spot, on what is read and said on synthetic tasks.
 
     python -m agents.qwen.tiny runs/tiny --size tiny
 """
@@ -22,7 +22,6 @@ from transformers import (
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from agents.qwen.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageOnlyProcessor
-from agents.registry import make_agent
 from zoomgym.env import ZoomEnv
 from zoomgym.grammar import GRAMMARS
 from zoomgym.prompts import text_of, to_messages
@@ -132,7 +131,7 @@ def make_model(
 
 
 def _make_tokenizer() -> PreTrainedTokenizerFast:
-    """Returns a byte-level tokenizer, trained on episodes in which the oracle plays."""
+    """Returns a byte-level tokenizer, trained on random episodes."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -163,12 +162,11 @@ def _texts() -> Iterator[str]:
     """Yields what is read and said in episodes of every family, in both grammars."""
     for grammar in GRAMMARS:
         env = ZoomEnv("synthetic", source="scene", grammar=grammar, max_pixels=1, num_overview=8)
-        oracle = make_agent("oracle")
-        oracle.reset(0)
+        env.action_space.seed(0)
         for index in range(NUM_EPISODES):
             env.reset(seed=index, options={"task_id": env.tasks[index].id})
             while not env.episode.is_over:
-                env.step(oracle.act(env.observation))
+                env.step(env.action_space.sample())
             yield from map(text_of, to_messages(env.observation))
         env.close()
 
