@@ -1,6 +1,8 @@
 """What holds for every benchmark, whatever its layout."""
 
 import builtins
+import importlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from zoomgym.catalog import check_task_set, open_task_set
 from zoomgym.cli import main
 from zoomgym.datasets import BENCHMARKS
 from zoomgym.env import ZoomEnv
-from zoomgym.errors import TaskError
+from zoomgym.errors import TaskError, VideoError
 from zoomgym.synthetic import SyntheticTasks
 
 
@@ -58,6 +60,46 @@ def test_parquet_without_pyarrow_names_the_extra(
     monkeypatch.setattr("importlib.import_module", refuse)
     with pytest.raises(TaskError, match=r"parquet needs pyarrow: pip install zoomgym\[datasets\]"):
         open_tasks("videomme", tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "content"), [("string", b"\xff"), ("date32", b"\xff\xff\xff?")])
+def test_a_parquet_value_that_python_has_no_word_for_is_named(
+    tmp_path: Path, kind: str, content: bytes
+) -> None:
+    pyarrow = importlib.import_module("pyarrow")
+    column = pyarrow.array([content], pyarrow.binary(len(content)))
+    column = column.cast(pyarrow.binary()) if kind == "string" else column
+    parts = [None, *column.buffers()[1:]]
+    table = pyarrow.table({"x": pyarrow.Array.from_buffers(getattr(pyarrow, kind)(), 1, parts)})
+    importlib.import_module("pyarrow.parquet").write_table(table, tmp_path / "test-0.parquet")
+    with pytest.raises(TaskError, match=r"test-0\.parquet: needed a parquet file, got"):
+        open_tasks("videomme", tmp_path)
+
+
+def test_repeated_ids_are_numbered_in_linear_time(tmp_path: Path) -> None:
+    rows = [{**ROW, "id": name} for name in ["a", "a#2", *["a"] * 20_000]]
+    write_json(tmp_path / "lvb_val.json", rows)
+    started_s = time.perf_counter()
+    tasks = open_tasks("longvideobench", tmp_path)
+    assert time.perf_counter() - started_s < 10
+    ids = [tasks[index].id for index in range(len(tasks))]
+    assert ids[:4] == ["a", "a#2", "a#3", "a#4"]
+    assert len(set(ids)) == 20_002
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "\ud800.mp4"])
+def test_a_name_that_no_file_can_have_is_a_missing_video(tmp_path: Path, name: str) -> None:
+    write_json(tmp_path / "lvb_val.json", [{**ROW, "video_path": name}])
+    tasks = open_tasks("longvideobench", tmp_path)
+    with pytest.raises(VideoError, match=r"lvb_val\.json row 1: needed the video .* fetch it"):
+        tasks.open_video(tasks[0])
+
+
+def test_a_row_with_many_keys_makes_a_short_message(tmp_path: Path) -> None:
+    write_json(tmp_path / "lvb_val.json", [{f"key {i}": i for i in range(10_000)}])
+    with pytest.raises(TaskError, match="needed the key") as caught:
+        open_tasks("longvideobench", tmp_path)
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize(

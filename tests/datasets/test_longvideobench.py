@@ -93,6 +93,8 @@ def test_subtitles_of_both_forms_stand_in_the_question_with_their_times(tmp_path
         ([{"start": "1:2:3:4", "end": "00:00:02", "line": "x"}], "row 1: needed a text and its"),
         ([{"timestamp": [1, 2], "text": None}], "row 1: needed a text and its times"),
         (["x"], "row 1: needed a text and its times"),
+        ([{"timestamp": [10**400, 2], "text": "x"}], "row 1: needed a text and its times"),
+        ([{"start": 1.5, "end": 2.5, "line": "x"}], "row 1: needed a text and its times"),
     ],
 )
 def test_bad_subtitles_are_named_when_they_are_needed(
@@ -126,10 +128,11 @@ def test_a_row_that_misnames_its_subtitles_matters_only_with_subtitles(
         open_tasks("longvideobench", tmp_path, subtitles=True)
 
 
-def test_missing_subtitles_are_named(tmp_path: Path) -> None:
-    write_json(tmp_path / "lvb_val.json", [ROW])
+@pytest.mark.parametrize("name", ["86CxyhFV9MI_en.json", "x" * 300, "\ud800.json"])
+def test_missing_subtitles_are_named(tmp_path: Path, name: str) -> None:
+    write_json(tmp_path / "lvb_val.json", [{**ROW, "subtitle_path": name}])
     tasks = open_tasks("longvideobench", tmp_path, subtitles=True)
-    with pytest.raises(TaskError, match=r"86CxyhFV9MI_en\.json: needed a file of subtitles"):
+    with pytest.raises(TaskError, match=rf"{name}: needed a file of subtitles"):
         _ = tasks[0]
 
 

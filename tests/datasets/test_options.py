@@ -54,6 +54,7 @@ def test_repeated_and_blank_options_are_told_apart() -> None:
     assert tell_apart(["x", "x", "", " ", "x"]) == (
         "x", "x (B)", "(blank)", "(blank) (D)", "x (E)",
     )  # fmt: skip
+    assert tell_apart(["x", "x (C)", "x"]) == ("x", "x (C)", "x (C) (C)")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from zoomgym.datasets.rows import Row, TaskRow, contained, read_files
+from zoomgym.datasets.rows import Row, TaskRow, contained, is_file, read_files
 from zoomgym.datasets.subtitles import SubtitleFile, read_cues, with_subtitles
 from zoomgym.errors import TaskError, VideoError
 from zoomgym.tasks import VideoQuestion, hash_tasks
@@ -104,7 +104,7 @@ class BenchmarkTasks:
             return task
         file = self._subtitles[index]
         path = self._folder / file.path
-        if not file.is_needed and not path.exists():
+        if not file.is_needed and not is_file(path):
             return task
         cues = read_cues(path, file.offset_s, file.end_s)
         return replace(task, question=with_subtitles(task.question, cues))
@@ -151,24 +151,29 @@ def _read(layout: Layout, folder: Path, split: str) -> Iterator[tuple[Row, TaskR
         raise TaskError(
             f"{layout.name} has no split {split!r}: give split={' or '.join(layout.files)!r}"
         )
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for row in layout.read(folder, layout.files[split]):
         try:
             task = layout.to_task(row)
-            task = replace(task, id=_unseen(task.id, seen), video=contained(task.video))
+            task = replace(task, video=contained(task.video), id=_unseen(task.id, seen))
         except TaskError as error:
             yield row, TaskRow(row.where, problems=(str(error),))
             continue
-        seen.add(task.id)
         yield row, TaskRow(row.where, task, video=task.video, evidence=task.evidence)
 
 
-def _unseen(task_id: str, seen: set[str]) -> str:
-    """Returns task_id, with a number behind it if a row before has it: hubs repeat ids."""
-    number, name = 1, task_id
+def _unseen(task_id: str, seen: dict[str, int]) -> str:
+    """Returns task_id, with a number behind it if a row before has it: hubs repeat ids.
+
+    Args:
+        task_id: what a row calls itself.
+        seen: how often each id came, given back ones among them; is brought up to date.
+    """
+    name = task_id
     while name in seen:
-        number += 1
-        name = f"{task_id}#{number}"
+        seen[task_id] += 1
+        name = f"{task_id}#{seen[task_id]}"
+    seen[name] = 1
     return name
 
 
@@ -177,7 +182,7 @@ def locate_video(layout: Layout, folder: Path, video: str) -> Path:
     for pattern in layout.video_folders:
         for place in [folder] if pattern == "." else sorted(folder.glob(pattern)):
             for name in _endings(video):
-                if (path := place / name).is_file():
+                if is_file(path := place / name):
                     return path
     raise VideoError(
         f"needed the video {video!r} in {folder} (in {', '.join(layout.video_folders)}), "

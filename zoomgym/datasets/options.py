@@ -59,7 +59,9 @@ def tell_apart(options: Sequence[str]) -> tuple[str, ...]:
     told: list[str] = []
     for index, option in enumerate(options):
         text = option.strip() or BLANK
-        told.append(f"{text} ({letter(index)})" if text in told else text)
+        while text in told:
+            text = f"{text} ({letter(index)})"
+        told.append(text)
     return tuple(told)
 
 

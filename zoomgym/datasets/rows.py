@@ -16,7 +16,16 @@ from zoomgym.errors import TaskError
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
-__all__ = ["Row", "TaskRow", "contained", "find_files", "has_files", "read_file", "read_files"]
+__all__ = [
+    "Row",
+    "TaskRow",
+    "contained",
+    "find_files",
+    "has_files",
+    "is_file",
+    "read_file",
+    "read_files",
+]
 
 MAX_TEXT_CHARS = 100_000
 MAX_PATH_CHARS = 1000
@@ -56,7 +65,8 @@ class Row:
         for key in keys:
             if self.has(key):
                 return self.fields[key]
-        raise TaskError(f"needed the key {' or '.join(map(repr, keys))}, got {sorted(self.fields)}")
+        names = " or ".join(map(repr, keys))
+        raise TaskError(f"needed the key {names}, got {reprlib.repr(sorted(self.fields))}")
 
     def text(self, *keys: str) -> str:
         """Returns the text under the first of keys that the row has. Raises TaskError."""
@@ -120,6 +130,14 @@ def contained(path: str) -> str:
     if not parts or ".." in parts or "\0" in path or len(path) > MAX_PATH_CHARS:
         raise TaskError(f"a path needs to stay below the folder, got {reprlib.repr(path)}")
     return "/".join(parts)
+
+
+def is_file(path: Path) -> bool:
+    """Returns whether there is a file at path; not if no file can be called so."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long a name, or one with a lone surrogate
+        return False
 
 
 def find_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
@@ -209,7 +227,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
                 for fields in batch.to_pylist():
                     number += 1
                     yield Row(f"{path} row {number}", fields)
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:
         raise TaskError(f"{path}: needed a parquet file, got {error}") from error
 
 
