@@ -36,7 +36,15 @@ def judge(server: JudgeServer, folder: Path, waited: list[float], **settings: An
     return JudgeGrader(server.url, "m", folder, sleep=waited.append, **settings)
 
 
-@pytest.mark.parametrize(("word", "verdict"), [("RIGHT", True), ("Wrong.\n", False)])
+@pytest.mark.parametrize(
+    ("word", "verdict"),
+    [
+        ("RIGHT", True),
+        ("Wrong.\n", False),
+        ("<think>WRONG? No: RIGHT.</think>\n\nRIGHT", True),
+        ("It says RIGHT, but not so.\n</think>\nWRONG", False),  # where the template opens it
+    ],
+)
 def test_a_word_of_the_judge_is_the_verdict(tmp_path: Path, word: str, verdict: bool) -> None:
     with judging(says(word)) as server:
         assert judge(server, tmp_path, []).is_right(*CASE) is verdict
@@ -53,7 +61,8 @@ def test_a_word_of_the_judge_is_the_verdict(tmp_path: Path, word: str, verdict: 
 @pytest.mark.parametrize(
     "content",
     ["", "RIGHT!", "not RIGHT", "RIGHT WRONG", '{"verdict": "RIGHT"}', "**RIGHT**", "yes", None, 1,
-     ["RIGHT"], True, "<think>RIGHT</think>"],
+     ["RIGHT"], True, "<think>RIGHT</think>", "<think>RIGHT", "</think>RIGHT</think>x",
+     "<think></think>RIGHT, I think", "RIGHT<think></think>", "<thinking></thinking>RIGHT"],
 )  # fmt: skip
 def test_anything_but_the_word_is_no_verdict(content: object) -> None:
     assert read_verdict(content) is None
@@ -66,6 +75,7 @@ def test_anything_but_the_word_is_no_verdict(content: object) -> None:
         (fails(503, Retry_After="7"), [7.0]),
         (fails(429, Retry_After="86400"), [30.0]),
         (fails(429, Retry_After="soon"), [1.0]),
+        (fails(429, Retry_After="9" * 5000), [1.0]),
         (sends(b"<html>busy</html>"), [1.0]),
         (sends(b"\xff\xfe"), [1.0]),
         (sends(b"[" * 100_000), [1.0]),
@@ -171,6 +181,35 @@ def test_no_more_requests_are_open_than_allowed_over_all_graders_of_a_process(
         assert server.most_open == 3
 
 
+def test_waiting_for_a_turn_is_not_waiting_for_the_judge(tmp_path: Path) -> None:
+    with judging(waits(0.1, says("WRONG"))) as server, ThreadPoolExecutor(6) as pool:
+        grader = judge(server, tmp_path, [], max_concurrent=1, max_tries=1, timeout_s=0.3)
+        answers = [(*CASE[:2], f"bloke {i}") for i in range(6)]
+        assert list(pool.map(lambda case: grader.is_right(*case), answers)) == [False] * 6
+
+
+def test_a_judge_that_fails_on_and_on_is_asked_no_more_but_its_cache_is(tmp_path: Path) -> None:
+    with judging(says("RIGHT"), fails(500), says("RIGHT"), fails(500)) as server:
+        grader = judge(server, tmp_path, [], max_tries=1, max_failures=2)
+        assert grader.is_right(*CASE)
+        for answer, fault in [
+            ("1", "status 500 at try 1 of 1"),
+            ("2", ""),
+            ("3", "status 500 at try 1 of 1"),
+            ("4", "status 500 at try 1 of 1"),
+            ("5", "gave no verdict on 2 cases in a row, so it is not asked any more"),
+            ("6", "gave no verdict on 2 cases in a row, so it is not asked any more"),
+        ]:
+            if fault:
+                with pytest.raises(GradingError, match=fault):
+                    grader.is_right(*CASE[:2], answer)
+            else:
+                assert grader.is_right(*CASE[:2], answer)
+        assert len(server.requests) == 5
+        assert grader.is_right(*CASE)
+        assert grader.is_right(*CASE[:2], "A tall man.")
+
+
 def test_what_needs_no_judge_costs_no_request(tmp_path: Path) -> None:
     with judging(says("WRONG")) as server:
         grader = judge(server, tmp_path, [])
@@ -228,6 +267,7 @@ def test_a_key_that_is_none_is_refused_before_anything_is_sent(
         ({"timeout_s": 0}, "timeout_s needs 0 to 3600"),
         ({"timeout_s": "60"}, "timeout_s needs 0 to 3600"),
         ({"max_tries": 0}, "max_tries needs 1 to 100"),
+        ({"max_failures": -1}, "max_failures needs 0 to 1000"),
         ({"max_concurrent": 2.0}, "max_concurrent needs 1 to 1000"),
         ({"request": []}, "request needs a dict"),
     ],

@@ -101,6 +101,22 @@ def test_what_cannot_be_graded_is_said_and_graded_when_the_command_is_run_again(
     ]  # fmt: skip
 
 
+def test_a_judge_that_is_gone_is_said_once_and_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = [f'{{"answer": "man {number}"}}' for number in range(50)]
+    write_records(tmp_path / "records.jsonl", [played(OPEN, answer) for answer in answers])
+    with judging(says("RIGHT"), fails(500)) as server:
+        assert grade(tmp_path, server.url, "--tries", "1", "--concurrent", "1") == 1
+        assert len(server.requests) == 6
+    said = capsys.readouterr()
+    assert said.out.startswith("50 of 50 records are open-ended: 1 right, 0 wrong, 49 ungraded")
+    first, last = said.err.splitlines()
+    assert first.startswith("open: judge:m at http://127.0.0.1")
+    assert first.endswith("grade again when the judge can be reached")
+    assert "gave no verdict on 5 cases in a row, so it is not asked any more" in last
+
+
 def test_an_edited_record_is_not_graded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_records(tmp_path / "records.jsonl", [RECORDS[0], replace(RECORDS[1], reward=5.0)])
     with judging(says("RIGHT")) as server:

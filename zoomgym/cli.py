@@ -28,6 +28,8 @@ __all__ = ["main"]
 
 MANIFEST = "manifest.jsonl"
 OWN_TASK = "own"
+GIVE_UP_AFTER = 5
+"""Answers in a row on which a judge gives no verdict: the rest stays ungraded."""
 QUIET_UNLESS_TERMINAL = None
 """How tqdm is told to show progress to people only."""
 
@@ -154,7 +156,7 @@ def _grade(args: argparse.Namespace) -> int:
     """Grades the open-ended answers of records by a judge."""
     grader = _judge(args)
     records = list(read_records(args.records))
-    regraded, outcomes = [], Counter[str]()
+    regraded, outcomes, troubles = [], Counter[str](), Counter[str]()
     for one in tqdm(
         regrade_all(records, grader, args.concurrent),
         desc="grade",
@@ -165,8 +167,9 @@ def _grade(args: argparse.Namespace) -> int:
         regraded.append(one.record)
         if not one.record.task.options:
             outcomes[one.outcome] += 1
-        if one.trouble:
-            tqdm.write(one.trouble, file=sys.stderr)
+        troubles[one.trouble] += 1
+        if one.trouble and troubles[one.trouble] == 1:
+            tqdm.write(f"{one.record.task.id}: {one.trouble}", file=sys.stderr)
     out = args.out or args.records.with_suffix(".graded.jsonl")
     write_records(out, regraded)
     counts = ", ".join(f"{outcomes[name]} {name}" for name in ("right", "wrong", "ungraded"))
@@ -183,6 +186,7 @@ def _judge(args: argparse.Namespace) -> Grader:
         "timeout_s": args.timeout,
         "max_tries": args.tries,
         "max_concurrent": args.concurrent,
+        "max_failures": GIVE_UP_AFTER,
     }
     try:
         return make_grader({"judge": settings}, args.cache_dir)

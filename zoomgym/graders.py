@@ -12,7 +12,7 @@ from zoomgym.synthetic.cache import default_cache_dir
 
 __all__ = ["make_grader"]
 
-OWN_FIELDS = ("cache_dir", "sleep")
+OWN_FIELDS = ("cache_dir", "sleep", "failures")
 """Of a judge, that are no settings."""
 
 

@@ -48,6 +48,8 @@ VERDICTS = {"RIGHT": True, "WRONG": False}
 MAX_REPLY_BYTES = 1_000_000
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
+WHOLE_NUMBERS = (("max_tries", 1, 100), ("max_concurrent", 1, 1000), ("max_failures", 0, 1000))
+"""Settings, each with its bounds."""
 PASSING = frozenset({408, 409, 425, 429})
 """Statuses below 500 that may go away when asked again."""
 
@@ -81,6 +83,10 @@ class JudgeGrader:
     """Requests at once from this process to this url."""
     request: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
     """Further fields of the request, as the model wants them."""
+    max_failures: int = 0
+    """After so many cases in a row without a verdict, nothing is asked any more; 0: never so."""
+    failures: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+    """What went wrong with the last cases in a row, over all threads."""
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
@@ -100,10 +106,10 @@ class JudgeGrader:
             raise ValueError("judge model needs a name, got ''")
         if not isinstance(self.timeout_s, int | float) or not 0 < self.timeout_s <= 3600:
             raise ValueError(f"judge timeout_s needs 0 to 3600 seconds, got {self.timeout_s!r}")
-        for name, most in (("max_tries", 100), ("max_concurrent", 1000)):
+        for name, least, most in WHOLE_NUMBERS:
             number = getattr(self, name)
-            if type(number) is not int or not 1 <= number <= most:
-                raise ValueError(f"judge {name} needs 1 to {most}, got {number!r}")
+            if type(number) is not int or not least <= number <= most:
+                raise ValueError(f"judge {name} needs {least} to {most}, got {number!r}")
         if not isinstance(self.request, Mapping):
             raise ValueError(f"judge request needs a dict of fields, got {self.request!r}")
         self._headers()
@@ -117,7 +123,8 @@ class JudgeGrader:
         """Returns whether text answers question as truth does, from the cache if it was asked.
 
         Raises:
-            GradingError: the judge cannot be reached, or says nothing that is a verdict.
+            GradingError: the judge cannot be reached, says nothing that is a verdict, or has failed
+                too often to be asked.
         """
         if is_correct(text, truth):
             return True
@@ -135,7 +142,13 @@ class JudgeGrader:
         path = self.cache_dir / f"{key}.json"
         verdict = _read_cached(path, asked)
         if verdict is None:
+            if 0 < self.max_failures <= len(self.failures):
+                raise GradingError(
+                    f"{self.name} at {self.url} gave no verdict on {self.max_failures} cases in a "
+                    "row, so it is not asked any more: grade again when it can be reached"
+                )
             verdict = self._ask({name: asked[name] for name in ("question", "truth", "answer")})
+            self.failures.clear()
             _write_cached(path, asked, verdict)
         return verdict
 
@@ -167,6 +180,7 @@ class JudgeGrader:
                 if verdict is not None:
                     return verdict
                 trouble = "something that is neither RIGHT nor WRONG"
+        self.failures.append(trouble)
         raise GradingError(
             f"{self.name} at {self.url}: needed a verdict, got {trouble} at try {number + 1} of "
             f"{self.max_tries}: grade again when the judge can be reached"
@@ -182,12 +196,10 @@ class JudgeGrader:
         url = f"{self.url.rstrip('/')}/chat/completions"
         request = urllib.request.Request(url, body, self._headers(), method="POST")
         opener = urllib.request.build_opener(_NoRedirects)  # a redirect would carry the key along
-        ends_s = time.monotonic() + self.timeout_s
-        with (
-            _slots(self.url, self.max_concurrent),
-            opener.open(request, timeout=self.timeout_s) as response,
-        ):
-            reply = _read_until(response, ends_s)
+        with _slots(self.url, self.max_concurrent):
+            ends_s = time.monotonic() + self.timeout_s
+            with opener.open(request, timeout=self.timeout_s) as response:
+                reply = _read_until(response, ends_s)
         try:
             content: object = json.loads(reply)["choices"][0]["message"]["content"]
         except (TypeError, KeyError, IndexError) as error:
@@ -209,10 +221,14 @@ class JudgeGrader:
 
 
 def read_verdict(content: object) -> bool | None:
-    """Returns what a judge's reply says: one word, with or without its full stop; else None."""
+    """Returns what a judge's reply says: one word, with or without its full stop; else None.
+
+    What a model thinks aloud first, up to `</think>`, is no part of its reply: some endpoints leave
+    it there, and some templates leave out where it begins.
+    """
     if not isinstance(content, str):
         return None
-    return VERDICTS.get(content.strip().removesuffix(".").upper())
+    return VERDICTS.get(content.rpartition("</think>")[2].strip().removesuffix(".").upper())
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -242,8 +258,8 @@ def _read_until(response: Any, ends_s: float) -> bytes:
 
 def _wanted_wait(retry_after: str | None, wait_s: float) -> float:
     """Returns how many seconds to wait: at least wait_s, longer if the endpoint says so."""
-    asked_s = int(retry_after) if retry_after and retry_after.isdecimal() else 0
-    return min(max(wait_s, asked_s), LONGEST_WAIT_S)
+    is_number = retry_after and len(retry_after) < 10 and retry_after.isdecimal()
+    return min(max(wait_s, int(retry_after or 0) if is_number else 0), LONGEST_WAIT_S)
 
 
 def _clean(text: str) -> str:

@@ -52,4 +52,4 @@ def _regrade(record: Record, grader: Grader) -> Regraded:
     try:
         return Regraded(regrade(record, grader))
     except GradingError as error:
-        return Regraded(regrade(record, UNGRADED), f"{record.task.id}: {error}")
+        return Regraded(regrade(record, UNGRADED), str(error))
