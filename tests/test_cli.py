@@ -1,5 +1,6 @@
 """The command `zoomgym`, as a person uses it."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,6 +144,40 @@ def test_synth_writes_videos_and_a_manifest_that_check_accepts(
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")}
     assert main(arguments) == 0  # again: nothing is written twice
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")} == before
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"video": "\ud800\x1b[31m.mp4"},
+        {"video": ["x"] * 10_000},
+        {"options": list(range(10_000))},
+        {"evidence": [[1]] * 10_000},
+        {"labels": [["x"]] * 10_000},
+        {"id": "x" * 10_000, "options": []},
+        {f"key {number}": 1 for number in range(10_000)},
+    ],
+)
+def test_check_shows_hostile_rows_in_short_lines(
+    tmp_path: Path, row: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"id": "q", "video": "no.mp4", "question": "?", "answer": "x", **row}] * 2
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+    (tmp_path / "m.jsonl").write_text(lines, encoding="utf-8")
+    assert main(["check", str(tmp_path / "m.jsonl")]) == 1
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) < 1000
+    assert printed.replace("\n", "").isprintable()
+
+
+def test_the_lengths_of_synthetic_videos_are_listed_without_writing_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ZOOMGYM_CACHE", str(tmp_path))
+    monkeypatch.setattr("zoomgym.synthetic.task_set.TASKS_PER_SPLIT", 3)
+    assert main(["tasks", "synthetic:flash", "--durations"]) == 0
+    assert "video seconds  60.0 to 60.0, median 60.0, sum 180.0" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_wrong_arguments_end_with_a_message(

@@ -22,7 +22,7 @@ from zoomgym.records import read_records, write_records
 from zoomgym.regrade import regrade_all
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SPLITS, SyntheticTasks
 from zoomgym.task_table import durations_s, task_table
-from zoomgym.tasks import VideoQuestion
+from zoomgym.tasks import UNPRINTABLE, VideoQuestion
 
 __all__ = ["main"]
 
@@ -57,12 +57,17 @@ def _check(args: argparse.Namespace) -> int:
         num_rows += 1
         num_bad += bool(row.problems)
         for problem in row.problems:
-            tqdm.write(f"{row.where}: {problem}", file=sys.stdout)
+            tqdm.write(_on_one_line(f"{row.where}: {problem}"), file=sys.stdout)
     if num_rows == 0:
         print(f"{args.tasks}: needed at least one task, got an empty file")
         return 1
     print(f"{num_rows} rows, {num_bad} with problems")
     return 1 if num_bad else 0
+
+
+def _on_one_line(text: str) -> str:
+    """Returns text as a terminal may be given it, with what files of others hide in it escaped."""
+    return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _tasks(args: argparse.Namespace) -> int:
@@ -72,7 +77,7 @@ def _tasks(args: argparse.Namespace) -> int:
         split=args.split,
         duration_s=args.duration,
         difficulty=args.difficulty,
-        cache_dir=args.cache_dir,
+        source="scene",  # of one length with the file, which --durations would write
         subtitles=args.subtitles,
     )
     indices = tqdm(range(len(tasks)), desc="tasks", disable=QUIET_UNLESS_TERMINAL)
@@ -208,7 +213,6 @@ def _parser() -> argparse.ArgumentParser:
     listed.add_argument("tasks", help="synthetic:flash, videomme:FOLDER, a manifest, ..")
     listed.add_argument("--subtitles", action="store_true", help="of a benchmark, in the questions")
     listed.add_argument("--durations", action="store_true", help="open every video to measure it")
-    listed.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
     _add_synthetic(listed)
     listed.set_defaults(run=_tasks)
 

@@ -11,6 +11,7 @@ one for testing are two manifests.
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -98,7 +99,8 @@ def read_rows(path: Path) -> Iterator[TaskRow]:
     for row in read_file(path):
         read = _read_row(row)
         if read.task and read.task.id in seen:
-            problem = f"id needs to be unique, got {read.task.id!r} as in {seen[read.task.id]}"
+            repeated = reprlib.repr(read.task.id)
+            problem = f"id needs to be unique, got {repeated} as in {seen[read.task.id]}"
             read = replace(read, task=None, problems=(problem,))
         elif read.task:
             seen[read.task.id] = read.where
@@ -142,10 +144,12 @@ def _check_keys(fields: Mapping[str, Any]) -> None:
     if missing := [key for key in NEEDED if key not in fields]:
         raise TaskError(f"needed the keys {list(NEEDED)}, {missing} missing")
     if unknown := fields.keys() - {*NEEDED, *OPTIONAL}:
-        raise TaskError(f"needed no keys but {[*NEEDED, *OPTIONAL]}, got {sorted(unknown)}")
+        raise TaskError(
+            f"needed no keys but {[*NEEDED, *OPTIONAL]}, got {reprlib.repr(sorted(unknown))}"
+        )
     for key in (*NEEDED, "category"):
         if not isinstance(fields.get(key, ""), str):
-            raise TaskError(f"{key} needs a text, got {fields[key]!r}")
+            raise TaskError(f"{key} needs a text, got {reprlib.repr(fields[key])}")
 
 
 def _to_task(fields: dict[str, Any]) -> VideoQuestion:
@@ -158,7 +162,7 @@ def _parse_options(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(option, str) for option in value):
-        raise TaskError(f"options needs a list of texts, got {value!r}")
+        raise TaskError(f"options needs a list of texts, got {reprlib.repr(value)}")
     return tuple(value)
 
 
@@ -167,7 +171,9 @@ def _parse_evidence(value: Any) -> tuple[Segment, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(map(_is_pair, value)):
-        raise TaskError(f"evidence needs a list of [start, end] in seconds, got {value!r}")
+        raise TaskError(
+            f"evidence needs a list of [start, end] in seconds, got {reprlib.repr(value)}"
+        )
     return tuple(Segment(float(start_s), float(end_s)) for start_s, end_s in value)
 
 
@@ -176,7 +182,9 @@ def _parse_labels(value: Any) -> tuple[tuple[str, str], ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(map(_is_label, value)):
-        raise TaskError(f"labels needs a list of [kind, value], both texts, got {value!r}")
+        raise TaskError(
+            f"labels needs a list of [kind, value], both texts, got {reprlib.repr(value)}"
+        )
     return tuple((kind, text) for kind, text in value)
 
 
