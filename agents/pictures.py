@@ -23,10 +23,10 @@ __all__ = [
     "read_beacons",
     "read_boards",
     "read_plates",
+    "read_wheels",
     "shrink",
     "squares",
     "symbols",
-    "wheels",
 ]
 
 Thing = TypeVar("Thing")
@@ -36,7 +36,7 @@ SIDE = 32
 MIN_CORRELATION = 0.8
 """Between a stretch of the picture and a plate; the background stays below 0.5."""
 MAX_COLOR_DISTANCE = 60.0
-NUM_ANGLES = 64
+NUM_ANGLES = 24
 TOP_PX = round(SIGN_TOP * SIDE)
 PLATE_PX = round((SIGN_TOP + SIGN_SIDE) * SIDE) - TOP_PX
 TILE_PX = PLATE_PX // 2
@@ -70,10 +70,21 @@ def read_beacons(small: NDArray[np.float32]) -> list[str | None]:
 
 def read_plates(small: NDArray[np.float32], vocabulary: Vocabulary[Thing]) -> list[Thing | None]:
     """Returns what the plate in each of the shrunken pictures shows."""
-    patches = _patches(small[:, TOP_PX : TOP_PX + PLATE_PX], PLATE_PX)
-    match = (patches @ vocabulary.templates.T).max(axis=1)
     return [
-        vocabulary.things[row.argmax()] if row.max() >= MIN_CORRELATION else None for row in match
+        vocabulary.things[row.argmax()] if row.max() >= MIN_CORRELATION else None
+        for row in _match(small, vocabulary.templates)
+    ]
+
+
+def read_wheels(small: NDArray[np.float32]) -> list[float | None]:
+    """Returns the angle of the wheel in each of the shrunken pictures, in turns clockwise.
+
+    How well the templates match goes round with their angles: its phase is the angle.
+    """
+    turns = np.exp(2j * np.pi * np.arange(NUM_ANGLES) / NUM_ANGLES)
+    return [
+        float(np.angle(row @ turns)) / (2 * np.pi) if row.max() >= MIN_CORRELATION else None
+        for row in _match(small, _wheels())
     ]
 
 
@@ -107,15 +118,6 @@ def pulses() -> Vocabulary[str]:
 
 
 @cache
-def wheels() -> Vocabulary[float]:
-    """Returns wheels, by the angle of their mark in turns clockwise."""
-    angles = tuple(index / NUM_ANGLES for index in range(NUM_ANGLES))
-    return Vocabulary(
-        angles, _templates([wheel_picture(angle, (PLATE_PX, PLATE_PX)) for angle in angles])
-    )
-
-
-@cache
 def squares() -> Vocabulary[tuple[int, str]]:
     """Returns boards with one coloured square, by its place and colour."""
     things = tuple((place, name) for place in range(4) for name in LAMPS)
@@ -124,6 +126,22 @@ def squares() -> Vocabulary[tuple[int, str]]:
         one, two, three, four = (name if index == place else "" for index in range(4))
         boards.append(board_picture((one, two, three, four), (PLATE_PX, PLATE_PX)))
     return Vocabulary(things, _templates(boards))
+
+
+@cache
+def _wheels() -> NDArray[np.float32]:
+    """Returns wheels at NUM_ANGLES angles: (angles, pixels), standardised."""
+    size = (PLATE_PX, PLATE_PX)
+    return _templates([wheel_picture(index / NUM_ANGLES, size) for index in range(NUM_ANGLES)])
+
+
+def _match(small: NDArray[np.float32], templates: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns how well each template matches where the best one matches best: (N, templates)."""
+    patches = _patches(small[:, TOP_PX : TOP_PX + PLATE_PX], PLATE_PX)
+    flat = patches.reshape(-1, patches.shape[2]) @ templates.T  # one product is the quickest
+    match = flat.reshape(*patches.shape[:2], len(templates))
+    best: NDArray[np.float32] = match[np.arange(len(small)), match.max(axis=2).argmax(axis=1)]
+    return best
 
 
 def _signs(names: tuple[str, ...], side_px: int) -> NDArray[np.float32]:

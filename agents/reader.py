@@ -107,7 +107,7 @@ def _direction(sight: Sight, observation: Observation) -> str | None:
     Frames that are further apart than the nearest ones are not compared.
     """
     lit = sight.under("amber")
-    angles = lit.plates(pictures.wheels())
+    angles = pictures.read_wheels(lit.small)
     seen = [
         (float(time_s), angle)
         for time_s, angle in zip(lit.times_s, angles, strict=True)

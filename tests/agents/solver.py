@@ -1,8 +1,11 @@
 """An ideal agent that sees pixels only: it finds the beacon, follows its countdown, and reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from agents.pictures import Vocabulary, pulses, read_boards, symbols, wheels
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.pictures import pulses, read_boards, read_plates, read_wheels, symbols
 from agents.reader import choose_option, relay_square, see
 from tests.agents.finding import Lit, brief_stretch_s, lit_frames, step_s, stretch_s, target_s
 from zoomgym.actions import Answer, ZoomCall
@@ -11,6 +14,8 @@ from zoomgym.grammar import write_reply
 from zoomgym.synthetic.layout import FPS
 from zoomgym.synthetic.questions import COUNT, FLASH, MOTION, ORDER, RELAY, SPARSE
 
+Read = Callable[[NDArray[np.float32]], Sequence[object]]
+"""From shrunken pictures to what each of them shows, or None."""
 CLIP = 16
 """Frames of a zoom."""
 LONGEST = 16
@@ -44,7 +49,7 @@ def find_brief(observation: Observation) -> ZoomCall | None:
     return narrow(lit, observation) or to_target(lit, observation)
 
 
-def find_dense(observation: Observation, vocabulary: Vocabulary) -> ZoomCall | None:
+def find_dense(observation: Observation, read: Read) -> ZoomCall | None:
     """Finds what has to be seen frame by frame, and looks at every frame around it."""
     lit = lit_frames(observation.overview)
     if not lit:
@@ -57,11 +62,11 @@ def find_dense(observation: Observation, vocabulary: Vocabulary) -> ZoomCall | N
     start_s, end_s = brief_stretch_s(lit, observation)
     if (end_s - start_s) * FPS <= 4 * CLIP:
         return frame_by_frame(start_s, len(observation.clips), 4)
-    return find_then_look((start_s, end_s), observation, vocabulary)
+    return find_then_look((start_s, end_s), observation, read)
 
 
 def find_then_look(
-    stretch: tuple[float, float], observation: Observation, vocabulary: Vocabulary
+    stretch: tuple[float, float], observation: Observation, read: Read
 ) -> ZoomCall | None:
     """Searches a stretch in halves; then looks at every frame around what it found."""
     dense = [clip for clip in observation.clips if is_dense(clip)]
@@ -69,7 +74,7 @@ def find_then_look(
     sight = see(observation.overview, *coarse).under("amber")
     found = [
         time_s
-        for time_s, thing in zip(sight.times_s, sight.plates(vocabulary), strict=True)
+        for time_s, thing in zip(sight.times_s, read(sight.small), strict=True)
         if thing is not None
     ]
     if found:
@@ -104,6 +109,11 @@ def find_sparse(observation: Observation) -> ZoomCall | None:
     last = min(first + CLIP, len(observation.overview.times_s) - 2)
     apart_s = step_s(observation)
     return ZoomCall((first + 0.5) * apart_s, (last + 0.5) * apart_s, 1 / apart_s)
+
+
+def read_pulses(small: NDArray[np.float32]) -> list[str | None]:
+    """Returns the pulse in each of the shrunken pictures."""
+    return read_plates(small, pulses())
 
 
 def narrow(lit: list[Lit], observation: Observation) -> ZoomCall | None:
@@ -174,9 +184,9 @@ def middle_s(clip: Frames) -> float:
 
 SEARCHES: dict[str, Callable[[Observation], ZoomCall | None]] = {
     FLASH: find_brief,
-    COUNT: lambda observation: find_dense(observation, pulses()),
+    COUNT: lambda observation: find_dense(observation, read_pulses),
     ORDER: find_brief,
-    MOTION: lambda observation: find_dense(observation, wheels()),
+    MOTION: lambda observation: find_dense(observation, read_wheels),
     RELAY: find_relayed,
     SPARSE: find_sparse,
 }

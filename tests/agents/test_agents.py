@@ -6,7 +6,6 @@ import pytest
 from agents.reader import read_frames
 from agents.registry import AGENTS, make_agent
 from benchmarks.leaderboard import wilson
-from tests.agents.solver import SolverAgent
 from tests.test_env import Fixed
 from zoomgym import ZoomEnv
 from zoomgym.agent import episode_rng
@@ -86,15 +85,25 @@ def run(agent: str, tasks: str, num_tasks: int, **settings: object) -> list[floa
 
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
-@pytest.mark.parametrize("duration_s", [30, 600, 3600])
+@pytest.mark.parametrize("duration_s", [30, 600, 36_000])
 def test_the_oracle_is_always_right(difficulty: str, duration_s: int) -> None:
-    right = run("oracle", "synthetic", 12, difficulty=difficulty, duration_s=duration_s)
-    assert right == [1.0] * 12
+    num_tasks = 2 * len(FAMILIES)
+    right = run("oracle", "synthetic", num_tasks, difficulty=difficulty, duration_s=duration_s)
+    assert right == [1.0] * num_tasks
+
+
+def test_the_oracle_does_not_zoom_where_the_overview_answers() -> None:
+    agent = make_agent("oracle")
+    agent.reset(0)
+    record = run_episode(small_env("synthetic:overview"), agent, agent_name="oracle", seed=0)
+    assert (record.reward_parts.accuracy, len(record.turns)) == (1.0, 1)
 
 
 def test_glance_reads_the_overview_family_and_guesses_elsewhere() -> None:
     assert run("glance", "synthetic:overview", 12) == [1.0] * 12
-    assert run("glance", "synthetic:flash", 40) == run("blind", "synthetic:flash", 40)
+    for family in FAMILIES.keys() - {"overview"}:
+        tasks = f"synthetic:{family}"
+        assert run("glance", tasks, 12) == run("blind", tasks, 12)
 
 
 def test_the_oracle_is_told_evidence_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,21 +155,18 @@ def test_agents_play_open_questions_on_any_video_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "families"), [("blind", "flash,order,overview"), ("glance", "flash,order")]
+    ("name", "families", "chance"),
+    [
+        ("blind", "flash,count,order,relay,overview,sparse", 0.25),
+        ("glance", "flash,count,order,relay,sparse", 0.25),
+        ("blind", "motion", 0.5),
+        ("glance", "motion", 0.5),
+    ],
 )
-def test_who_cannot_see_the_answer_is_at_chance(name: str, families: str) -> None:
+def test_who_cannot_see_the_answer_is_at_chance(name: str, families: str, chance: float) -> None:
     estimate = wilson(run(name, f"synthetic:{families}", 240, max_pixels=32 * 32))
-    assert estimate.low < 0.25 < estimate.high
-    assert estimate.high - estimate.low < 0.12
-
-
-@pytest.mark.parametrize("difficulty", ["medium", "hard"])
-@pytest.mark.parametrize("duration_s", [60, 3600])
-def test_hard_tasks_are_solvable_too(difficulty: str, duration_s: int) -> None:
-    env = small_env("synthetic", duration_s=duration_s, difficulty=difficulty)
-    task_ids = [env.tasks[index].id for index in range(9)]
-    records = run_episodes(env, SolverAgent(), agent_name="solver", task_ids=task_ids, seed=0)
-    assert [record.reward_parts.accuracy for record in records] == [1.0] * 9
+    assert estimate.low < chance < estimate.high
+    assert estimate.high - estimate.low < 0.13
 
 
 def test_random_numbers_differ_by_seed_by_episode_and_by_turn() -> None:
@@ -172,15 +178,6 @@ def test_random_numbers_differ_by_seed_by_episode_and_by_turn() -> None:
             draws.append(episode_rng(seed, env.observation).random())
             env.step("nothing")
     assert len(set(draws)) == 6
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("duration_s", [30, 60, 600, 3600])
-def test_every_task_is_solvable_from_pixels_within_the_rules(family: str, duration_s: int) -> None:
-    env = small_env(f"synthetic:{family}", duration_s=duration_s)
-    task_ids = [env.tasks[index].id for index in range(12)]
-    records = run_episodes(env, SolverAgent(), agent_name="solver", task_ids=task_ids, seed=0)
-    assert [record.reward_parts.accuracy for record in records] == [1.0] * 12
 
 
 def test_looking_at_a_scene_gives_its_own_pictures() -> None:
