@@ -16,6 +16,19 @@ from zoomgym.errors import TaskError
         ("Which?\nA. one\nmore\nB. two\nmore", "Which?", ("one\nmore", "two\nmore")),
         ("Which?\nA. one\nB. two\n\nAnswer now.", "Which?\nAnswer now.", ("one", "two")),
         ("Which?\nA. one\n\nB. two", "Which?", ("one", "two")),
+        ("Which?\r\nA. one\r\nB. two\r\n\r\nNow.", "Which?\nNow.", ("one", "two")),
+        *(
+            (f"Which?\nA. one\nB. two\nmore\n{line}", f"Which?\n{line}", ("one", "two\nmore"))
+            for line in (
+                "Answer with the option's letter from the given choices directly.",
+                "Please select the best answer.",
+                "Respond with only the letter (A or B) of the correct option.",
+                "Only give the best option.",
+                "The best answer is:",
+                "Answer:",
+            )
+        ),
+        ("Which?\nA. one\nB. He asks for\nanswers", "Which?", ("one", "He asks for\nanswers")),
         ("Which?\nA. one\nC. two", "Which?\nA. one\nC. two", ()),
         ("Which?\nA. one", "Which?\nA. one", ()),
         ("A. one\nB. two", "", ("one", "two")),

@@ -10,6 +10,14 @@ __all__ = ["answer_at", "letter_options", "read_answer", "split_options", "tell_
 
 LETTERED = re.compile(r"\s*[(\[]?([A-Z])[)\].:]\s*(.*)", re.DOTALL)
 HEADING = re.compile(r"\s*(?:options|choices)\s*:?\s*\Z", re.IGNORECASE)
+INSTRUCTION = re.compile(
+    r"\s*(?:(?:please\s+|only\s+)*"
+    r"(?:answer|choose|give|output|pick|provide|reply|respond|return|select)\b"
+    r".*\b(?:answer|choice|letter|option)s?\b.*"
+    r"|(?:(?:the|your)\s+)?(?:(?:best|correct)\s+)?answer(?:\s+is)?\s*:)\s*",
+    re.IGNORECASE,
+)
+"""A line that tells how to answer, as it stands below the options of many prompts."""
 ANSWER_TAG = re.compile(r"\s*<answer>(.*)</answer>\s*", re.DOTALL)
 MAX_LETTERS = 26
 BLANK = "(blank)"
@@ -20,9 +28,9 @@ def split_options(text: str) -> tuple[str, tuple[str, ...]]:
 
     The lines may stand in any order of their letters; their texts come back in that of the letters.
     No options come back if there are no such lines. A line without a letter goes on with the option
-    above it; after a blank line it belongs to the question.
+    above it; after a blank line, or if it tells how to answer, it belongs to the question.
     """
-    lines = text.split("\n")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
     found = [(i, m[1], m[2]) for i, line in enumerate(lines) if (m := LETTERED.fullmatch(line))]
     found = found[-MAX_LETTERS:]
     for first in range(len(found) - 1):
@@ -32,12 +40,14 @@ def split_options(text: str) -> tuple[str, tuple[str, ...]]:
     else:
         return text.strip(), ()
     starts = [i for i, _, _ in found[first:]]
-    ends = [*starts[1:], len(lines)]
+    starts_of_next = [*starts[1:], len(lines)]
     options, rest = {}, ""
-    for (start, name, body), end in zip(found[first:], ends, strict=True):
-        going_on, _, after = "\n".join([body, *lines[start + 1 : end]]).partition("\n\n")
-        options[name] = going_on.strip()
-        rest = after.strip()  # that of the last option counts: blank lines between them say nothing
+    for (start, name, body), end in zip(found[first:], starts_of_next, strict=True):
+        more = lines[start + 1 : end]
+        ends = (i for i, line in enumerate(more) if not line or INSTRUCTION.fullmatch(line))
+        num_lines = next(ends, len(more))
+        options[name] = "\n".join([body, *more[:num_lines]]).strip()
+        rest = "\n".join(more[num_lines:]).strip()  # the last option's counts
     question = HEADING.sub("", "\n".join(lines[: starts[0]])).strip()
     return f"{question}\n{rest}".strip(), tuple(options[name] for name in sorted(options))
 
