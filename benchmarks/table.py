@@ -32,7 +32,7 @@ def _overall(rows: Sequence[Row]) -> Table:
     for row in rows:
         found = [row.estimates.get(metric.name) for metric in METRICS]
         cells = [f"{e.mean:.2f}\n[dim]{_bounds(e)}[/]" if e else "-" for e in found]
-        table.add_row(row.agent, _count(row.num_episodes, row.num_ungraded), *cells)
+        table.add_row(escape(row.agent), _count(row.num_episodes, row.num_ungraded), *cells)
     return table
 
 
@@ -43,10 +43,10 @@ def _by_category(rows: Sequence[Row], records: Sequence[Record]) -> Table:
     table = Table(title="Accuracy by category", title_justify="left")
     table.add_column("agent")
     for category in categories:
-        table.add_column(category or "(none)", justify="right")
+        table.add_column(escape(category) or "(none)", justify="right")
     for agent in dict.fromkeys(row.agent for row in rows):
         found = [by_place.get((agent, category)) for category in categories]
-        table.add_row(agent, *(_interval(cell) if cell else "-" for cell in found))
+        table.add_row(escape(agent), *(_interval(cell) if cell else "-" for cell in found))
     own = [[record for record in records if record.task.category == c] for c in categories]
     table.add_section()
     table.add_row("(chance)", *(f"{chance(some):.2f}             " for some in own))
@@ -65,8 +65,8 @@ def _official(rows: Sequence[OfficialRow]) -> Table:
         score = row.comparison
         table.add_section()
         table.add_row(
-            row.task_set,
-            row.agent,
+            escape(row.task_set),
+            escape(row.agent),
             "mean of groups" if score.is_macro else ALL,
             _count(score.num_tasks + row.num_ungraded, row.num_ungraded),
             f"{score.strict:.3f}",

@@ -98,6 +98,37 @@ def test_a_number_that_is_none_is_refused(record: Record, field: str, value: str
 
 
 @pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("agent",), 5, "agent needs a text, got 5"),
+        (("agent",), "a\x1b[31m", "agent needs a text on one line"),
+        (("task_set",), [], r"task_set needs a text, got \[\]"),
+        (("grading",), None, "grading needs a text, got None"),
+        (("task", "category"), 5, "category needs a text, got 5"),
+        (("task", "id"), "a\ud800", "id needs a text on one line"),
+        (("turns", 0, "reply"), None, "reply needs a text, got None"),
+        (("turns", 0, "zoom", "fps"), 10**400, "needed an episode's record"),
+        (("agent_s",), None, "agent_s needs a number, got None"),
+        (("frames_used",), 10**400, "frames_used needs a number, got 1000"),
+        (("reward_parts", "accuracy"), 5, "accuracy needs a number from 0 to 1, got 5"),
+        (("reward_parts", "zoom_cost"), "x", "zoom_cost needs a number, got 'x'"),
+        (("settings",), {}, "needed an episode's record, got .*'reward_weights'"),
+        (("settings", "reward_weights", "tool"), "x", "reward_weights needs finite numbers"),
+        (("settings", "reward_weights", "tool"), 10**400, "needed an episode's record"),
+    ],
+)
+def test_a_value_that_no_record_has_is_refused(
+    record: Record, place: tuple[Any, ...], value: object, message: str
+) -> None:
+    row = inner = json.loads(record.to_json())
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    with pytest.raises(RecordError, match=message):
+        Record.from_json(json.dumps(row))
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("{", "needed an episode's record, got '{'"),

@@ -22,6 +22,9 @@ def test_the_truth_is_the_letter_of_an_option_or_the_answer_itself() -> None:
     [
         ({"id": " "}, "id needs a text, got ' '"),
         ({"question": ""}, "question needs a text"),
+        ({"id": "a\nb"}, r"id needs a text on one line, got 'a\\nb'"),
+        ({"category": "\x1b[31mred"}, r"category needs a text on one line, got '\\x1b\[31mred'"),
+        ({"labels": (("topic", "\ud800"),)}, "labels need texts on one line, got"),
         ({"options": ("red",)}, "options need 2 to 26 choices, got 1"),
         ({"options": tuple(map(str, range(27)))}, "options need 2 to 26 choices, got 27"),
         ({"options": ("red", "")}, "options need texts"),
@@ -43,7 +46,8 @@ def test_the_hash_of_tasks_is_that_of_every_field_in_order() -> None:
     assert hash_tasks([TASK]) == "09d96d150787"
     assert hash_tasks([TASK, task()]) != hash_tasks([task(), TASK])
     changes: list[dict[str, object]] = [
-        {"id": "q2"}, {"video": "b.mp4"}, {"question": "!"}, {"answer": "B"}, {"options": ("a", "b")},
-        {"evidence": (Segment(1, 2),)}, {"category": "x"}, {"labels": (("x", "y"),)},
+        {"id": "q2"}, {"video": "b.mp4"}, {"question": "!"}, {"answer": "B"},
+        {"options": ("a", "b")}, {"evidence": (Segment(1, 2),)}, {"category": "x"},
+        {"labels": (("x", "y"),)},
     ]  # fmt: skip
     assert len({hash_tasks([task(**change)]) for change in [{}, *changes]}) == len(changes) + 1

@@ -7,6 +7,7 @@ checked; with the settings and the task's id, the frames can be had again too.
 
 import json
 import logging
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from zoomgym.episode import Episode, Rules, Turn, advance, score, start
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import STRICT, UNGRADED, Given, Grader
 from zoomgym.rewards import RewardParts, merge_weights
-from zoomgym.tasks import VideoQuestion
+from zoomgym.tasks import UNPRINTABLE, VideoQuestion
 from zoomgym.timeline import Segment
 
 __all__ = [
@@ -33,6 +34,14 @@ __all__ = [
 
 SCHEMA = 1
 """Changes when an older reader would misread a record."""
+
+NAMES = (
+    "version", "agent", "task_set", "task_set_version", "task_set_hash", "key", "end_reason",
+    "grading",
+)  # fmt: skip
+NUMBERS = ("seed", "duration_s", "last_frame_s", "frames_used", "reward", "agent_s", "decode_s")
+SHARES = ("accuracy", "format", "tool", "grounding")
+"""Reward terms from 0 to 1."""
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +99,7 @@ class Record:
             schema = row.pop("schema")
             if schema != SCHEMA:
                 raise RecordError(f"needed schema {SCHEMA}, got {schema}: use the version it names")
+            _check(row)
             row["task"]["evidence"] = tuple(Segment(*pair) for pair in row["task"]["evidence"])
             row["task"]["options"] = tuple(row["task"]["options"])
             row["task"]["labels"] = tuple((kind, value) for kind, value in row["task"]["labels"])
@@ -97,9 +107,6 @@ class Record:
             row["rules"] = Rules(**row["rules"])
             row["turns"] = tuple(_turn(turn) for turn in row["turns"])
             row["reward_parts"] = RewardParts(**row["reward_parts"])
-            for name in ("seed", "duration_s", "last_frame_s", "frames_used", "reward"):
-                if type(row[name]) not in (int, float):
-                    raise RecordError(f"{name} needs a number, got {row[name]!r}")
             return cls(**row)
         except RecordError:
             raise
@@ -108,10 +115,35 @@ class Record:
             TypeError,
             KeyError,
             AttributeError,
+            OverflowError,
             ZoomGymError,
             RecursionError,
         ) as error:
             raise RecordError(f"needed an episode's record, got {line[:60]!r} ({error})") from error
+
+
+def _check(row: Mapping[str, Any]) -> None:
+    """Refuses values that are of another kind than a record's; their constructors refuse the rest.
+
+    Raises:
+        RecordError: a text or a number is none.
+        ValueError, TypeError, KeyError, OverflowError: something is missing, or no weight.
+    """
+    turns, parts = row["turns"], row["reward_parts"]
+    texts = [(name, row[name]) for name in NAMES]
+    texts += [("category", row["task"]["category"]), ("question", row["task"]["question"])]
+    texts += [(name, turn[name]) for turn in turns for name in ("reply", "error", "feedback")]
+    for name, text in texts:
+        if not isinstance(text, str):
+            raise RecordError(f"{name} needs a text, got {reprlib.repr(text)}")
+        if name in NAMES and UNPRINTABLE.search(text):
+            raise RecordError(f"{name} needs a text on one line, got {reprlib.repr(text)}")
+    for name, number in [*((name, row[name]) for name in NUMBERS), *parts.items()]:
+        if type(number) not in (int, float) or not abs(number) < 1e300:
+            raise RecordError(f"{name} needs a number, got {reprlib.repr(number)}")
+        if name in SHARES and not 0 <= number <= 1:
+            raise RecordError(f"{name} needs a number from 0 to 1, got {number}")
+    merge_weights(row["settings"]["reward_weights"])
 
 
 def _refuse_constant(name: str) -> float:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Protocol
@@ -12,9 +13,11 @@ from zoomgym.grading import STRICT, Grader, is_correct, letter, read_choice
 from zoomgym.timeline import Segment
 from zoomgym.video import Video
 
-__all__ = ["MAX_OPTIONS", "TaskSet", "VideoQuestion", "hash_tasks"]
+__all__ = ["MAX_OPTIONS", "UNPRINTABLE", "TaskSet", "VideoQuestion", "hash_tasks"]
 
 MAX_OPTIONS = 26
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What must not stand in a name: it breaks a line of a table, steers a terminal or has no bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,9 @@ class VideoQuestion:
         for name in ("id", "video", "question", "answer"):
             if not getattr(self, name).strip():
                 raise TaskError(f"{name} needs a text, got {getattr(self, name)!r}")
+        for name in ("id", "category"):
+            if UNPRINTABLE.search(getattr(self, name)):
+                raise TaskError(f"{name} needs a text on one line, got {getattr(self, name)!r}")
         if self.options:
             self._check_options()
         for start_s, end_s in self.evidence:
@@ -54,6 +60,10 @@ class VideoQuestion:
                 )
         if not all(text.strip() for label in self.labels for text in label):
             raise TaskError(f"labels need texts, got {[list(label) for label in self.labels]}")
+        if any(UNPRINTABLE.search(text) for label in self.labels for text in label):
+            raise TaskError(
+                f"labels need texts on one line, got {[list(label) for label in self.labels]}"
+            )
 
     def _check_options(self) -> None:
         """Refuses options that cannot be told apart, and an answer that is not one of them."""
