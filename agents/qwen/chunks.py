@@ -1,7 +1,7 @@
 """What a model reads at once: messages as token ids and picture patches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from PIL import Image
@@ -11,7 +11,7 @@ from transformers import Qwen2_5_VLProcessor
 from agents.qwen.loading import IMAGE_TOKEN
 from zoomgym.prompts import Message, images_of
 
-__all__ = ["ASSISTANT", "END", "Chunk", "close_reply", "encode"]
+__all__ = ["ASSISTANT", "Chunk", "encode", "encode_response"]
 
 ASSISTANT = "<|im_start|>assistant\n"
 """Stands before every reply."""
@@ -113,11 +113,19 @@ def encode(
     )
 
 
-def close_reply(processor: Qwen2_5_VLProcessor, last_id: int) -> list[int]:
-    """Returns the ids between the last one that a model has sampled and the next message."""
+def encode_response(processor: Qwen2_5_VLProcessor, response: Message, last_id: int) -> Chunk:
+    """Returns what came back after a reply that stays as it was sampled, as a chunk.
+
+    Args:
+        processor: of the model.
+        response: the user's message.
+        last_id: the last id of the reply; the chunk begins by ending the reply, if it must.
+    """
     tokenizer = processor.tokenizer
     end = tokenizer.convert_tokens_to_ids(END)
-    return [*([] if last_id == end else [end]), *tokenizer.encode("\n", add_special_tokens=False)]
+    newline = tokenizer.encode("\n", add_special_tokens=False)
+    chunk = encode(processor, [response])
+    return replace(chunk, ids=(*([] if last_id == end else [end]), *newline, *chunk.ids))
 
 
 def _plain(message: Message) -> dict[str, object]:

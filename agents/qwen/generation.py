@@ -151,70 +151,81 @@ def say(
     draws = np.stack([rng.random(max_tokens) for rng in rngs])
     said: list[list[int]] = [[] for _ in conversations]
     log_probs: list[list[float]] = [[] for _ in conversations]
-    is_open = [True] * len(conversations)
+    going = list(range(len(conversations)))
     logits = torch.stack([_logits(conversation) for conversation in conversations])
     for step in range(max_tokens):
         ids, chosen = _sample(logits, draws[:, step], temperature, banned_ids)
-        for row in [row for row, now in enumerate(is_open) if now]:
+        for row in going:
             said[row].append(ids[row])
             log_probs[row].append(chosen[row])
-            tail = said[row][-MAX_STOP_TOKENS:]
-            is_open[row] = ids[row] != tokenizer.eos_token_id and not (
-                stop and stop in tokenizer.decode(tail)
-            )
-        if not any(is_open) or step == max_tokens - 1:
+        going = [row for row in going if not _has_ended(tokenizer, said[row], stop)]
+        if not going or step == max_tokens - 1:
             break
-        logits = batch.step(ids, is_open)
-    replies = []
+        logits = batch.step(ids)
     for row, conversation in enumerate(conversations):
-        conversation.memory = (*conversation.memory, *batch.segment(row))
-        conversation.ids += said[row]
-        conversation.is_said += [True] * len(said[row])
-        conversation.log_probs += log_probs[row]
-        conversation.next_position += batch.num_stepped[row]
-        conversation.next_logits = None
-        text = str(tokenizer.decode(said[row], skip_special_tokens=True))
-        if stop and stop in text:
-            text = text[: text.index(stop) + len(stop)]
-        replies.append(Reply(tuple(said[row]), tuple(log_probs[row]), text))
-    return replies
+        _remember(conversation, said[row], log_probs[row], batch.segment(row, len(said[row]) - 1))
+    return [
+        Reply(tuple(ids), tuple(chosen), _text(tokenizer, ids, stop))
+        for ids, chosen in zip(said, log_probs, strict=True)
+    ]
+
+
+def _has_ended(tokenizer: PreTrainedTokenizerBase, ids: list[int], stop: str) -> bool:
+    """Returns whether a reply is complete with the last of its ids."""
+    if ids[-1] == tokenizer.eos_token_id:
+        return True
+    return bool(stop) and stop in tokenizer.decode(ids[-MAX_STOP_TOKENS:])
+
+
+def _text(tokenizer: PreTrainedTokenizerBase, ids: list[int], stop: str) -> str:
+    """Returns ids as text without special tokens, cut after the stop text."""
+    text = str(tokenizer.decode(ids, skip_special_tokens=True))
+    return text[: text.index(stop) + len(stop)] if stop and stop in text else text
+
+
+def _remember(
+    conversation: Conversation, ids: list[int], log_probs: list[float], segment: Segment
+) -> None:
+    """Adds a reply to a conversation; its last id is read with what comes back."""
+    if len(ids) > 1:
+        conversation.memory = (*conversation.memory, segment)
+    conversation.ids += ids
+    conversation.is_said += [True] * len(ids)
+    conversation.log_probs += log_probs
+    conversation.next_position += len(ids) - 1
+    conversation.next_logits = None
 
 
 class _Batch:
-    """A batch of conversations that goes on a token at a time."""
+    """A batch of conversations that goes on a token at a time.
+
+    Rows that have ended go on too: nobody looks at what they read then.
+    """
 
     def __init__(self, model: Any, conversations: Sequence[Conversation]) -> None:
         self._model = model
         self._cache, self._mask = _assemble(model, conversations)
-        self._positions = torch.tensor([talk.next_position for talk in conversations])
+        positions = [conversation.next_position for conversation in conversations]
+        self._positions = torch.tensor(positions, device=model.device)
         self._num_before = self._mask.shape[1]
-        self.num_stepped = [0] * len(conversations)
 
-    def step(self, ids: Sequence[int], is_open: Sequence[bool]) -> Tensor:
-        """Lets every open row read its id, and returns the next (rows, vocabulary) logits."""
-        device = self._model.device
-        live = torch.tensor(is_open, device=device)
-        self._mask = torch.cat([self._mask, live[:, None].long()], dim=1)
+    def step(self, ids: Sequence[int]) -> Tensor:
+        """Lets every row read its id, and returns the next (rows, vocabulary) logits."""
+        self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
         output = self._model(
-            input_ids=torch.tensor(ids, device=device)[:, None],
+            input_ids=torch.tensor(ids, device=self._model.device)[:, None],
             attention_mask=self._mask,
-            position_ids=self._positions.to(device)[None, :, None].expand(3, -1, 1),
+            position_ids=self._positions[None, :, None].expand(3, -1, 1),
             past_key_values=self._cache,
             use_cache=True,
         )
-        self._positions = self._positions + live.long().cpu()
-        self.num_stepped = [
-            count + now for count, now in zip(self.num_stepped, is_open, strict=True)
-        ]
+        self._positions = self._positions + 1
         logits: Tensor = output.logits[:, -1].float()
         return logits
 
-    def segment(self, row: int) -> tuple[Segment, ...]:
-        """Returns what a row has read since the batch began; it read that without a gap."""
-        if not self.num_stepped[row]:
-            return ()
-        span = slice(self._num_before, self._num_before + self.num_stepped[row])
-        return (_cut(self._cache, row, span),)
+    def segment(self, row: int, num_tokens: int) -> Segment:
+        """Returns the first tokens that a row has read in this batch."""
+        return _cut(self._cache, row, slice(self._num_before, self._num_before + num_tokens))
 
 
 def _read_batch(model: Any, conversations: Sequence[Conversation], pieces: Sequence[Piece]) -> None:

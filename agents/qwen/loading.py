@@ -17,6 +17,7 @@ __all__ = [
     "IMAGE_TOKEN",
     "ImageOnlyProcessor",
     "add_lora",
+    "check_path",
     "freeze_vision",
     "load_model",
     "load_processor",
@@ -71,7 +72,7 @@ def load_processor(path: str) -> Qwen2_5_VLProcessor:
     Raises:
         OSError: no model stands at path.
     """
-    _check_path(path)
+    check_path(path)
     kind = AutoProcessor if is_torchvision_available() else ImageOnlyProcessor
     processor: Qwen2_5_VLProcessor = kind.from_pretrained(path)
     processor.chat_template = processor.tokenizer.chat_template = TEMPLATE
@@ -96,7 +97,7 @@ def load_model(
     Raises:
         OSError: no model stands at path.
     """
-    _check_path(path)
+    check_path(path)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model: Qwen2_5_VLForConditionalGeneration = Qwen2_5_VLForConditionalGeneration.from_pretrained(
@@ -106,7 +107,7 @@ def load_model(
     return model
 
 
-def _check_path(path: str) -> None:
+def check_path(path: str) -> None:
     """Raises OSError if path is neither a folder nor can be a hub id."""
     if not Path(path).is_dir() and path.count("/") != 1:
         raise FileNotFoundError(f"a model needs a folder or a hub id (owner/name), got {path!r}")

@@ -1,10 +1,14 @@
 """The agent `qwen:PATH`: a Qwen2.5-VL that looks, zooms and answers."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from transformers import PreTrainedModel, Qwen2_5_VLProcessor
 
 from agents.qwen.chunks import ASSISTANT, Chunk, encode
 from agents.qwen.generation import Conversation, read, say
-from agents.qwen.loading import load_model, load_processor
+from agents.qwen.loading import check_path, load_model, load_processor
 from zoomgym.actions import Answer
 from zoomgym.agent import episode_rng
 from zoomgym.episode import Observation
@@ -33,6 +37,10 @@ class QwenAgent:
         max_tokens: of a reply; the official evaluation stops at 8,096.
         dtype: of the weights; `"auto"`: as they were saved.
         attention: the kernel; see `load_model`.
+
+    Raises:
+        OSError: path is neither a folder nor can be a hub id. Weights are loaded at the first
+            reset, once in a process.
     """
 
     def __init__(
@@ -44,13 +52,14 @@ class QwenAgent:
         dtype: str = "auto",
         attention: str = "sdpa",
     ) -> None:
-        self._processor = load_processor(path)
-        self._model = load_model(path, dtype=dtype, attention=attention)
+        check_path(path)
+        self._source = (path, dtype, attention)
         self._temperature, self._max_tokens = temperature, max_tokens
         self._kept: dict[tuple[str, ...], Conversation] = {}
 
     def reset(self, seed: int) -> None:
-        """Seeds the sampling and forgets every episode."""
+        """Seeds the sampling and forgets every episode. Raises OSError if no model is there."""
+        self._processor, self._model = _load(*self._source, _newest_ns(self._source[0]))
         self._seed = seed
         self._kept.clear()
 
@@ -101,6 +110,19 @@ class QwenAgent:
                 f"{num_read}: give the agent every observation of an episode in order"
             )
         return chunk
+
+
+@lru_cache(maxsize=1)
+def _load(
+    path: str, dtype: str, attention: str, newest_ns: int
+) -> tuple[Qwen2_5_VLProcessor, PreTrainedModel]:
+    """Returns processor and model, as they stood on disk at newest_ns. Raises OSError."""
+    return load_processor(path), load_model(path, dtype=dtype, attention=attention)
+
+
+def _newest_ns(path: str) -> int:
+    """Returns when a file of a folder was last written, so that a new checkpoint is loaded."""
+    return max((file.stat().st_mtime_ns for file in Path(path).glob("*")), default=0)
 
 
 def _name(observation: Observation) -> tuple[str, ...]:

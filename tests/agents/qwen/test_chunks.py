@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from agents.qwen.chunks import ASSISTANT, Chunk, close_reply, encode
+from agents.qwen.chunks import ASSISTANT, Chunk, encode, encode_response
 from tests.agents.qwen.model import Loaded, seen, short_episode
 from zoomgym.episode import advance
 from zoomgym.prompts import new_messages, to_messages
@@ -88,11 +88,14 @@ def test_messages_that_do_not_follow_a_reply_are_refused(tiny: Loaded) -> None:
         encode(tiny.processor, to_messages(seen(short_episode())), after=ASSISTANT)
 
 
-def test_a_reply_is_closed_once(tiny: Loaded) -> None:
+def test_a_response_ends_the_reply_that_did_not_end_itself(tiny: Loaded) -> None:
     tokenizer = tiny.processor.tokenizer
-    [end, newline] = close_reply(tiny.processor, 5)
-    assert (end, tokenizer.decode([newline])) == (tokenizer.eos_token_id, "\n")
-    assert close_reply(tiny.processor, end) == [newline]
+    [reply, response] = new_messages(seen(advance(short_episode(), ZOOM)))
+    whole = encode(tiny.processor, [reply, response], after=ASSISTANT)
+    said = tuple(tokenizer.encode(ZOOM))
+    assert said + encode_response(tiny.processor, response, said[-1]).ids == whole.ids
+    ended = (*said, tokenizer.eos_token_id)
+    assert ended + encode_response(tiny.processor, response, ended[-1]).ids == whole.ids
 
 
 def test_a_chunk_of_text_needs_no_pictures() -> None:

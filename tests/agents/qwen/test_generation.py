@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from agents.qwen.chunks import Chunk, close_reply, encode
+from agents.qwen.chunks import Chunk, encode, encode_response
 from agents.qwen.generation import Conversation, Reply, read, say
 from tests.agents.qwen.model import Loaded, seen, short_episode
 from zoomgym.episode import advance
@@ -78,9 +78,8 @@ def test_ragged_turns_of_mixed_sizes_agree_with_a_plain_forward(tiny: Loaded) ->
             # the environment's side is scripted: random weights say nothing that can be executed
             episodes[row] = advance(episodes[row], REPLIES[(row + turn) % 4])
             [_, response] = new_messages(seen(episodes[row], SIZES[row], SIZES[-row]))
-            closed = close_reply(tiny.processor, talks[row].ids[-1])
-            chunk = encode(tiny.processor, [response])
-            chunks[row].append(add_before(closed, chunk))
+            last_id = talks[row].ids[-1]
+            chunks[row].append(encode_response(tiny.processor, response, last_id))
         if live:
             read(tiny.model, [talks[row] for row in live], [chunks[row][-1] for row in live])
     speak(tiny, [talks[row] for row in live], rngs(len(live)))
@@ -89,10 +88,6 @@ def test_ragged_turns_of_mixed_sizes_agree_with_a_plain_forward(tiny: Loaded) ->
     for talk, past in zip(talks, chunks, strict=True):
         assert len(talk.ids) == len(talk.is_said) == len(talk.log_probs)
         assert largest_difference(tiny, talk, past) < 1e-5
-
-
-def add_before(ids: list[int], chunk: Chunk) -> Chunk:
-    return Chunk((*ids, *chunk.ids), chunk.image_token_id, chunk.merge, chunk.pixels, chunk.grids)
 
 
 @contextmanager
@@ -115,9 +110,8 @@ def test_a_group_reads_its_prompt_once_and_each_clip_once(tiny: Loaded) -> None:
         group = [first.copy() for _ in range(4)]
         replies = speak(tiny, group, rngs(4))
         assert counts == [3]
-        after = advance(episode, REPLIES[1])
-        response = encode(tiny.processor, new_messages(seen(after))[1:])
-        clips = [add_before(close_reply(tiny.processor, talk.ids[-1]), response) for talk in group]
+        [_, response] = new_messages(seen(advance(episode, REPLIES[1])))
+        clips = [encode_response(tiny.processor, response, talk.ids[-1]) for talk in group]
         read(tiny.model, group, clips)
         speak(tiny, group, rngs(4))
         assert counts == [3, 4 * 3]

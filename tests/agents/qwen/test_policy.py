@@ -12,6 +12,7 @@ from agents.qwen import policy
 from agents.qwen.chunks import Chunk
 from agents.qwen.generation import Conversation, Reply, read, say
 from agents.qwen.policy import QwenAgent
+from agents.qwen.tiny import save_tiny
 from agents.registry import make_agent
 from tests.agents.qwen.model import frames, seen, short_episode
 from zoomgym import ZoomEnv
@@ -166,6 +167,19 @@ def test_the_registry_makes_it_from_a_path(folder: Path, tmp_path: Path) -> None
     assert isinstance(agent.act(seen(short_episode())), str)
     with pytest.raises(OSError, match="nowhere"):
         make_agent(f"qwen:{tmp_path}/nowhere")
+
+
+def test_a_model_is_loaded_once_and_anew_when_it_was_written_again(tmp_path: Path) -> None:
+    save_tiny(tmp_path, seed=0)
+    replies, models = [], []
+    for seed in (None, None, 1):
+        if seed is not None:
+            save_tiny(tmp_path, seed=seed)
+        agent = QwenAgent(str(tmp_path), temperature=1.0, max_tokens=8)
+        replies += act_all(agent, [seen(short_episode())])
+        models.append(agent._model)
+    assert models[0] is models[1] is not models[2]
+    assert replies[0] == replies[1] != replies[2]
 
 
 def test_frames_of_an_episode_are_its_own() -> None:
