@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from tests.datasets.layouts import all_tasks, open_tasks, write_lines
-from zoomgym.datasets.lvbench import read_time_reference
+from tests.datasets.layouts import all_tasks, open_tasks, write_file, write_lines
+from zoomgym.datasets.benchmark import locate_video
+from zoomgym.datasets.lvbench import LVBENCH, read_time_reference
 from zoomgym.errors import TaskError
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
@@ -43,6 +44,12 @@ def test_every_question_of_a_video_is_a_task_with_evidence_and_all_its_types(
         ),
     )
     assert (second.id, second.evidence) == ("4344", (Segment(3600.0, 3725.0),))
+
+
+def test_videos_are_found_where_the_authors_script_puts_them(tmp_path: Path) -> None:
+    write_lines(tmp_path / "data" / "video_info.meta.jsonl", VIDEO)
+    path = write_file(tmp_path / "scripts" / "videos" / "00000" / "Cm73ma6Ibcs.mp4")
+    assert locate_video(LVBENCH, tmp_path, "Cm73ma6Ibcs.mp4") == path
 
 
 @pytest.mark.parametrize(

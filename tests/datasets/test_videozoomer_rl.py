@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from tests.datasets.layouts import all_tasks, open_tasks, write_file, write_json
 from zoomgym.datasets.videozoomer_rl import write_rl_rows
 from zoomgym.errors import TaskError, VideoError
 from zoomgym.tasks import VideoQuestion
+from zoomgym.timeline import Segment
 
 CHOICE: dict[str, Any] = {
     "problem": "<image>What colour is it?\nA. red\nB. green",
@@ -52,6 +54,31 @@ def test_rows_become_tasks_and_tasks_the_same_rows(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "again" / "rl.json").read_text()) == [CHOICE, OPEN]
     again = all_tasks(open_tasks("videozoomer_rl", tmp_path / "again", split="train"))
     assert again == TASKS
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"question": "What is it?\nC. blue"},
+        {"question": "What is in the <image>?"},
+        {"options": ("red", "green\n\nAnswer now."), "answer": "A"},
+        {"video": "../a.mp4"},
+        {"video": "/a.mp4"},
+    ],
+)
+def test_a_task_that_would_be_read_as_another_one_is_not_written(
+    tmp_path: Path, fields: dict[str, Any]
+) -> None:
+    task = replace(TASKS[0], **fields)
+    with pytest.raises(TaskError, match="q-1: needed a task that such a row can say"):
+        write_rl_rows(tmp_path / "rl.json", [TASKS[1], task])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_evidence_and_labels_are_left_out(tmp_path: Path) -> None:
+    task = replace(TASKS[0], evidence=(Segment(1, 2),), labels=(("x", "y"),), answer="green")
+    write_rl_rows(tmp_path / "rl.json", [task])
+    assert all_tasks(open_tasks("videozoomer_rl", tmp_path, split="train")) == TASKS[:1]
 
 
 def test_the_rows_are_for_training_only(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Source: zai-org/LVBench on the hub (once THUDM/LVBench): `video_info.meta.jsonl`, one video a line
 with its questions under `qa`; options are lines `(A) ..` of the question. The hub keeps no videos:
-they are fetched by their key, and looked for as `{key}.mp4`. A question counts for each of its
+they are fetched by their key, and looked for as `{key}.mp4`. The authors' script (`video2dataset`)
+numbers them, as `videos/00000/..`, so they have to be renamed. A question counts for each of its
 types.
 """
 
@@ -78,6 +79,14 @@ LVBENCH = Layout(
     name="lvbench",
     files={"test": ("video_info.meta.jsonl", "data/video_info.meta.jsonl")},
     to_task=to_task,
-    video_folders=("all_videos", "videos", "video", "scripts/videos", "."),
+    video_folders=(
+        "all_videos",
+        "videos",
+        "video",
+        "scripts/videos",
+        ".",
+        "videos/*",
+        "scripts/videos/*",
+    ),
     read=read,
 )

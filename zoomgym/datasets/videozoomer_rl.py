@@ -8,12 +8,13 @@ and labels have no place in these rows.
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from zoomgym.datasets.benchmark import Layout
 from zoomgym.datasets.options import read_answer, split_options, tell_apart
-from zoomgym.datasets.rows import Row
+from zoomgym.datasets.rows import Row, contained
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
 from zoomgym.tasks import VideoQuestion
@@ -50,9 +51,29 @@ def to_task(row: Row) -> VideoQuestion:
 
 
 def write_rl_rows(path: Path, tasks: Iterable[VideoQuestion]) -> None:
-    """Writes tasks to path as such rows; their videos must be paths below the file's folder."""
-    rows = [_to_row(task) for task in tasks]
+    """Writes tasks to path as such rows; their videos must be paths below the file's folder.
+
+    Raises:
+        TaskError: a task would be read as another one; nothing is written.
+    """
+    rows = [_checked(task) for task in tasks]
     path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _checked(task: VideoQuestion) -> dict[str, Any]:
+    """Returns a task as a row, from which it can be read again. Raises TaskError."""
+    row = _to_row(task)
+    try:
+        read = to_task(Row(task.id, row))
+        is_same = contained(read.video) == task.video and read.truth == task.truth
+    except TaskError as error:
+        raise TaskError(f"{task.id}: needed a task that such a row can say: {error}") from error
+    if not is_same or read != replace(task, answer=read.answer, evidence=(), labels=()):
+        raise TaskError(
+            f"{task.id}: needed a task that such a row can say, got a video outside the folder, "
+            f"{MARK} in a text, or lines that read as options or as their end"
+        )
+    return row
 
 
 def _to_row(task: VideoQuestion) -> dict[str, Any]:
