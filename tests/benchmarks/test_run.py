@@ -1,6 +1,9 @@
 """The main job, small: it runs, resumes, refuses, and shows what failed."""
 
 import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from benchmarks import run, suites
 from benchmarks.suites import SUITES, Part, Suite
 from zoomgym.datasets import write_manifest
 from zoomgym.records import read_records
+from zoomgym.synthetic import SyntheticTasks
 from zoomgym.tasks import VideoQuestion
 
 SMALL = {"source": "scene", "split": "test", "max_pixels": 1024}
@@ -72,6 +76,34 @@ def test_episodes_of_another_run_are_not_mixed_in(
     lines = (tmp_path / "records.jsonl").read_text().splitlines()
     seeds = {json.loads(line)["seed"] for line in lines}
     assert seeds == {5}
+
+
+def test_episodes_on_other_tasks_of_the_same_names_are_not_mixed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = SyntheticTasks(("overview",), "train", 30, "easy", "file")
+    path = video.write_video(video[0], tmp_path)
+    task = VideoQuestion(id="q", video=path.name, question="?", answer="A", options=("x", "y"))
+    part = Part(1, {"tasks": str(tmp_path / "my.jsonl")})
+    monkeypatch.setitem(SUITES, "own-v0", Suite("own-v0", "a test", (part,), agents=("blind",)))
+    # A manifest's version is a hash of its file: held still, so that only the tasks' hash differs.
+    monkeypatch.setattr("zoomgym.datasets.ManifestTasks.version", "0")
+    arguments = ["--suite", "own-v0", "--out", str(tmp_path / "out"), "--workers", "1"]
+    monkeypatch.setattr(run, "_play_all", played_here)
+    write_manifest(tmp_path / "my.jsonl", [task])
+    assert run.main(arguments) == 0
+    write_manifest(tmp_path / "my.jsonl", [replace(task, answer="B")])
+    with pytest.raises(SystemExit):
+        run.main(arguments)
+    assert "holds episodes of another run: task set hash " in capsys.readouterr().err
+
+
+def played_here(jobs: Sequence[run.Job], workers: int) -> Iterator[tuple[run.Job, run.Outcome]]:
+    """Stands in for the worker processes, which know nothing of what a test has changed."""
+    for job in jobs:
+        outcome: run.Outcome = Future()
+        outcome.set_result(run.play(job))
+        yield job, outcome
 
 
 def test_an_agent_of_ones_own_is_added_to_the_table(
