@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 from rich.console import Console
@@ -28,13 +29,12 @@ __all__ = [
 
 ALL = "all"
 """The category of the row that pools every task."""
-Z_95 = 1.959963984540054
 NUM_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with its 95% interval."""
+    """A mean with its interval, of 95% unless told."""
 
     mean: float
     low: float
@@ -153,15 +153,16 @@ def _place(estimates: Mapping[str, Estimate]) -> tuple[float, ...]:
     return (-estimates["accuracy"].mean, -estimates["reward"].mean)
 
 
-def wilson(values: Sequence[float]) -> Estimate:
+def wilson(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     """Returns the mean of zeros and ones with the Wilson score interval.
 
     Source: E. B. Wilson, 1927. Unlike a bootstrap it is honest about 12 of 12.
     """
     count, mean = len(values), math.fsum(values) / len(values)
-    spread = Z_95**2 / count
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    spread = z**2 / count
     centre = (mean + spread / 2) / (1 + spread)
-    half = Z_95 / (1 + spread) * math.sqrt(mean * (1 - mean) / count + spread / (4 * count))
+    half = z / (1 + spread) * math.sqrt(mean * (1 - mean) / count + spread / (4 * count))
     low = centre - half if mean > 0 else 0.0  # exactly, where rounding leaves 3e-17
     return Estimate(mean, low, centre + half if mean < 1 else 1.0)
 

@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents.registry import AGENTS, make_agent
+from benchmarks.claims import judge, show_verdict
 from benchmarks.leaderboard import leaderboard
 from benchmarks.report import write_report
 from benchmarks.suites import SUITES, Part, Suite, make_env
@@ -260,7 +261,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.print(f"page with pictures -> {folder / REPORT}", soft_wrap=True)
     for failure in failures:
         console.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
-    return 1 if failures else 0
+    findings = judge(suite.claims, records)
+    if findings:
+        show_verdict(console, findings)
+    return 1 if failures or any(finding.is_false for finding in findings) else 0
 
 
 if __name__ == "__main__":

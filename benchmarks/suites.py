@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.claims import Claim, Level
 from zoomgym import ZoomEnv
 from zoomgym.synthetic import FAMILIES
 
@@ -28,6 +29,8 @@ class Suite:
     parts: tuple[Part, ...]
     agents: tuple[str, ...] = field(default=("blind", "glance", "random", "uniform", "oracle"))
     """Run by default."""
+    claims: tuple[Claim, ...] = ()
+    """What a run ends with a verdict on."""
 
 
 def make_env(part: Part, cache_dir: Path | None = None) -> ZoomEnv:
@@ -40,6 +43,11 @@ def _synthetic(family: str, num_tasks: int, **settings: Any) -> Part:
     return Part(num_tasks, {"tasks": f"synthetic:{family}", "split": "test", **settings})
 
 
+EVERY = tuple(FAMILIES)
+HIDDEN = tuple(family for family in FAMILIES if family != "overview")
+"""Families whose answer the overview does not show."""
+ONE_CLIP = tuple(family for family in FAMILIES if family != "relay")
+
 SUITES = {
     suite.name: suite
     for suite in (
@@ -49,9 +57,23 @@ SUITES = {
             tuple(_synthetic(family, 8) for family in FAMILIES),
         ),
         Suite(
-            "chance-v0",
-            "whether blind and glance stay at chance: many tasks, drawn without a codec",
-            tuple(_synthetic(family, 200, source="scene") for family in FAMILIES),
+            "families-v0",
+            "what each family needs: one-minute videos, drawn without a codec, 112 x 112 pixels",
+            tuple(
+                _synthetic(family, 200, source="scene", max_pixels=112 * 112) for family in FAMILIES
+            ),
+            agents=("blind", "glance", "uniform", "slow", "half", "once", "oracle"),
+            claims=(
+                Claim("blind", Level.CHANCE, EVERY),
+                Claim("glance", Level.CHANCE, HIDDEN),
+                Claim("glance", Level.SOLVED, ("overview",)),
+                Claim("slow", Level.CHANCE, ("count", "motion")),
+                Claim("half", Level.CHANCE, ("motion",)),
+                Claim("half", Level.LOW, ("count",)),
+                Claim("once", Level.CHANCE, ("relay",)),
+                Claim("once", Level.SOLVED, ONE_CLIP),
+                Claim("oracle", Level.SOLVED, EVERY),
+            ),
         ),
     )
 }
