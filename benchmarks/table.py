@@ -56,7 +56,8 @@ def _by_category(rows: Sequence[Row], records: Sequence[Record]) -> Table:
 def _official(rows: Sequence[OfficialRow]) -> Table:
     """Returns the table of benchmarks' own scores, with the groups that they report."""
     table = Table(
-        title="As the benchmarks score themselves (parted: read differently)",
+        title="Public benchmarks, averaged as each does: our strict reading beside its own\n"
+        "scorer's (official); parted: tasks that the two read differently",
         title_justify="left",
     )
     for index, name in enumerate(("benchmark", "agent", "group", "tasks", *READINGS, "parted")):
