@@ -378,7 +378,8 @@ def main(folder: Path) -> None:
         except Exception as error:  # noqa: BLE001  strangers' libraries raise what they like
             wall_s.append(math.nan)
             cpu_s.append(math.nan)
-            errors.append(f"{type(error).__name__}: {str(error).strip()[:200]}")
+            told = str(error).strip().replace(f"{Path(job.path).parent}/", "")
+            errors.append(f"{type(error).__name__}: {told[:200]}")
     (folder / "outcome.json").write_text(
         json.dumps({"wall_s": wall_s, "cpu_s": cpu_s, "errors": errors})
     )

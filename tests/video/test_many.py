@@ -68,21 +68,21 @@ def test_near_frames_are_scaled_beside_the_decoding(
     assert threading.get_ident() not in scaling
 
 
-def test_wanted_frames_are_cut_into_parts_of_five_seconds_or_more() -> None:
+def test_near_frames_are_cut_into_parts_of_five_seconds_or_more() -> None:
     facts = Facts(1, 0, 100, 101, SIZE, Orientation())  # type: ignore[arg-type]
     assert _parts([], facts, 2) == []
+    assert _parts([7], facts, 2) == [[7]]
     assert _parts([0, 4, 9], facts, 2) == [[0, 4, 9]]
-    assert _parts([0, 4, 10], facts, 2) == [[0, 4], [10]]
-    assert _parts([0, 10, 20, 30], facts, 3) == [[0], [10, 20], [30]]
-    assert _parts([0, 99], facts, 8) == [[0], [99]]
+    assert _parts([0, 4, 9, 13], facts, 2) == [[0, 4], [9, 13]]
+    assert _parts([0, 4, 8, 12], facts, 8) == [[0, 4], [8, 12]]
 
 
-def test_long_stretches_are_cut_finer_so_that_no_thread_waits_for_long() -> None:
+def test_distant_frames_are_cut_finer_so_that_no_thread_waits_for_long() -> None:
     facts = Facts(1, 0, 1000, 1001, SIZE, Orientation())  # type: ignore[arg-type]
-    long = list(range(0, 640, 10))
-    assert _parts(long, facts, 1) == [long]
-    assert [len(part) for part in _parts(long, facts, 2)] == [8] * 8
-    assert [len(part) for part in _parts(long[:32], facts, 2)] == [6, 7, 6, 7, 6]
+    distant = list(range(0, 320, 5))
+    assert _parts(distant, facts, 1) == [distant]
+    assert [len(part) for part in _parts(distant, facts, 2)] == [4] * 16
+    assert _parts([0, 99], facts, 8) == [[0], [99]]
 
 
 def test_error_on_any_thread_is_raised(film: Path, tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from zoomgym.video.store import Clip, ClipKey
 
 __all__ = ["decode_clip"]
 
-# A cut inside a group of pictures costs its start a second time, so parts are long.
-MIN_PART_S = 5.0
-MIN_SMALL_PART_S = 60.0
-SMALL_PARTS_PER_THREAD = 4  # whoever is done first takes the next one
+# Nearer frames are likely in one group of pictures, which is decoded from its start: a cut between
+# them costs that start a second time.
+MIN_APART_S = 5.0
+SMALL_PARTS_PER_THREAD = 8  # whoever is done first takes the next one
 MAX_UNSCALED = 4  # decoded frames that wait for the scaler: large ones are large
 
 
@@ -60,10 +60,9 @@ def _parts(ascending: list[int], facts: Facts, num_threads: int) -> list[list[in
     if not ascending:
         return []
     span_s = facts.seconds(ascending[-1]) - facts.seconds(ascending[0])
-    num_parts = min(num_threads, int(span_s / MIN_PART_S))
-    if num_threads > 1:
-        num_small = min(num_threads * SMALL_PARTS_PER_THREAD, int(span_s / MIN_SMALL_PART_S))
-        num_parts = max(num_parts, num_small)
+    num_parts = min(num_threads, int(span_s / MIN_APART_S))
+    if num_threads > 1 and span_s >= MIN_APART_S * (len(ascending) - 1):
+        num_parts = num_threads * SMALL_PARTS_PER_THREAD
     num_parts = max(1, min(num_parts, len(ascending)))
     cuts = [round(len(ascending) * i / num_parts) for i in range(num_parts + 1)]
     return [ascending[start:end] for start, end in pairwise(cuts)]
