@@ -80,6 +80,10 @@ class OnlyFirst:
         self._tasks = tasks
         self.name, self.version = tasks.name, tasks.version
 
+    @property
+    def content_hash(self) -> str:
+        return self._tasks.content_hash
+
     def __len__(self) -> int:
         return 1
 

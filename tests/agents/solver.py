@@ -58,10 +58,11 @@ def find_dense(observation: Observation, read: Read) -> ZoomCall | None:
         dense = [clip for clip in observation.clips if is_dense(clip)]
         call = None if dense else narrow(lit, observation)
         first = first_lit(lit, observation)
-        return call or frame_by_frame(target_s(first, observation) - BEFORE_S, len(dense), 2)
+        start_s = target_s(first, observation) - BEFORE_S
+        return call or frame_by_frame((start_s, start_s + 2 * CLIP / FPS), len(dense))
     start_s, end_s = brief_stretch_s(lit, observation)
     if (end_s - start_s) * FPS <= 4 * CLIP:
-        return frame_by_frame(start_s, len(observation.clips), 4)
+        return frame_by_frame((start_s, end_s), len(observation.clips))
     return find_then_look((start_s, end_s), observation, read)
 
 
@@ -78,7 +79,8 @@ def find_then_look(
         if thing is not None
     ]
     if found:
-        return frame_by_frame(float(found[-1]) - LONGEST / FPS, len(dense), 2)
+        last_s = float(found[-1])
+        return frame_by_frame((last_s - LONGEST / FPS, last_s + LONGEST / FPS), len(dense))
     return part_of(stretch, len(coarse), 2)
 
 
@@ -164,11 +166,12 @@ def part_of(stretch: tuple[float, float], part: int, num_parts: int) -> ZoomCall
     return ZoomCall(start_s + part * part_s, start_s + (part + 1) * part_s, CLIP / part_s)
 
 
-def frame_by_frame(start_s: float, part: int, num_parts: int) -> ZoomCall | None:
-    """Returns one of the zooms from start_s that show every frame, or None past the last one."""
-    if part >= num_parts:
-        return None
+def frame_by_frame(stretch: tuple[float, float], part: int) -> ZoomCall | None:
+    """Returns one of the zooms that show every frame of a stretch, or None past the last one."""
+    start_s, end_s = stretch
     first = max(0, round(start_s * FPS)) + part * CLIP
+    if first >= round(end_s * FPS) - 1:
+        return None
     return ZoomCall((first + 0.5) / FPS, (first + 0.5 + CLIP) / FPS, FPS)
 
 
