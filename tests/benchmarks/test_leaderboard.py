@@ -116,6 +116,13 @@ def test_benchmarks_are_scored_officially_too_without_what_is_ungraded(record: R
     assert [graded.answer for graded in found.parted] == ["It is B"]
 
 
+def test_runs_with_and_without_subtitles_are_scored_apart(record: Record) -> None:
+    plain = of_benchmark(record, "a", "B", 1.0)
+    with_subtitles = replace(of_benchmark(record, "a", "C", 0.0), task_set_hash="other")
+    rows = officials([plain, with_subtitles])
+    assert sorted(row.comparison.strict for row in rows) == [0.0, 1.0]
+
+
 def test_records_are_shown_as_tables_by_a_command(
     record: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
