@@ -3,17 +3,24 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
+INSTALL = $(BIN)/pip install --quiet --constraint constraints.txt --editable
+
 .PHONY: setup demo test check
 
-setup: $(VENV)/.installed
+setup: $(VENV)/.dev
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+# What the demo needs, which is little; and everything, PyTorch too.
+$(VENV)/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(INSTALL) ".[benchmarks]"
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(INSTALL) ".[dev]"
 	touch $@
 
 # The main job: agents compared on synthetic video, as a table and a page.
-demo: setup
+demo: $(VENV)/.demo
 	$(BIN)/python -m benchmarks.run
 
 test: setup
