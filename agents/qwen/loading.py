@@ -64,7 +64,8 @@ class ImageOnlyProcessor(Qwen2_5_VLProcessor):
 def load_processor(path: str) -> Qwen2_5_VLProcessor:
     """Returns the processor of a model, with this package's chat template.
 
-    Without torchvision it is an `ImageOnlyProcessor`, which scales pictures with Pillow.
+    It is the model's own, so that what is saved with it loads anywhere. Without torchvision, and
+    for a model that was saved without, it is an `ImageOnlyProcessor`.
 
     Args:
         path: a folder, or a hub id such as `Qwen/Qwen2.5-VL-7B-Instruct`.
@@ -73,7 +74,9 @@ def load_processor(path: str) -> Qwen2_5_VLProcessor:
         OSError: no model stands at path.
     """
     check_path(path)
-    kind = AutoProcessor if is_torchvision_available() else ImageOnlyProcessor
+    saved, _ = ImageOnlyProcessor.get_processor_dict(path)
+    is_plain = saved.get("processor_class") == ImageOnlyProcessor.__name__
+    kind = ImageOnlyProcessor if is_plain or not is_torchvision_available() else AutoProcessor
     processor: Qwen2_5_VLProcessor = kind.from_pretrained(path)
     processor.chat_template = processor.tokenizer.chat_template = TEMPLATE
     return processor
