@@ -93,7 +93,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     ## Episode End
 
     *Terminated* after an answer, or after reply number `max_turns`, whatever it was: a zoom in the
-    last turn is not executed. Never truncated.
+    last turn is not executed. *Truncated* only if a video fails in a zoom (see `on_video_error`).
 
     ## Arguments
 

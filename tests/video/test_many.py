@@ -1,6 +1,7 @@
 """Several threads for one call, and several calls at once: the same frames."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from benchmarks.awkward.clips import number_in, write
 from benchmarks.awkward.kinds import H264
 from zoomgym.errors import VideoError
-from zoomgym.video import Request, Video, VideoFile, forget_frames, frames_of
+from zoomgym.video import Limits, Request, Video, VideoFile, forget_frames, frames_of
 from zoomgym.video.clip import _parts
 from zoomgym.video.decode import Decoder
 from zoomgym.video.facts import Facts
@@ -83,6 +84,33 @@ def test_distant_frames_are_cut_finer_so_that_no_thread_waits_for_long() -> None
     assert _parts(distant, facts, 1) == [distant]
     assert [len(part) for part in _parts(distant, facts, 2)] == [4] * 16
     assert _parts([0, 99], facts, 8) == [[0], [99]]
+
+
+def test_parts_have_the_time_of_their_call_together(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = VideoFile(film, num_threads=2, limits=Limits(call_s=1.0))
+    assert video.duration_s == 20.0
+    decode = Decoder.frames
+    monkeypatch.setattr(Decoder, "frames", lambda *args: (time.sleep(0.6), decode(*args))[1])
+    with pytest.raises(VideoError, match="needed an answer within 1 s"):
+        video.frames_at([0.0, 6.0, 12.0, 18.0], SIZE)  # four parts, two after each other
+
+
+def test_error_in_scaling_beside_the_decoding_is_raised(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = VideoFile(film, num_threads=2)
+    assert video.duration_s == 20.0
+    times_s = [2.0 + k / 8 for k in range(16)]
+    num_threads = threading.active_count()
+    with monkeypatch.context() as patched:
+        patched.setattr(Scaler, "picture", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            video.frames_at(times_s, SIZE)
+    assert POOL.num_open == 0
+    assert threading.active_count() == num_threads
+    assert len(video.frames_at(times_s, SIZE)) == 16
 
 
 def test_error_on_any_thread_is_raised(film: Path, tmp_path: Path) -> None:

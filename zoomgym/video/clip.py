@@ -1,5 +1,6 @@
 """One call's frames: decoded in order, scaled, and put where they were asked for."""
 
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -43,7 +44,8 @@ def decode_clip(key: ClipKey, facts: Facts, limits: Limits, num_threads: int = 1
     rows: dict[int, list[int]] = {}
     for row, pts in enumerate(key.pts):
         rows.setdefault(pts, []).append(row)
-    work = _Work(key, facts, limits, rows, np.empty((len(key.pts), *key.size, 3), np.uint8))
+    pictures = np.empty((len(key.pts), *key.size, 3), np.uint8)
+    work = _Work(key, facts, limits, rows, pictures, time.monotonic())
     parts = _parts(sorted(rows), facts, num_threads)
     if num_threads < 2:
         num_damaged = sum(map(work.decode, parts))
@@ -78,6 +80,8 @@ class _Work:
     rows: dict[int, list[int]]
     """pts -> rows of pictures."""
     pictures: NDArray[np.uint8]
+    started_s: float
+    """By `monotonic`: parts have their time together, not each."""
 
     def decode(self, part: Sequence[int]) -> int:
         """Fills the rows of part, ascending pts; returns how many of them are damaged."""
@@ -102,7 +106,8 @@ class _Work:
     def _lent(self) -> Iterator[Session]:
         """Lends the open file; errors name it."""
         file = self.key.file
-        with POOL.lent(file, self.limits) as session, naming(file.path, "decode it"):
+        lent = POOL.lent(file, self.limits, self.started_s)
+        with lent as session, naming(file.path, "decode it"):
             yield session
 
     def _place(self, scaler: Scaler, answered: Sequence[int], shown: Shown) -> int:

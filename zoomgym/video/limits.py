@@ -29,9 +29,9 @@ class Deadline:
         self._path, self._limit_s = path, limit_s
         self.restart()
 
-    def restart(self) -> None:
-        """Starts counting down anew."""
-        self._ends_s = time.monotonic() + self._limit_s
+    def restart(self, started_s: float | None = None) -> None:
+        """Starts counting down anew: from now, or from when the call started, by `monotonic`."""
+        self._ends_s = (time.monotonic() if started_s is None else started_s) + self._limit_s
 
     def check(self) -> None:
         """Raises VideoError if the time is over."""

@@ -52,8 +52,15 @@ class Pool:
         return len(self._idle) + self._num_lent
 
     @contextmanager
-    def lent(self, key: FileKey, limits: Limits) -> Iterator[Session]:
+    def lent(
+        self, key: FileKey, limits: Limits, started_s: float | None = None
+    ) -> Iterator[Session]:
         """Lends an open session of the file. One that met an error is closed afterwards.
+
+        Args:
+            key: the file.
+            limits: how much work it may cause.
+            started_s: when the call began that this is a part of, by `monotonic`; None is now.
 
         Raises:
             VideoError: the file cannot be opened.
@@ -63,7 +70,7 @@ class Pool:
         try:
             if session is None:
                 session = _open(key, limits)
-            session.opened.deadline.restart()
+            session.opened.deadline.restart(started_s)
             yield session
             is_sound = True
         finally:
