@@ -159,7 +159,7 @@ def test_a_tiny_zoom_on_a_long_video_is_visible() -> None:
 @pytest.mark.parametrize("text", [HOSTILE, "W" * 10_000, "W " * 5_000, "\n" * 99 + "x", "\ud800"])
 def test_no_text_leaves_its_panel(text: str) -> None:
     task = VideoQuestion(
-        id=f"id{text}",
+        id="W" * 10_000,
         video="v",
         question=f"q{text}",
         answer="B",
@@ -306,10 +306,10 @@ def test_describe_tells_that_no_answer_came() -> None:
 
 
 def test_describe_lets_no_control_sequence_through() -> None:
-    task = replace(TASK, id=HOSTILE, question=HOSTILE, options=("1" + HOSTILE, "2" + HOSTILE))
+    task = replace(TASK, question=HOSTILE, options=("1" + HOSTILE, "2" + HOSTILE))
     text = describe(played(HOSTILE, '{"answer": "\x7f\u2028"}', task=task), DEFAULT_WEIGHTS)
     assert all(char == "\n" or char.isprintable() for char in text)
-    assert text.startswith("Task: \\x1b[2J\\x9b31m\\u202e\\ud800\\x00 中文 é W")
+    assert "Question: \\x1b[2J\\x9b31m\\u202e\\ud800\\x00 中文 é W" in text
     assert max(map(len, text.splitlines())) < 4000
     text.encode()
 

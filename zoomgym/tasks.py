@@ -50,7 +50,7 @@ class VideoQuestion:
                 raise TaskError(f"{name} needs a text, got {getattr(self, name)!r}")
         for name in ("id", "category"):
             if UNPRINTABLE.search(getattr(self, name)):
-                raise TaskError(f"{name} needs a text on one line, got {getattr(self, name)!r}")
+                raise TaskError(f"{name} needs a text on one line, got {getattr(self, name)[:80]!r}")
         if self.options:
             self._check_options()
         for start_s, end_s in self.evidence:
