@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,12 @@ VECTOR_FILES = (
     "lean_10min.mkv",
 )
 EPISODES_PER_ENV = 2
+VECTORS = (
+    ((27, 12), "4 different files"),
+    ((27, 12, 0), "6 different files"),
+    (tuple(range(8)), "7 shared files"),
+)
+"""The seed of each environment, chosen so that the tasks they draw are on so many files."""
 
 
 def measure_length(plan: Plan) -> Part:
@@ -165,20 +172,20 @@ def measure_vector(plan: Plan) -> Part:
     """Measures a vector of environments on threads, against one of worker processes."""
     rows: list[Row] = []
     bars: list[Bar] = []
-    for num_envs in (2, 8):
+    for seeds, files in VECTORS:
+        work = f"{len(seeds)} environments, {EPISODES_PER_ENV * len(seeds)} episodes"
         walls: dict[str, list[float]] = {"ZoomVectorEnv": [], "AsyncVectorEnv": []}
         for _ in range(plan.repeats):
             for name, wall_s in walls.items():
-                wall_s.append(fresh(_vector_s, plan, name, num_envs))
-        work, files = f"{num_envs} environments", f"{len(VECTOR_FILES)} files"
+                wall_s.append(fresh(_vector_s, plan, name, seeds))
         ours, other = (Row(work, files, name, tuple(wall_s)) for name, wall_s in walls.items())
         rows += (ours, other)
-        claim = f"{work}: ZoomVectorEnv / AsyncVectorEnv"
+        claim = f"{work} on {files}: ZoomVectorEnv / AsyncVectorEnv"
         bars.append(Bar(claim, ours.median_s / other.median_s, 1.0))
     return Part(tuple(rows), tuple(bars))
 
 
-def _vector_s(plan: Plan, name: str, num_envs: int) -> float:
+def _vector_s(plan: Plan, name: str, seeds: Sequence[int]) -> float:
     """Returns how long a vector takes for some episodes of an overview, four zooms, an answer.
 
     Both draw the same tasks. Starting the workers does not count.
@@ -189,6 +196,7 @@ def _vector_s(plan: Plan, name: str, num_envs: int) -> float:
         for file in VECTOR_FILES
     ]
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    num_envs = len(seeds)
     make = partial(ZoomEnv, tasks=str(manifest))
     vector = (
         ZoomVectorEnv(num_envs, tasks=str(manifest))
@@ -201,7 +209,7 @@ def _vector_s(plan: Plan, name: str, num_envs: int) -> float:
         for start_s in np.linspace(0, shortest_s - 2, ZOOMS_PER_ROLLOUT).tolist()
     ]
     started_s = time.perf_counter()
-    vector.reset(seed=0)
+    vector.reset(seed=list(seeds))
     for _ in range(EPISODES_PER_ENV - 1):
         for reply in (*replies, '{"answer": "nothing"}', "is passed over by the reset"):
             vector.step([reply] * num_envs)

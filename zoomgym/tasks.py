@@ -48,9 +48,9 @@ class VideoQuestion:
         for name in ("id", "video", "question", "answer"):
             if not getattr(self, name).strip():
                 raise TaskError(f"{name} needs a text, got {getattr(self, name)!r}")
-        for name in ("id", "category"):
-            if UNPRINTABLE.search(getattr(self, name)):
-                raise TaskError(f"{name} needs a text on one line, got {getattr(self, name)[:80]!r}")
+        for name, text in (("id", self.id), ("category", self.category)):
+            if UNPRINTABLE.search(text):
+                raise TaskError(f"{name} needs a text on one line, got {text[:80]!r}")
         if self.options:
             self._check_options()
         for start_s, end_s in self.evidence:

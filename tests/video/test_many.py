@@ -11,7 +11,16 @@ import pytest
 from benchmarks.awkward.clips import number_in, write
 from benchmarks.awkward.kinds import H264
 from zoomgym.errors import VideoError
-from zoomgym.video import Limits, Request, Video, VideoFile, forget_frames, frames_of
+from zoomgym.video import (
+    Limits,
+    Request,
+    Video,
+    VideoFile,
+    file,
+    forget_frames,
+    frames_of,
+    set_decode_threads,
+)
 from zoomgym.video.clip import _parts
 from zoomgym.video.decode import Decoder
 from zoomgym.video.facts import Facts
@@ -67,6 +76,22 @@ def test_near_frames_are_scaled_beside_the_decoding(
     assert (frames == expected).all()
     assert len(scaling) == 1
     assert threading.get_ident() not in scaling
+
+
+def test_threads_can_be_set_for_all_files(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[int] = []
+    decode = file.decode_clip
+    monkeypatch.setattr(file, "decode_clip", lambda *args: (used.append(args[3]), decode(*args))[1])
+    VideoFile(film).frames_at([1.0], SIZE)
+    set_decode_threads(3)
+    try:
+        VideoFile(film).frames_at([2.0], SIZE)
+        VideoFile(film, num_threads=2).frames_at([3.0], SIZE)
+    finally:
+        set_decode_threads(1)
+    assert used == [1, 3, 2]
+    with pytest.raises(ValueError, match="num_threads needs at least 1, got 0"):
+        set_decode_threads(0)
 
 
 def test_near_frames_are_cut_into_parts_of_five_seconds_or_more() -> None:

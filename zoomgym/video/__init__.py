@@ -1,6 +1,6 @@
 """Video: a length, and the frames on screen at given times. Only this package decodes files."""
 
-from zoomgym.video.file import ON_DAMAGE, VideoFile
+from zoomgym.video.file import ON_DAMAGE, VideoFile, set_decode_threads
 from zoomgym.video.limits import Limits
 from zoomgym.video.many import Request, frames_of
 from zoomgym.video.pool import POOL
@@ -20,6 +20,7 @@ __all__ = [
     "keep_frames_in",
     "letterbox",
     "native_size",
+    "set_decode_threads",
     "set_frame_memory",
     "set_open_files",
 ]

@@ -18,7 +18,7 @@ from zoomgym.video.memo import Memo, after_fork
 from zoomgym.video.pool import POOL
 from zoomgym.video.store import STORE, ClipKey
 
-__all__ = ["ON_DAMAGE", "VideoFile"]
+__all__ = ["ON_DAMAGE", "VideoFile", "set_decode_threads"]
 
 ON_DAMAGE = ("nearest", "raise")
 """What becomes of frames that do not decode: the nearest earlier one is shown, or VideoError."""
@@ -26,6 +26,26 @@ ON_DAMAGE = ("nearest", "raise")
 FACTS: Memo[tuple[FileKey, Limits], Facts] = Memo(10_000, lambda facts: 1)
 """What this process knows of files: about 500 bytes each."""
 after_fork(FACTS.start_anew_in_child)
+
+
+_decode_threads = 1
+
+
+def set_decode_threads(num_threads: int) -> None:
+    """Sets how many threads one call may use, for files opened without a number of their own.
+
+    One is right where many episodes are decoded side by side; as many as there are cores, where one
+    episode is waited for.
+    """
+    global _decode_threads
+    _decode_threads = _checked_threads(num_threads)
+
+
+def _checked_threads(num_threads: int) -> int:
+    """Returns num_threads. Raises ValueError if it is no number of threads."""
+    if num_threads < 1:
+        raise ValueError(f"num_threads needs at least 1, got {num_threads}")
+    return num_threads
 
 
 class VideoFile:
@@ -40,7 +60,7 @@ class VideoFile:
         self,
         path: str | Path,
         *,
-        num_threads: int = 1,
+        num_threads: int | None = None,
         on_damage: str = "nearest",
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
@@ -49,19 +69,17 @@ class VideoFile:
         Args:
             path: a local file.
             num_threads: threads that one call may use: distant times are decoded in parts, near
-                ones scaled beside the decoding.
+                ones scaled beside the decoding. None: as `set_decode_threads` says, 1 at first.
             on_damage: what becomes of frames that do not decode. `nearest`: the nearest earlier one
                 is shown and counted in `num_damaged`; `raise`: VideoError.
             limits: how much work the file may cause.
         """
         if on_damage not in ON_DAMAGE:
             raise ValueError(f"on_damage needs one of {ON_DAMAGE}, got {on_damage!r}")
-        if num_threads < 1:
-            raise ValueError(f"num_threads needs at least 1, got {num_threads}")
         self.path = Path(path)
         self.num_damaged = 0
         """Frames returned so far in whose place the nearest earlier one was shown."""
-        self._num_threads = num_threads
+        self._num_threads = None if num_threads is None else _checked_threads(num_threads)
         self._on_damage = on_damage
         self._limits = limits
 
@@ -106,10 +124,9 @@ class VideoFile:
             pts = tuple(facts.limit(float(time_s)) for time_s in times_s)
         except VideoError as error:
             raise VideoError(f"{self.path}: {error}") from error
+        num_threads = self._num_threads or _decode_threads
         clip_key = ClipKey(key, pts, (int(size[0]), int(size[1])))
-        clip = STORE.get(
-            clip_key, lambda: decode_clip(clip_key, facts, self._limits, self._num_threads)
-        )
+        clip = STORE.get(clip_key, lambda: decode_clip(clip_key, facts, self._limits, num_threads))
         if clip.num_damaged and self._on_damage == "raise":
             raise VideoError(
                 f"{self.path}: needed {len(pts)} whole frames, {clip.num_damaged} do not decode: "

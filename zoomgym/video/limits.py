@@ -14,7 +14,7 @@ class Limits:
     """What one file may ask for. Beyond it there is a VideoError."""
 
     pixels: int = 8192 * 8192
-    """Of a stored frame."""
+    """Of a stored frame, by the header; frames that grow later may reach about twice as many."""
     call_s: float = 60.0
     """Wall clock of one call, checked between packets."""
     duration_s: float = 10 * 24 * 3600.0
