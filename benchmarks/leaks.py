@@ -159,6 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--clues", nargs="+", default=list(CLUES), choices=CLUES, metavar="CLUE")
     parser.add_argument("--tasks", type=int, default=NUM_TASKS, help="of each family")
+    parser.add_argument("--duration-s", type=float, default=60, help="of each video")
     args = parser.parse_args(argv)
     console = Console(width=None if sys.stdout.isatty() else 132)
     table = Table(
@@ -172,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     num_cells = len(args.families) * len(args.clues)
     leaks: list[str] = []
     for family in tqdm(args.families, "families", leave=False, disable=None):
-        tasks = SyntheticTasks((family,), "test", 60, "easy", "scene")
+        tasks = SyntheticTasks((family,), "test", args.duration_s, "easy", "scene")
         drawn = [tasks[index] for index in range(args.tasks)]
         chance = 1 / len(drawn[0].options)
         cells = []
