@@ -54,7 +54,7 @@ SUITES = {
         Suite(
             "quick-v0",
             "a first look: every family, one-minute videos, encoded",
-            tuple(_synthetic(family, 8) for family in FAMILIES),
+            tuple(_synthetic(family, 4) for family in FAMILIES),
         ),
         Suite(
             "families-v0",

@@ -31,8 +31,8 @@ def _overall(rows: Sequence[Row]) -> Table:
         table.add_column(f"{metric.name}\n{metric.unit}".strip(), justify="right")
     for row in rows:
         found = [row.estimates.get(metric.name) for metric in METRICS]
-        cells = [f"{e.mean:.2f}\n[dim]{_bounds(e)}[/]" if e else "-" for e in found]
-        table.add_row(escape(row.agent), _count(row.num_episodes, row.num_ungraded), *cells)
+        count = _count(row.num_episodes, row.num_ungraded)
+        table.add_row(escape(row.agent), count, *map(_interval, found))
     return table
 
 
@@ -40,16 +40,16 @@ def _by_category(rows: Sequence[Row], records: Sequence[Record]) -> Table:
     """Returns the table of accuracy, a row an agent, a column a category."""
     categories = sorted({row.category for row in rows} - {ALL})
     by_place = {(row.agent, row.category): row.estimates.get("accuracy") for row in rows}
-    table = Table(title="Accuracy by category", title_justify="left")
+    table = Table(title="Accuracy by category (mean, 95% interval)", title_justify="left")
     table.add_column("agent")
     for category in categories:
         table.add_column(escape(category) or "(none)", justify="right")
     for agent in dict.fromkeys(row.agent for row in rows):
         found = [by_place.get((agent, category)) for category in categories]
-        table.add_row(escape(agent), *(_interval(cell) if cell else "-" for cell in found))
+        table.add_row(escape(agent), *map(_interval, found))
     own = [[record for record in records if record.task.category == c] for c in categories]
     table.add_section()
-    table.add_row("(chance)", *(f"{chance(some):.2f}             " for some in own))
+    table.add_row("(chance)", *(f"{chance(some):.2f}" for some in own))
     return table
 
 
@@ -87,11 +87,8 @@ def _count(num_episodes: int, num_ungraded: int) -> str:
     return f"{num_episodes}\n{num_ungraded} ungraded" if num_ungraded else str(num_episodes)
 
 
-def _interval(estimate: Estimate) -> str:
-    """Returns an estimate as text."""
-    return f"{estimate.mean:.2f} {_bounds(estimate)}"
-
-
-def _bounds(estimate: Estimate) -> str:
-    """Returns the interval of an estimate as text."""
-    return f"{estimate.low:.2f}..{estimate.high:.2f}"
+def _interval(estimate: Estimate | None) -> str:
+    """Returns an estimate, and below it its interval."""
+    if estimate is None:
+        return "-"
+    return f"{estimate.mean:.2f}\n[dim]{estimate.low:.2f}..{estimate.high:.2f}[/]"
