@@ -47,6 +47,9 @@ EVERY = tuple(FAMILIES)
 HIDDEN = tuple(family for family in FAMILIES if family != "overview")
 """Families whose answer the overview does not show."""
 ONE_CLIP = tuple(family for family in FAMILIES if family != "relay")
+LED_TO = tuple(family for family in HIDDEN if family != "sparse")
+"""Families where a beacon leads to the answer."""
+SMALL = {"source": "scene", "max_pixels": 112 * 112}
 
 SUITES = {
     suite.name: suite
@@ -72,6 +75,16 @@ SUITES = {
                 Claim("half", Level.LOW, ("count",)),
                 Claim("once", Level.CHANCE, ("relay",)),
                 Claim("once", Level.SOLVED, ONE_CLIP),
+                Claim("oracle", Level.SOLVED, EVERY),
+            ),
+        ),
+        Suite(
+            "hour-v0",
+            "that looking everywhere is not enough: one-hour videos, otherwise as families-v0",
+            tuple(_synthetic(family, 200, duration_s=3600, **SMALL) for family in FAMILIES),
+            agents=("uniform", "oracle"),
+            claims=(
+                Claim("uniform", Level.CHANCE, LED_TO),
                 Claim("oracle", Level.SOLVED, EVERY),
             ),
         ),
