@@ -15,6 +15,8 @@ class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     server: "JudgeServer"
+    number: int
+    """Of the request, from 0."""
 
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
@@ -22,16 +24,21 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.requests.append((self.path, dict(self.headers), body))
             number = len(self.server.requests) - 1
-            self.server.num_open += 1
-            self.server.most_open = max(self.server.most_open, self.server.num_open)
+            self.server.open.add(number)
+            self.server.most_open = max(self.server.most_open, len(self.server.open))
+        self.number = number
         try:
             script = self.server.script
             script[min(number, len(script) - 1)](self)
         except OSError:  # who asked is gone
             pass
         finally:
-            with self.server.lock:
-                self.server.num_open -= 1
+            self.close_request()
+
+    def close_request(self) -> None:
+        """Counts it as open no more: before its last byte is sent, for then the next may come."""
+        with self.server.lock:
+            self.server.open.discard(self.number)
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -45,7 +52,8 @@ class JudgeServer(ThreadingHTTPServer):
         self.script = script
         self.lock = threading.Lock()
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
-        self.num_open = self.most_open = 0
+        self.open: set[int] = set()
+        self.most_open = 0
 
     @property
     def url(self) -> str:
@@ -71,6 +79,7 @@ def send(handler: Handler, body: bytes, status: int = 200, **headers: str) -> No
         handler.send_header(name.replace("_", "-"), value)
     handler.send_header("Content-Length", str(len(body)))
     handler.end_headers()
+    handler.close_request()
     handler.wfile.write(body)
 
 
@@ -93,6 +102,17 @@ def fails(status: int, **headers: str) -> Answer:
 def waits(seconds: float, then: Answer) -> Answer:
     def answer(handler: Handler) -> None:
         time.sleep(seconds)
+        then(handler)
+
+    return answer
+
+
+def meets(number: int, then: Answer) -> Answer:
+    """Replies once so many requests are open at the same time."""
+    barrier = threading.Barrier(number, timeout=30)
+
+    def answer(handler: Handler) -> None:
+        barrier.wait()
         then(handler)
 
     return answer

@@ -17,6 +17,7 @@ from tests.judges import (
     fails,
     hangs_up,
     judging,
+    meets,
     says,
     sends,
     waits,
@@ -172,7 +173,7 @@ def test_a_cache_that_cannot_be_written_loses_no_verdict(
 def test_no_more_requests_are_open_than_allowed_over_all_graders_of_a_process(
     tmp_path: Path,
 ) -> None:
-    with judging(waits(0.05, says("WRONG"))) as server, ThreadPoolExecutor(12) as pool:
+    with judging(meets(3, says("WRONG"))) as server, ThreadPoolExecutor(12) as pool:
         graders = [judge(server, tmp_path, [], max_concurrent=3) for _ in range(12)]
         answers = [(graders[i], *CASE[:2], f"bloke {i}") for i in range(12)]
         verdicts = list(pool.map(lambda case: case[0].is_right(*case[1:]), answers))
@@ -182,8 +183,8 @@ def test_no_more_requests_are_open_than_allowed_over_all_graders_of_a_process(
 
 
 def test_waiting_for_a_turn_is_not_waiting_for_the_judge(tmp_path: Path) -> None:
-    with judging(waits(0.1, says("WRONG"))) as server, ThreadPoolExecutor(6) as pool:
-        grader = judge(server, tmp_path, [], max_concurrent=1, max_tries=1, timeout_s=0.3)
+    with judging(waits(0.2, says("WRONG"))) as server, ThreadPoolExecutor(6) as pool:
+        grader = judge(server, tmp_path, [], max_concurrent=1, max_tries=1, timeout_s=0.5)
         answers = [(*CASE[:2], f"bloke {i}") for i in range(6)]
         assert list(pool.map(lambda case: grader.is_right(*case), answers)) == [False] * 6
 
