@@ -19,7 +19,7 @@ from zoomgym.grading import letter
 from zoomgym.synthetic.layout import FPS
 from zoomgym.synthetic.questions import COUNT, DIRECTIONS, MOTION, OVERVIEW, RELAY
 
-__all__ = ["Glimpse", "Sight", "choose_option", "read_frames", "relay_square", "see"]
+__all__ = ["Glimpse", "Sight", "choose_option", "read_frames", "read_option", "relay_square", "see"]
 
 SAME_RATE = 1.01
 """Two pairs of frames whose distances differ by less are as far apart."""
@@ -75,11 +75,17 @@ def read_frames(frames: Frames) -> list[Glimpse]:
 
 def choose_option(observation: Observation) -> str | None:
     """Returns the letter of the option that what was seen speaks for, or None."""
+    found = read_option(observation)
+    return None if found is None else letter(observation.options.index(found))
+
+
+def read_option(observation: Observation) -> str | None:
+    """Returns the option that what was seen speaks for, or None."""
     read = READERS.get(observation.question, _first_symbol)
     if observation.question.startswith(OVERVIEW):
         read = _next_symbol
     found = read(see(observation.overview, *observation.clips), observation)
-    return letter(observation.options.index(found)) if found in observation.options else None
+    return found if found in observation.options else None
 
 
 def _first_symbol(sight: Sight, observation: Observation) -> str | None:

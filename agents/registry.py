@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from agents.baselines import BlindAgent, GlanceAgent, OracleAgent, RandomAgent, UniformAgent
 from agents.probes import HalfAgent, OnceAgent, SlowAgent
+from agents.tutor import TutorAgent
 from zoomgym.agent import Agent
 
 __all__ = ["AGENTS", "FAMILIES", "make_agent"]
@@ -18,6 +19,7 @@ AGENTS: dict[str, Callable[[], Agent]] = {
     "half": HalfAgent,
     "once": OnceAgent,
     "oracle": OracleAgent,
+    "tutor": TutorAgent,
 }
 
 FAMILIES = {"qwen": "agents.qwen.policy:QwenAgent"}

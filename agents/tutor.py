@@ -1,0 +1,145 @@
+"""The tutor: plays as the oracle does, and says why, so that a model can learn from its words.
+
+It is told where the evidence is, but reasons from what the overview shows: a stretch under a lit
+beacon, or the gap between two frames. Its segments begin and end at times that stand in the labels
+of the overview, where a model can find them; only what is too brief for that is named as it was
+told. Taking up an episode that another agent began, it first says what went wrong there.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import groupby
+
+from agents.reader import read_option, see
+from agents.replies import affordable, guess, reply, unseen_evidence
+from zoomgym.actions import Answer, ZoomCall
+from zoomgym.episode import Observation
+from zoomgym.grading import letter
+from zoomgym.synthetic.layout import FPS
+from zoomgym.synthetic.questions import COUNT, MOTION
+from zoomgym.timeline import Segment, count_frames
+
+__all__ = ["TutorAgent"]
+
+RATES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
+"""Frames per second that it asks for: few, so that they can be learned."""
+DENSE = (COUNT, MOTION)
+"""Questions that only the highest rate answers."""
+EDGE = 1e-6
+"""Frames that rounding may add."""
+CENT = 100
+"""Times are said in hundredths of a second, as labels say them."""
+
+
+class TutorAgent:
+    """Is told where the evidence is, zooms there for a reason, and answers with what it read."""
+
+    privileged = True
+
+    def reset(self, seed: int) -> None:
+        """Seeds the guesses."""
+        self._seed = seed
+
+    def act(self, observation: Observation) -> str:
+        """Zooms into the next piece of evidence, or answers; says what the last zoom lacked."""
+        return self.correct(observation, None)
+
+    def correct(self, observation: Observation, wrong: str | None) -> str:
+        """Replies as `act` does, knowing that wrong was the answer that was given here before."""
+        unseen = unseen_evidence(observation)
+        found = read_option(observation)
+        num_frames = affordable(observation, len(unseen))
+        thoughts = [_review(observation)]
+        if found is not None and not (observation.clips and unseen and num_frames):
+            thoughts += [_unlike(observation, wrong), f"I see {found}."]
+            answer = Answer(letter(observation.options.index(found)))
+            return reply(observation, answer, _join(thoughts))
+        if num_frames == 0 or not unseen:
+            thoughts.append("I did not see it, so I guess.")
+            return guess(observation, self._seed, _join(thoughts))
+        look = _look(observation, unseen[0], num_frames)
+        return reply(observation, look.call, _join([*thoughts, look.reason]))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A zoom, and the reason for it."""
+
+    call: ZoomCall
+    reason: str
+
+
+def _look(observation: Observation, evidence: Segment, num_frames: int) -> Look:
+    """Returns the widest zoom that shows the evidence and that the overview gives a reason for."""
+    if observation.question not in DENSE:
+        for first, last, reason in _reasons(observation, evidence):
+            call = _call(_between(observation, first, last), num_frames)
+            if call is not None and any(map(evidence.holds, call.times_s)):
+                return Look(call, reason)
+    start_s = math.ceil(evidence.start_s * CENT) / CENT  # later than its first frame, not earlier
+    wanted = math.ceil((evidence.end_s - evidence.start_s) * FPS - EDGE)
+    num_shown = min(num_frames, wanted)
+    end_s = math.ceil((start_s + num_shown / FPS) * CENT) / CENT
+    call = ZoomCall(start_s, end_s, float(FPS))
+    return Look(call, f"It must be near {start_s:g} s.")
+
+
+def _reasons(observation: Observation, evidence: Segment) -> list[tuple[int, int, str]]:
+    """Returns stretches of the overview that hold the evidence: (first, last) frame and why."""
+    times_s = observation.overview.times_s
+    reasons = []
+    frames = enumerate(see(observation.overview).beacons)
+    for beacon, group in groupby(frames, key=lambda frame: frame[1]):
+        lit = [index for index, _ in group]
+        first, last = max(lit[0] - 1, 0), min(lit[-1] + 1, len(times_s) - 1)
+        if beacon and times_s[first] <= evidence.start_s and evidence.end_s <= times_s[last]:
+            which = f"frame {lit[0]}" if len(lit) == 1 else f"frames {lit[0]} to {lit[-1]}"
+            reasons.append((first, last, f"The {beacon} beacon is lit in {which}."))
+    before = max(i for i, time_s in enumerate(times_s) if time_s <= evidence.start_s)
+    after = next((i for i, time_s in enumerate(times_s) if time_s >= evidence.end_s), before)
+    if after > before:
+        reasons.append((before, after, f"It must be between frames {before} and {after}."))
+    return reasons
+
+
+def _between(observation: Observation, first: int, last: int) -> Segment:
+    """Returns the segment between two frames of the overview, as their labels say."""
+    start_s, end_s = (float(observation.overview.times_s[index]) for index in (first, last))
+    return Segment(round(start_s, 2), round(end_s, 2))
+
+
+def _call(segment: Segment, num_frames: int) -> ZoomCall | None:
+    """Returns the zoom on a segment at the highest rate that so many frames allow, if any does."""
+    rates = [fps for fps in RATES if 1 <= count_frames(segment, fps) <= num_frames]
+    return ZoomCall(*segment, rates[-1]) if rates else None
+
+
+def _review(observation: Observation) -> str:
+    """Returns what was wrong with the last reply; empty if nothing was, or there was none."""
+    if not observation.turns:
+        return ""
+    [*_, turn] = observation.turns
+    if turn.zoom is None:
+        return f"That was refused: {turn.error}."
+    if any(
+        evidence.holds(time_s) for evidence in observation.evidence for time_s in turn.zoom.times_s
+    ):
+        return ""
+    start_s, end_s = turn.zoom.segment
+    if any(
+        start_s < evidence.end_s and evidence.start_s < end_s for evidence in observation.evidence
+    ):
+        return f"{turn.zoom.fps:g} frames a second were too few to see it."
+    return f"It is not between {start_s:g} and {end_s:g} s."
+
+
+def _unlike(observation: Observation, wrong: str | None) -> str:
+    """Returns that the answer that was given before is not what is seen."""
+    if wrong is None or _review(observation):
+        return ""
+    return f"It is not {wrong}."
+
+
+def _join(thoughts: list[str]) -> str:
+    """Returns thoughts as one text."""
+    return " ".join(thought for thought in thoughts if thought)
