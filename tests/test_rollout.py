@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agents.registry import make_agent
 from zoomgym import ZoomEnv
 from zoomgym.episode import Observation
+from zoomgym.errors import RecordError
 from zoomgym.records import Record
-from zoomgym.rollout import run_episodes
+from zoomgym.rollout import run_episodes, watch_again
 
 NUM_TASKS = 7
 
@@ -78,3 +80,36 @@ def test_a_stranger_is_no_environment() -> None:
     stranger = gym.make("CartPole-v1")
     with pytest.raises(TypeError, match="a rollout needs a ZoomEnv, got CartPoleEnv"):
         list(run_episodes(stranger, make_agent("blind"), agent_name="x", task_ids=["a"], seed=0))
+
+
+def test_a_record_is_watched_again_with_the_frames_of_its_episode() -> None:
+    [env, other] = make_envs(2)
+    agent = make_agent("uniform")
+    [record] = run_episodes(env, agent, agent_name="x", task_ids=[env.tasks[2].id], seed=3)
+    seen = watch_again(other, record)
+    assert seen.turns == record.turns
+    assert len(seen.clips) == 4
+    for clip, played in zip(seen.clips, env.observation.clips, strict=True):
+        assert np.array_equal(clip.images, played.images)
+    assert other.episode.is_over
+
+
+def test_a_record_is_taken_up_half_way() -> None:
+    [env, other] = make_envs(2)
+    agent = make_agent("uniform")
+    [record] = run_episodes(env, agent, agent_name="x", task_ids=[env.tasks[2].id], seed=3)
+    seen = watch_again(other, record, 2)
+    assert seen.turns == record.turns[:2]
+    assert len(seen.clips) == 2
+    for turn in record.turns[2:]:
+        other.step(turn.reply)
+    assert other.episode == env.episode
+
+
+def test_a_record_of_other_rules_is_not_watched() -> None:
+    [env] = make_envs(1)
+    agent = make_agent("uniform")
+    [record] = run_episodes(env, agent, agent_name="x", task_ids=[env.tasks[2].id], seed=3)
+    stricter = ZoomEnv("synthetic", source="scene", max_pixels=1024, frames_per_zoom=4)
+    with pytest.raises(RecordError, match="needed the episode of the record, got another"):
+        watch_again(stricter, record)

@@ -10,10 +10,11 @@ import gymnasium as gym
 
 from zoomgym.agent import Agent, is_privileged, reply_to
 from zoomgym.env import ZoomEnv
-from zoomgym.episode import score
+from zoomgym.episode import Observation, score
+from zoomgym.errors import RecordError
 from zoomgym.records import Record
 
-__all__ = ["run_episode", "run_episodes"]
+__all__ = ["run_episode", "run_episodes", "watch_again"]
 
 
 @dataclass(slots=True)
@@ -85,6 +86,38 @@ def run_episodes(
             yield _to_record(game, agent_name, seed)
             playing += [_begin(game.env, task_id, seed) for task_id in islice(waiting, 1)]
         games = playing
+
+
+def watch_again(
+    env: gym.Env[Any, Any], record: Record, num_turns: int | None = None
+) -> Observation:
+    """Plays the replies of a record again, for their frames: returns what the agent saw at the end.
+
+    Args:
+        env: a ZoomEnv with the settings of the record, wrapped or not. It is left there, so that
+            an episode can be taken up half-way.
+        record: of an episode.
+        num_turns: how many of its turns to play; None plays all.
+
+    Raises:
+        TypeError: env is no ZoomEnv.
+        VideoError: the video cannot be shown.
+        RecordError: another task, other rules or other turns come of it.
+    """
+    game = _begin(env, record.task.id, record.seed)
+    turns = record.turns[:num_turns]
+    for turn in turns:
+        game.env.step(turn.reply)
+        if game.zoom_env.video_error is not None:
+            raise game.zoom_env.video_error
+    episode = game.zoom_env.episode
+    came = (episode.task, episode.rules, episode.key, episode.turns)
+    if came != (record.task, record.rules, record.key, turns):
+        raise RecordError(
+            f"{record.key}: needed the episode of the record, got another: use the settings, the "
+            "task set and the version it was played with"
+        )
+    return game.zoom_env.observation
 
 
 def _begin(env: gym.Env[Any, Any], task_id: str | None, seed: int) -> Game:
