@@ -14,7 +14,7 @@ from zoomgym.episode import Observation, score
 from zoomgym.errors import RecordError
 from zoomgym.records import Record
 
-__all__ = ["run_episode", "run_episodes", "watch_again"]
+__all__ = ["run_episode", "run_episodes", "to_record", "watch_again"]
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ def run_episode(
     game = _begin(env, task_id, seed)
     while not game.zoom_env.episode.is_over:
         _play_turn([game], agent)
-    return _to_record(game, agent_name, seed)
+    return to_record(game.zoom_env, agent_name=agent_name, seed=seed, agent_s=game.agent_s)
 
 
 def run_episodes(
@@ -83,7 +83,8 @@ def run_episodes(
             if not game.zoom_env.episode.is_over:
                 playing.append(game)
                 continue
-            yield _to_record(game, agent_name, seed)
+            zoom_env, agent_s = game.zoom_env, game.agent_s
+            yield to_record(zoom_env, agent_name=agent_name, seed=seed, agent_s=agent_s)
             playing += [_begin(game.env, task_id, seed) for task_id in islice(waiting, 1)]
         games = playing
 
@@ -120,6 +121,43 @@ def watch_again(
     return game.zoom_env.observation
 
 
+def to_record(env: ZoomEnv, *, agent_name: str, seed: int, agent_s: float) -> Record:
+    """Returns the record of the episode that has ended in env.
+
+    Args:
+        env: where it was played.
+        agent_name: what the record calls the agent.
+        seed: with which env was reset.
+        agent_s: seconds that were spent in the agent.
+    """
+    from zoomgym import __version__  # the package's own __init__ imports this floor's neighbours
+
+    episode, parts = env.episode, score(env.episode)
+    return Record(
+        version=__version__,
+        agent=agent_name,
+        seed=seed,
+        task_set=env.tasks.name,
+        task_set_version=env.tasks.version,
+        task_set_hash=env.tasks.content_hash,
+        settings=env.settings,
+        task=episode.task,
+        rules=episode.rules,
+        key=episode.key,
+        duration_s=episode.duration_s,
+        last_frame_s=episode.last_frame_s,
+        turns=episode.turns,
+        answer=episode.answer,
+        end_reason=episode.end_reason,
+        frames_used=episode.frames_used,
+        reward_parts=parts,
+        reward=parts.total(env.reward_weights),
+        agent_s=agent_s,
+        decode_s=env.decode_s,
+        grading=episode.graded_by,
+    )
+
+
 def _begin(env: gym.Env[Any, Any], task_id: str | None, seed: int) -> Game:
     """Resets env to a task. Raises TypeError and VideoError."""
     zoom_env = env.unwrapped
@@ -145,34 +183,3 @@ def _play_turn(games: Sequence[Game], agent: Agent) -> None:
         game.env.step(reply)
         if game.zoom_env.video_error is not None:  # half an episode is no record
             raise game.zoom_env.video_error
-
-
-def _to_record(game: Game, agent_name: str, seed: int) -> Record:
-    """Returns the record of a finished game."""
-    from zoomgym import __version__  # the package's own __init__ imports this floor's neighbours
-
-    env = game.zoom_env
-    episode, parts = env.episode, score(env.episode)
-    return Record(
-        version=__version__,
-        agent=agent_name,
-        seed=seed,
-        task_set=env.tasks.name,
-        task_set_version=env.tasks.version,
-        task_set_hash=env.tasks.content_hash,
-        settings=env.settings,
-        task=episode.task,
-        rules=episode.rules,
-        key=episode.key,
-        duration_s=episode.duration_s,
-        last_frame_s=episode.last_frame_s,
-        turns=episode.turns,
-        answer=episode.answer,
-        end_reason=episode.end_reason,
-        frames_used=episode.frames_used,
-        reward_parts=parts,
-        reward=parts.total(env.reward_weights),
-        agent_s=game.agent_s,
-        decode_s=env.decode_s,
-        grading=episode.graded_by,
-    )
