@@ -625,3 +625,40 @@ def test_the_human_face_works_without_a_screen(
 
 def test_the_version_is_that_of_the_package() -> None:
     assert zoomgym.__version__ == "0.1.0"
+
+
+def test_a_fork_goes_on_apart_and_shares_what_was_shown() -> None:
+    env = scene_env()
+    env.reset(seed=1)
+    env.step(FULL_ZOOM)
+    twin = env.fork()
+    assert twin.observation.overview is env.observation.overview
+    twin.step('{"segment": [10, 12], "fps": 4}')
+    assert [len(one.episode.turns) for one in (env, twin)] == [1, 2]
+    assert [len(one.observation.clips) for one in (env, twin)] == [1, 2]
+    seen, *_ = env.step('{"segment": [10, 12], "fps": 4}')
+    assert env.episode == twin.episode
+    assert digest(seen) == digest(twin._dict_observation())
+
+
+def test_a_fork_draws_its_own_random_numbers_from_the_same_state() -> None:
+    env = scene_env()
+    env.reset(seed=1)
+    twin = env.fork()
+    sampled = [twin.action_space.sample() for _ in range(5)]
+    assert [env.action_space.sample() for _ in range(5)] == sampled
+    drawn = twin.reset()[1]["task_id"]
+    assert env.reset()[1]["task_id"] == drawn
+
+
+def test_a_fork_leaves_the_video_of_its_parent_open(tmp_path: Path) -> None:
+    env = ZoomEnv("synthetic:flash", cache_dir=tmp_path, duration_s=30)
+    env.reset(seed=1)
+    twin = env.fork()
+    twin.close()
+    env.step(FULL_ZOOM)
+    assert len(env.observation.clips) == 1
+    twin.reset()  # opens its own
+    env.close()
+    twin.step(FULL_ZOOM)
+    assert len(twin.observation.clips) == 1

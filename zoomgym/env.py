@@ -1,11 +1,12 @@
 """ZoomEnv: an episode behind Gymnasium's interface."""
 
+import copy
 import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import gymnasium as gym
 import numpy as np
@@ -223,6 +224,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         """What ended the episode, if that was its video (see `on_video_error`)."""
         self._videos_skipped = 0
         self._video: Video | None = None
+        self._is_fork = False  # the video is then another environment's, until the next reset
         self._episode: Episode | None = None
         self._screen: Screen | None = None
         self._clips: list[Frames] = []
@@ -322,10 +324,23 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self._render_for_human()
         return None
 
+    def fork(self) -> Self:
+        """Returns an environment in the same state; the two go on apart.
+
+        What was shown is shared, so a fork costs next to nothing: for groups of rollouts, or for
+        searching a tree. The open video is shared too, and stays with this environment: its next
+        reset, or close, ends the forks' episodes.
+        """
+        twin = copy.copy(self)
+        twin._clips = list(self._clips)
+        twin._np_random = copy.deepcopy(self._np_random)
+        twin.action_space = copy.deepcopy(self.action_space)
+        twin._is_fork = True
+        return twin
+
     def close(self) -> None:
         """Closes the video and the window."""
-        if self._video is not None:
-            self._video.close()
+        self._close_video()
         if self._screen is not None:
             self._screen.close()
 
@@ -336,10 +351,10 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     def _begin(self, task: VideoQuestion, key: str) -> None:
         """Opens the task's video and shows its overview. Raises VideoError."""
         self._episode, self.video_error = None, None  # until all has gone well
-        if self._video is not None:
-            self._video.close()
+        self._close_video()
         self.decode_s = 0.0
         self._video = self.tasks.open_video(task)  # may write the file: that is no decoding
+        self._is_fork = False
         started_s = time.perf_counter()
         if self._video.duration_s > MAX_DURATION_S:
             raise VideoError(
@@ -354,6 +369,11 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self._overview_small = letterbox(self._overview.images, self.frame_size)
         self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
         self._episode = episode
+
+    def _close_video(self) -> None:
+        """Closes the video, if it is this environment's own."""
+        if self._video is not None and not self._is_fork:
+            self._video.close()
 
     def _look(self, times_s: tuple[float, ...]) -> Frames:
         """Returns the frames at times_s and counts the time that takes."""
