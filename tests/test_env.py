@@ -644,6 +644,7 @@ def test_a_fork_goes_on_apart_and_shares_what_was_shown() -> None:
 def test_a_fork_draws_its_own_random_numbers_from_the_same_state() -> None:
     env = scene_env()
     env.reset(seed=1)
+    env.action_space.seed(2)
     twin = env.fork()
     sampled = [twin.action_space.sample() for _ in range(5)]
     assert [env.action_space.sample() for _ in range(5)] == sampled
