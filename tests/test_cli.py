@@ -217,6 +217,36 @@ def test_a_number_below_zero_is_refused(
     assert "invalid whole number value" in capsys.readouterr().err
 
 
+def test_a_difficulty_may_be_settings_in_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = '{"preset": "hard", "symbols": 6, "num_decoys": 1}'
+    arguments = ["synth", str(tmp_path), "--family", "flash", "--num", "1", "--duration", "30"]
+    assert main([*arguments, "--difficulty", given]) == 0
+    tasks = SyntheticTasks(("flash",), "train", 30, json.loads(given), "scene")
+    assert ManifestTasks(tmp_path / "manifest.jsonl")[0].id == tasks[0].id
+    assert tasks[0].id.startswith("flash-hard_")
+    assert main([*arguments, "--difficulty", '{"preset": "medium"}']) == 0
+    assert ManifestTasks(tmp_path / "manifest.jsonl")[0].id == "flash-medium-30s-train-00000"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("ez", "--difficulty: difficulty needs one of easy, medium, hard, got 'ez'"),
+        ('{"symbols": 4}', "--difficulty: symbols needs 5 to 8, "),
+        ('{"contrst": 1}', "--difficulty: difficulty needs keys among preset, event_s, "),
+        ("{preset: hard}", "--difficulty: settings need to be JSON, got '{preset: hard}'"),
+    ],
+)
+def test_a_difficulty_that_cannot_be_meant_is_refused(
+    given: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["tasks", "synthetic:flash", "--difficulty", given])
+    assert message in capsys.readouterr().err
+
+
 def test_the_command_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])

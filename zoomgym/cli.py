@@ -1,6 +1,7 @@
 """The command `zoomgym`: tasks listed and checked, episodes played and graded, videos written."""
 
 import argparse
+import json
 import sys
 import tempfile
 from collections import Counter
@@ -8,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -20,7 +22,13 @@ from zoomgym.grading import Grader
 from zoomgym.play import play
 from zoomgym.records import read_records, write_records
 from zoomgym.regrade import regrade_all
-from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SPLITS, SyntheticTasks
+from zoomgym.synthetic import (
+    DIFFICULTIES,
+    FAMILIES,
+    SPLITS,
+    SyntheticTasks,
+    named_difficulty,
+)
 from zoomgym.task_table import durations_s, task_table
 from zoomgym.tasks import UNPRINTABLE, VideoQuestion
 
@@ -264,4 +272,22 @@ def _add_synthetic(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of synthetic tasks."""
     parser.add_argument("--split", default="train", choices=SPLITS)
     parser.add_argument("--duration", type=float, default=60, help="seconds; default: 60")
-    parser.add_argument("--difficulty", default="easy", choices=list(DIFFICULTIES))
+    parser.add_argument(
+        "--difficulty",
+        default="easy",
+        type=_difficulty,
+        help=f"{', '.join(DIFFICULTIES)}; or, as JSON, settings that are merged over one: "
+        '{"preset": "hard", "symbols": 6}; default: easy',
+    )
+
+
+def _difficulty(text: str) -> str | dict[str, Any]:
+    """Returns the difficulty that text names or describes. Raises ArgumentTypeError."""
+    try:
+        given: str | dict[str, Any] = json.loads(text) if text.startswith("{") else text
+        named_difficulty(given)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"settings need to be JSON, got {text!r}") from error
+    except TaskError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return given
