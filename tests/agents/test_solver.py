@@ -99,6 +99,21 @@ def test_one_perfect_zoom_is_enough(family: str) -> None:
     assert solve(Looker([0], 16), small_env(f"synthetic:{family}"), 8) == [1.0] * 8
 
 
+class Spanner(Looker):
+    """Looks once at all the evidence and what is between it, at num_frames frames, and reads."""
+
+    def act(self, observation: Observation) -> str:
+        if observation.clips:
+            return self._glance.act(observation)
+        start_s, end_s = observation.evidence[0].start_s, observation.evidence[-1].end_s
+        call = ZoomCall(start_s, end_s, self.num_frames / (end_s - start_s))
+        return write_reply(call, observation.rules.grammar)
+
+
+def test_one_zoom_that_shows_both_symbols_is_enough_for_order() -> None:
+    assert solve(Spanner([], 16), small_env("synthetic:order"), 8) == [1.0] * 8
+
+
 @pytest.mark.parametrize("pieces", [[0], [1]])
 def test_one_perfect_zoom_is_not_enough_for_relay(pieces: list[int]) -> None:
     estimate = wilson(solve(Looker(pieces, 16), small_env("synthetic:relay"), 80))
