@@ -8,10 +8,10 @@ checked; with the settings and the task's id, the frames can be had again too.
 import json
 import logging
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from zoomgym.actions import ZoomCall
 from zoomgym.episode import Episode, Rules, Turn, advance, score, start
@@ -24,8 +24,10 @@ from zoomgym.timeline import Segment
 __all__ = [
     "SCHEMA",
     "Record",
+    "append_line",
     "append_record",
     "drop_cut_line",
+    "read_lines",
     "read_records",
     "regrade",
     "replay",
@@ -42,6 +44,8 @@ NAMES = (
 NUMBERS = ("seed", "duration_s", "last_frame_s", "frames_used", "reward", "agent_s", "decode_s")
 SHARES = ("accuracy", "format", "tool", "grounding")
 """Reward terms from 0 to 1."""
+
+Parsed = TypeVar("Parsed")
 
 logger = logging.getLogger(__name__)
 
@@ -159,8 +163,13 @@ def _turn(row: dict[str, Any]) -> Turn:
 
 def append_record(path: Path, record: Record) -> None:
     """Adds a record to the end of a file; what stood there stays."""
+    append_line(path, record.to_json())
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line of ASCII to the end of a file."""
     with path.open("a", encoding="ascii") as file:
-        file.write(f"{record.to_json()}\n")
+        file.write(f"{line}\n")
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
@@ -187,6 +196,19 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises:
         RecordError: the file cannot be read, or a line is no record; names file and line.
     """
+    return read_lines(path, Record.from_json)
+
+
+def read_lines(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
+    """Yields what parse makes of every line of a file, but for a last one that was cut off.
+
+    Args:
+        path: of the file.
+        parse: of one line. Raises RecordError if the line is wrong.
+
+    Raises:
+        RecordError: the file cannot be read, or a line is wrong; names file and line.
+    """
     try:
         lines = path.read_text(encoding="ascii").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -196,7 +218,7 @@ def read_records(path: Path) -> Iterator[Record]:
         logger.warning("%s: the last line was cut off and is passed over", path)
     for number, line in enumerate(whole, start=1):
         try:
-            yield Record.from_json(line)
+            yield parse(line)
         except RecordError as error:
             raise RecordError(f"{path}:{number}: {error}: mend or delete the line") from error
 

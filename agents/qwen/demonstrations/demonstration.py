@@ -1,0 +1,70 @@
+"""A trajectory to learn from, and the file it is kept in: one JSON object a line.
+
+{"first_turn": 0, "record": {..}}, where the record is written as in a file of records.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from zoomgym.errors import RecordError
+from zoomgym.records import Record, append_line, read_lines
+
+__all__ = ["Demonstration", "append_demonstration", "read_demonstrations"]
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """An episode whose replies are to be learned, from one of them on.
+
+    Raises:
+        RecordError: there is no such turn.
+    """
+
+    record: Record
+    first_turn: int = 0
+    """The replies before it are another's mistakes: they are read, not learned from."""
+
+    def __post_init__(self) -> None:
+        """Refuses a demonstration that shows nothing."""
+        if type(self.first_turn) is not int or not 0 <= self.first_turn < len(self.record.turns):
+            raise RecordError(
+                f"first_turn needs a whole number from 0 to below {len(self.record.turns)}, the "
+                f"turns of the record, got {self.first_turn!r}"
+            )
+
+    def to_json(self) -> str:
+        """Returns the demonstration as one line of ASCII."""
+        return f'{{"first_turn": {self.first_turn}, "record": {self.record.to_json()}}}'
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """Returns the demonstration in a line.
+
+        Raises:
+            RecordError: the line is no demonstration.
+        """
+        try:
+            row = json.loads(line)
+            first_turn, record = row["first_turn"], json.dumps(row["record"])
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise RecordError(
+                f'needed {{"first_turn": .., "record": ..}}, got {line[:60]!r} ({error!r})'
+            ) from error
+        return cls(Record.from_json(record), first_turn)
+
+
+def append_demonstration(path: Path, demonstration: Demonstration) -> None:
+    """Adds a demonstration to the end of a file; what stood there stays."""
+    append_line(path, demonstration.to_json())
+
+
+def read_demonstrations(path: Path) -> Iterator[Demonstration]:
+    """Yields the demonstrations of a file. A last line that was cut off is passed over.
+
+    Raises:
+        RecordError: the file cannot be read, or a line is none; names file and line.
+    """
+    return read_lines(path, Demonstration.from_json)
