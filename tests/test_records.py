@@ -65,6 +65,25 @@ def test_an_episode_is_replayed_and_scored_again_from_its_record_alone(record: R
     assert again.reward_parts.total(merge_weights({"zoom_cost": -1})) == record.reward - 1
 
 
+def test_a_record_says_what_its_episode_used_if_the_agent_counts() -> None:
+    class Counting(Scripted):
+        def usage(self, episode_key: str) -> dict[str, float]:
+            return {"input_tokens": 500, "cost": 0.25, "letters": len(episode_key)}
+
+    env = ZoomEnv("synthetic:flash", source="scene", max_pixels=256, frame_size=(16, 16))
+    record = run_episode(env, Counting(REPLIES), agent_name="scripted", seed=3)
+    used = {"input_tokens": 500, "cost": 0.25, "letters": len(record.key)}
+    assert record.usage == used
+    assert Record.from_json(record.to_json()) == record
+    assert replay(record).turns == record.turns
+
+
+def test_a_record_from_before_usage_was_counted_is_read(record: Record) -> None:
+    row = json.loads(record.to_json())
+    assert row.pop("usage") == {}
+    assert Record.from_json(json.dumps(row)) == record
+
+
 def test_an_edited_record_is_found_out(record: Record) -> None:
     with pytest.raises(RecordError, match="needed the turns and scores of version"):
         replay(replace(record, reward_parts=RewardParts(accuracy=1, tool=1, zoom_cost=1)))
@@ -112,6 +131,9 @@ def test_a_number_that_is_none_is_refused(record: Record, field: str, value: str
         (("frames_used",), 10**400, "frames_used needs a number, got 1000"),
         (("reward_parts", "accuracy"), 5, "accuracy needs a number from 0 to 1, got 5"),
         (("reward_parts", "zoom_cost"), "x", "zoom_cost needs a number, got 'x'"),
+        (("usage",), [], "needed an episode's record, got .*'items'"),
+        (("usage",), {"tokens": "x"}, "usage of tokens needs a number, got 'x'"),
+        (("usage",), {"to\nkens": 1}, "name in usage needs a text on one line"),
         (("settings",), {}, "needed an episode's record, got .*'reward_weights'"),
         (("settings", "reward_weights", "tool"), "x", "reward_weights needs finite numbers"),
         (("settings", "reward_weights", "tool"), 10**400, "needed an episode's record"),

@@ -1,13 +1,21 @@
 """What an agent is: whatever turns observations into replies."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from zoomgym.episode import Observation
 
-__all__ = ["Agent", "BatchAgent", "episode_rng", "is_privileged", "reply_to"]
+__all__ = [
+    "Agent",
+    "BatchAgent",
+    "MeteredAgent",
+    "episode_rng",
+    "is_privileged",
+    "reply_to",
+    "usage_of",
+]
 
 
 class Agent(Protocol):
@@ -33,11 +41,24 @@ class BatchAgent(Protocol):
         """Returns the replies to observations, in their order: those that `act` would give."""
 
 
+@runtime_checkable
+class MeteredAgent(Protocol):
+    """An agent that counts what its episodes use: tokens, requests, money."""
+
+    def usage(self, episode_key: str) -> Mapping[str, float]:
+        """Returns what an episode that is over has used, by name, and forgets it."""
+
+
 def reply_to(agent: Agent, observations: Sequence[Observation]) -> list[str]:
     """Returns the replies of an agent to observations of different episodes, in their order."""
     if isinstance(agent, BatchAgent):
         return agent.act_batch(observations)
     return [agent.act(observation) for observation in observations]
+
+
+def usage_of(agent: Agent, episode_key: str) -> Mapping[str, float]:
+    """Returns what an episode that is over has used; nothing if the agent does not count."""
+    return dict(agent.usage(episode_key)) if isinstance(agent, MeteredAgent) else {}
 
 
 def is_privileged(agent: Agent) -> bool:

@@ -1,10 +1,22 @@
 """The errors zoomgym raises: one class per boundary where something outside can be wrong."""
 
-__all__ = ["GradingError", "RecordError", "ReplyError", "TaskError", "VideoError", "ZoomGymError"]
+__all__ = [
+    "AgentError",
+    "GradingError",
+    "RecordError",
+    "ReplyError",
+    "TaskError",
+    "VideoError",
+    "ZoomGymError",
+]
 
 
 class ZoomGymError(Exception):
     """Root of everything zoomgym raises on purpose. The message says: needed, got, do this."""
+
+
+class AgentError(ZoomGymError):
+    """An agent could not reply: what it needs failed. Its episode is neither right nor wrong."""
 
 
 class GradingError(ZoomGymError):

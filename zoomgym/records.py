@@ -9,7 +9,7 @@ import json
 import logging
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -81,6 +81,8 @@ class Record:
     """Wall clock spent on opening and decoding video."""
     grading: str = STRICT.name
     """Who graded the answer: `strict`, `math`, `judge:MODEL`, or `ungraded`: nobody could."""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """What the agent says that it used, such as tokens; empty if it does not count."""
 
     @property
     def is_graded(self) -> bool:
@@ -133,16 +135,19 @@ def _check(row: Mapping[str, Any]) -> None:
         RecordError: a text or a number is none.
         ValueError, TypeError, KeyError, OverflowError: something is missing, or no weight.
     """
-    turns, parts = row["turns"], row["reward_parts"]
+    turns, parts, usage = row["turns"], row["reward_parts"], row.get("usage", {})
     texts = [(name, row[name]) for name in NAMES]
     texts += [("category", row["task"]["category"]), ("question", row["task"]["question"])]
     texts += [(name, turn[name]) for turn in turns for name in ("reply", "error", "feedback")]
+    texts += [("name in usage", name) for name in usage]
     for name, text in texts:
         if not isinstance(text, str):
             raise RecordError(f"{name} needs a text, got {reprlib.repr(text)}")
-        if name in NAMES and UNPRINTABLE.search(text):
+        if name in (*NAMES, "name in usage") and UNPRINTABLE.search(text):
             raise RecordError(f"{name} needs a text on one line, got {reprlib.repr(text)}")
-    for name, number in [*((name, row[name]) for name in NUMBERS), *parts.items()]:
+    numbers = [(name, row[name]) for name in NUMBERS]
+    numbers += [(f"usage of {name}", number) for name, number in usage.items()]
+    for name, number in [*numbers, *parts.items()]:
         if type(number) not in (int, float) or not abs(number) < 1e300:
             raise RecordError(f"{name} needs a number, got {reprlib.repr(number)}")
         if name in SHARES and not 0 <= number <= 1:

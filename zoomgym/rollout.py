@@ -8,13 +8,13 @@ from typing import Any
 
 import gymnasium as gym
 
-from zoomgym.agent import Agent, is_privileged, reply_to
+from zoomgym.agent import Agent, is_privileged, reply_to, usage_of
 from zoomgym.env import ZoomEnv
 from zoomgym.episode import Observation, score
 from zoomgym.errors import RecordError
 from zoomgym.records import Record
 
-__all__ = ["run_episode", "run_episodes", "to_record", "watch_again"]
+__all__ = ["finish_episode", "run_episode", "run_episodes", "to_record", "watch_again"]
 
 
 @dataclass(slots=True)
@@ -42,11 +42,12 @@ def run_episode(
     Raises:
         TypeError: env is no ZoomEnv.
         VideoError: the task's video cannot be shown.
+        AgentError: the agent cannot reply.
     """
     game = _begin(env, task_id, seed)
     while not game.zoom_env.episode.is_over:
         _play_turn([game], agent)
-    return to_record(game.zoom_env, agent_name=agent_name, seed=seed, agent_s=game.agent_s)
+    return _finish(game, agent, agent_name, seed)
 
 
 def run_episodes(
@@ -71,6 +72,7 @@ def run_episodes(
     Raises:
         TypeError: env is no ZoomEnv.
         VideoError: a task's video cannot be shown. Episodes beside it are lost.
+        AgentError: the agent cannot reply. Episodes beside it are lost.
     """
     agent.reset(seed)
     waiting = iter(task_ids)
@@ -83,8 +85,7 @@ def run_episodes(
             if not game.zoom_env.episode.is_over:
                 playing.append(game)
                 continue
-            zoom_env, agent_s = game.zoom_env, game.agent_s
-            yield to_record(zoom_env, agent_name=agent_name, seed=seed, agent_s=agent_s)
+            yield _finish(game, agent, agent_name, seed)
             playing += [_begin(game.env, task_id, seed) for task_id in islice(waiting, 1)]
         games = playing
 
@@ -160,15 +161,27 @@ def to_record(env: ZoomEnv, *, agent_name: str, seed: int, agent_s: float) -> Re
 
 def _begin(env: gym.Env[Any, Any], task_id: str | None, seed: int) -> Game:
     """Resets env to a task. Raises TypeError and VideoError."""
-    zoom_env = env.unwrapped
-    if not isinstance(zoom_env, ZoomEnv):
-        raise TypeError(f"a rollout needs a ZoomEnv, got {type(zoom_env).__name__}")
+    zoom_env = _inside(env)
     env.reset(seed=seed, options=None if task_id is None else {"task_id": task_id})
     return Game(env, zoom_env)
 
 
+def _inside(env: gym.Env[Any, Any]) -> ZoomEnv:
+    """Returns what env wraps. Raises TypeError."""
+    zoom_env = env.unwrapped
+    if not isinstance(zoom_env, ZoomEnv):
+        raise TypeError(f"a rollout needs a ZoomEnv, got {type(zoom_env).__name__}")
+    return zoom_env
+
+
+def _finish(game: Game, agent: Agent, agent_name: str, seed: int) -> Record:
+    """Returns the record of a game that is over."""
+    record = to_record(game.zoom_env, agent_name=agent_name, seed=seed, agent_s=game.agent_s)
+    return replace(record, usage=usage_of(agent, record.key))
+
+
 def _play_turn(games: Sequence[Game], agent: Agent) -> None:
-    """Plays one turn of every game. Raises VideoError."""
+    """Plays one turn of every game. Raises VideoError, AgentError."""
     observations = [game.zoom_env.observation for game in games]
     if is_privileged(agent):
         observations = [
