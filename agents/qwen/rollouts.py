@@ -1,0 +1,240 @@
+"""Groups of episodes, played by a model while it learns.
+
+A group is one task, played many times from the same reset: its overview is decoded, encoded and
+read once, and the episodes fork from there. Replies stay as they were sampled, token by token, for
+they are what the trainer learns from; their text goes to the environment, which plays by its rules.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import Qwen2_5_VLProcessor
+
+from agents.qwen.chunks import Chunk, encode, encode_response
+from agents.qwen.generation import Conversation, read, say
+from agents.qwen.policy import STOP
+from zoomgym.agent import episode_rng
+from zoomgym.env import ZoomEnv
+from zoomgym.errors import GradingError
+from zoomgym.prompts import new_messages, to_messages
+from zoomgym.records import Record
+from zoomgym.rollout import to_record
+
+__all__ = ["Group", "Picture", "Player", "Rollout"]
+
+NAME = "qwen"
+"""What records of training call the agent."""
+FLAT = 1e-4
+"""A group whose rewards differ by less teaches nothing (std, as in VideoZoomer's code)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A frame as the model reads it."""
+
+    pixels: Tensor
+    """(patches, patch size) float32."""
+    grid: tuple[int, int, int]
+    """(time, height, width) in patches."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rollout:
+    """One episode as the trainer learns from it."""
+
+    prompt_ids: list[int]
+    completion_ids: list[int]
+    is_said: list[bool]
+    """Which of the completion's ids the model sampled; the others are what came back."""
+    log_probs: list[float]
+    """Of the completion's ids, when they were sampled; 0 where they were not."""
+    pictures: list[Picture]
+    """Overview and clips, in order."""
+    record: Record | None
+    """None: the video failed in a zoom, or nobody could grade the answer."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """All rollouts of one task."""
+
+    task_id: str
+    rollouts: list[Rollout]
+
+    @property
+    def rewards(self) -> list[float]:
+        """Of the rollouts that have one."""
+        return [rollout.record.reward for rollout in self.rollouts if rollout.record]
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether all rewards are the same, so that the group teaches nothing."""
+        return len(self.rewards) < 2 or float(np.std(self.rewards)) < FLAT
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """One episode that is being played."""
+
+    env: ZoomEnv
+    talk: Conversation
+    rng: np.random.Generator
+    num_prompt_ids: int
+    pictures: list[Picture]
+    is_graded: bool = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can be said."""
+        lost = self.env.video_error is not None or not self.is_graded
+        return lost or self.env.episode.is_over
+
+
+@dataclass(slots=True)
+class Player:
+    """Plays groups of episodes with a model as it stands.
+
+    Args:
+        processor: of the model.
+        make_env: makes environments that are alike.
+        group_size: rollouts of each task.
+        temperature: of sampling; 0 is greedy.
+        max_tokens: of a reply.
+        rows: episodes at once, as memory allows; at least one group is played.
+        seed: of environments and sampling.
+    """
+
+    processor: Qwen2_5_VLProcessor
+    make_env: Callable[[], ZoomEnv]
+    group_size: int
+    temperature: float = 1.0
+    max_tokens: int = 1024
+    rows: int = 64
+    seed: int = 0
+    envs: list[ZoomEnv] = field(default_factory=list, init=False)
+    num_tokens: int = field(default=0, init=False)
+    """Sampled so far."""
+
+    def play(self, model: Any, task_ids: Sequence[str], turn_of_seed: int) -> list[Group]:
+        """Plays a group on each task.
+
+        What is sampled depends on the task, the place in its group and the seeds, not on the other
+        tasks: it is the same on one process and on many.
+
+        Args:
+            model: a Qwen2.5-VL, with adapters or not.
+            task_ids: of the environments' task set.
+            turn_of_seed: another number samples anew.
+
+        Raises:
+            VideoError: a video cannot be shown at all (see ZoomEnv's `on_video_error`).
+            ValueError: the model was shown another number of pictures than the rules count.
+        """
+        at_once = max(1, self.rows // self.group_size)
+        groups: list[Group] = []
+        for first in range(0, len(task_ids), at_once):
+            groups += self._play_wave(model, task_ids[first : first + at_once], turn_of_seed)
+        return groups
+
+    def close(self) -> None:
+        """Closes the environments."""
+        for env in self.envs:
+            env.close()
+
+    def _play_wave(self, model: Any, task_ids: Sequence[str], turn_of_seed: int) -> list[Group]:
+        """Plays groups side by side."""
+        self.envs += [self.make_env() for _ in range(len(task_ids) - len(self.envs))]
+        envs = self.envs[: len(task_ids)]
+        for env, task_id in zip(envs, task_ids, strict=True):
+            env.reset(seed=self.seed, options={"task_id": task_id})
+        chunks = [encode(self.processor, to_messages(env.observation)) for env in envs]
+        openings = [Conversation() for _ in envs]
+        read(model, openings, chunks)
+        seats = [
+            self._seat(env, opening, chunk, turn_of_seed, place)
+            for env, opening, chunk in zip(envs, openings, chunks, strict=True)
+            for place in range(self.group_size)
+        ]
+        going = seats
+        while going:
+            self._play_turn(model, going)
+            going = [seat for seat in going if not seat.is_over]
+        rollouts = [self._rollout(seat) for seat in seats]
+        return [
+            Group(task_id, rollouts[index * self.group_size : (index + 1) * self.group_size])
+            for index, task_id in enumerate(task_ids)
+        ]
+
+    def _seat(
+        self, env: ZoomEnv, opening: Conversation, chunk: Chunk, turn_of_seed: int, place: int
+    ) -> Seat:
+        """Returns an episode that goes on from the reset of env."""
+        [entropy] = episode_rng(self.seed, env.observation).integers(2**63, size=1)
+        rng = np.random.default_rng([int(entropy), turn_of_seed, place])
+        return Seat(env.fork(), opening.copy(), rng, len(opening.ids), _pictures(chunk))
+
+    def _play_turn(self, model: Any, seats: Sequence[Seat]) -> None:
+        """Lets the model reply in every seat, and read what comes back."""
+        grammar = seats[0].env.rules.grammar
+        replies = say(
+            model,
+            self.processor.tokenizer,
+            [seat.talk for seat in seats],
+            [seat.rng for seat in seats],
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
+            stop=STOP[grammar],
+            banned_ids=[self.processor.image_token_id, self.processor.video_token_id],
+        )
+        self.num_tokens += sum(len(reply.ids) for reply in replies)
+        for seat, reply in zip(seats, replies, strict=True):
+            try:
+                seat.env.step(reply.text)
+            except GradingError:
+                seat.is_graded = False
+        going = [seat for seat in seats if not seat.is_over]
+        if not going:
+            return
+        chunks = [self._response(seat) for seat in going]
+        read(model, [seat.talk for seat in going], chunks)
+        for seat, chunk in zip(going, chunks, strict=True):
+            seat.pictures += _pictures(chunk)
+            episode = seat.env.episode
+            if len(seat.pictures) != episode.frames_used:
+                raise ValueError(
+                    f"{episode.key}: {episode.frames_used} frames were shown, the model read "
+                    f"{len(seat.pictures)}: check the chat template"
+                )
+
+    def _response(self, seat: Seat) -> Chunk:
+        """Returns what comes back after the last reply in a seat."""
+        response = new_messages(seat.env.observation)[-1]
+        return encode_response(self.processor, response, seat.talk.ids[-1])
+
+    def _rollout(self, seat: Seat) -> Rollout:
+        """Returns the episode of a seat, which is over."""
+        talk, start = seat.talk, seat.num_prompt_ids
+        is_whole = seat.env.video_error is None and seat.is_graded
+        return Rollout(
+            prompt_ids=talk.ids[:start],
+            completion_ids=talk.ids[start:],
+            is_said=talk.is_said[start:],
+            log_probs=talk.log_probs[start:],
+            pictures=seat.pictures,
+            record=to_record(seat.env, agent_name=NAME, seed=self.seed, agent_s=0.0)
+            if is_whole
+            else None,
+        )
+
+
+def _pictures(chunk: Chunk) -> list[Picture]:
+    """Returns the pictures of a chunk, each by itself."""
+    if chunk.pixels is None:
+        return []
+    sizes = [time * height * width for time, height, width in chunk.grids]
+    parts = torch.split(chunk.pixels, sizes)
+    return [Picture(*pair) for pair in zip(parts, chunk.grids, strict=True)]

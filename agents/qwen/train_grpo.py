@@ -1,0 +1,443 @@
+"""Reinforcement learning with GRPO, on TRL's trainer and this package's environment.
+
+    python -m agents.qwen.train_grpo --model runs/sft --out runs/grpo --env '{"tasks": "synthetic"}'
+
+TRL keeps what it is good at: groups, advantages, clipping, KL, the optimizer, processes. Its
+generation is replaced: TRL's own tool loop parses calls itself and ends at the first reply without
+one, while here the raw replies go to the environment until the episode has ended. What was read
+stays in memory, so no frame is read twice; rewards are those that the environment gives.
+
+Defaults are the paper's (arXiv 2512.22315, section 4.1, and the released scripts): clip 0.2 and
+0.27, KL 0.001, entropy 0.001, temperature 1, 16 rollouts a task, 128 tasks a generation, 32 an
+update, learning rate 1e-6, dynamic sampling. Departures:
+
+- A group whose rewards are all alike is not only dropped: its task is drawn anew, up to
+  `max_redraws` times. What is still flat then counts nowhere in the loss.
+- The tool bonus is paid (weight 0.5, as the paper says; the released script has it at 0).
+- The loss is `dapo`: a mean over all tokens of an update, as in the paper's framework (verl's
+  `token-mean`); KL is TRL's estimator (k3) without importance weights.
+- `max_tokens` bounds each reply, not the episode: frames don't count against it.
+"""
+
+import argparse
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from accelerate.utils import gather_object
+from datasets import Dataset
+from torch import nn
+from transformers import BatchFeature, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+from trl.models import unwrap_model_for_generation
+
+from agents.qwen.loading import add_lora, freeze_vision, load_model, load_processor
+from agents.qwen.monitors import Monitor, summarise
+from agents.qwen.rollouts import Group, Picture, Player
+from agents.qwen.settings import keep_settings, read_settings
+from zoomgym.env import ZoomEnv
+from zoomgym.records import Record, write_records
+
+__all__ = ["GRPOSettings", "ZoomTrainer", "main", "train_grpo"]
+
+RECORDS = "episodes"
+"""The folder with the records of each generation, a file each."""
+HISTORY = "history.jsonl"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GRPOSettings:
+    """Everything that a run depends on; it stands beside the model that comes of it.
+
+    Raises:
+        ValueError: the numbers do not fit together.
+    """
+
+    model: str
+    """To begin with: a folder or a hub id."""
+    out: Path
+    env: Mapping[str, Any] = field(default_factory=lambda: {"grammar": "video_zoom"})
+    """Arguments of ZoomEnv."""
+    num_tasks: int = 10_000
+    """The first ones of the task set, in random order."""
+    steps: int = 100
+    """Updates of the weights."""
+    learning_rate: float = 1e-6
+    warmup_steps: int = 0
+    group_size: int = 16
+    """Rollouts of a task."""
+    tasks_per_generation: int = 128
+    tasks_per_update: int = 32
+    micro_batch: int = 8
+    """Episodes that a process holds in one forward and backward pass."""
+    rows: int = 64
+    """Episodes that a process plays at once."""
+    max_tokens: int = 1024
+    """Of a reply."""
+    max_redraws: int = 4
+    temperature: float = 1.0
+    clip_low: float = 0.2
+    clip_high: float = 0.27
+    kl: float = 1e-3
+    entropy: float = 1e-3
+    max_grad_norm: float = 1.0
+    freeze_vision: bool = False
+    lora_rank: int = 0
+    """0 trains all weights."""
+    gradient_checkpointing: bool = False
+    attention: str = "sdpa"
+    dtype: str = "float32"
+    """Of the weights; on a GPU, sums are in bfloat16 either way."""
+    keep_records: bool = True
+    """Whether episodes are written, as a file of records for each generation."""
+    save_steps: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that do not fit together."""
+        if self.group_size < 2:
+            raise ValueError(f"group_size needs at least 2 rollouts, got {self.group_size}")
+        for name in ("tasks_per_generation", "tasks_per_update", "micro_batch", "steps", "rows"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} needs at least 1, got {getattr(self, name)}")
+        if self.tasks_per_generation % self.tasks_per_update:
+            raise ValueError(
+                f"tasks_per_generation needs to be a multiple of tasks_per_update, "
+                f"{self.tasks_per_update}, got {self.tasks_per_generation}"
+            )
+
+    def batches(self, num_processes: int) -> tuple[int, int]:
+        """Returns (accumulation steps, micro-batches a generation) of each process.
+
+        Raises:
+            ValueError: updates or groups cannot be shared evenly between so many processes.
+        """
+        per_update = self.tasks_per_update * self.group_size
+        at_once = self.micro_batch * num_processes
+        if per_update % at_once or self.tasks_per_generation % num_processes:
+            raise ValueError(
+                f"{self.tasks_per_update} tasks x {self.group_size} rollouts an update, and "
+                f"{self.tasks_per_generation} tasks a generation, need to be shared evenly by "
+                f"{num_processes} processes x micro_batch {self.micro_batch}: change one of them"
+            )
+        per_generation = self.tasks_per_generation * self.group_size
+        return per_update // at_once, per_generation // at_once
+
+
+class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
+    """TRL's GRPO, whose episodes are played by the environment's rules.
+
+    Args:
+        model: the policy, loaded from a folder (the reference is loaded from there again).
+        processor: of the model.
+        player: plays the groups.
+        settings: of the run.
+        args: of TRL.
+        task_ids: to train on.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        processor: Any,
+        player: Player,
+        settings: GRPOSettings,
+        args: GRPOConfig,
+        task_ids: Sequence[str],
+    ) -> None:
+        rows = [{"prompt": [{"role": "user", "content": task_id}]} for task_id in task_ids]
+        super().__init__(
+            model=model,
+            reward_funcs=[environment_reward],
+            args=args,
+            train_dataset=Dataset.from_list(rows),
+            processing_class=processor,
+        )
+        self.tools = [zoom]  # TRL reads pictures of later turns only beside a tool
+        self._player, self._settings = player, settings
+        self._task_ids: list[str] = list(task_ids)
+        self._monitor = Monitor()
+        self.groups: list[Group] = []
+        """Of the last generation, on this process."""
+
+    # generation ----------------------------------------------------------------------------------
+
+    def _generate(self, prompts: list[Any]) -> tuple[Any, ...]:
+        """Plays the groups of a generation: what TRL calls with one prompt a rollout.
+
+        Source: the values that `GRPOTrainer._generate` of trl 1.16 returns.
+        """
+        size = self._player.group_size
+        task_ids = [prompt[-1]["content"] for prompt in prompts]
+        if any(len(set(task_ids[i : i + size])) > 1 for i in range(0, len(task_ids), size)):
+            raise ValueError(f"each process needs whole groups of {size}, got {task_ids}")
+        started_s, num_before = time.perf_counter(), self._player.num_tokens
+        with self._policy() as policy:
+            self.groups = self._play(policy, task_ids[::size])
+        self._report(time.perf_counter() - started_s, self._player.num_tokens - num_before)
+        rollouts = [rollout for group in self.groups for rollout in group.rollouts]
+        learned = [
+            not group.is_flat and rollout.record is not None
+            for group in self.groups
+            for rollout in group.rollouts
+        ]
+        masks = [
+            [int(said and counts) for said in rollout.is_said]
+            for rollout, counts in zip(rollouts, learned, strict=True)
+        ]
+        pictures = [rollout.pictures for rollout in rollouts]
+        records = [rollout.record for rollout in rollouts]
+        return (
+            [rollout.prompt_ids for rollout in rollouts],
+            [rollout.completion_ids for rollout in rollouts],
+            masks,
+            [_said(record) for record in records],
+            [rollout.log_probs for rollout in rollouts],
+            {"record": records},
+            pictures,
+            pictures,
+        )
+
+    def _play(self, policy: nn.Module, task_ids: Sequence[str]) -> list[Group]:
+        """Returns a group for each task; where one is flat, of another task, if that helps."""
+        step = self.state.global_step
+        groups = self._player.play(policy, task_ids, step)
+        self._num_flat = sum(group.is_flat for group in groups)
+        self._num_redrawn = 0
+        for attempt in range(1, self._settings.max_redraws + 1):
+            flat = [index for index, group in enumerate(groups) if group.is_flat]
+            if not flat:
+                break
+            drawn = [self._redraw(task_ids[index], attempt) for index in flat]
+            self._num_redrawn += len(drawn)
+            for index, group in zip(flat, self._player.play(policy, drawn, step), strict=True):
+                groups[index] = group
+        return groups
+
+    def _redraw(self, task_id: str, attempt: int) -> str:
+        """Returns another task: by the first one's place, so that processes agree."""
+        num_tasks = len(self._task_ids)
+        stride = 1 + (self.state.global_step * 7919 + attempt * 104_729) % max(1, num_tasks - 1)
+        drawn: str = self._task_ids[(self._task_ids.index(task_id) + stride) % num_tasks]
+        return drawn
+
+    @contextmanager
+    def _policy(self) -> Iterator[nn.Module]:
+        """Lends the model, whole and ready to generate, as TRL's own generation has it."""
+        with (
+            unwrap_model_for_generation(
+                self.model_wrapped,
+                self.accelerator,
+                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+            ) as policy,
+            self._dist.summon_full_params(self.model_wrapped, recurse=True),
+        ):
+            was_training = policy.training
+            policy.eval()
+            try:
+                yield policy
+            finally:
+                policy.train(was_training)
+
+    # learning ------------------------------------------------------------------------------------
+
+    def _generate_and_score_completions(self, inputs: list[Any]) -> dict[str, Any]:
+        """Makes the batch, from the pictures that the rollouts have read."""
+        processor: Any = self.processing_class
+        self.processing_class: Any = SimpleNamespace(image_processor=ReadPictures())
+        try:
+            batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        finally:
+            self.processing_class = processor
+        image_token = processor.image_token_id
+        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+        num_tokens = int((ids == image_token).sum())
+        merge = processor.image_processor.merge_size**2
+        num_patches = len(batch.get("pixel_values", ()))
+        if num_patches != num_tokens * merge:
+            raise ValueError(
+                f"{num_tokens} image tokens need {num_tokens * merge} patches, got {num_patches}: "
+                "TRL has dropped pictures"
+            )
+        return batch
+
+    # telling -------------------------------------------------------------------------------------
+
+    def _report(self, seconds: float, num_tokens: int) -> None:
+        """Adds what was played to the trainer's metrics, over all processes, and warns."""
+        mine = [rollout.record for group in self.groups for rollout in group.rollouts]
+        counts = [len(self.groups), self._num_flat, self._num_redrawn, num_tokens]
+        counts += [sum(group.is_flat for group in self.groups), sum(one is None for one in mine)]
+        [records, sums] = [gather_object(mine), gather_object([counts])]
+        played = [record for record in records if record is not None]
+        groups, flat, redrawn, tokens, unlearned, lost = map(sum, zip(*sums, strict=True))
+        means = summarise(played)
+        means |= {"flat_groups": flat / groups, "flat_after_redraws": unlearned / groups}
+        metrics = {f"zoom/{name}": value for name, value in means.items()}
+        metrics |= {"zoom/redrawn": float(redrawn), "zoom/lost": float(lost)}
+        metrics |= {"time/generation": seconds, "time/tokens_per_s": tokens / seconds}
+        for name, value in metrics.items():
+            self._metrics["train" if self.model.training else "eval"][name].append(value)
+        if not self.accelerator.is_main_process:
+            return
+        if played:
+            for warning in self._monitor.watch(means):
+                logger.warning("step %d: %s", self.state.global_step, warning)
+        if self._settings.keep_records:
+            folder = self._settings.out / RECORDS
+            folder.mkdir(exist_ok=True)
+            write_records(folder / f"{self.state.global_step:06d}.jsonl", played)
+
+
+class ReadPictures:
+    """Stands for an image processor where pictures have been processed already."""
+
+    merge_size = 2
+
+    def __call__(self, images: Sequence[Picture], return_tensors: str) -> BatchFeature:
+        """Returns pictures as one batch."""
+        pixels = torch.cat([picture.pixels for picture in images])
+        grids = torch.tensor([picture.grid for picture in images])
+        return BatchFeature({"pixel_values": pixels, "image_grid_thw": grids})
+
+
+def environment_reward(record: Sequence[Record | None], **_: Any) -> list[float | None]:
+    """Returns the rewards that the environment gave; None for an episode that has none."""
+    return [None if one is None else one.reward for one in record]
+
+
+def zoom() -> None:
+    """Stands for a tool; nothing calls it."""
+
+
+def _said(record: Record | None) -> list[dict[str, str]]:
+    """Returns the replies of an episode, for TRL's logs."""
+    turns = record.turns if record else ()
+    return [{"role": "assistant", "content": turn.reply} for turn in turns]
+
+
+class History(TrainerCallback):
+    """Writes every log of the trainer as a line, as it comes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Drops the lines of steps that will be taken again."""
+        if state.is_world_process_zero and self._path.exists():
+            lines = self._path.read_text(encoding="ascii").splitlines(keepends=True)
+            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            self._path.write_text("".join(kept) if state.global_step else "", encoding="ascii")
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Adds a line."""
+        if state.is_world_process_zero and logs:
+            with self._path.open("a", encoding="ascii") as file:
+                file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
+
+
+def train_grpo(settings: GRPOSettings, *, resume: bool = False) -> ZoomTrainer:
+    """Trains a policy, and writes it, its processor, checkpoints and logs into `settings.out`.
+
+    Args:
+        settings: of the run.
+        resume: go on from the last checkpoint in `settings.out`.
+
+    Raises:
+        OSError: no model stands at `settings.model`.
+        ValueError: settings do not fit together, or those of the run that is to be resumed differ.
+    """
+    trainer = make_trainer(settings)
+    out = settings.out
+    if trainer.accelerator.is_main_process:
+        keep_settings(out, settings, resume=resume)
+    trainer.train(resume_from_checkpoint=resume or None)
+    trainer.save_model(str(out))
+    return trainer
+
+
+def make_trainer(settings: GRPOSettings) -> ZoomTrainer:
+    """Returns a trainer that is ready to train. Raises OSError and ValueError."""
+    num_processes = int(os.environ.get("WORLD_SIZE", "1"))
+    accumulation, per_generation = settings.batches(num_processes)
+    args = GRPOConfig(
+        output_dir=str(settings.out),
+        max_steps=settings.steps,
+        learning_rate=settings.learning_rate,
+        warmup_steps=settings.warmup_steps,
+        lr_scheduler_type="constant_with_warmup",
+        weight_decay=0.0,
+        max_grad_norm=settings.max_grad_norm,
+        per_device_train_batch_size=settings.micro_batch,
+        gradient_accumulation_steps=accumulation,
+        steps_per_generation=per_generation,
+        num_generations=settings.group_size,
+        temperature=settings.temperature,
+        epsilon=settings.clip_low,
+        epsilon_high=settings.clip_high,
+        beta=settings.kl,
+        entropy_coef=settings.entropy,
+        loss_type="dapo",
+        use_bias_correction_kl=False,
+        max_completion_length=None,
+        gradient_checkpointing=None,  # TRL's default under the old name would win
+        activation_checkpointing=settings.gradient_checkpointing,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        bf16=torch.cuda.is_available(),
+        logging_steps=1,
+        save_steps=settings.save_steps,
+        save_total_limit=2,
+        report_to=["tensorboard"],
+        seed=settings.seed,
+        remove_unused_columns=False,
+    )
+    processor = load_processor(settings.model)
+    kernel = {"dtype": settings.dtype, "attention": settings.attention}
+    model: Any = load_model(settings.model, **kernel, device=args.device)
+    if settings.freeze_vision:
+        freeze_vision(model)
+    if settings.lora_rank:
+        model = add_lora(model, settings.lora_rank)
+    make_env = partial(ZoomEnv, **settings.env)
+    player = Player(
+        processor,
+        make_env,
+        group_size=settings.group_size,
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        rows=settings.rows,
+        seed=settings.seed,
+    )
+    tasks = make_env().tasks
+    task_ids = [tasks[index].id for index in range(min(settings.num_tasks, len(tasks)))]
+    trainer = ZoomTrainer(model, processor, player, settings, args, task_ids)
+    trainer.add_callback(History(settings.out / HISTORY))
+    return trainer
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Parses; train_grpo() does the work."""
+    parser = argparse.ArgumentParser(prog="python -m agents.qwen.train_grpo", description=__doc__)
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    settings, args = read_settings(parser, GRPOSettings, argv)
+    try:
+        train_grpo(settings, resume=args.resume)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
