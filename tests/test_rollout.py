@@ -10,8 +10,9 @@ from agents.registry import make_agent
 from zoomgym import ZoomEnv
 from zoomgym.episode import Observation
 from zoomgym.errors import RecordError
-from zoomgym.records import Record
-from zoomgym.rollout import run_episodes, watch_again
+from zoomgym.records import Record, replay
+from zoomgym.rewards import RewardParts
+from zoomgym.rollout import finish_episode, run_episodes, watch_again
 
 NUM_TASKS = 7
 
@@ -104,6 +105,22 @@ def test_a_record_is_taken_up_half_way() -> None:
     for turn in record.turns[2:]:
         other.step(turn.reply)
     assert other.episode == env.episode
+
+
+def test_another_agent_finishes_an_episode_that_was_taken_up() -> None:
+    [env, other] = make_envs(2)
+    agent = make_agent("uniform")
+    [record] = run_episodes(env, agent, agent_name="x", task_ids=[env.tasks[2].id], seed=3)
+    watch_again(other, record, 2)
+    oracle = make_agent("oracle")
+    oracle.reset(0)
+    finished = finish_episode(other, oracle, agent_name="x > oracle", seed=record.seed)
+    assert (finished.agent, finished.seed, finished.key) == ("x > oracle", 3, record.key)
+    assert finished.turns[:2] == record.turns[:2]
+    assert finished.reward_parts == RewardParts(
+        accuracy=1.0, format=1.0, tool=1.0, grounding=1.0, zoom_cost=float(len(finished.turns) - 1)
+    )
+    replay(finished)
 
 
 def test_a_record_of_other_rules_is_not_watched() -> None:

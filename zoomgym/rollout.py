@@ -44,7 +44,25 @@ def run_episode(
         VideoError: the task's video cannot be shown.
         AgentError: the agent cannot reply.
     """
-    game = _begin(env, task_id, seed)
+    _begin(env, task_id, seed)
+    return finish_episode(env, agent, agent_name=agent_name, seed=seed)
+
+
+def finish_episode(env: gym.Env[Any, Any], agent: Agent, *, agent_name: str, seed: int) -> Record:
+    """Plays an episode that has begun (see `watch_again`) to its end, and returns its record.
+
+    Args:
+        env: a ZoomEnv in the middle of an episode, wrapped or not.
+        agent: already reset.
+        agent_name: what the record calls it.
+        seed: with which env was reset.
+
+    Raises:
+        TypeError: env is no ZoomEnv.
+        VideoError: the task's video cannot be shown.
+        AgentError: the agent cannot reply.
+    """
+    game = Game(env, _inside(env))
     while not game.zoom_env.episode.is_over:
         _play_turn([game], agent)
     return _finish(game, agent, agent_name, seed)
