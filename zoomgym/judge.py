@@ -18,16 +18,15 @@ import tempfile
 import threading
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from zoomgym.endpoint import check_address, is_passing, read_key, wait_after
 from zoomgym.errors import GradingError
 from zoomgym.grading import MAX_ANSWER_CHARS, is_correct
-from zoomgym.retries import is_passing, wait_after
 
 __all__ = ["PROMPT", "JudgeGrader", "read_verdict"]
 
@@ -88,14 +87,7 @@ class JudgeGrader:
 
     def __post_init__(self) -> None:
         """Refuses settings that cannot be meant, before anything is asked."""
-        parts = urllib.parse.urlsplit(self.url) if isinstance(self.url, str) else None
-        if not (parts and parts.scheme in ("http", "https") and parts.hostname):
-            raise ValueError("judge url needs to be like http://localhost:8000/v1")
-        if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ValueError(
-                "judge url needs no user, query or fragment: name the variable with the key by "
-                "key_variable"
-            )
+        check_address(self.url, "judge")
         for name in ("model", "key_variable"):
             if not isinstance(getattr(self, name), str):
                 raise ValueError(f"judge {name} needs a text, got {getattr(self, name)!r}")
@@ -207,8 +199,8 @@ class JudgeGrader:
         """Returns the headers of a request, with the key. Raises GradingError if there is none."""
         headers = {"Content-Type": "application/json", "User-Agent": "zoomgym"}
         if self.key_variable:
-            key = os.environ.get(self.key_variable, "").strip()
-            if not (key.isascii() and key.isprintable() and key):
+            key = read_key(self.key_variable)
+            if not key:
                 raise GradingError(
                     f"{self.name}: needed the API key in the environment variable "
                     f"{self.key_variable}, got none, or one with characters that no key has"
