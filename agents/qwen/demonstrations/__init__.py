@@ -1,9 +1,28 @@
-"""Trajectories to learn from: collected from an expert, verified, kept in a file."""
+"""Trajectories to learn from: collected from an expert, verified, kept in a file.
 
+`demonstrate` keeps what an expert does on its own; `reflect` keeps how it mends what a student
+began. As a command: `python -m agents.qwen.demonstrations`. Nothing here needs PyTorch.
+"""
+
+from agents.qwen.demonstrations.collection import Attempt, rejected_path
 from agents.qwen.demonstrations.demonstration import (
     Demonstration,
     append_demonstration,
     read_demonstrations,
 )
+from agents.qwen.demonstrations.exemplars import demonstrate
+from agents.qwen.demonstrations.export import export
+from agents.qwen.demonstrations.reflections import reflect
+from agents.qwen.demonstrations.verifier import verify
 
-__all__ = ["Demonstration", "append_demonstration", "read_demonstrations"]
+__all__ = [
+    "Attempt",
+    "Demonstration",
+    "append_demonstration",
+    "demonstrate",
+    "export",
+    "read_demonstrations",
+    "reflect",
+    "rejected_path",
+    "verify",
+]

@@ -1,0 +1,212 @@
+"""Collects trajectories to learn from, and writes them for others to train on.
+
+Stopped, a command is run again to go on.
+"""
+
+import argparse
+import inspect
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import track
+from rich.table import Table
+
+from agents.qwen.demonstrations import (
+    Attempt,
+    demonstrate,
+    export,
+    read_demonstrations,
+    reflect,
+    rejected_path,
+)
+from agents.registry import AGENTS, make_agent
+from zoomgym.agent import BatchAgent
+from zoomgym.env import ZoomEnv
+from zoomgym.errors import ZoomGymError
+
+__all__ = ["main"]
+
+KEPT = "kept"
+NUM_ENVS = 16
+"""Environments side by side for an agent that replies to many at once."""
+OWN_FLAGS = ("tasks", "cache_dir", "render_mode")
+"""Arguments of ZoomEnv that --env does not take."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Parses and reports; the package does the work."""
+    args = _parser().parse_args(argv)
+    width = None if sys.stdout.isatty() else 100
+    console = Console(width=width, markup=False, emoji=False, highlight=False)
+    logging.basicConfig(
+        handlers=[RichHandler(console=console, show_path=False)], format="%(message)s"
+    )
+    try:
+        result: int = args.run(args, console)
+    except KeyboardInterrupt:
+        console.print("stopped: run the same command again to go on", soft_wrap=True)
+        return 130
+    except (ZoomGymError, ValueError, OSError) as error:
+        console.print(f"error: {error}", soft_wrap=True)
+        return 1
+    return result
+
+
+def _demonstrate(args: argparse.Namespace, console: Console) -> int:
+    """Collects exemplars."""
+    expert = make_agent(args.expert)
+    envs = _make_envs(args, isinstance(expert, BatchAgent))
+    task_ids = _task_ids(args, envs[0])
+    attempts = demonstrate(
+        envs, task_ids, expert=expert, expert_name=args.expert, out=args.out, seed=args.seed
+    )
+    return _report(args.out, attempts, len(task_ids), console)
+
+
+def _reflect(args: argparse.Namespace, console: Console) -> int:
+    """Collects reflections."""
+    student, expert = make_agent(args.student), make_agent(args.expert)
+    envs = _make_envs(args, isinstance(student, BatchAgent))
+    task_ids = _task_ids(args, envs[0])
+    attempts = reflect(
+        envs,
+        task_ids,
+        student=student,
+        student_name=args.student,
+        expert=expert,
+        expert_name=args.expert,
+        out=args.out,
+        seed=args.seed,
+    )
+    return _report(args.out, attempts, len(task_ids), console)
+
+
+def _export(args: argparse.Namespace, console: Console) -> int:
+    """Writes demonstrations as sharegpt rows."""
+    if args.out.exists():
+        raise ValueError(f"{args.out} exists: choose another file, or delete it")
+    demonstrations = list(read_demonstrations(args.file))
+    rows = export(demonstrations, args.out, cache_dir=args.cache_dir)
+    num_images = sum(
+        len(row.images)
+        for row in track(rows, "rows", len(demonstrations), console=console, transient=True)
+    )
+    console.print(f"{len(demonstrations)} rows, {num_images} frames -> {args.out}", soft_wrap=True)
+    if num_mended := sum(one.first_turn > 0 for one in demonstrations):
+        console.print(f"{num_mended} are reflections: set mask_history, or mistakes are learned")
+    return 0
+
+
+def _report(out: Path, attempts: Iterable[Attempt], total: int, console: Console) -> int:
+    """Shows progress, and then how many were kept and why the rest was not."""
+    shown = track(attempts, "tasks", total, console=console, transient=True)
+    counts = Counter(attempt.reason or KEPT for attempt in shown)
+    table = Table("outcome", "tasks", "share")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    rejected = [(reason, count) for reason, count in counts.most_common() if reason != KEPT]
+    for reason, count in [(KEPT, counts[KEPT]), *rejected]:
+        table.add_row(reason, f"{count}", f"{count / total:.1%}")
+    console.print(table)
+    console.print(f"{counts[KEPT]} demonstrations of {total} tasks -> {out}", soft_wrap=True)
+    if rejected:
+        console.print(f"the others, and why -> {rejected_path(out)}", soft_wrap=True)
+    return 0
+
+
+def _make_envs(args: argparse.Namespace, is_batched: bool) -> list[ZoomEnv]:
+    """Returns environments that are alike: one, or as many as are played at once."""
+    count = args.num_envs or (NUM_ENVS if is_batched else 1)
+    settings = {"grammar": "video_zoom", **args.env}
+    return [ZoomEnv(args.tasks, cache_dir=args.cache_dir, **settings) for _ in range(count)]
+
+
+def _task_ids(args: argparse.Namespace, env: ZoomEnv) -> list[str]:
+    """Returns the ids of the tasks that were asked for. Raises ValueError."""
+    last = args.start + args.num
+    if last > len(env.tasks):
+        raise ValueError(
+            f"--start and --num need tasks up to {last}, {args.tasks} has {len(env.tasks)}: "
+            "lower them"
+        )
+    return [env.tasks[index].id for index in range(args.start, last)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m agents.qwen.demonstrations", description=__doc__
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parts = [
+        commands.add_parser("demonstrate", help="keep what an expert does well"),
+        commands.add_parser("reflect", help="keep how an expert mends a student's failures"),
+        commands.add_parser("export", help="write demonstrations as LLaMA-Factory's sharegpt rows"),
+    ]
+    for part, run in zip(parts, (_demonstrate, _reflect, _export), strict=True):
+        part.set_defaults(run=run)
+        part.add_argument("--out", type=Path, required=True, help="file to write")
+        part.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
+    parts[1].add_argument("--student", required=True, help="an agent, such as qwen:PATH")
+    for part in parts[:2]:
+        _add_playing(part)
+    parts[2].add_argument("file", type=Path, help="file of demonstrations to read")
+    return parser
+
+
+def _add_playing(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of who plays what."""
+    known = f"{', '.join(AGENTS)}, qwen:PATH, or module:Class of your own"
+    parser.add_argument("--expert", default="tutor", help=f"one of {known}; default: tutor")
+    parser.add_argument("--tasks", default="synthetic", help="a task set; default: synthetic")
+    parser.add_argument("--num", type=_count, default=100, help="tasks to play; default: 100")
+    parser.add_argument("--start", type=_index, default=0, help="the first task; default: 0")
+    parser.add_argument("--seed", type=_index, default=0, help="of agents and environments")
+    parser.add_argument("--num-envs", type=_count, help=f"side by side; {NUM_ENVS} or 1 by default")
+    parser.add_argument(
+        "--env",
+        type=_env,
+        default={},
+        help='arguments of ZoomEnv, as JSON: {"num_overview": 16, "split": "train"}; '
+        "grammar is video_zoom by default",
+    )
+
+
+def _env(text: str) -> dict[str, Any]:
+    """Returns the arguments of ZoomEnv in a text. Raises ArgumentTypeError."""
+    names = [name for name in inspect.signature(ZoomEnv).parameters if name not in OWN_FLAGS]
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"needs JSON like {{}}, got {text!r} ({error})") from error
+    if not isinstance(given, dict) or given.keys() - names:
+        raise argparse.ArgumentTypeError(f"needs an object of {', '.join(names)}, got {text!r}")
+    return given
+
+
+def _count(text: str) -> int:
+    """Returns a whole number of at least 1. Raises ArgumentTypeError."""
+    return _at_least(1, text)
+
+
+def _index(text: str) -> int:
+    """Returns a whole number of at least 0. Raises ArgumentTypeError."""
+    return _at_least(0, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    """Returns the whole number in a text. Raises ArgumentTypeError if it is none or less."""
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"needs a whole number of at least {least}, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

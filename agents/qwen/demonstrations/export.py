@@ -1,0 +1,91 @@
+"""Demonstrations as LLaMA-Factory's sharegpt rows, with their frames as files.
+
+Departure: a sharegpt row has no place for `first_turn`. LLaMA-Factory learns every reply of a
+reflection, the mistakes too, unless it is told to learn the last one only (`mask_history`).
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from agents.qwen.demonstrations.demonstration import Demonstration
+from zoomgym import prompts
+from zoomgym.datasets.sharegpt import IMAGE, Message, Trajectory, write_sharegpt
+from zoomgym.env import ZoomEnv
+from zoomgym.errors import RecordError
+from zoomgym.records import Record
+from zoomgym.rollout import watch_again
+
+__all__ = ["export"]
+
+MARK = re.compile("<(image|video|audio)>")
+"""What LLaMA-Factory replaces by a picture, a video or a sound."""
+QUALITY = 95
+"""Of JPEG files."""
+
+
+def export(
+    demonstrations: Iterable[Demonstration], out: Path, *, cache_dir: Path | None = None
+) -> Iterator[Trajectory]:
+    """Writes demonstrations to out as sharegpt rows, and yields each as its frames are written.
+
+    Frames stand in a folder beside out, called as it with `.frames`; rows name them from there.
+    The rows themselves are written last.
+
+    Args:
+        demonstrations: played on task sets that have a name.
+        out: a JSON file.
+        cache_dir: where synthetic videos are written; None is the user's cache folder.
+
+    Raises:
+        RecordError: an episode cannot be played again.
+        VideoError: a video cannot be shown.
+    """
+    envs: dict[str, ZoomEnv] = {}
+    trajectories = []
+    for index, demonstration in enumerate(demonstrations):
+        record = demonstration.record
+        settings = json.dumps(record.settings, sort_keys=True)
+        if settings not in envs:
+            envs[settings] = _make_env(record, cache_dir)
+        messages = prompts.to_messages(watch_again(envs[settings], record))
+        folder = Path(f"{out.stem}.frames") / f"{index:05}"
+        images = [folder / f"{i:03}.jpg" for i in range(len(prompts.images_of(messages)))]
+        (out.parent / folder).mkdir(parents=True, exist_ok=True)
+        for path, pixels in zip(images, prompts.images_of(messages), strict=True):
+            _save(out.parent / path, pixels)
+        said = tuple(Message(message["role"], _marked(message)) for message in messages)
+        trajectories.append(Trajectory(said, tuple(path.as_posix() for path in images)))
+        yield trajectories[-1]
+    write_sharegpt(out, trajectories)
+
+
+def _make_env(record: Record, cache_dir: Path | None) -> ZoomEnv:
+    """Returns the environment of a record. Raises RecordError if its task set has no name."""
+    if record.settings["tasks"] is None:
+        raise RecordError(
+            f"{record.key}: needed a task set that a name opens, got {record.task_set}: play on a "
+            "manifest instead"
+        )
+    return ZoomEnv(**record.settings, cache_dir=cache_dir)
+
+
+def _marked(message: prompts.Message) -> str:
+    """Returns a message as text with a mark for every picture, and no other mark."""
+    runs = [""]
+    for part in message["content"]:
+        if part["type"] == "image":
+            runs.append("")
+        else:
+            runs[-1] += part["text"]
+    return IMAGE.join(MARK.sub(r"<\1 >", run) for run in runs)
+
+
+def _save(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Writes a picture, (H, W, 3) uint8 RGB."""
+    Image.fromarray(pixels).save(path, quality=QUALITY, subsampling=0)
