@@ -10,23 +10,20 @@ import math
 from dataclasses import dataclass
 from itertools import groupby
 
+from agents.evidence import DENSE, is_shown, missing_frames
 from agents.reader import read_option, see
 from agents.replies import affordable, guess, reply, unseen_evidence
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.episode import Observation
 from zoomgym.grading import letter
 from zoomgym.synthetic.layout import FPS
-from zoomgym.synthetic.questions import COUNT, MOTION
 from zoomgym.timeline import Segment, count_frames
 
 __all__ = ["TutorAgent"]
 
 RATES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
 """Frames per second that it asks for: few, so that they can be learned."""
-DENSE = (COUNT, MOTION)
-"""Questions that only the highest rate answers."""
-EDGE = 1e-6
-"""Frames that rounding may add."""
+NOT_ALL = "I have not seen all of it yet."
 CENT = 100
 """Times are said in hundredths of a second, as labels say them."""
 
@@ -46,19 +43,21 @@ class TutorAgent:
 
     def correct(self, observation: Observation, wrong: str | None) -> str:
         """Replies as `act` does, knowing that wrong was the answer that was given here before."""
-        unseen = unseen_evidence(observation)
         found = read_option(observation)
-        num_frames = affordable(observation, len(unseen))
-        thoughts = [_review(observation)]
-        if found is not None and not (observation.clips and unseen and num_frames):
-            thoughts += [_unlike(observation, wrong), f"I see {found}."]
-            answer = Answer(letter(observation.options.index(found)))
-            return reply(observation, answer, _join(thoughts))
-        if num_frames == 0 or not unseen:
-            thoughts.append("I did not see it, so I guess.")
-            return guess(observation, self._seed, _join(thoughts))
-        look = _look(observation, unseen[0], num_frames)
-        return reply(observation, look.call, _join([*thoughts, look.reason]))
+        open_evidence = _open_evidence(observation, found)
+        num_frames = affordable(observation, len(open_evidence))
+        review = _review(observation)
+        if num_frames > 0:
+            if wrong is not None and not review:
+                review = NOT_ALL
+            look = _look(observation, open_evidence[0], num_frames)
+            return reply(observation, look.call, _join([review, look.reason]))
+        if found is None:
+            return guess(observation, self._seed, _join([review, "I did not see it, so I guess."]))
+        if wrong is not None and not review:
+            review = f"It is not {wrong}."
+        answer = Answer(letter(observation.options.index(found)))
+        return reply(observation, answer, _join([review, f"I see {found}."]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,18 @@ class Look:
     reason: str
 
 
+def _open_evidence(observation: Observation, found: str | None) -> list[Segment]:
+    """Returns the evidence that has yet to be shown, as well as the question needs it."""
+    shown = (observation.overview, *observation.clips)
+    times_s = [time_s for frames in shown for time_s in frames.times_s]
+    missed = [
+        segment
+        for segment in observation.evidence
+        if not is_shown(observation.question, segment, times_s)
+    ]
+    return missed or ([] if found else unseen_evidence(observation))
+
+
 def _look(observation: Observation, evidence: Segment, num_frames: int) -> Look:
     """Returns the widest zoom that shows the evidence and that the overview gives a reason for."""
     if observation.question not in DENSE:
@@ -76,9 +87,11 @@ def _look(observation: Observation, evidence: Segment, num_frames: int) -> Look:
             call = _call(_between(observation, first, last), num_frames)
             if call is not None and any(map(evidence.holds, call.times_s)):
                 return Look(call, reason)
-    start_s = math.ceil(evidence.start_s * CENT) / CENT  # later than its first frame, not earlier
-    wanted = math.ceil((evidence.end_s - evidence.start_s) * FPS - EDGE)
-    num_shown = min(num_frames, wanted)
+    shown = [time_s for clip in observation.clips for time_s in clip.times_s]
+    missing = missing_frames(evidence, shown) or missing_frames(evidence, [])
+    first_s = evidence.start_s + missing[0] / FPS
+    start_s = math.ceil(first_s * CENT) / CENT  # later than its first frame, not earlier
+    num_shown = min(num_frames, missing[-1] + 1 - missing[0])
     end_s = math.ceil((start_s + num_shown / FPS) * CENT) / CENT
     call = ZoomCall(start_s, end_s, float(FPS))
     return Look(call, f"It must be near {start_s:g} s.")
@@ -120,24 +133,20 @@ def _review(observation: Observation) -> str:
         return ""
     [*_, turn] = observation.turns
     if turn.zoom is None:
-        return f"That was refused: {turn.error}."
-    if any(
-        evidence.holds(time_s) for evidence in observation.evidence for time_s in turn.zoom.times_s
-    ):
+        repeats_reply = not turn.error.startswith("zoom") or "'" in turn.error
+        return "That was no reply." if repeats_reply else f"That was refused: {turn.error}."
+    zoom, evidence = turn.zoom, observation.evidence
+    start_s, end_s = zoom.segment
+    shown = [one for one in evidence if is_shown(observation.question, one, zoom.times_s)]
+    inside = [one for one in evidence if start_s <= one.start_s and one.end_s <= end_s]
+    if any(one not in shown for one in inside):
+        return f"{zoom.fps:g} frames a second were too few to see it{' all' if shown else ''}."
+    if shown:
         return ""
-    start_s, end_s = turn.zoom.segment
-    if any(
-        start_s < evidence.end_s and evidence.start_s < end_s for evidence in observation.evidence
-    ):
-        return f"{turn.zoom.fps:g} frames a second were too few to see it."
-    return f"It is not between {start_s:g} and {end_s:g} s."
-
-
-def _unlike(observation: Observation, wrong: str | None) -> str:
-    """Returns that the answer that was given before is not what is seen."""
-    if wrong is None or _review(observation):
-        return ""
-    return f"It is not {wrong}."
+    touched = [one for one in evidence if start_s < one.end_s and one.start_s < end_s]
+    if not touched:
+        return f"It is not between {start_s:g} and {end_s:g} s."
+    return f"Not all of it is between {start_s:g} and {end_s:g} s."
 
 
 def _join(thoughts: list[str]) -> str:

@@ -1,5 +1,6 @@
 """Which trajectories are worth learning from."""
 
+from agents.evidence import is_shown
 from zoomgym.episode import Episode
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, replay
@@ -35,4 +36,5 @@ def verify(record: Record, first_turn: int = 0) -> str:
 def _has_seen_evidence(episode: Episode) -> bool:
     """Returns whether all of the evidence, if any is known, was shown: else the answer was luck."""
     seen_s = (*episode.overview_s, *episode.clip_s)
-    return all(any(map(segment.holds, seen_s)) for segment in episode.task.evidence)
+    task = episode.task
+    return all(is_shown(task.question, segment, seen_s) for segment in task.evidence)

@@ -1,0 +1,29 @@
+"""What it takes to have seen the evidence of a question."""
+
+import math
+from collections.abc import Iterable
+
+from zoomgym.synthetic.layout import FPS
+from zoomgym.synthetic.questions import COUNT, MOTION
+from zoomgym.timeline import Segment
+
+__all__ = ["DENSE", "is_shown", "missing_frames"]
+
+DENSE = (COUNT, MOTION)
+"""Questions that only the highest rate answers: every picture of their evidence must be seen."""
+EDGE = 1e-6
+"""Frames that rounding may add."""
+
+
+def is_shown(question: str, segment: Segment, times_s: Iterable[float]) -> bool:
+    """Returns whether frames at these seconds show a segment as well as its question needs."""
+    if question in DENSE:
+        return not missing_frames(segment, times_s)
+    return any(map(segment.holds, times_s))
+
+
+def missing_frames(segment: Segment, times_s: Iterable[float]) -> list[int]:
+    """Returns which pictures of a segment of synthetic video frames at these seconds leave out."""
+    seen = {math.floor((time_s - segment.start_s) * FPS + EDGE) for time_s in times_s}
+    count = math.ceil((segment.end_s - segment.start_s) * FPS - EDGE)
+    return [index for index in range(count) if index not in seen]
