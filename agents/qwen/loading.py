@@ -21,6 +21,7 @@ __all__ = [
     "freeze_vision",
     "load_model",
     "load_processor",
+    "restore_weights",
 ]
 
 TEMPLATE = (Path(__file__).parent / "template.jinja").read_text(encoding="utf-8")
@@ -127,6 +128,17 @@ def add_lora(model: PreTrainedModel, rank: int) -> Any:
         r=rank, lora_alpha=2 * rank, target_modules=LANGUAGE_LAYERS, task_type="CAUSAL_LM"
     )
     return get_peft_model(model, config)
+
+
+def restore_weights(model: PreTrainedModel, folder: str) -> None:
+    """Gives a model the weights of a checkpoint.
+
+    Checkpoints are written under the names that the released models use, which `from_pretrained`
+    translates and the trainers of transformers 5.23 do not: resuming, they would warn of missing
+    keys and go on from the weights that the model had.
+    """
+    saved = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=model.dtype)
+    model.load_state_dict(saved.state_dict())
 
 
 def freeze_vision(model: Qwen2_5_VLForConditionalGeneration) -> None:

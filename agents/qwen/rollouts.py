@@ -94,7 +94,7 @@ class Seat:
         return lost or self.env.episode.is_over
 
 
-@dataclass(slots=True)
+@dataclass
 class Player:
     """Plays groups of episodes with a model as it stands.
 

@@ -22,6 +22,7 @@ update, learning rate 1e-6, dynamic sampling. Departures:
 import argparse
 import json
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
@@ -40,7 +42,13 @@ from transformers import BatchFeature, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 from trl.models import unwrap_model_for_generation
 
-from agents.qwen.loading import add_lora, freeze_vision, load_model, load_processor
+from agents.qwen.loading import (
+    add_lora,
+    freeze_vision,
+    load_model,
+    load_processor,
+    restore_weights,
+)
 from agents.qwen.monitors import Monitor, summarise
 from agents.qwen.rollouts import Group, Picture, Player
 from agents.qwen.settings import keep_settings, read_settings
@@ -156,7 +164,8 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
         args: GRPOConfig,
         task_ids: Sequence[str],
     ) -> None:
-        rows = [{"prompt": [{"role": "user", "content": task_id}]} for task_id in task_ids]
+        order = _in_order(task_ids, settings)
+        rows = [{"prompt": [{"role": "user", "content": task_id}]} for task_id in order]
         super().__init__(
             model=model,
             reward_funcs=[environment_reward],
@@ -261,6 +270,7 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
             batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         finally:
             self.processing_class = processor
+        torch.manual_seed(hash((self._settings.seed, self.state.global_step)))  # TRL shuffles next
         image_token = processor.image_token_id
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
         num_tokens = int((ids == image_token).sum())
@@ -272,6 +282,13 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
                 "TRL has dropped pictures"
             )
         return batch
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Takes up the weights of a checkpoint."""
+        if self.is_deepspeed_enabled or self.is_fsdp_enabled or self._settings.lora_rank:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        else:
+            restore_weights(self.accelerator.unwrap_model(self.model), resume_from_checkpoint)
 
     # telling -------------------------------------------------------------------------------------
 
@@ -316,6 +333,20 @@ class ReadPictures:
 def environment_reward(record: Sequence[Record | None], **_: Any) -> list[float | None]:
     """Returns the rewards that the environment gave; None for an episode that has none."""
     return [None if one is None else one.reward for one in record]
+
+
+def _in_order(task_ids: Sequence[str], settings: GRPOSettings) -> list[str]:
+    """Returns the tasks of the whole run: all in random order, again and again.
+
+    (The trainer would draw an order for each epoch, and a resumed run the first one once more.)
+    """
+    rng = np.random.default_rng(settings.seed)
+    per_generation = settings.tasks_per_generation
+    num_generations = math.ceil(settings.steps * settings.tasks_per_update / per_generation)
+    order: list[str] = []
+    while len(order) < num_generations * per_generation:
+        order += [task_ids[index] for index in rng.permutation(len(task_ids))]
+    return order[: num_generations * per_generation]
 
 
 def zoom() -> None:
@@ -401,6 +432,7 @@ def make_trainer(settings: GRPOSettings) -> ZoomTrainer:
         save_total_limit=2,
         report_to=["tensorboard"],
         seed=settings.seed,
+        shuffle_dataset=False,
         remove_unused_columns=False,
     )
     processor = load_processor(settings.model)

@@ -1,0 +1,254 @@
+"""GRPO: what the loss sees is what was played, and it learns from the model's own words alone."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from agents.qwen import train_grpo as module
+from agents.qwen.policy import QwenAgent
+from agents.qwen.rollouts import Group
+from agents.qwen.train_grpo import GRPOSettings, ZoomTrainer, main, make_trainer, train_grpo
+from tests.agents.qwen.noise import NoiseTasks, scripted_env
+from zoomgym.records import read_records, replay
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*is_gradient_checkpointing.*:FutureWarning"  # TRL asks by the old name
+)
+
+
+@pytest.fixture
+def settings(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GRPOSettings:
+    """A run on noise: four tasks, four rollouts each, two updates a generation."""
+    monkeypatch.setattr(module, "ZoomEnv", lambda **_: scripted_env())
+    return GRPOSettings(
+        model=str(folder),
+        out=tmp_path / "run",
+        steps=2,
+        learning_rate=1e-3,
+        group_size=4,
+        tasks_per_generation=4,
+        tasks_per_update=2,
+        micro_batch=4,
+        max_tokens=6,
+        max_redraws=0,
+    )
+
+
+class Watched:
+    """What the loss saw in each of its passes."""
+
+    def __init__(self, trainer: ZoomTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.batches: list[dict[str, Any]] = []
+        self.log_probs: list[torch.Tensor] = []
+        measure = trainer._get_per_token_logps_and_entropies
+
+        def measure_and_keep(*args: Any, **kwargs: Any) -> Any:
+            out = measure(*args, **kwargs)
+            if torch.is_grad_enabled():
+                out[0].retain_grad()
+                self.log_probs.append(out[0])
+            return out
+
+        lose = trainer._compute_loss
+
+        def lose_and_keep(model: Any, inputs: dict[str, Any]) -> Any:
+            self.batches.append(inputs)
+            return lose(model, inputs)
+
+        monkeypatch.setattr(trainer, "_get_per_token_logps_and_entropies", measure_and_keep)
+        monkeypatch.setattr(trainer, "_compute_loss", lose_and_keep)
+
+
+def test_the_loss_sees_the_log_probs_that_were_sampled(
+    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(replace(settings, steps=1))
+    watched = Watched(trainer, monkeypatch)
+    trainer.train()
+    assert len(watched.batches) == 2
+    for batch, log_probs in zip(watched.batches, watched.log_probs, strict=True):
+        said = (batch["completion_mask"] * batch["tool_mask"]).bool()
+        sampled = batch["sampling_per_token_logps"]
+        assert int(said.sum()) > 0
+        assert float((log_probs.detach() - sampled)[said].abs().max()) < 1e-4
+
+
+def test_no_gradient_reaches_what_the_model_did_not_say(
+    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(replace(settings, steps=1))
+    watched = Watched(trainer, monkeypatch)
+    trainer.train()
+    for batch, log_probs in zip(watched.batches, watched.log_probs, strict=True):
+        said = (batch["completion_mask"] * batch["tool_mask"]).bool()
+        observed = batch["completion_mask"].bool() & ~said
+        assert log_probs.grad is not None
+        assert int(observed.sum()) > 0
+        assert int((log_probs.grad != 0)[~said].sum()) == 0
+        assert int((log_probs.grad != 0)[said].sum()) > 0
+
+
+def test_rewards_in_the_trainer_are_those_of_the_episodes(settings: GRPOSettings) -> None:
+    trainer = make_trainer(replace(settings, steps=1))
+    trainer.train()
+    [path] = (settings.out / "episodes").iterdir()
+    records = list(read_records(path))
+    assert len(records) == 16
+    for record in records:
+        replay(record)  # raises if rules, terms and reward are not those of the record
+    used = list(trainer._logs["rewards"]["environment_reward"])
+    assert used == torch.tensor([record.reward for record in records]).tolist()
+    groups = torch.tensor([record.reward for record in records]).view(4, 4)
+    spread = groups.std(dim=1, keepdim=True)
+    advantages = (groups - groups.mean(dim=1, keepdim=True)) / (spread + 1e-4)
+    assert list(trainer._logs["advantages"]) == pytest.approx(advantages.flatten().tolist())
+
+
+def test_a_dropped_picture_is_an_error(
+    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(replace(settings, steps=1))
+    play = trainer._player.play
+
+    def lose_one(*args: Any) -> list[Group]:
+        groups = play(*args)
+        groups[0].rollouts[0].pictures.pop()
+        return groups
+
+    monkeypatch.setattr(trainer._player, "play", lose_one)
+    with pytest.raises(ValueError, match=r"image tokens need \d+ patches, got 0: TRL has dropped"):
+        trainer.train()
+
+
+def flatten(group: Group) -> Group:
+    """Returns a group in which every episode has earned the same."""
+    rollouts = [
+        replace(rollout, record=replace(rollout.record, reward=0.5))
+        for rollout in group.rollouts
+        if rollout.record
+    ]
+    return Group(group.task_id, rollouts)
+
+
+def test_flat_groups_are_drawn_anew_until_they_teach_something(
+    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(replace(settings, steps=1, max_redraws=3))
+    play, asked = trainer._player.play, []
+
+    def flat_at_first(policy: Any, task_ids: list[str], turn: int) -> list[Group]:
+        asked.append(list(task_ids))
+        groups: list[Group] = play(policy, task_ids, turn)
+        return [flatten(group) for group in groups] if len(asked) < 3 else groups
+
+    monkeypatch.setattr(trainer._player, "play", flat_at_first)
+    trainer.train()
+    first, second, third, *_ = asked
+    assert [len(first), len(second), len(third)] == [4, 4, 4]
+    assert all(a != b for a, b in zip(first, second, strict=True))
+    history = trainer.state.log_history[0]
+    assert history["zoom/flat_groups"] == 1.0
+    assert history["zoom/redrawn"] >= 8
+
+
+def test_what_stays_flat_counts_nowhere_in_the_loss(
+    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = make_trainer(replace(settings, steps=1, max_redraws=1))
+    play = trainer._player.play
+    monkeypatch.setattr(
+        trainer._player, "play", lambda *args: [flatten(group) for group in play(*args)]
+    )
+    watched = Watched(trainer, monkeypatch)
+    before = {name: value.clone() for name, value in trainer.model.named_parameters()}
+    trainer.args.entropy_coef = trainer.entropy_coef = 0.0
+    trainer.train()
+    assert all(
+        int(batch["tool_mask"].mul(batch["completion_mask"]).sum()) == 0
+        for batch in watched.batches
+    )
+    assert all(torch.equal(before[name], value) for name, value in trainer.model.named_parameters())
+
+
+def test_an_episode_without_a_reward_is_left_out(
+    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ZoomEnv", lambda **_: scripted_env(NoiseTasks(breaks_at_s=5.5)))
+    trainer = make_trainer(replace(settings, steps=1))
+    watched = Watched(trainer, monkeypatch)
+    trainer.train()
+    lost = [rollout.record is None for group in trainer.groups for rollout in group.rollouts]
+    assert sum(lost) == trainer.state.log_history[0]["zoom/lost"] > 0
+    rows = [(batch["tool_mask"] * batch["completion_mask"]).sum(1) for batch in watched.batches]
+    assert int((torch.cat(rows) == 0).sum()) == 4  # half of the generation, in random order
+
+
+def test_a_run_that_is_resumed_ends_where_the_whole_run_ends(settings: GRPOSettings) -> None:
+    whole = replace(settings, steps=4, save_steps=2)
+    train_grpo(whole)
+    part = replace(whole, out=settings.out.with_name("part"))
+    interrupted = make_trainer(part)
+    interrupted.args.max_steps = 2
+    module.keep_settings(part.out, part, resume=False)
+    interrupted.train()
+    train_grpo(part, resume=True)
+    one, other = (load_file(run.out / "model.safetensors") for run in (whole, part))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    lines = [json.loads(line) for line in (part.out / "history.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "reward" in line] == [1, 3]
+
+
+def test_a_trained_model_plays(settings: GRPOSettings) -> None:
+    train_grpo(replace(settings, steps=1))
+    agent = QwenAgent(str(settings.out), max_tokens=4)
+    agent.reset(0)
+    env = scripted_env()
+    env.reset(options={"task_id": "q0"})
+    assert isinstance(agent.act(env.observation), str)
+    assert json.loads((settings.out / "settings.json").read_text())["clip_high"] == 0.27
+
+
+def test_a_run_is_not_resumed_with_other_settings(settings: GRPOSettings) -> None:
+    train_grpo(replace(settings, steps=1))
+    with pytest.raises(ValueError, match="needed the settings of the run to resume, kl=0.001, got"):
+        train_grpo(replace(settings, steps=1, kl=0.5), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"group_size": 1}, "group_size needs at least 2 rollouts, got 1"),
+        ({"tasks_per_update": 3}, "needs to be a multiple of tasks_per_update, 3, got 4"),
+        ({"micro_batch": 0}, "micro_batch needs at least 1, got 0"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_refused(
+    settings: GRPOSettings, given: dict[str, int], error: str
+) -> None:
+    with pytest.raises(ValueError, match=error):
+        replace(settings, **given)
+
+
+def test_updates_are_shared_evenly_or_refused(settings: GRPOSettings) -> None:
+    paper = GRPOSettings(model="m", out=Path("o"))
+    assert paper.batches(1) == (64, 256)
+    assert paper.batches(16) == (4, 16)
+    with pytest.raises(ValueError, match="need to be shared evenly by 3 processes x micro_batch 8"):
+        paper.batches(3)
+
+
+def test_the_command_line_names_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--model", str(tmp_path / "none"), "--out", str(tmp_path / "run")])
+    assert "a model needs a folder or a hub id" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["--model", "m", "--out", "o", "--env", "[1]"])
+    assert "needed a JSON object, got '[1]'" in capsys.readouterr().err
