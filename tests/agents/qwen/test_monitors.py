@@ -1,4 +1,4 @@
-"""Monitors: what the paper's trainings went wrong by is said in plain words, once, and not early."""
+"""Monitors: the failures of the paper's trainings are said in plain words, once, and not early."""
 
 import pytest
 

@@ -123,7 +123,6 @@ class Ungradable:
 def test_an_answer_that_nobody_can_grade_has_no_record(tiny: Loaded) -> None:
     class OpenTasks(NoiseTasks):
         def __getitem__(self, index: int) -> object:  # type: ignore[override]
-            from dataclasses import replace
 
             return replace(super().__getitem__(index), options=(), answer="blue")
 
@@ -145,7 +144,6 @@ def test_a_group_is_flat_if_its_rewards_hardly_differ(
     rewards: list[float], is_flat: bool, tiny: Loaded
 ) -> None:
     [group] = player(tiny, 2).play(tiny.model, ["q0"], 0)
-    from dataclasses import replace
 
     record = group.rollouts[0].record
     assert record is not None
