@@ -22,19 +22,19 @@ AGENTS: dict[str, Callable[[], Agent]] = {
     "tutor": TutorAgent,
 }
 
-FAMILIES = {"qwen": "agents.qwen.policy:QwenAgent"}
-"""Agents that are made from an argument, `qwen:PATH`: imported only then, as they need extras."""
+FAMILIES = {"chat": "agents.chat:make_chat", "qwen": "agents.qwen.policy:QwenAgent"}
+"""Agents that are made from an argument: imported only then, as they need extras."""
 
 
 def make_agent(name: str) -> Agent:
     """Returns a new agent, not yet reset.
 
     Args:
-        name: of a registered agent; `qwen:PATH`, a model's folder or hub id; or `module:Class` of
-            your own, which takes no arguments.
+        name: of a registered agent; `chat:MODEL@URL`, a served model; `qwen:PATH`, a model's folder
+            or hub id; or `module:Class` of your own, which takes no arguments.
 
     Raises:
-        ValueError: no agent has that name.
+        ValueError: no agent has that name, or that argument.
         OSError: no model stands at PATH.
     """
     if name in AGENTS:
@@ -42,7 +42,9 @@ def make_agent(name: str) -> Agent:
     family, colon, argument = name.partition(":")
     if not colon:
         known = ", ".join(AGENTS)
-        raise ValueError(f"agent needs one of {known}, qwen:PATH or module:Class, got {name!r}")
+        raise ValueError(
+            f"agent needs one of {known}, chat:MODEL@URL, qwen:PATH or module:Class, got {name!r}"
+        )
     if family in FAMILIES:
         agent: Agent = _import(name, FAMILIES[family])(argument)
     else:

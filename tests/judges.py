@@ -1,4 +1,4 @@
-"""A judge for tests: a real HTTP server on loopback that replies, and fails, as it is told to."""
+"""A judge, or any model, for tests: a real HTTP server on loopback that replies as it is told."""
 
 import json
 import threading
@@ -17,12 +17,13 @@ class Handler(BaseHTTPRequestHandler):
     server: "JudgeServer"
     number: int
     """Of the request, from 0."""
+    body: dict[str, Any]
 
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
-        body = json.loads(self.rfile.read(length))
+        self.body = json.loads(self.rfile.read(length))
         with self.server.lock:
-            self.server.requests.append((self.path, dict(self.headers), body))
+            self.server.requests.append((self.path, dict(self.headers), self.body))
             number = len(self.server.requests) - 1
             self.server.open.add(number)
             self.server.most_open = max(self.server.most_open, len(self.server.open))
@@ -89,6 +90,19 @@ def completion(content: Any) -> bytes:
 
 def says(content: Any) -> Answer:
     return lambda handler: send(handler, completion(content))
+
+
+def chats(
+    content: Any = None,
+    finish_reason: str = "stop",
+    usage: dict[str, Any] | None = None,
+    choice: dict[str, Any] | None = None,
+    **message: Any,
+) -> Answer:
+    """Replies as a model does that is no judge: with whatever may stand in a message."""
+    said = {"role": "assistant", "content": content, **message}
+    row = {"choices": [{"message": said, "finish_reason": finish_reason, **(choice or {})}]}
+    return sends(json.dumps(row if usage is None else {**row, "usage": usage}).encode())
 
 
 def sends(body: bytes) -> Answer:

@@ -1,0 +1,286 @@
+"""The agent `chat:MODEL@URL`: any model behind an OpenAI-compatible endpoint.
+
+It is sent the whole conversation in every turn, with every frame it was shown so far. Frames go
+into user messages, after a call of a tool too: a tool's own message can hold no pictures there.
+"""
+
+import json
+import urllib.parse
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from io import BytesIO
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from agents.completions import Completion, Endpoint
+from zoomgym.agent import episode_rng
+from zoomgym.episode import Frames, Observation
+from zoomgym.errors import AgentError, ReplyError
+from zoomgym.grammar import read_reply
+from zoomgym.prompts import Message, images_of, text_of, to_messages
+
+__all__ = ["ChatAgent", "make_chat", "write_completion"]
+
+ZOOM = "video_zoom"
+"""The name of the tool, and of the grammar with tags."""
+OPEN, STOP = f"<{ZOOM}>", f"</{ZOOM}>"
+"""A reply of that grammar ends at STOP, besides at the model's own end."""
+THINK = "<think>"
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": ZOOM,
+            "description": (
+                "Shows you the frames of [start, end) of the video at fps frames per second. Call "
+                "it instead of writing a zoom call out."
+            ),
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "segment": {
+                        "type": "array",
+                        "items": {"type": "number"},
+                        "minItems": 2,
+                        "maxItems": 2,
+                        "description": "[start, end) in seconds",
+                    },
+                    "fps": {"type": "number", "description": "frames per second"},
+                },
+                "required": ["segment", "fps"],
+            },
+        },
+    }
+]
+SETTINGS = ("tools", "temperature", "max_tokens", "jpeg_quality", "max_concurrent", "request")
+"""Of ChatAgent; the others of an argument are its endpoint's."""
+BOUNDS = {
+    "temperature": (0.0, 10.0),
+    "max_tokens": (1, 10_000_000),
+    "jpeg_quality": (0, 100),
+    "max_concurrent": (1, 1000),
+}
+
+
+def make_chat(argument: str) -> "ChatAgent":
+    """Returns the agent `chat:ARGUMENT`.
+
+    Args:
+        argument: `MODEL@URL`, and after a question mark settings of `ChatAgent` and `Endpoint`, in
+            JSON where they are no text: `qwen@http://localhost:8000/v1?tools=true&max_tokens=2048`.
+
+    Raises:
+        ValueError: argument says something else.
+    """
+    model, at, rest = argument.partition("@http")
+    url, _, query = f"http{rest}".partition("?")
+    known = [one.name for one in fields(Endpoint) if one.init and one.name not in ("model", "url")]
+    known = [*SETTINGS, *(name for name in known if name != "sleep")]
+    pairs = urllib.parse.parse_qsl(query, keep_blank_values=True)
+    settings = {name: _value(text) for name, text in pairs}
+    if not at or not settings.keys() <= {*known}:
+        raise ValueError(
+            "chat needs MODEL@URL, like qwen2.5-vl@http://localhost:8000/v1, and after a question "
+            f"mark NAME=VALUE of {', '.join(known)}, joined by &"
+        )
+    own = {name: settings.pop(name) for name in SETTINGS if name in settings}
+    return ChatAgent(Endpoint(model, url, **settings), **own)
+
+
+def _value(text: str) -> Any:
+    """Returns the value of a setting: what it is in JSON, or else the text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+class ChatAgent:
+    """A served model, in any number of episodes at once.
+
+    Threads may share it, each with episodes of its own; `act_batch` brings threads along.
+
+    Args:
+        endpoint: where the model is served.
+        tools: whether the model is given the zoom as a tool. Its call is written as a reply of the
+            grammar, see `write_completion`.
+        temperature: 0 is greedy. Otherwise a request carries a seed, another one in every turn.
+        max_tokens: of a reply, which is cut there.
+        jpeg_quality: of the frames, 1 to 100; 0 sends them as PNG, without loss.
+        max_concurrent: requests at once in `act_batch`.
+        request: further fields of a request, merged over its own. None leaves a field out: so
+            `{"max_tokens": None, "max_completion_tokens": 4096}` renames one.
+
+    Raises:
+        ValueError: a setting cannot be meant.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        tools: bool = False,
+        temperature: float = 0.0,
+        max_tokens: int = 1024,
+        jpeg_quality: int = 0,
+        max_concurrent: int = 8,
+        request: Mapping[str, Any] | None = None,
+    ) -> None:
+        given = (temperature, max_tokens, jpeg_quality, max_concurrent)
+        for value, (name, (low, high)) in zip(given, BOUNDS.items(), strict=True):
+            if type(value) not in (type(low), int) or not low <= value <= high:
+                raise ValueError(f"chat {name} needs a number from {low} to {high}, got {value!r}")
+        if not isinstance(tools, bool):
+            raise ValueError(f"chat tools needs true or false, got {tools!r}")
+        if not isinstance(request, Mapping | None):
+            raise ValueError(f"chat request needs an object of fields, got {request!r}")
+        self._endpoint = endpoint
+        self._tools, self._temperature, self._max_tokens = tools, temperature, max_tokens
+        self._jpeg_quality, self._max_concurrent = jpeg_quality, max_concurrent
+        self._request = dict(request or {})
+        self._urls: WeakKeyDictionary[Frames, list[str]] = WeakKeyDictionary()
+        self._used: dict[str, dict[str, float]] = {}
+        self._lock = Lock()
+
+    def reset(self, seed: int) -> None:
+        """Seeds the sampling and forgets every episode."""
+        self._seed = seed
+        self._used.clear()
+
+    def act(self, observation: Observation) -> str:
+        """Returns the reply to one observation.
+
+        Raises:
+            AgentError: the endpoint gives none, or the request lacks a frame.
+        """
+        try:
+            said = self._endpoint.ask(self._messages(observation), self._fields(observation))
+        except AgentError as error:
+            raise AgentError(f"{observation.episode_key}: {error}") from error
+        self._count(observation, said.usage)
+        return write_completion(said, observation.rules.grammar)
+
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        """Returns the replies to observations of different episodes, in their order.
+
+        Raises:
+            AgentError: there is none to one of them.
+        """
+        with ThreadPoolExecutor(min(self._max_concurrent, max(1, len(observations)))) as pool:
+            return list(pool.map(self.act, observations))
+
+    def usage(self, episode_key: str) -> Mapping[str, float]:
+        """Returns what the replies of an episode took, and forgets it: see `Completion.usage`."""
+        with self._lock:
+            return self._used.pop(episode_key, {})
+
+    def _count(self, observation: Observation, usage: Mapping[str, float]) -> None:
+        """Adds what a reply took to what its episode used."""
+        key = observation.episode_key
+        with self._lock:
+            before = self._used.get(key, {}) if observation.turns else {}
+            names = [*before, *(name for name in usage if name not in before)]
+            self._used[key] = {name: before.get(name, 0) + usage.get(name, 0) for name in names}
+
+    def _fields(self, observation: Observation) -> dict[str, Any]:
+        """Returns the fields of a request besides model and messages."""
+        own: dict[str, Any] = {"temperature": self._temperature, "max_tokens": self._max_tokens}
+        if self._temperature:
+            own["seed"] = int(episode_rng(self._seed, observation).integers(2**31))
+        if observation.rules.grammar == ZOOM:
+            own["stop"] = [STOP]
+        if self._tools:
+            own["tools"] = TOOLS
+        return {name: value for name, value in (own | self._request).items() if value is not None}
+
+    def _messages(self, observation: Observation) -> list[dict[str, Any]]:
+        """Returns the conversation so far. Raises AgentError if it lacks a frame."""
+        messages = to_messages(observation)
+        shown = (observation.overview, *observation.clips)
+        urls = [url for frames in shown for url in self._encoded(frames)]
+        num_owed = observation.rules.frame_budget - observation.frames_left
+        if not len(images_of(messages)) == len(urls) == num_owed:
+            raise AgentError(
+                f"needed all {num_owed} frames in the request, got {len(images_of(messages))}: "
+                "give the agent observations as the environment made them"
+            )
+        rest = iter(urls)
+        return [_message(message, rest) for message in messages]
+
+    def _encoded(self, frames: Frames) -> list[str]:
+        """Returns frames as data URLs, which are kept as long as the frames are."""
+        if frames not in self._urls:
+            self._urls[frames] = [_data_url(image, self._jpeg_quality) for image in frames.images]
+        return self._urls[frames]
+
+
+def write_completion(said: Completion, grammar: str) -> str:
+    """Returns the reply that a completion is: what the model wrote, as it wrote it.
+
+    What the server took out is put back: the stop string, and in the grammar `video_zoom` what the
+    model thought. Arguments of a tool stand where the grammar has its JSON, right or wrong, be it
+    one call or several: whether they can be executed is for the rules to say. Words that come with
+    a call are its thought, for which `json` has no place; but a second action among them stays.
+    """
+    bodies = [
+        arguments if name == ZOOM else json.dumps({"name": name, "arguments": arguments})
+        for name, arguments in said.calls
+    ]
+    if grammar == ZOOM:
+        return _write_tags(said, bodies)
+    is_action = not bodies or _acts(said.text, grammar)
+    return "\n".join([*([said.text] if said.text and is_action else []), *bodies])
+
+
+def _write_tags(said: Completion, bodies: Sequence[str]) -> str:
+    """Returns a reply of the grammar `video_zoom`; bodies are the calls of a tool in it."""
+    text, thought = said.text, said.reasoning
+    if said.is_at_stop and text.rfind(OPEN) > text.rfind(STOP):
+        text += STOP
+    if THINK not in text and bodies and not _acts(text, ZOOM):
+        text, thought = "", "\n".join(filter(None, (thought, text)))
+    if THINK not in text and (thought or bodies):
+        text = f"{THINK}{thought}</think>{text}"
+    return text + "".join(f"{OPEN}{body}{STOP}" for body in bodies)
+
+
+def _acts(text: str, grammar: str) -> bool:
+    """Returns whether a text is an action by itself."""
+    try:
+        read_reply(text, grammar)
+    except ReplyError:
+        return False
+    return True
+
+
+def _message(message: Message, urls: Iterator[str]) -> dict[str, Any]:
+    """Returns a message as the API has it; its pictures are the next of urls."""
+    if message["role"] != "user":
+        return {"role": message["role"], "content": text_of(message)}
+    parts: list[dict[str, Any]] = []
+    for part in message["content"]:
+        if part["type"] == "image":
+            parts.append({"type": "image_url", "image_url": {"url": next(urls)}})
+        elif parts and parts[-1]["type"] == "text":  # some servers put a break between texts
+            parts[-1]["text"] += part["text"]
+        else:
+            parts.append({"type": "text", "text": part["text"]})
+    return {"role": "user", "content": parts}
+
+
+def _data_url(image: NDArray[np.uint8], jpeg_quality: int) -> str:
+    """Returns a picture (H, W, 3) uint8 RGB as a data URL."""
+    file = BytesIO()
+    if jpeg_quality:
+        Image.fromarray(image).save(file, "JPEG", quality=jpeg_quality, subsampling=0)
+    else:
+        Image.fromarray(image).save(file, "PNG", compress_level=1)
+    kind = "jpeg" if jpeg_quality else "png"
+    return f"data:image/{kind};base64,{b64encode(file.getvalue()).decode()}"

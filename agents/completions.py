@@ -1,0 +1,216 @@
+"""Asks an OpenAI-compatible endpoint to go on with a chat, until it does or is given up.
+
+HTTP, keys and errors are the `openai` library's; when to ask again is decided here, because
+providers also fail with status 200: with garbage, no choice, or a message that says nothing.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from openai import APIConnectionError, APIStatusError, OpenAI
+
+from zoomgym.endpoint import check_address, is_passing, read_key, wait_after
+from zoomgym.errors import AgentError
+
+__all__ = ["Completion", "Endpoint", "read_completion"]
+
+NO_KEY = "none"
+"""Sent where no key is needed: the library does not go without."""
+EXCERPT_CHARS = 300
+MOST = 1e15
+"""No count of tokens, and no cost, is as large."""
+BOUNDS = {
+    "timeout_s": (0.001, 86_400.0),
+    "max_tries": (1, 100),
+    "input_price": (0.0, 1e6),
+    "output_price": (0.0, 1e6),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model said."""
+
+    text: str
+    """Its content, or the words with which it refuses to say any."""
+    reasoning: str = ""
+    """What it thought, where the server takes that out of the content."""
+    calls: tuple[tuple[str, str], ...] = ()
+    """Of tools: their name and arguments, as the model wrote them."""
+    finish_reason: str = ""
+    is_at_stop: bool = False
+    """Whether a stop string may have ended it: few servers say if it was that or its own end."""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """What it took: `requests` and `endpoint_s`, and what the endpoint says of `input_tokens`,
+    `cached_tokens` (among those), `output_tokens` and `cost`. Counts 1 in `cut_replies` if it
+    was cut at its longest, and in `unmetered_replies` if the endpoint says nothing."""
+
+
+class NothingSaidError(ValueError):
+    """What came is no chat completion, or one that says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model that is served at a url.
+
+    Raises:
+        ValueError: a setting cannot be meant, or the variable that should hold the key holds none.
+    """
+
+    model: str
+    url: str
+    """Up to the version: `http://localhost:8000/v1`."""
+    key_variable: str = ""
+    """Names the environment variable with the API key; empty if none is needed."""
+    timeout_s: float = 600.0
+    """Without a byte for so long, a try has failed."""
+    max_tries: int = 8
+    input_price: float = 0.0
+    """Of a million tokens. Without prices, the cost is what the endpoint says, if it does."""
+    output_price: float = 0.0
+    sleep: Callable[[float], None] = time.sleep
+    client: OpenAI = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuses settings that cannot be meant, before anything is asked."""
+        check_address(self.url, "chat")
+        if not self.model:
+            raise ValueError("chat model needs a name, got ''")
+        for name, (low, high) in BOUNDS.items():
+            value = getattr(self, name)
+            if type(value) not in (type(low), int) or not low <= value <= high:
+                raise ValueError(f"chat {name} needs a number from {low} to {high}, got {value!r}")
+        key = read_key(str(self.key_variable)) if self.key_variable else NO_KEY
+        if not key:
+            raise ValueError(
+                f"chat needs the API key in the environment variable {self.key_variable}, got none"
+            )
+        client = OpenAI(api_key=key, base_url=self.url, timeout=self.timeout_s, max_retries=0)
+        object.__setattr__(self, "client", client)
+
+    def ask(self, messages: list[dict[str, Any]], fields: Mapping[str, Any]) -> Completion:
+        """Returns what the model says next, after as many tries as it takes.
+
+        Args:
+            messages: of the chat, as the API has them.
+            fields: further ones of the request.
+
+        Raises:
+            AgentError: the endpoint cannot be reached, refuses, or sends nothing of use.
+        """
+        trouble, wait_s = "", 0.0
+        for number in range(self.max_tries):
+            if number:
+                self.sleep(wait_s)
+            wait_s = wait_after(number)
+            started_s = time.perf_counter()
+            try:
+                said = read_completion(self._post(messages, fields))
+            except APIStatusError as error:
+                trouble = f"status {error.status_code}: {self._excerpt(error.response.text)}"
+                if not is_passing(error.status_code):
+                    break
+                wait_s = wait_after(number, error.response.headers.get("retry-after"))
+            except APIConnectionError as error:
+                trouble = type(error.__cause__ or error).__name__
+            except NothingSaidError as error:
+                trouble = self._excerpt(str(error))
+            else:
+                if said.finish_reason == "content_filter":
+                    trouble = "a reply that the content filter of the provider withheld"
+                    break
+                return self._metered(said, number + 1, time.perf_counter() - started_s)
+        raise AgentError(
+            f"{self.model} at {self.url}: needed a reply, got {trouble} at try {number + 1} of "
+            f"{self.max_tries}: play the episode again when that is mended"
+        )
+
+    def _post(self, messages: list[dict[str, Any]], fields: Mapping[str, Any]) -> bytes:
+        """Returns what one request brings. Raises APIStatusError, APIConnectionError."""
+        answer = self.client.chat.completions.with_raw_response.create(
+            model=self.model,
+            messages=messages,  # type: ignore[arg-type]
+            extra_body=dict(fields),
+        )
+        return answer.http_response.content
+
+    def _metered(self, said: Completion, num_requests: int, seconds: float) -> Completion:
+        """Returns a completion whose usage holds its requests, seconds and cost, too."""
+        usage = {**said.usage, "requests": num_requests, "endpoint_s": seconds}
+        if (self.input_price or self.output_price) and "input_tokens" in usage:
+            cost = usage["input_tokens"] * self.input_price
+            usage["cost"] = (cost + usage["output_tokens"] * self.output_price) / 1e6
+        return replace(said, usage=usage)
+
+    def _excerpt(self, text: str) -> str:
+        """Returns the start of what the endpoint said, on one line and without the key."""
+        key = self.client.api_key
+        shown = text if key == NO_KEY else text.replace(key, "***")
+        return ascii(" ".join(shown.split())[:EXCERPT_CHARS])[1:-1]
+
+
+def read_completion(body: bytes) -> Completion:
+    """Returns what a model said, from what its endpoint sent.
+
+    Raises:
+        NothingSaidError: it is no chat completion, or one that says nothing.
+    """
+    try:
+        row = json.loads(body)
+        choice = row["choices"][0]
+        message = choice["message"]
+        said = Completion(
+            text=_text(message.get("content")) or _text(message.get("refusal")),
+            reasoning=_text(message.get("reasoning_content") or message.get("reasoning")),
+            calls=tuple(_call(call["function"]) for call in message.get("tool_calls") or ()),
+            finish_reason=_text(choice.get("finish_reason")),
+            is_at_stop=choice.get("finish_reason") == "stop"
+            and isinstance(choice.get("stop_reason", ""), str),
+            usage=_usage(row.get("usage"), choice.get("finish_reason") == "length"),
+        )
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        start = body[:EXCERPT_CHARS].decode(errors="replace")
+        raise NothingSaidError(f"no chat completion but {start}") from error
+    is_silent = message.get("content") is None and not (said.text or said.reasoning or said.calls)
+    if is_silent and said.finish_reason not in ("length", "content_filter"):
+        raise NothingSaidError("a message that says nothing")
+    return said
+
+
+def _text(value: object) -> str:
+    """Returns a text; an empty one for None. Raises TypeError for anything else."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"needed a text, got {type(value).__name__}")
+    return value or ""
+
+
+def _call(function: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns name and arguments of a call; arguments that are JSON already become text again."""
+    arguments = function["arguments"]
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return _text(function["name"]), text
+
+
+def _usage(told: object, is_cut: bool) -> dict[str, float]:
+    """Returns what an endpoint says that a reply took."""
+    usage: dict[str, float] = {"cut_replies": 1} if is_cut else {}
+    row = told if isinstance(told, dict) else {}
+    details = row.get("prompt_tokens_details")
+    found = {
+        "input_tokens": row.get("prompt_tokens"),
+        "output_tokens": row.get("completion_tokens"),
+        "cached_tokens": details.get("cached_tokens") if isinstance(details, dict) else None,
+        "cost": row.get("cost"),
+    }
+    known: dict[str, float] = {
+        name: number
+        for name, number in found.items()
+        if isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number < MOST
+    }
+    if not {"input_tokens", "output_tokens"} <= known.keys():
+        known = {"unmetered_replies": 1}
+    return usage | known
