@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 from PIL import Image
+from pydantic import TypeAdapter
 
 from agents.chat import ChatAgent, make_chat, write_completion
 from agents.completions import Completion, Endpoint, read_completion
@@ -175,6 +177,24 @@ def test_a_request_holds_its_settings_and_a_stop_string_where_there_is_one() -> 
         del body["messages"]
     plain = {"model": "m", "temperature": 0.0, "max_tokens": 1024}
     assert bodies == [plain, {**plain, "stop": ["</video_zoom>"]}]
+
+
+def test_a_request_is_one_that_the_client_library_has_types_for() -> None:
+    env = small_env(grammar="video_zoom")
+    env.reset(seed=0)
+    with judging(chats(TAG)) as server:
+        agent = chat(server, tools=True, temperature=0.5)
+        env.step(agent.act(env.observation))
+        agent.act(env.observation)
+    body = server.requests[1][2]
+    read = TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(body)
+    assert unrolled(read) == body  # nothing was left out as unknown
+
+
+def unrolled(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: unrolled(one) for name, one in value.items()}
+    return value if isinstance(value, str | int | float) else [unrolled(one) for one in value]
 
 
 def test_further_fields_are_merged_over_the_own_ones_and_none_leaves_one_out() -> None:
