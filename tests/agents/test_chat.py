@@ -187,8 +187,8 @@ def test_a_request_is_one_that_the_client_library_has_types_for() -> None:
         env.step(agent.act(env.observation))
         agent.act(env.observation)
     body = server.requests[1][2]
-    read = TypeAdapter(CompletionCreateParamsNonStreaming).validate_python(body)
-    assert unrolled(read) == body  # nothing was left out as unknown
+    types = TypeAdapter(CompletionCreateParamsNonStreaming)  # reads lists while they are iterated
+    assert unrolled(types.validate_python(body)) == body  # nothing was left out as unknown
 
 
 def unrolled(value: Any) -> Any:
