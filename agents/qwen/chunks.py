@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import torch
 from PIL import Image
@@ -11,7 +12,7 @@ from transformers import Qwen2_5_VLProcessor
 from agents.qwen.loading import IMAGE_TOKEN
 from zoomgym.prompts import Message, images_of
 
-__all__ = ["ASSISTANT", "Chunk", "encode", "encode_response"]
+__all__ = ["ASSISTANT", "Chunk", "encode", "encode_response", "encode_turns", "join", "num_said"]
 
 ASSISTANT = "<|im_start|>assistant\n"
 """Stands before every reply."""
@@ -126,6 +127,38 @@ def encode_response(processor: Qwen2_5_VLProcessor, response: Message, last_id: 
     newline = tokenizer.encode("\n", add_special_tokens=False)
     chunk = encode(processor, [response])
     return replace(chunk, ids=(*([] if last_id == end else [end]), *newline, *chunk.ids))
+
+
+def encode_turns(processor: Qwen2_5_VLProcessor, messages: Sequence[Message]) -> list[Chunk]:
+    """Returns an episode as its agent reads it: the opening, then each reply with its response.
+
+    Args:
+        processor: of the model.
+        messages: of the whole episode.
+
+    Raises:
+        ValueError: the image tokens are not those of the pictures in messages.
+    """
+    replies = [index for index, message in enumerate(messages) if message["role"] == "assistant"]
+    turns = [messages[first:last] for first, last in pairwise([*replies, len(messages)])]
+    opening = encode(processor, messages[: replies[0]] if replies else messages)
+    return [opening, *(encode(processor, turn, after=ASSISTANT) for turn in turns)]
+
+
+def join(chunks: Sequence[Chunk]) -> Chunk:
+    """Returns chunks that follow one another as one."""
+    pixels = [chunk.pixels for chunk in chunks if chunk.pixels is not None]
+    return replace(
+        chunks[0],
+        ids=tuple(id_ for chunk in chunks for id_ in chunk.ids),
+        pixels=torch.cat(pixels) if pixels else None,
+        grids=tuple(grid for chunk in chunks for grid in chunk.grids),
+    )
+
+
+def num_said(processor: Qwen2_5_VLProcessor, turn: Chunk) -> int:
+    """Returns how many of the ids of a turn are the reply, with the token that ends it."""
+    return turn.ids.index(processor.tokenizer.convert_tokens_to_ids(END)) + 1
 
 
 def _plain(message: Message) -> dict[str, object]:
