@@ -8,20 +8,20 @@ tokenizer is trained on the spot, on what is read and said on synthetic tasks.
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     PreTrainedTokenizerFast,
-    Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from agents.qwen.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageOnlyProcessor
+from agents.qwen.sizes import SIZES, Size, make_config
 from zoomgym.env import ZoomEnv
 from zoomgym.grammar import GRAMMARS
 from zoomgym.prompts import text_of, to_messages
@@ -40,27 +40,13 @@ TOKEN_SIDE_PX = 28
 """The side of a picture that makes one token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How wide and deep a model is."""
-
-    hidden: int
-    layers: int
-    heads: int
-    vision_hidden: int
-    vision_layers: int
-
-
-SIZES = {
-    "tiny": Size(hidden=64, layers=2, heads=4, vision_hidden=32, vision_layers=1),
-    "small": Size(hidden=192, layers=5, heads=6, vision_hidden=128, vision_layers=3),
-    "medium": Size(hidden=640, layers=11, heads=10, vision_hidden=320, vision_layers=6),
-}
-"""About 0.2, 3 and 50 million weights."""
-
-
 def save_tiny(
-    folder: Path, size: str = "tiny", *, tokens_per_frame: int = 1, seed: int = 0
+    folder: Path,
+    size: str = "tiny",
+    *,
+    tokens_per_frame: int = 1,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
 ) -> None:
     """Writes a new model and its processor into a folder, from where `load_model` reads them.
 
@@ -69,10 +55,11 @@ def save_tiny(
         size: one of SIZES.
         tokens_per_frame: the most image tokens that a picture may take.
         seed: of the weights.
+        dtype: of the weights.
     """
     processor = make_processor(tokens_per_frame)
     processor.save_pretrained(folder)
-    make_model(SIZES[size], processor, seed).save_pretrained(folder)
+    make_model(SIZES[size], processor, seed, dtype).save_pretrained(folder)
 
 
 def make_processor(tokens_per_frame: int = 1) -> Qwen2_5_VLProcessor:
@@ -83,47 +70,15 @@ def make_processor(tokens_per_frame: int = 1) -> Qwen2_5_VLProcessor:
 
 
 def make_model(
-    size: Size, processor: Qwen2_5_VLProcessor, seed: int
+    size: Size, processor: Qwen2_5_VLProcessor, seed: int, dtype: torch.dtype = torch.float32
 ) -> Qwen2_5_VLForConditionalGeneration:
     """Returns a model of a size with random weights."""
     tokenizer = processor.tokenizer
-    section = size.hidden // size.heads // 16  # of a head: 2, 3 and 3 eighths of its pairs
-    config = Qwen2_5_VLConfig(
-        text_config={
-            "vocab_size": len(tokenizer),
-            "hidden_size": size.hidden,
-            "intermediate_size": 2 * size.hidden,
-            "num_hidden_layers": size.layers,
-            "num_attention_heads": size.heads,
-            "num_key_value_heads": size.heads // 2,
-            "max_position_embeddings": 32_768,
-            "rope_parameters": {
-                "rope_type": "default",
-                "rope_theta": 1_000_000.0,
-                "mrope_section": [2 * section, 3 * section, 3 * section],
-            },
-            "bos_token_id": None,
-            "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.pad_token_id,
-            "tie_word_embeddings": True,
-        },
-        vision_config={
-            "depth": size.vision_layers,
-            "hidden_size": size.vision_hidden,
-            "intermediate_size": 2 * size.vision_hidden,
-            "num_heads": 2,
-            "out_hidden_size": size.hidden,
-            "fullatt_block_indexes": [size.vision_layers - 1],
-        },
-        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
-        video_token_id=tokenizer.convert_tokens_to_ids(VIDEO_TOKEN),
-        vision_start_token_id=tokenizer.convert_tokens_to_ids("<|vision_start|>"),
-        vision_end_token_id=tokenizer.convert_tokens_to_ids("<|vision_end|>"),
-        tie_word_embeddings=True,
-    )
+    config = make_config(size, tokenizer)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = Qwen2_5_VLForConditionalGeneration(config)
+        kind: Any = Qwen2_5_VLForConditionalGeneration
+        model: Qwen2_5_VLForConditionalGeneration = kind._from_config(config, dtype=dtype)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.eval()  # type: ignore[no-untyped-call]

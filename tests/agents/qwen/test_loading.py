@@ -23,6 +23,14 @@ def test_named_sizes_have_about_so_many_weights(tiny: Loaded, name: str, million
     assert num_weights(model) == pytest.approx(millions * 1e6, rel=0.1)
 
 
+def test_the_released_size_has_as_many_weights_as_the_released_model(tiny: Loaded) -> None:
+    with torch.device("meta"):
+        model = make_model(SIZES["7b"], tiny.processor, seed=0, dtype=torch.bfloat16)
+    assert num_weights(model) == 8_292_166_656  # as its files have
+    assert model.dtype == torch.bfloat16
+    assert model.config.text_config.rope_parameters["mrope_section"] == [16, 24, 24]
+
+
 def test_a_saved_model_is_loaded_as_it_was(tiny: Loaded, folder: Path) -> None:
     fresh = make_model(SIZES["tiny"], tiny.processor, seed=0)
     assert isinstance(tiny.model, Qwen2_5_VLForConditionalGeneration)
