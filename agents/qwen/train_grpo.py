@@ -25,7 +25,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -55,7 +55,15 @@ from agents.qwen.settings import keep_settings, read_settings
 from zoomgym.env import ZoomEnv
 from zoomgym.records import Record, write_records
 
-__all__ = ["GRPOSettings", "ZoomTrainer", "main", "train_grpo"]
+__all__ = [
+    "GRPOSettings",
+    "ZoomTrainer",
+    "environment_reward",
+    "main",
+    "make_trainer",
+    "train_grpo",
+    "trl_config",
+]
 
 RECORDS = "episodes"
 """The folder with the records of each generation, a file each."""
@@ -399,11 +407,11 @@ def train_grpo(settings: GRPOSettings, *, resume: bool = False) -> ZoomTrainer:
     return trainer
 
 
-def make_trainer(settings: GRPOSettings) -> ZoomTrainer:
-    """Returns a trainer that is ready to train. Raises OSError and ValueError."""
+def trl_config(settings: GRPOSettings) -> GRPOConfig:
+    """Returns what TRL needs to know of a run. Raises ValueError."""
     num_processes = int(os.environ.get("WORLD_SIZE", "1"))
     accumulation, per_generation = settings.batches(num_processes)
-    args = GRPOConfig(
+    return GRPOConfig(
         output_dir=str(settings.out),
         max_steps=settings.steps,
         learning_rate=settings.learning_rate,
@@ -427,6 +435,7 @@ def make_trainer(settings: GRPOSettings) -> ZoomTrainer:
         activation_checkpointing=settings.gradient_checkpointing,
         dataloader_pin_memory=torch.cuda.is_available(),
         bf16=torch.cuda.is_available(),
+        use_cpu=not torch.cuda.is_available(),  # unasked, processes on CPUs would train alone
         logging_steps=1,
         save_steps=settings.save_steps,
         save_total_limit=2,
@@ -435,6 +444,22 @@ def make_trainer(settings: GRPOSettings) -> ZoomTrainer:
         shuffle_dataset=False,
         remove_unused_columns=False,
     )
+
+
+def make_trainer(
+    settings: GRPOSettings, make_env: Callable[[], ZoomEnv] | None = None
+) -> ZoomTrainer:
+    """Returns a trainer that is ready to train.
+
+    Args:
+        settings: of the run.
+        make_env: makes environments that are alike; None: as `settings.env` says.
+
+    Raises:
+        OSError: no model stands at `settings.model`.
+        ValueError: settings do not fit together.
+    """
+    args = trl_config(settings)
     processor = load_processor(settings.model)
     kernel = {"dtype": settings.dtype, "attention": settings.attention}
     model: Any = load_model(settings.model, **kernel, device=args.device)
@@ -442,7 +467,7 @@ def make_trainer(settings: GRPOSettings) -> ZoomTrainer:
         freeze_vision(model)
     if settings.lora_rank:
         model = add_lora(model, settings.lora_rank)
-    make_env = partial(ZoomEnv, **settings.env)
+    make_env = make_env or partial(ZoomEnv, **settings.env)
     player = Player(
         processor,
         make_env,
