@@ -106,6 +106,7 @@ class Player:
         max_tokens: of a reply.
         rows: episodes at once, as memory allows; at least one group is played.
         seed: of environments and sampling.
+        banned_ids: never sampled, as those of pictures never are.
     """
 
     processor: Qwen2_5_VLProcessor
@@ -115,6 +116,7 @@ class Player:
     max_tokens: int = 1024
     rows: int = 64
     seed: int = 0
+    banned_ids: Sequence[int] = ()
     envs: list[ZoomEnv] = field(default_factory=list, init=False)
     num_tokens: int = field(default=0, init=False)
     """Sampled so far."""
@@ -180,6 +182,7 @@ class Player:
     def _play_turn(self, model: Any, seats: Sequence[Seat]) -> None:
         """Lets the model reply in every seat, and read what comes back."""
         grammar = seats[0].env.rules.grammar
+        picture_ids = (self.processor.image_token_id, self.processor.video_token_id)
         replies = say(
             model,
             self.processor.tokenizer,
@@ -188,7 +191,7 @@ class Player:
             temperature=self.temperature,
             max_tokens=self.max_tokens,
             stop=STOP[grammar],
-            banned_ids=[self.processor.image_token_id, self.processor.video_token_id],
+            banned_ids=[*picture_ids, *self.banned_ids],
         )
         self.num_tokens += sum(len(reply.ids) for reply in replies)
         for seat, reply in zip(seats, replies, strict=True):

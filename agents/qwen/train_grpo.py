@@ -291,6 +291,20 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
             )
         return batch
 
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
+        """Weighs every token's entropy alike, as all else in the loss.
+
+        Source: trl 1.16 takes the entropy's mean in each micro-batch, so that tokens among few
+        count more, and the loss depends on the number of processes.
+        """
+        num_tokens = (inputs["completion_mask"] * inputs["tool_mask"]).sum()
+        num_batches = self.args.steps_per_generation * self.accelerator.num_processes
+        share = num_tokens * num_batches / inputs["num_items_in_batch"].clamp(min=1)
+        self.entropy_coef = self.args.entropy_coef * share
+        loss = super()._compute_loss(model, inputs)
+        self._metrics["train"].pop("entropy_coef", None)
+        return loss
+
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Takes up the weights of a checkpoint."""
         if self.is_deepspeed_enabled or self.is_fsdp_enabled or self._settings.lora_rank:
