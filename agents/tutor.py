@@ -31,9 +31,17 @@ CENT = 100
 
 
 class TutorAgent:
-    """Is told where the evidence is, zooms there for a reason, and answers with what it read."""
+    """Is told where the evidence is, zooms there for a reason, and answers with what it read.
+
+    Args:
+        in_words: whether it answers with an option's own text, for models that have yet to learn
+            what a letter in a list stands for.
+    """
 
     privileged = True
+
+    def __init__(self, *, in_words: bool = False) -> None:
+        self._in_words = in_words
 
     def reset(self, seed: int) -> None:
         """Seeds the guesses."""
@@ -58,8 +66,8 @@ class TutorAgent:
             return guess(observation, self._seed, _join([review, "I did not see it, so I guess."]))
         if wrong is not None and not review:
             review = f"It is not {wrong}."
-        answer = Answer(letter(observation.options.index(found)))
-        return reply(observation, answer, _join([review, _sighting(observation, found)]))
+        name = found if self._in_words else letter(observation.options.index(found))
+        return reply(observation, Answer(name), _join([review, _sighting(observation, found)]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,9 +80,9 @@ def zoom(start_s: float, end_s: float, fps: float) -> str:
     return f"<think>There.</think><video_zoom>{call}</video_zoom>"
 
 
-def correct(family: str, replies: list[str], wrong: str | None) -> str:
+def correct(family: str, replies: list[str], wrong: str | None, in_words: bool = False) -> str:
     """Returns how the tutor goes on after these replies to the first task of a family."""
-    tutor = TutorAgent()
+    tutor = TutorAgent(in_words=in_words)
     tutor.reset(0)
     env = small_env(family)
     env.reset(seed=0, options={"task_id": env.tasks[0].id})
@@ -159,6 +159,11 @@ def test_without_a_turn_to_look_the_tutor_guesses() -> None:
     assert said.startswith(
         "<think>It is not between 2 and 3 s. I did not see it, so I guess.</think><answer>"
     )
+
+
+def test_the_tutor_may_answer_in_words() -> None:
+    said = correct("flash", [zoom(14.27, 19.02, 2)], None, in_words=True)
+    assert said == "<think>At 17.27 s I see red circle.</think><answer>red circle</answer>"
 
 
 @pytest.mark.parametrize(
