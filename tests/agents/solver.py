@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.lamps import Lit, brief_stretch_s, lit_frames, step_s, stretch_s, target_s
 from agents.pictures import pulses, read_boards, read_plates, read_wheels, symbols
 from agents.reader import choose_option, relay_square, see
-from tests.agents.finding import Lit, brief_stretch_s, lit_frames, step_s, stretch_s, target_s
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.episode import Frames, Observation
 from zoomgym.grammar import write_reply

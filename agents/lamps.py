@@ -1,4 +1,4 @@
-"""What the solver makes of frames: where a beacon is lit, and what its countdown says."""
+"""Where a lamp of synthetic video is lit, and what its countdown says, from pixels alone."""
 
 from dataclasses import dataclass
 
