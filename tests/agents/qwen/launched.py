@@ -1,0 +1,56 @@
+"""Runs that tests start in processes of their own, each of which writes down what it played.
+
+accelerate launch --config_file .. -m tests.agents.qwen.launched grpo '{"model": .., "out": ..}'
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+
+from agents.qwen.train_grpo import GRPOSettings, ZoomTrainer, make_trainer
+from agents.qwen.train_sft import SFTSettings, train_sft
+from tests.agents.qwen.noise import scripted_env
+
+
+def grpo(model: str, out: str, **given: Any) -> ZoomTrainer:
+    """Trains on noise: four tasks, four rollouts each, two updates."""
+    settings: dict[str, Any] = {
+        "steps": 2,
+        "learning_rate": 1e-3,
+        "group_size": 4,
+        "tasks_per_generation": 4,
+        "tasks_per_update": 4,
+        "micro_batch": 4,
+        "max_tokens": 6,
+        "max_redraws": 0,
+        "kl": 0.01,
+    }
+    trainer = make_trainer(
+        GRPOSettings(model=model, out=Path(out), **{**settings, **given}), scripted_env
+    )
+    trainer.train()
+    trainer.save_model(out)
+    played = [
+        [group.task_id, [rollout.completion_ids for rollout in group.rollouts]]
+        for group in trainer.groups
+    ]
+    name = f"played{trainer.accelerator.process_index}.json"
+    (Path(out) / name).write_text(json.dumps(played), encoding="ascii")
+    return trainer
+
+
+def sft(model: str, out: str, demonstrations: list[str], **given: Any) -> None:
+    """Trains on demonstrations, a stage a file."""
+    files = tuple(Path(file) for file in demonstrations)
+    train_sft(SFTSettings(model=model, out=Path(out), demonstrations=files, **given))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    {"grpo": grpo, "sft": sft}[sys.argv[1]](**json.loads(sys.argv[2]))
+    assert PartialState().num_processes == int(os.environ["WORLD_SIZE"]), "each trained alone"

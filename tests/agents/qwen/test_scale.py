@@ -1,0 +1,122 @@
+"""Many processes learn what one process learns."""
+
+import json
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
+from accelerate.commands.launch import launch_command_parser
+from safetensors.torch import load_file
+
+from agents.qwen.demonstrations import append_demonstration
+from tests.agents.qwen import launched
+from tests.agents.qwen.test_train_sft import demonstration
+from zoomgym.records import Record, read_records
+
+CONFIGS = Path(launched.__file__).parents[3] / "agents/qwen/accelerate"
+SIZES = {"1-gpu": 1, "8-gpus": 8, "8-gpus-zero2": 8, "16-gpus-zero3": 16}
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*is_gradient_checkpointing.*:FutureWarning"  # TRL asks by the old name
+)
+
+
+def launch(kind: str, **given: Any) -> None:
+    """Runs a training on two processes of this machine, as the file for eight GPUs has it."""
+    options = ["--num_processes=2", "--mixed_precision=no", "--main_process_port=0"]
+    config = f"--config_file={CONFIGS / '8-gpus.yaml'}"
+    script = ["-m", launched.__name__, kind, json.dumps(given)]
+    done = subprocess.run(
+        ["accelerate", "launch", config, *options, *script],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        cwd=CONFIGS.parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def weights_differ_by(one: Path, other: Path) -> float:
+    """Returns the largest difference between the weights in two folders."""
+    first, second = (load_file(folder / "model.safetensors") for folder in (one, other))
+    assert first.keys() == second.keys()
+    return max(float((first[name] - second[name]).abs().max()) for name in first)
+
+
+def read_untimed(path: Path) -> list[Record]:
+    """Returns records without what the clock says."""
+    return [replace(record, decode_s=0.0) for record in read_records(path)]
+
+
+def history(out: Path) -> list[dict[str, float]]:
+    """Returns the logs of updates."""
+    lines = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+    return [line for line in lines if "loss" in line]
+
+
+@pytest.mark.slow
+def test_grpo_on_two_processes_is_grpo_on_one(folder: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    launched.grpo(str(folder), str(one))
+    launch("grpo", model=str(folder), out=str(two))
+    parts = [json.loads((two / f"played{rank}.json").read_text()) for rank in (0, 1)]
+    assert [len(part) for part in parts] == [2, 2]
+    assert parts[0] + parts[1] == json.loads((one / "played0.json").read_text())
+    names = [path.name for path in sorted((one / "episodes").iterdir())]
+    assert names == [path.name for path in sorted((two / "episodes").iterdir())]
+    for name in names:
+        first, second = (read_untimed(out / "episodes" / name) for out in (one, two))
+        assert len(first) == 16
+        assert first == second
+    assert len(history(one)) == len(history(two)) == 2
+    for first, second in zip(history(one), history(two), strict=True):
+        for name in ("loss", "grad_norm", "reward", "zoom/zooms"):
+            assert first[name] == pytest.approx(second[name], abs=1e-4), name
+    assert weights_differ_by(folder, one) > 1e-3
+    assert weights_differ_by(one, two) < 1e-4
+
+
+@pytest.mark.slow
+def test_sft_on_two_processes_is_sft_on_one(folder: Path, tmp_path: Path) -> None:
+    files = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
+    for index in range(8):
+        append_demonstration(files[index // 4], demonstration(index, 784 * (1 + 3 * (index % 2))))
+    given: dict[str, Any] = {
+        "model": str(folder),
+        "demonstrations": [str(file) for file in files],
+        "num_epochs": 2,
+        "batch_size": 4,
+        "learning_rate": 1e-3,
+    }
+    one, two = tmp_path / "one", tmp_path / "two"
+    launched.sft(**given, out=str(one))
+    launch("sft", **given, out=str(two))
+    losses = [
+        json.loads((out / stage / "trainer_state.json").read_text())["log_history"][-1][
+            "train_loss"
+        ]
+        for out in (one, two)
+        for stage in ("stage1", ".")
+    ]
+    assert losses[:2] == pytest.approx(losses[2:], abs=1e-4)
+    assert weights_differ_by(folder, one) > 1e-3
+    assert weights_differ_by(one, two) < 1e-4
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+def test_accelerate_reads_the_files_that_are_shipped(name: str) -> None:
+    path = str(CONFIGS / f"{name}.yaml")
+    config = load_config_from_file(path)
+    assert isinstance(config, ClusterConfig)
+    assert config.num_processes == SIZES[name]
+    options = launch_command_parser().parse_args([f"--config_file={path}", "script"])
+    assert set(config.deepspeed_config) <= set(vars(options))  # it takes any, and says nothing
+    assert bool(config.deepspeed_config) == ("zero" in name)
+
+
+def test_a_file_is_shipped_for_every_size() -> None:
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == set(SIZES)
