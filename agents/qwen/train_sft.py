@@ -360,6 +360,7 @@ def _train_stage(
         trainer.model = trainer.model.merge_and_unload()
     trainer.save_model(str(folder))
     trainer.save_state()
+    trainer.accelerator.wait_for_everyone()  # the next stage begins with what one of them wrote
 
 
 def _last_checkpoint(folder: Path) -> str | None:
@@ -400,6 +401,7 @@ def _arguments(folder: Path, settings: SFTSettings) -> SFTConfig:
         gradient_checkpointing=None,  # TRL's default under the old name would win
         activation_checkpointing=settings.gradient_checkpointing,
         bf16=torch.cuda.is_available(),
+        use_cpu=not torch.cuda.is_available(),  # unasked, processes on CPUs would train alone
         eval_strategy=when,
         eval_steps=settings.save_steps,
         save_steps=settings.save_steps,
