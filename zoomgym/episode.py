@@ -250,7 +250,7 @@ def score(episode: Episode) -> RewardParts:
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Frames:
     """Frames that were shown together: an overview or a clip."""
 
