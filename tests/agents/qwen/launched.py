@@ -17,7 +17,7 @@ from agents.qwen.train_sft import SFTSettings, train_sft
 from tests.agents.qwen.noise import scripted_env
 
 
-def grpo(model: str, out: str, **given: Any) -> ZoomTrainer:
+def grpo(model: str, out: str, resume: str | None = None, **given: Any) -> ZoomTrainer:
     """Trains on noise: four tasks, four rollouts each, two updates."""
     settings: dict[str, Any] = {
         "steps": 2,
@@ -33,7 +33,7 @@ def grpo(model: str, out: str, **given: Any) -> ZoomTrainer:
     trainer = make_trainer(
         GRPOSettings(model=model, out=Path(out), **{**settings, **given}), scripted_env
     )
-    trainer.train()
+    trainer.train(resume_from_checkpoint=resume)
     trainer.save_model(out)
     played = [
         [group.task_id, [rollout.completion_ids for rollout in group.rollouts]]
