@@ -30,9 +30,19 @@ class Size:
     is_tied: bool = True
     """Whether tokens are read and said with the same weights."""
     max_positions: int = 32_768
+    spread: float = 0.02
+    """Standard deviation of random weights. A narrow model learns far sooner from wider ones: at
+    0.02 its layers all but vanish beside what they are added to."""
 
 
-def _small(hidden: int, layers: int, heads: int, vision_hidden: int, vision_layers: int) -> Size:
+def _small(
+    hidden: int,
+    layers: int,
+    heads: int,
+    vision_hidden: int,
+    vision_layers: int,
+    spread: float = 0.02,
+) -> Size:
     """Returns a size that looks closely at pictures only in the last layer."""
     return Size(
         hidden=hidden,
@@ -45,13 +55,14 @@ def _small(hidden: int, layers: int, heads: int, vision_hidden: int, vision_laye
         vision_layers=vision_layers,
         vision_heads=2,
         whole_layers=(vision_layers - 1,),
+        spread=spread,
     )
 
 
 SIZES = {
-    "tiny": _small(hidden=64, layers=2, heads=4, vision_hidden=32, vision_layers=1),
-    "small": _small(hidden=192, layers=5, heads=6, vision_hidden=128, vision_layers=3),
-    "medium": _small(hidden=640, layers=11, heads=10, vision_hidden=320, vision_layers=6),
+    "tiny": _small(64, layers=3, heads=2, vision_hidden=64, vision_layers=1, spread=0.15),
+    "small": _small(192, layers=5, heads=6, vision_hidden=128, vision_layers=3),
+    "medium": _small(640, layers=11, heads=10, vision_hidden=320, vision_layers=6),
     "7b": Size(
         hidden=3584,
         intermediate=18_944,
@@ -68,7 +79,7 @@ SIZES = {
         max_positions=128_000,
     ),
 }
-"""About 0.2, 3, 50 and 8,292 million weights.
+"""About 0.4, 3, 50 and 8,292 million weights.
 
 Source: `7b` is config.json of Qwen/Qwen2.5-VL-7B-Instruct.
 """
@@ -95,6 +106,7 @@ def make_config(size: Size, tokenizer: Any) -> Qwen2_5_VLConfig:
             "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id,
             "tie_word_embeddings": size.is_tied,
+            "initializer_range": size.spread,
         },
         vision_config={
             "depth": size.vision_layers,
@@ -103,6 +115,7 @@ def make_config(size: Size, tokenizer: Any) -> Qwen2_5_VLConfig:
             "num_heads": size.vision_heads,
             "out_hidden_size": size.hidden,
             "fullatt_block_indexes": list(size.whole_layers),
+            "initializer_range": size.spread,
         },
         image_token_id=tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
         video_token_id=tokenizer.convert_tokens_to_ids(VIDEO_TOKEN),
