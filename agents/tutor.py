@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from agents.evidence import DENSE, is_shown, missing_frames
-from agents.reader import read_frames, read_option, see
+from agents.reader import read_option, see
 from agents.replies import affordable, guess, reply, unseen_evidence
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.episode import Observation
@@ -24,8 +24,6 @@ __all__ = ["TutorAgent"]
 RATES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
 """Frames per second that it asks for: few, so that they can be learned."""
 NOT_ALL = "I have not seen all of it yet."
-ASKED = "amber"
-"""The beacon that questions are about."""
 CENT = 100
 """Times are said in hundredths of a second, as labels say them."""
 
@@ -67,7 +65,7 @@ class TutorAgent:
         if wrong is not None and not review:
             review = f"It is not {wrong}."
         name = found if self._in_words else letter(observation.options.index(found))
-        return reply(observation, Answer(name), _join([review, _sighting(observation, found)]))
+        return reply(observation, Answer(name), _join([review, f"I see {found}."]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +74,6 @@ class Look:
 
     call: ZoomCall
     reason: str
-
-
-def _sighting(observation: Observation, found: str) -> str:
-    """Returns where what was found is seen, if one frame shows it: as its label says."""
-    for frames in (observation.overview, *observation.clips):
-        for glimpse in read_frames(frames):
-            if glimpse.symbol == found and glimpse.beacon in (None, ASKED):
-                return f"At {glimpse.time_s:.2f} s I see {found}."
-    return f"I see {found}."
 
 
 def _open_evidence(observation: Observation, found: str | None) -> list[Segment]:

@@ -351,7 +351,7 @@ def test_an_expert_goes_on_where_the_student_answered_wrongly(tmp_path: Path) ->
     assert [turn.reply for turn in kept.record.turns] == [
         zoom(0, 4, 1),
         zoom(15, 19, 4),
-        "<think>It is not white cross. At 17.25 s I see red circle.</think><answer>C</answer>",
+        "<think>It is not white cross. I see red circle.</think><answer>C</answer>",
     ]
     assert kept.record.agent == "student > tutor"
     assert kept.record.reward_parts.accuracy == 1
@@ -384,13 +384,11 @@ def test_the_wrong_answer_is_named_only_where_it_was_given(tmp_path: Path) -> No
     assert reason == ""
     assert kept is not None
     assert kept.record.turns[-1].reply == (
-        "<think>That was no reply. At 17.27 s I see red circle.</think><answer>C</answer>"
+        "<think>That was no reply. I see red circle.</think><answer>C</answer>"
     )
     _, kept = mend(tmp_path / "open", Scripted(looked, answer("Z")))
     assert kept is not None
-    assert kept.record.turns[-1].reply == (
-        "<think>At 17.27 s I see red circle.</think><answer>C</answer>"
-    )
+    assert kept.record.turns[-1].reply == ("<think>I see red circle.</think><answer>C</answer>")
 
 
 @pytest.mark.parametrize(

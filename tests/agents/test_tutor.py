@@ -51,7 +51,7 @@ EXEMPLARS = {
     "flash": [
         "<think>The amber beacon is lit in frames 16 to 19.</think>"
         '<video_zoom>{"segment": [14.27, 19.02], "fps": 2.0}</video_zoom>',
-        "<think>At 17.27 s I see red circle.</think><answer>C</answer>",
+        "<think>I see red circle.</think><answer>C</answer>",
     ],
     "count": [
         "<think>It must be near 25 s.</think>"
@@ -65,7 +65,7 @@ EXEMPLARS = {
         '<video_zoom>{"segment": [10.46, 15.22], "fps": 2.0}</video_zoom>',
         "<think>I see cyan ring.</think><answer>D</answer>",
     ],
-    "overview": ["<think>At 21.87 s I see cyan ring.</think><answer>A</answer>"],
+    "overview": ["<think>I see cyan ring.</think><answer>A</answer>"],
 }
 
 
@@ -112,7 +112,7 @@ FLASH_ZOOM = (
         (
             "flash",
             [zoom(14.27, 19.02, 2)],
-            "It is not white cross. At 17.27 s I see red circle.</think><answer>C</answer>",
+            "It is not white cross. I see red circle.</think><answer>C</answer>",
         ),
         (
             "count",
@@ -141,7 +141,7 @@ FLASH_ZOOM = (
         (
             "overview",
             [zoom(0, 5, 1)],
-            "It is not between 0 and 5 s. At 21.87 s I see cyan ring.</think><answer>A</answer>",
+            "It is not between 0 and 5 s. I see cyan ring.</think><answer>A</answer>",
         ),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_correction_says_what_was_wrong(family: str, replies: list[str], said:
 
 def test_what_went_wrong_before_the_last_reply_is_not_said_again() -> None:
     said = correct("flash", [zoom(2, 10, 1), zoom(14.27, 19.02, 2)], None)
-    assert said == "<think>At 17.27 s I see red circle.</think><answer>C</answer>"
+    assert said == "<think>I see red circle.</think><answer>C</answer>"
 
 
 def test_without_a_turn_to_look_the_tutor_guesses() -> None:
@@ -163,7 +163,7 @@ def test_without_a_turn_to_look_the_tutor_guesses() -> None:
 
 def test_the_tutor_may_answer_in_words() -> None:
     said = correct("flash", [zoom(14.27, 19.02, 2)], None, in_words=True)
-    assert said == "<think>At 17.27 s I see red circle.</think><answer>red circle</answer>"
+    assert said == "<think>I see red circle.</think><answer>red circle</answer>"
 
 
 @pytest.mark.parametrize(
