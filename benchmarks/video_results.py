@@ -102,7 +102,7 @@ def write_part(out: Path, run: Mapping[str, Any], name: str, part: Part) -> Path
     return path
 
 
-def describe_run(absent: Sequence[str]) -> dict[str, Any]:
+def describe_run(absent: Sequence[str], packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
     """Returns when and where this process measures, with which versions and without which peers."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -112,7 +112,7 @@ def describe_run(absent: Sequence[str]) -> dict[str, Any]:
             "num_cores": len(os.sched_getaffinity(0)) if LINUX else os.cpu_count(),
             "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
         },
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **_versions(packages)},
         "absent": list(absent),
     }
 
@@ -130,10 +130,10 @@ def _processor() -> str:
     return names[0] if names else platform.processor()
 
 
-def _versions() -> dict[str, str]:
+def _versions(packages: Sequence[str]) -> dict[str, str]:
     """Returns the versions of what was measured, without what is not installed."""
     found = {"ffmpeg (PyAV's)": str(av.ffmpeg_version_info)}
-    for package in PACKAGES:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -1,0 +1,214 @@
+"""Measures one step of GRPO: seconds and memory of each phase, with KV reuse and by TRL's way."""
+
+import resource
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from transformers import ProgressCallback, TrainerCallback
+from transformers.trainer_utils import SaveStrategy
+from trl import GRPOTrainer
+
+from agents.qwen.loading import load_model, load_processor
+from agents.qwen.tiny import save_tiny
+from agents.qwen.train_grpo import GRPOSettings, make_trainer, trl_config
+from benchmarks.qwen_episodes import make_env
+from benchmarks.qwen_load import OURS, STOCK, Load
+from benchmarks.qwen_stock import StockTrainer, ending_ids
+from benchmarks.stopwatch import Stopwatch
+from benchmarks.video_plan import fresh
+
+__all__ = ["Step", "measure_step", "print_step", "take_step"]
+
+PHASES = ("generation", "reference", "scoring", "learning")
+"""Playing; log-probs of the reference model; rewards, and pictures made ready once more; forward
+and backward passes with the update of the weights."""
+STEPS = 2
+"""The last of them is measured: the first sets things up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How a step is taken."""
+
+    load: Load
+    micro_batch: int = 1
+    gradient_checkpointing: bool = False
+
+
+def measure_step(step: Step, say: Callable[[str], None] = print) -> dict[str, Any]:
+    """Takes a step on each side, each in a process of its own, and returns all numbers."""
+    dtype = "bfloat16" if torch.cuda.is_available() else "float32"
+    rows: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "model"
+        fresh(_save_model, model, step.load, dtype)
+        say(f"{step.load.name}: a model of random weights is made")
+        for side in (OURS, STOCK):
+            rows[side] = fresh(take_step, step, side, model, Path(folder) / side, dtype)
+            say(f"{step.load.name}: {side} {sum(rows[side]['seconds'].values()):.2f} s")
+    return {"step": {**asdict(step), "dtype": dtype}, "sides": rows}
+
+
+def take_step(step: Step, side: str, model: Path, out: Path, dtype: str) -> dict[str, Any]:
+    """Takes a step in this process, and returns its numbers.
+
+    Args:
+        step: how.
+        side: with KV reuse, or TRL's way.
+        model: a folder with the model.
+        out: a folder for what the trainer writes.
+        dtype: of the weights.
+    """
+    load = step.load
+    settings = GRPOSettings(
+        model=str(model),
+        out=out,
+        steps=STEPS,
+        group_size=load.group_size,
+        tasks_per_generation=1,
+        tasks_per_update=1,
+        micro_batch=step.micro_batch,
+        rows=load.group_size,
+        max_tokens=load.num_tokens,
+        max_redraws=0,
+        gradient_checkpointing=step.gradient_checkpointing,
+        attention=load.attention,
+        dtype=dtype,
+        keep_records=False,
+    )
+    trainer = (_our_trainer if side == OURS else _stock_trainer)(settings, load)
+    trainer.args.save_strategy = SaveStrategy.NO
+    trainer.pop_callback(ProgressCallback)
+    stopwatch = Stopwatch()
+    last = _watch(trainer, stopwatch)
+    trainer.train()
+    return {
+        **last,
+        "tokens_per_s": load.num_sampled / last["seconds"]["generation"],
+        "peak_resident_bytes": _peak_resident_bytes(),
+    }
+
+
+def print_step(console: Console, measured: Mapping[str, Any]) -> None:
+    """Prints the phases of both sides."""
+    step, sides = measured["step"], measured["sides"]
+    load = step["load"]
+    width, height = load["course"]["frame"]
+    table = Table(
+        title=f"{load['size']}, frames of {width}x{height}, a group of {load['group_size']}, "
+        f"micro-batches of {step['micro_batch']}, {load['num_tokens']} tokens a reply, "
+        f"{step['dtype']} (seconds)",
+        title_justify="left",
+    )
+    table.add_column("")
+    for name in ("step", *PHASES, "tokens/s", "GB"):
+        table.add_column(name, justify="right")
+    for side, row in sides.items():
+        seconds = [f"{row['seconds'][phase]:.2f}" for phase in PHASES]
+        total = f"{sum(row['seconds'].values()):.2f}"
+        table.add_row(side, total, *seconds, f"{row['tokens_per_s']:.1f}", _gb(row))
+        if row["peak_bytes"]:
+            peaks = [f"{row['peak_bytes'][phase] / 1e9:.2f} GB" for phase in PHASES]
+            table.add_row("", "", *peaks)
+    console.print(table)
+    ours, stock = (sides[side]["seconds"] for side in (OURS, STOCK))
+    console.print(
+        f"{STOCK} / {OURS}: {stock['generation'] / ours['generation']:.2f} in generation, "
+        f"{sum(stock.values()) / sum(ours.values()):.2f} in a step"
+    )
+
+
+def _gb(row: Mapping[str, Any]) -> str:
+    """Returns the most memory: a GPU's, or else what was resident."""
+    peak = max(row["peak_bytes"].values(), default=row["peak_resident_bytes"])
+    return f"{peak / 1e9:.2f}"
+
+
+def _save_model(folder: Path, load: Load, dtype: str) -> None:
+    """Writes a model of random weights."""
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        save_tiny(
+            folder, load.size, tokens_per_frame=load.tokens_per_frame, dtype=getattr(torch, dtype)
+        )
+
+
+def _our_trainer(settings: GRPOSettings, load: Load) -> GRPOTrainer:
+    """Returns the trainer of `train_grpo`."""
+    trainer = make_trainer(settings, partial(make_env, load.course))
+    trainer._player.banned_ids = ending_ids(trainer.processing_class)
+    return trainer
+
+
+def _stock_trainer(settings: GRPOSettings, load: Load) -> GRPOTrainer:
+    """Returns TRL's trainer, with the same settings."""
+    args = trl_config(settings)
+    kernel = {"dtype": settings.dtype, "attention": settings.attention}
+    model = load_model(settings.model, **kernel, device=args.device)
+    processor = load_processor(settings.model)
+    return StockTrainer(model, processor, args, load.course, load.num_tokens)
+
+
+def _watch(trainer: GRPOTrainer, stopwatch: Stopwatch) -> dict[str, Any]:
+    """Returns what will hold the numbers of the last step when the trainer is done."""
+    for name, phase in (("_prepare_inputs", "scoring"), ("_generate", "generation")):
+        setattr(trainer, name, _timed(getattr(trainer, name), stopwatch, phase))
+    measure = trainer._get_per_token_logps_and_entropies
+    without_gradient = _timed(measure, stopwatch, "reference")
+
+    def measure_timed(*args: Any, **given: Any) -> Any:
+        return (measure if torch.is_grad_enabled() else without_gradient)(*args, **given)
+
+    trainer._get_per_token_logps_and_entropies = measure_timed
+    last = _LastStep(stopwatch)
+    trainer.add_callback(last)
+    return last.numbers
+
+
+def _timed(function: Callable[..., Any], stopwatch: Stopwatch, phase: str) -> Callable[..., Any]:
+    """Returns a function whose time counts to a phase."""
+
+    def call(*args: Any, **given: Any) -> Any:
+        with stopwatch.phase(phase):
+            return function(*args, **given)
+
+    return call
+
+
+class _LastStep(TrainerCallback):
+    """Keeps the numbers of the last step."""
+
+    def __init__(self, stopwatch: Stopwatch) -> None:
+        self._stopwatch = stopwatch
+        self.numbers: dict[str, Any] = {}
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        """Forgets the step before."""
+        self._stopwatch.clear()
+        self._stopwatch.begin("learning")
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Keeps what was counted."""
+        self._stopwatch.end()
+        counted: dict[str, Mapping[str, float]] = {
+            "seconds": self._stopwatch.seconds,
+            "cpu_seconds": self._stopwatch.cpu_seconds,
+            "peak_bytes": self._stopwatch.peak_bytes,
+        }
+        self.numbers |= {
+            name: {phase: counter[phase] for phase in PHASES if phase in counter}
+            for name, counter in counted.items()
+        }
+
+
+def _peak_resident_bytes() -> int:
+    """Returns the most memory that this process has held, besides a GPU's."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # bytes there, else KiB

@@ -1,0 +1,67 @@
+"""Seconds and memory of phases that may lie inside one another."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+__all__ = ["OTHER", "Stopwatch"]
+
+OTHER = "other"
+"""What is no phase."""
+
+
+class Stopwatch:
+    """Counts every second, and what a GPU held at most, to the innermost phase."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        """Of each phase, up to the last change, or count."""
+        self.cpu_seconds: defaultdict[str, float] = defaultdict(float)
+        """Of all threads, which a busy machine hardly changes."""
+        self.peak_bytes: defaultdict[str, int] = defaultdict(int)
+        """What a GPU held at most; empty without one."""
+        self._phases = [OTHER]
+        self._last_s, self._last_cpu_s = time.perf_counter(), time.process_time()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets what was counted."""
+        self.count()
+        self.seconds.clear()
+        self.cpu_seconds.clear()
+        self.peak_bytes.clear()
+
+    def begin(self, phase: str) -> None:
+        """Begins a phase, inside the one that is going on."""
+        self.count()
+        self._phases.append(phase)
+
+    def end(self) -> None:
+        """Ends the innermost phase."""
+        self.count()
+        self._phases.pop()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Counts what happens inside to a phase."""
+        self.begin(name)
+        try:
+            yield
+        finally:
+            self.end()
+
+    def count(self) -> None:
+        """Gives what has passed since the last change to the innermost phase."""
+        phase = self._phases[-1]
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+            peak = torch.cuda.max_memory_allocated()
+            self.peak_bytes[phase] = max(self.peak_bytes[phase], peak)
+            torch.cuda.reset_peak_memory_stats()
+        now_s, cpu_s = time.perf_counter(), time.process_time()
+        self.seconds[phase] += now_s - self._last_s
+        self.cpu_seconds[phase] += cpu_s - self._last_cpu_s
+        self._last_s, self._last_cpu_s = now_s, cpu_s
