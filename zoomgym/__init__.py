@@ -1,6 +1,6 @@
 """zoomgym: the reference environment for agents that zoom into long video.
 
-Importing it registers `ZoomEnv-v0` with Gymnasium.
+Importing it registers `ZoomEnv-v0`, `ZoomEnvDiscrete-v0` and `ZoomVectorEnv-v0` with Gymnasium.
 """
 
 from importlib.metadata import version
@@ -23,4 +23,5 @@ __all__ = [
 __version__ = version("zoomgym")
 
 gym.register(id="ZoomEnv-v0", entry_point="zoomgym.env:ZoomEnv")
+gym.register(id="ZoomEnvDiscrete-v0", entry_point="zoomgym.discrete:ZoomEnvDiscrete")
 gym.register(id="ZoomVectorEnv-v0", vector_entry_point="zoomgym.vector:ZoomVectorEnv")

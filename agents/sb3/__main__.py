@@ -1,0 +1,142 @@
+"""Trains policies on ZoomEnvDiscrete with PPO, and plays test tasks with them in ZoomEnv.
+
+python -m agents.sb3 train --tasks synthetic:flash --out results/ppo-flash
+python -m agents.sb3 evaluate results/ppo-flash
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from agents.sb3.evaluation import evaluate
+from agents.sb3.settings import ALGORITHMS, Settings, load_settings
+from agents.sb3.training import resume, train
+from zoomgym.errors import ZoomGymError
+
+NUMBERS = {field.name: field for field in fields(Settings) if type(field.default) in (int, float)}
+"""Settings that are one number: each is an option of `train`."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Parses and reports; train(), resume() and evaluate() do the work."""
+    parser = argparse.ArgumentParser(
+        prog="python -m agents.sb3",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_train(commands.add_parser("train", help="train a policy"))
+    _add_evaluate(commands.add_parser("evaluate", help="play test tasks with a policy"))
+    args = parser.parse_args(argv)
+    try:
+        return _train(args) if args.command == "train" else _evaluate(args)
+    except KeyboardInterrupt:
+        print("stopped: go on with --resume")
+        return 130
+    except (ZoomGymError, ValueError, OSError) as error:
+        parser.error(str(error))
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `train`."""
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--algorithm", choices=ALGORITHMS, default=Settings().algorithm)
+    parser.add_argument("--tasks", default="synthetic:flash", help="as in ZoomEnv")
+    parser.add_argument("--source", default="scene", help="of synthetic tasks: scene or file")
+    parser.add_argument(
+        "--env",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="further arguments of ZoomEnvDiscrete, values in JSON: num_bins=45 rates=[4,16]",
+    )
+    parser.add_argument(
+        "--weights", nargs="+", default=[], metavar="NAME=NUMBER", help="of the reward's terms"
+    )
+    parser.add_argument(
+        "--in-processes", action="store_true", help="each environment in a process of its own"
+    )
+    for name, field in NUMBERS.items():
+        option = f"--{name.replace('_', '-')}"
+        shown = f"default: {field.default}"
+        kind = type(field.default)
+        parser.add_argument(option, type=kind, default=argparse.SUPPRESS, metavar="N", help=shown)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `evaluate`."""
+    parser.add_argument("folder", type=Path, help="of a trained policy")
+    parser.add_argument("--episodes", type=int, default=500, help="first tasks of the test split")
+    parser.add_argument("--out", type=Path, help="records file; default: test.jsonl in the folder")
+    parser.add_argument(
+        "--env",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="what is other than in training, values in JSON: max_pixels=12544",
+    )
+
+
+def _train(args: argparse.Namespace) -> int:
+    """Trains a policy, or goes on with one."""
+    started_s = time.monotonic()
+    numbers = {name: value for name, value in vars(args).items() if name in NUMBERS}
+    if args.resume:
+        if numbers.keys() - {"total_timesteps"}:
+            raise ValueError(f"--resume takes --total-timesteps and no other number, got {numbers}")
+        path = resume(args.out, **numbers)
+    else:
+        if args.out.exists() and any(args.out.iterdir()):
+            raise ValueError(f"{args.out} is not empty: give --resume, or another folder")
+        env = {"tasks": args.tasks, "source": args.source, **_read_pairs(args.env)}
+        if args.weights:
+            env["reward_weights"] = _read_pairs(args.weights)
+        settings = Settings(
+            algorithm=args.algorithm,
+            env=env,
+            in_processes=args.in_processes,
+            **numbers,
+        )
+        path = train(settings, args.out)
+    print(f"{load_settings(args.out).total_timesteps} steps -> {path}, ", end="")
+    print(f"this time in {time.monotonic() - started_s:.0f} s")
+    print(f"to play test tasks: python -m agents.sb3 evaluate {args.out}")
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    """Plays test tasks and says how many were answered rightly."""
+    out = args.out or args.folder / "test.jsonl"
+    if out.exists():
+        raise ValueError(f"{out} exists: choose another --out")
+    records = evaluate(args.folder, args.episodes, out, **_read_pairs(args.env))
+    num_right = sum(record.reward_parts.accuracy for record in records)
+    num_zooms = sum(record.reward_parts.zoom_cost for record in records)
+    print(f"{num_right:.0f} of {len(records)} right: {num_right / len(records):.3f}; ", end="")
+    print(f"{num_zooms / len(records):.2f} zooms an episode -> {out}")
+    print(f"intervals: python -m benchmarks.leaderboard {out}")
+    return 0
+
+
+def _read_pairs(pairs: Sequence[str]) -> dict[str, Any]:
+    """Returns NAME=VALUE pairs as a dict. A value that is no JSON is a text."""
+    read = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign:
+            raise ValueError(f"{pair!r} needs the form NAME=VALUE")
+        try:
+            read[name] = json.loads(value)
+        except ValueError:
+            read[name] = value
+    return read
+
+
+if __name__ == "__main__":
+    sys.exit(main())

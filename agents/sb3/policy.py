@@ -1,0 +1,118 @@
+"""The agent `ppo:PATH`: a policy that was trained on ZoomEnvDiscrete, in the ordinary ZoomEnv."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sb3_contrib import MaskablePPO, RecurrentPPO
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from agents.sb3.settings import MODEL, load_form, load_settings
+from agents.sb3.training import CLASSES
+from zoomgym.discrete import Form
+from zoomgym.episode import Observation
+
+__all__ = ["PpoAgent", "history"]
+
+
+class PpoAgent:
+    """A trained policy that plays its most likely choice, out of nothing but the observation.
+
+    So an episode is the same in any order, batch or process. A recurrent policy is shown what the
+    agent saw before each of its earlier replies, too.
+
+    Args:
+        path: the folder that `python -m agents.sb3 train --out` made.
+
+    Raises:
+        OSError: no model stands there. It is loaded at the first reset, once in a process.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._folder = Path(path)
+        if not (self._folder / MODEL).is_file():
+            raise FileNotFoundError(f"ppo needs a folder with {MODEL}, got {path!r}")
+
+    def reset(self, seed: int) -> None:
+        """Loads the policy; nothing about it is random."""
+        newest_ns = (self._folder / MODEL).stat().st_mtime_ns
+        self._form, self._model = _load(self._folder, newest_ns)
+
+    def act(self, observation: Observation) -> str:
+        """Returns the reply to one observation."""
+        return self.act_batch([observation])[0]
+
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        """Returns the replies to observations of different episodes.
+
+        Raises:
+            ValueError: they are played by other rules than the policy was trained by.
+        """
+        for observation in observations:
+            rules = replace(observation.rules, grammar=self._form.rules.grammar)
+            if rules != self._form.rules:
+                raise ValueError(
+                    f"ppo:{self._folder} needs the rules it was trained by, {self._form.rules}, "
+                    f"got {observation.rules}"
+                )
+        if isinstance(self._model, RecurrentPPO):
+            choices = [self._remember(self._model, seen) for seen in observations]
+        else:
+            choices = self._choose(observations)
+        return [
+            self._form.reply(choice, seen)
+            for choice, seen in zip(choices, observations, strict=True)
+        ]
+
+    def _choose(self, observations: Sequence[Observation]) -> list[int]:
+        """Returns the choices of a policy without memory."""
+        masks: dict[str, Any] = {}
+        if isinstance(self._model, MaskablePPO):
+            masks["action_masks"] = np.stack([self._form.masks(seen) for seen in observations])
+        batch = _stack([self._form.see(seen) for seen in observations])
+        choices, _ = self._model.predict(batch, deterministic=True, **masks)
+        return [int(choice) for choice in choices]
+
+    def _remember(self, model: RecurrentPPO, observation: Observation) -> int:
+        """Returns the choice of a policy with memory."""
+        state, is_start = None, np.ones(1, np.bool_)
+        for seen in (*history(observation), observation):
+            batch = _stack([self._form.see(seen)])
+            choice, state = model.predict(batch, state, is_start, deterministic=True)
+            is_start = np.zeros(1, np.bool_)
+        return int(choice[0])
+
+
+def history(observation: Observation) -> list[Observation]:
+    """Returns what the agent saw before each of its earlier replies."""
+    earlier, turns = [], observation.turns
+    for index in range(len(turns)):
+        num_clips = sum(before.zoom is not None for before in turns[:index])
+        unseen = sum(len(clip.times_s) for clip in observation.clips[num_clips:])
+        earlier.append(
+            replace(
+                observation,
+                clips=observation.clips[:num_clips],
+                turns=turns[:index],
+                feedback=turns[index - 1].feedback if index else "",
+                frames_left=observation.frames_left + unseen,
+                turns_left=observation.turns_left + len(turns) - index,
+            )
+        )
+    return earlier
+
+
+def _stack(seen: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Returns what is seen of some episodes as one batch."""
+    return {name: np.stack([one[name] for one in seen]) for name in seen[0]}
+
+
+@lru_cache(maxsize=4)
+def _load(folder: Path, newest_ns: int) -> tuple[Form, OnPolicyAlgorithm]:
+    """Returns form and model, as the model stood on disk at newest_ns. Raises OSError."""
+    kind = CLASSES[load_settings(folder).algorithm]
+    return load_form(folder), kind.load(folder / MODEL, device="cpu")

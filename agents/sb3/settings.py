@@ -1,0 +1,72 @@
+"""All that a training run was asked for, kept in a JSON file beside the model."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zoomgym.discrete import Form
+from zoomgym.episode import Rules
+
+__all__ = ["ALGORITHMS", "MODEL", "Settings", "load_form", "load_settings", "save_settings"]
+
+ALGORITHMS = ("ppo", "maskable", "recurrent")
+MODEL = "model.zip"
+SETTINGS = "settings.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a training run was asked for. Numbers of PPO have the names that SB3 gives them."""
+
+    algorithm: str = "maskable"
+    """One of ALGORITHMS."""
+    env: dict[str, Any] = field(default_factory=dict)
+    """Arguments of ZoomEnvDiscrete."""
+    seed: int = 0
+    num_envs: int = 32
+    in_processes: bool = False
+    """Each environment in a process of its own: worth it where decoding is slow."""
+    total_timesteps: int = 150_000
+    eval_every: int = 20_000
+    """Steps between two evaluations on test tasks."""
+    eval_episodes: int = 100
+    checkpoint_every: int = 50_000
+    """Steps between two checkpoints."""
+    learning_rate: float = 1e-3
+    """At the start; it falls to zero in a straight line."""
+    n_steps: int = 64
+    """Of each environment, between two updates."""
+    batch_size: int = 128
+    n_epochs: int = 4
+    ent_coef: float = 0.01
+    gamma: float = 1.0
+    gae_lambda: float = 0.95
+    net_arch: tuple[int, ...] = (128,)
+    """Widths of the layers between features and action."""
+
+
+def save_settings(folder: Path, settings: Settings, form: Form) -> None:
+    """Writes settings, and the form in which episodes are seen, into folder."""
+    row = {**asdict(settings), "form": asdict(form)}
+    (folder / SETTINGS).write_text(json.dumps(row, indent=2) + "\n")
+
+
+def load_settings(folder: Path) -> Settings:
+    """Returns the settings in folder. Raises OSError if there are none."""
+    row = json.loads((folder / SETTINGS).read_text())
+    del row["form"]
+    return Settings(**{**row, "net_arch": tuple(row["net_arch"])})
+
+
+def load_form(folder: Path) -> Form:
+    """Returns the form in which a policy in folder sees episodes. Raises OSError if none is."""
+    row = json.loads((folder / SETTINGS).read_text())["form"]
+    return Form(
+        **{
+            **row,
+            "rules": Rules(**row["rules"]),
+            "answers": tuple(row["answers"]),
+            "rates": tuple(row["rates"]),
+        }
+    )

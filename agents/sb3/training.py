@@ -1,0 +1,198 @@
+"""Trains a policy on ZoomEnvDiscrete: environments, model, callbacks, and one call of `learn`."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+from sb3_contrib import MaskablePPO, RecurrentPPO
+from sb3_contrib.common.maskable.callbacks import MaskableEvalCallback
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import (
+    BaseCallback,
+    CallbackList,
+    CheckpointCallback,
+    EvalCallback,
+)
+from stable_baselines3.common.logger import configure
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.utils import LinearSchedule
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    SubprocVecEnv,
+    VecEnv,
+    VecMonitor,
+    VecTransposeImage,
+)
+from tqdm import tqdm
+
+from agents.sb3.extractor import CellExtractor
+from agents.sb3.settings import MODEL, Settings, load_form, load_settings, save_settings
+from zoomgym.discrete import Form, ZoomEnvDiscrete
+
+__all__ = ["CLASSES", "latest_model", "make_envs", "make_model", "resume", "train"]
+
+CLASSES: dict[str, type[PPO] | type[MaskablePPO] | type[RecurrentPPO]] = {
+    "ppo": PPO,
+    "maskable": MaskablePPO,
+    "recurrent": RecurrentPPO,
+}
+POLICIES = {
+    "ppo": "MultiInputPolicy",
+    "maskable": "MultiInputPolicy",
+    "recurrent": "MultiInputLstmPolicy",
+}
+CHECKPOINTS = "checkpoints"
+LOG = "log"
+NUM_EVAL_ENVS = 8
+TEST_SEED = 1_000_000
+"""Of the evaluation's environments, far from those that are trained on."""
+
+
+def make_envs(settings: Settings, num_envs: int, seed: int, **changes: Any) -> VecEnv:
+    """Returns environments that count their rewards, seeded from seed on.
+
+    Args:
+        settings: of the run.
+        num_envs: how many.
+        seed: of the first one; each further one has the next number.
+        **changes: of the environment's arguments.
+    """
+    make = partial(gym.make, "zoomgym:ZoomEnvDiscrete-v0", **{**settings.env, **changes})
+    made: list[Callable[[], gym.Env[Any, Any]]] = [make] * num_envs
+    envs: VecEnv = SubprocVecEnv(made) if settings.in_processes else DummyVecEnv(made)
+    envs.seed(seed)
+    return VecTransposeImage(VecMonitor(envs))  # torch wants channels first
+
+
+def make_model(settings: Settings, envs: VecEnv, form: Form) -> OnPolicyAlgorithm:
+    """Returns a new model of a policy that has learnt nothing."""
+    return CLASSES[settings.algorithm](
+        POLICIES[settings.algorithm],
+        envs,
+        learning_rate=LinearSchedule(settings.learning_rate, 0.0, 1.0),
+        n_steps=settings.n_steps,
+        batch_size=settings.batch_size,
+        n_epochs=settings.n_epochs,
+        ent_coef=settings.ent_coef,
+        gamma=settings.gamma,
+        gae_lambda=settings.gae_lambda,
+        policy_kwargs={
+            "features_extractor_class": CellExtractor,
+            "features_extractor_kwargs": {"overview_rows": form.num_rows[0]},
+            "net_arch": list(settings.net_arch),
+        },
+        seed=settings.seed,
+    )
+
+
+def train(settings: Settings, folder: Path) -> Path:
+    """Trains a new policy and returns the file of its model in folder, which has to be empty."""
+    env = ZoomEnvDiscrete(**settings.env)
+    form = env.form
+    env.close()
+    folder.mkdir(parents=True, exist_ok=True)
+    save_settings(folder, settings, form)
+    envs = make_envs(settings, settings.num_envs, settings.seed)
+    return _learn(make_model(settings, envs, form), envs, settings, folder)
+
+
+def resume(folder: Path, total_timesteps: int | None = None) -> Path:
+    """Goes on with the training in folder from its last model; returns the file of the new one.
+
+    The weights, the optimizer and the number of steps are those of the last model; the episodes
+    that follow are not those of a run without a pause.
+
+    Args:
+        folder: of the run.
+        total_timesteps: how many there shall be in the end; None: as many as were asked for.
+
+    Raises:
+        OSError: no model stands in folder.
+    """
+    settings, path = load_settings(folder), latest_model(folder)
+    if total_timesteps is not None:
+        settings = replace(settings, total_timesteps=total_timesteps)
+        save_settings(folder, settings, load_form(folder))
+    envs = make_envs(settings, settings.num_envs, settings.seed)
+    model = CLASSES[settings.algorithm].load(path, env=envs)
+    envs.seed(settings.seed + model.num_timesteps)  # other episodes than at the start
+    return _learn(model, envs, settings, folder)
+
+
+def latest_model(folder: Path) -> Path:
+    """Returns the file of the model in folder, or of its last checkpoint. Raises OSError."""
+    if (folder / MODEL).exists():
+        return folder / MODEL
+    checkpoints = folder.glob(f"{CHECKPOINTS}/model_*_steps.zip")
+    by_steps = {int(path.stem.split("_")[1]): path for path in checkpoints}
+    if not by_steps:
+        raise FileNotFoundError(f"{folder} needs a {MODEL} or checkpoints, found none")
+    return by_steps[max(by_steps)]
+
+
+def _learn(model: OnPolicyAlgorithm, envs: VecEnv, settings: Settings, folder: Path) -> Path:
+    """Trains model until it has had all its steps, and returns the file it is saved to."""
+    log = folder / LOG / f"from_{model.num_timesteps}"
+    model.set_logger(configure(str(log), ["csv", "tensorboard"]))
+    tests = make_envs(settings, NUM_EVAL_ENVS, TEST_SEED, split="test")
+    callbacks = CallbackList([*_callbacks(settings, folder, tests), Progress()])
+    try:
+        model.learn(
+            settings.total_timesteps - model.num_timesteps,
+            callback=callbacks,
+            reset_num_timesteps=model.num_timesteps == 0,
+        )
+    except KeyboardInterrupt:  # leaves a model to go on with
+        model.save(folder / MODEL)
+        raise
+    finally:
+        model.logger.close()
+        tests.close()
+        envs.close()
+    model.save(folder / MODEL)
+    return folder / MODEL
+
+
+def _callbacks(settings: Settings, folder: Path, tests: VecEnv) -> list[BaseCallback]:
+    """Returns what is called while a model learns: checkpoints and evaluations on test tasks."""
+    kind = MaskableEvalCallback if settings.algorithm == "maskable" else EvalCallback
+    return [
+        CheckpointCallback(
+            max(1, settings.checkpoint_every // settings.num_envs),
+            str(folder / CHECKPOINTS),
+            name_prefix="model",
+        ),
+        kind(
+            tests,
+            eval_freq=max(1, settings.eval_every // settings.num_envs),
+            n_eval_episodes=settings.eval_episodes,
+            verbose=0,
+        ),
+    ]
+
+
+class Progress(BaseCallback):
+    """Shows a bar with the share of recent episodes that succeeded; SB3's own needs `rich`."""
+
+    def _on_training_start(self) -> None:
+        """Draws the bar."""
+        total = self.model._total_timesteps
+        self._bar = tqdm(total=total, initial=self.model.num_timesteps, unit=" steps")
+
+    def _on_step(self) -> bool:
+        """Moves the bar."""
+        self._bar.update(self.training_env.num_envs)
+        return True
+
+    def _on_rollout_end(self) -> None:
+        """Shows how many succeed."""
+        successes = self.model.ep_success_buffer
+        if successes:
+            self._bar.set_postfix(success=f"{sum(successes) / len(successes):.2f}")
+
+    def _on_training_end(self) -> None:
+        """Leaves the bar behind."""
+        self._bar.close()
