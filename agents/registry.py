@@ -22,7 +22,11 @@ AGENTS: dict[str, Callable[[], Agent]] = {
     "tutor": TutorAgent,
 }
 
-FAMILIES = {"chat": "agents.chat:make_chat", "qwen": "agents.qwen.policy:QwenAgent"}
+FAMILIES = {
+    "chat": "agents.chat:make_chat",
+    "ppo": "agents.sb3.policy:PpoAgent",
+    "qwen": "agents.qwen.policy:QwenAgent",
+}
 """Agents that are made from an argument: imported only then, as they need extras."""
 
 
@@ -30,8 +34,9 @@ def make_agent(name: str) -> Agent:
     """Returns a new agent, not yet reset.
 
     Args:
-        name: of a registered agent; `chat:MODEL@URL`, a served model; `qwen:PATH`, a model's folder
-            or hub id; or `module:Class` of your own, which takes no arguments.
+        name: of a registered agent; `chat:MODEL@URL`, a served model; `ppo:PATH`, the folder of a
+            trained policy; `qwen:PATH`, a model's folder or hub id; or `module:Class` of your own,
+            which takes no arguments.
 
     Raises:
         ValueError: no agent has that name, or that argument.
@@ -43,7 +48,8 @@ def make_agent(name: str) -> Agent:
     if not colon:
         known = ", ".join(AGENTS)
         raise ValueError(
-            f"agent needs one of {known}, chat:MODEL@URL, qwen:PATH or module:Class, got {name!r}"
+            f"agent needs one of {known}, chat:MODEL@URL, ppo:PATH, qwen:PATH or module:Class, "
+            f"got {name!r}"
         )
     if family in FAMILIES:
         agent: Agent = _import(name, FAMILIES[family])(argument)
