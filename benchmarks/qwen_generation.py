@@ -19,7 +19,7 @@ from agents.qwen.sizes import SIZES
 from agents.qwen.tiny import make_model, make_processor
 from agents.qwen.train_grpo import GRPOSettings, trl_config
 from benchmarks.qwen_episodes import TASK_ID, Course, make_env
-from benchmarks.qwen_load import OURS, STOCK, Load
+from benchmarks.qwen_load import OURS, STOCK, Load, title_of, weights_go
 from benchmarks.qwen_stock import StockTrainer, ending_ids
 from benchmarks.stopwatch import Stopwatch
 
@@ -75,8 +75,7 @@ def measure_generation(
     Raises:
         ValueError: the two sides have not read the same.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    device, dtype = weights_go()
     processor = make_processor(load.tokens_per_frame)
     with torch.device(device):
         model = make_model(SIZES[load.size], processor, 0, dtype)
@@ -96,11 +95,7 @@ def measure_generation(
     if len({run.read for run in runs}) > 1:
         raise ValueError("both sides need to read the same conversations, and have not")
     return {
-        "load": {
-            **asdict(load),
-            "num_weights": model.num_parameters(),
-            "dtype": str(dtype).removeprefix("torch."),
-        },
+        "load": load.row(dtype),
         "runs": [_row(run) for run in runs],
         "medians": {side: _medians(_of(runs, side)) for side in sides},
         "ratios": _ratios(_of(runs, OURS), _of(runs, STOCK)),
@@ -109,14 +104,8 @@ def measure_generation(
 
 def print_generation(console: Console, measured: dict[str, Any]) -> None:
     """Prints the medians of both sides, and their ratios."""
-    load = measured["load"]
-    width, height = load["course"]["frame"]
-    table = Table(
-        title=f"{load['size']} ({load['num_weights'] / 1e6:,.1f} M weights, {load['dtype']}), frames "
-        f"of {width}x{height}, a group of {load['group_size']}, {load['num_tokens']} tokens a reply "
-        "(median seconds)",
-        title_justify="left",
-    )
+    title = f"{title_of(measured['load'])} (seconds, medians)"
+    table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in ("total", *PHASES, "frames", "tokens"):
         table.add_column(name, justify="right")

@@ -20,7 +20,7 @@ from agents.qwen.loading import load_model, load_processor
 from agents.qwen.tiny import save_tiny
 from agents.qwen.train_grpo import GRPOSettings, make_trainer, trl_config
 from benchmarks.qwen_episodes import make_env
-from benchmarks.qwen_load import OURS, STOCK, Load
+from benchmarks.qwen_load import OURS, STOCK, Load, title_of, weights_go
 from benchmarks.qwen_stock import StockTrainer, ending_ids
 from benchmarks.stopwatch import Stopwatch
 from benchmarks.video_plan import fresh
@@ -45,19 +45,19 @@ class Step:
 
 def measure_step(step: Step, say: Callable[[str], None] = print) -> dict[str, Any]:
     """Takes a step on each side, each in a process of its own, and returns all numbers."""
-    dtype = "bfloat16" if torch.cuda.is_available() else "float32"
     rows: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
-        fresh(_save_model, model, step.load, dtype)
+        fresh(_save_model, model, step.load)
         say(f"{step.load.name}: a model of random weights is made")
         for side in (OURS, STOCK):
-            rows[side] = fresh(take_step, step, side, model, Path(folder) / side, dtype)
+            rows[side] = fresh(take_step, step, side, model, Path(folder) / side)
             say(f"{step.load.name}: {side} {sum(rows[side]['seconds'].values()):.2f} s")
-    return {"step": {**asdict(step), "dtype": dtype}, "sides": rows}
+    _, dtype = weights_go()
+    return {"step": {**asdict(step), "load": step.load.row(dtype)}, "sides": rows}
 
 
-def take_step(step: Step, side: str, model: Path, out: Path, dtype: str) -> dict[str, Any]:
+def take_step(step: Step, side: str, model: Path, out: Path) -> dict[str, Any]:
     """Takes a step in this process, and returns its numbers.
 
     Args:
@@ -65,7 +65,6 @@ def take_step(step: Step, side: str, model: Path, out: Path, dtype: str) -> dict
         side: with KV reuse, or TRL's way.
         model: a folder with the model.
         out: a folder for what the trainer writes.
-        dtype: of the weights.
     """
     load = step.load
     settings = GRPOSettings(
@@ -81,7 +80,7 @@ def take_step(step: Step, side: str, model: Path, out: Path, dtype: str) -> dict
         max_redraws=0,
         gradient_checkpointing=step.gradient_checkpointing,
         attention=load.attention,
-        dtype=dtype,
+        dtype="auto",  # as they were saved
         keep_records=False,
     )
     trainer = (_our_trainer if side == OURS else _stock_trainer)(settings, load)
@@ -100,14 +99,8 @@ def take_step(step: Step, side: str, model: Path, out: Path, dtype: str) -> dict
 def print_step(console: Console, measured: Mapping[str, Any]) -> None:
     """Prints the phases of both sides."""
     step, sides = measured["step"], measured["sides"]
-    load = step["load"]
-    width, height = load["course"]["frame"]
-    table = Table(
-        title=f"{load['size']}, frames of {width}x{height}, a group of {load['group_size']}, "
-        f"micro-batches of {step['micro_batch']}, {load['num_tokens']} tokens a reply, "
-        f"{step['dtype']} (seconds)",
-        title_justify="left",
-    )
+    title = f"{title_of(step['load'])}, micro-batches of {step['micro_batch']} (seconds)"
+    table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in ("step", *PHASES, "tokens/s", "GB"):
         table.add_column(name, justify="right")
@@ -132,12 +125,11 @@ def _gb(row: Mapping[str, Any]) -> str:
     return f"{peak / 1e9:.2f}"
 
 
-def _save_model(folder: Path, load: Load, dtype: str) -> None:
+def _save_model(folder: Path, load: Load) -> None:
     """Writes a model of random weights."""
-    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        save_tiny(
-            folder, load.size, tokens_per_frame=load.tokens_per_frame, dtype=getattr(torch, dtype)
-        )
+    device, dtype = weights_go()
+    with torch.device(device):
+        save_tiny(folder, load.size, tokens_per_frame=load.tokens_per_frame, dtype=dtype)
 
 
 def _our_trainer(settings: GRPOSettings, load: Load) -> GRPOTrainer:

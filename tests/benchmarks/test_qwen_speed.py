@@ -16,7 +16,7 @@ from trl import GRPOTrainer
 from agents.qwen import tiny
 from agents.qwen.sizes import SIZES
 from agents.qwen.tiny import make_model, make_processor
-from benchmarks import qwen_generation, qwen_speed, qwen_step
+from benchmarks import qwen_generation, qwen_load, qwen_speed, qwen_step
 from benchmarks.qwen_episodes import TASK_ID, Course, make_env
 from benchmarks.qwen_generation import SAID, measure_generation
 from benchmarks.qwen_load import OURS, STOCK, Load
@@ -38,7 +38,7 @@ def one_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def one_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (tiny, qwen_generation):
+    for module in (tiny, qwen_load, qwen_generation):
         monkeypatch.setattr(module, "make_processor", lambda *args: copy.deepcopy(new(*args)))
 
 
@@ -111,9 +111,9 @@ def test_sides_that_read_something_else_are_not_compared(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("side", [OURS, STOCK])
 def test_a_step_of_each_side_is_told_in_phases(side: str, tmp_path: Path) -> None:
     load = replace(LOAD, group_size=4)
-    qwen_step._save_model(tmp_path / "model", load, "float32")
+    qwen_step._save_model(tmp_path / "model", load)
     step = Step(load, micro_batch=2, gradient_checkpointing=True)
-    row = take_step(step, side, tmp_path / "model", tmp_path / "run", "float32")
+    row = take_step(step, side, tmp_path / "model", tmp_path / "run")
     assert row["seconds"].keys() == {"generation", "reference", "scoring", "learning"}
     assert all(seconds > 0 for seconds in row["seconds"].values())
     assert row["tokens_per_s"] == pytest.approx(4 * 3 * 3 / row["seconds"]["generation"])
