@@ -1,0 +1,353 @@
+"""The whole recipe on a laptop: a Qwen2.5-VL from random weights learns where to look.
+
+    python -m examples.train_tiny_qwen --out runs/tiny
+
+Demonstrations of a tutor, a cold start on them, the model's own failures and how the tutor mends
+them, a second cold start, and GRPO. Every stage then plays the same held-out tasks. What is done
+already is not done again: run it once more to go on where it was stopped.
+
+A model from random weights has to learn to see and to read first, which a released one can. So the
+task is small (`flash` in videos of a minute, 16 frames of one token each), and the cold start
+begins with shorter overviews.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from matplotlib import pyplot
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from agents.baselines import BlindAgent
+from agents.qwen.demonstrations import demonstrate, reflect
+from agents.qwen.policy import QwenAgent
+from agents.qwen.tiny import save_tiny
+from agents.qwen.train_grpo import GRPOSettings, train_grpo
+from agents.qwen.train_sft import SFTSettings, train_sft
+from agents.tutor import TutorAgent
+from benchmarks.leaderboard import bootstrap, wilson
+from benchmarks.report import write_report
+from zoomgym.agent import Agent
+from zoomgym.env import ZoomEnv
+from zoomgym.records import Record, append_record, drop_cut_line, read_records
+from zoomgym.rollout import run_episodes
+
+ENV: Mapping[str, Any] = {
+    "tasks": "synthetic:flash",
+    "source": "scene",
+    "grammar": "video_zoom",
+    "difficulty": "medium",
+    "num_overview": 16,
+    "max_turns": 3,
+    "max_pixels": 28 * 28,
+    "frame_size": (8, 8),
+}
+SHORT = {**ENV, "num_overview": 4, "frames_per_zoom": 4}
+"""Where the cold start begins: few frames to tell apart."""
+NUM_ENVS = 64
+MAX_TOKENS = 80
+"""Of a reply; the tutor's longest has about 60."""
+STAGES = ("blind", "sft", "reflection", "grpo")
+RESULTS, SECONDS = "results.json", "seconds.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of everything. The defaults take about 20 minutes on two cores."""
+
+    num_exemplars: int = 200
+    num_tries: int = 200
+    """Tasks on which the student is tried, for its failures."""
+    sft_epochs: float = 30
+    """At most: a cold start ends when its validation loss no longer falls."""
+    reflection_epochs: float = 20
+    grpo_steps: int = 150
+    num_tests: int = 400
+
+
+class Run:
+    """One seed of the recipe, in a folder of its own.
+
+    Args:
+        folder: to write.
+        seed: of the weights, the data order and the sampling.
+        plan: how much of everything.
+        console: to tell on.
+    """
+
+    def __init__(self, folder: Path, seed: int, plan: Plan, console: Console) -> None:
+        self.folder, self.seed, self.plan, self.console = folder, seed, plan, console
+        folder.mkdir(parents=True, exist_ok=True)
+
+    # the recipe ----------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Takes every stage that has not been taken."""
+        plan, path = self.plan, self.folder
+        train_ids = _task_ids("train", plan.num_exemplars + plan.num_tries)
+        exemplar_ids, tried_ids = train_ids[: plan.num_exemplars], train_ids[plan.num_exemplars :]
+        with self._stage("weights"):
+            if not (path / "start" / "config.json").exists():
+                save_tiny(path / "start", seed=self.seed)
+        with self._stage("exemplars"):
+            self._demonstrate(SHORT, exemplar_ids, "short.jsonl")
+            self._demonstrate(ENV, exemplar_ids, "exemplars.jsonl")
+        with self._stage("cold start"):
+            self._sft("start", ("short.jsonl", "exemplars.jsonl"), "sft", plan.sft_epochs)
+        with self._stage("reflections"):
+            self._reflect("sft", tried_ids)
+        with self._stage("second cold start"):
+            self._mix("exemplars.jsonl", "reflections.jsonl", "mixed.jsonl")
+            self._sft("sft", ("mixed.jsonl",), "reflection", plan.reflection_epochs)
+        with self._stage("GRPO"):
+            train_grpo(self._grpo("reflection", "grpo"), resume=(path / "grpo").exists())
+
+    def _demonstrate(self, env: Mapping[str, Any], task_ids: Sequence[str], name: str) -> None:
+        """Collects demonstrations of the tutor."""
+        attempts = demonstrate(
+            [ZoomEnv(**env)],
+            task_ids,
+            expert=TutorAgent(in_words=True),
+            expert_name="tutor",
+            out=self.folder / name,
+        )
+        self._count(attempts, len(task_ids), name)
+
+    def _reflect(self, student: str, task_ids: Sequence[str]) -> None:
+        """Collects what the tutor makes of a student's failures."""
+        attempts = reflect(
+            [ZoomEnv(**ENV) for _ in range(NUM_ENVS)],
+            task_ids,
+            student=_student(self.folder / student, 1.0),
+            student_name=student,
+            expert=TutorAgent(in_words=True),
+            expert_name="tutor",
+            out=self.folder / "reflections.jsonl",
+            seed=self.seed,
+        )
+        self._count(attempts, len(task_ids), "reflections.jsonl")
+
+    def _mix(self, *names: str) -> None:
+        """Writes demonstrations of several files into the last one, as one stage learns them."""
+        *sources, out = (self.folder / name for name in names)
+        out.write_text("".join(path.read_text(encoding="ascii") for path in sources), "ascii")
+
+    def _sft(self, start: str, names: Sequence[str], out: str, epochs: float) -> None:
+        """Trains a cold start."""
+        settings = SFTSettings(
+            model=str(self.folder / start),
+            demonstrations=tuple(self.folder / name for name in names),
+            out=self.folder / out,
+            num_epochs=epochs,
+            batch_size=16,
+            micro_batch=16,
+            learning_rate=3e-3 if start == "start" else 1e-3,
+            freeze_vision=False,
+            validation_share=0.2,
+            patience=3,
+            save_steps=50,
+            seed=self.seed,
+        )
+        train_sft(settings, resume=(self.folder / out / "settings.json").exists())
+
+    def _grpo(self, start: str, out: str) -> GRPOSettings:
+        """Returns how the policy is trained."""
+        return GRPOSettings(
+            model=str(self.folder / start),
+            out=self.folder / out,
+            env=ENV,
+            steps=self.plan.grpo_steps,
+            learning_rate=3e-4,
+            warmup_steps=5,
+            group_size=8,
+            tasks_per_generation=8,
+            tasks_per_update=8,
+            micro_batch=16,
+            rows=64,
+            max_tokens=MAX_TOKENS,
+            max_redraws=1,
+            kl=0.0,
+            num_tasks=2000,
+            save_steps=50,
+            seed=self.seed,
+        )
+
+    def _count(self, attempts: Any, total: int, name: str) -> None:
+        """Shows progress, and says how many demonstrations were kept."""
+        done = list(track(attempts, name, total, console=self.console, transient=True))
+        kept = sum(not attempt.reason for attempt in done)
+        self.console.print(f"  {name}: {kept} of {total} kept")
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Tells of a stage, and keeps how long it took, over all the times it was gone on with."""
+        path = self.folder / SECONDS
+        seconds = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        self.console.print(f"[bold]{name}[/]")
+        started_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            taken_s = time.perf_counter() - started_s
+            seconds[name] = round(seconds.get(name, 0.0) + taken_s, 1)
+            path.write_text(json.dumps(seconds), encoding="utf-8")
+            self.console.print(f"  {taken_s:.0f} s")
+
+    # the comparison ------------------------------------------------------------------------------
+
+    def compare(self) -> dict[str, list[Record]]:
+        """Returns every agent's episodes on the held-out tasks, in their order."""
+        path = self.folder / "records.jsonl"
+        task_ids = _task_ids("test", self.plan.num_tests)
+        done = {(one.agent, one.task.id): one for one in _read(path)}
+        with self._stage("held-out tasks"):
+            for stage in STAGES:
+                open_ids = [task_id for task_id in task_ids if (stage, task_id) not in done]
+                records = self._play(stage, open_ids)
+                for record in track(records, stage, len(open_ids), console=self.console):
+                    append_record(path, record)
+                    done[stage, record.task.id] = record
+        return {stage: [done[stage, task_id] for task_id in task_ids] for stage in STAGES}
+
+    def _play(self, stage: str, task_ids: Sequence[str]) -> Iterator[Record]:
+        """Plays what came of a stage, greedily."""
+        agent: Agent = BlindAgent() if stage == "blind" else _student(self.folder / stage, 0.0)
+        envs = [ZoomEnv(split="test", **ENV) for _ in range(NUM_ENVS)]
+        return run_episodes(envs, agent, agent_name=stage, task_ids=task_ids, seed=self.seed)
+
+
+def _student(folder: Path, temperature: float) -> QwenAgent:
+    """Returns a trained model as an agent."""
+    return QwenAgent(str(folder), temperature=temperature, max_tokens=MAX_TOKENS)
+
+
+def _task_ids(split: str, count: int) -> list[str]:
+    """Returns the first tasks of a split."""
+    tasks = ZoomEnv(split=split, **ENV).tasks
+    return [tasks[index].id for index in range(count)]
+
+
+def _read(path: Path) -> list[Record]:
+    """Returns the whole records of a file, if it is there."""
+    if not path.exists():
+        return []
+    drop_cut_line(path)
+    return list(read_records(path))
+
+
+# telling -----------------------------------------------------------------------------------------
+
+
+def summarise(played: Mapping[str, Sequence[Record]]) -> dict[str, Any]:
+    """Returns the accuracy of each stage, and what each gains on the one before, with intervals."""
+    right = {
+        stage: [one.reward_parts.accuracy for one in records] for stage, records in played.items()
+    }
+    rows = {}
+    for before, stage in zip([None, *STAGES], STAGES, strict=False):
+        records = played[stage]
+        rows[stage] = {
+            "accuracy": asdict(wilson(right[stage])),
+            "zoomed": _mean(one.reward_parts.zoom_cost > 0 for one in records),
+            "format": _mean(one.reward_parts.format for one in records),
+            "frames": _mean(one.frames_used for one in records),
+            "reward": _mean(one.reward for one in records),
+        }
+        if before is not None:
+            gains = [b - a for a, b in zip(right[before], right[stage], strict=True)]
+            rows[stage]["gain"] = asdict(bootstrap(gains))
+    return rows
+
+
+def show(console: Console, title: str, rows: Mapping[str, Any]) -> None:
+    """Prints the stages as a table."""
+    table = Table("stage", "accuracy", "gain on the stage before", "zoomed", "format", title=title)
+    for stage, row in rows.items():
+        gain = _interval(row["gain"], "+.3f") if "gain" in row else ""
+        shares = (f"{row[name]:.2f}" for name in ("zoomed", "format"))
+        table.add_row(stage, _interval(row["accuracy"], ".3f"), gain, *shares)
+    console.print(table)
+
+
+def draw_curves(folder: Path) -> None:
+    """Draws how the losses of the cold start fell, and how the rewards of GRPO rose."""
+    figure, (losses, rewards) = pyplot.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    for name in ("sft/stage1", "sft", "reflection"):
+        state = json.loads((folder / name / "trainer_state.json").read_text(encoding="utf-8"))
+        points = [
+            (one["step"], one["eval_loss"]) for one in state["log_history"] if "eval_loss" in one
+        ]
+        losses.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name)
+    losses.set(xlabel="step", ylabel="validation loss", yscale="log", title="cold starts")
+    lines = (folder / "grpo" / "history.jsonl").read_text(encoding="ascii").splitlines()
+    steps = [one for one in map(json.loads, lines) if "zoom/reward" in one]
+    for name in ("reward", "accuracy", "zoomed", "flat_groups"):
+        values = [one[f"zoom/{name}"] for one in steps]
+        rewards.plot([one["step"] for one in steps], _smooth(values), label=name)
+    rewards.set(xlabel="step", title="GRPO, means of 9 steps")
+    for axes in (losses, rewards):
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(folder / "curves.svg")
+    pyplot.close(figure)
+
+
+def _smooth(values: Sequence[float], width: int = 9) -> list[float]:
+    """Returns running means."""
+    return [_mean(values[max(0, i - width // 2) : i + width // 2 + 1]) for i in range(len(values))]
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Returns the mean to four digits."""
+    return round(fmean(values), 4)
+
+
+def _interval(estimate: Mapping[str, float], form: str) -> str:
+    """Returns a mean with its interval as text."""
+    return f"{estimate['mean']:{form}} [{estimate['low']:{form}}, {estimate['high']:{form}}]"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m examples.train_tiny_qwen", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("runs/tiny"), help="folder to write")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run of each")
+    for field in fields(Plan):
+        flag, kind = f"--{field.name.replace('_', '-')}", type(field.default)
+        parser.add_argument(flag, type=kind, default=field.default, dest=field.name)
+    args = parser.parse_args(argv)
+    plan = Plan(**{field.name: getattr(args, field.name) for field in fields(Plan)})
+    console = Console(width=None if sys.stdout.isatty() else 132)
+    played: dict[str, list[Record]] = {stage: [] for stage in STAGES}
+    results: dict[str, Any] = {"plan": asdict(plan), "env": ENV, "seeds": {}}
+    for seed in args.seeds:
+        run = Run(args.out / f"seed{seed}", seed, plan, console)
+        run.train()
+        for stage, records in run.compare().items():
+            played[stage] += records
+        rows = summarise({stage: records[-plan.num_tests :] for stage, records in played.items()})
+        show(console, f"seed {seed}: {plan.num_tests} held-out tasks", rows)
+        draw_curves(run.folder)
+        seconds = json.loads((run.folder / SECONDS).read_text(encoding="utf-8"))
+        results["seeds"][seed] = {"seconds": seconds, "stages": rows}
+    if len(args.seeds) > 1:
+        results["all"] = summarise(played)
+        show(console, f"seeds {', '.join(map(str, args.seeds))} together", results["all"])
+    (args.out / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    records = [record for own in played.values() for record in own]
+    write_report(args.out / "report.html", "train_tiny_qwen", records, cache_dir=None)
+    console.print(f"numbers -> {args.out / RESULTS}; page -> {args.out / 'report.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
