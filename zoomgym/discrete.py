@@ -33,6 +33,7 @@ COLUMNS = 8
 """Of the montage."""
 EMPTY = -1.0
 """The time of a cell without a frame."""
+MAX_BINS, MAX_CELL_PX = 1024, 256
 LETTERS = tuple(map(letter, range(MAX_OPTIONS)))
 """The answers where there is no vocabulary."""
 VOCABULARIES: dict[str, tuple[str, ...]] = {
@@ -52,9 +53,14 @@ class GridZoom:
     frames_per_bin: int
 
     @property
+    def num_bins(self) -> int:
+        """How many bins it covers."""
+        return self.end_bin - self.first_bin
+
+    @property
     def num_frames(self) -> int:
         """How many frames it shows."""
-        return self.frames_per_bin * (self.end_bin - self.first_bin)
+        return self.frames_per_bin * self.num_bins
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,8 @@ class Form:
 
     def __post_init__(self) -> None:
         """Refuses what no learner could use."""
-        for name in ("num_bins", "cell_px"):
-            value = getattr(self, name)
-            if type(value) is not int or not 1 <= value <= 1024:
-                raise ValueError(f"{name} needs a whole number from 1 to 1024, got {value!r}")
+        _check_number("num_bins", self.num_bins, MAX_BINS)
+        _check_number("cell_px", self.cell_px, MAX_CELL_PX)
         most = self.rules.frames_per_zoom
         if not all(type(rate) is int and 1 <= rate <= most for rate in self.rates):
             raise ValueError(
@@ -105,6 +109,11 @@ class Form:
             for length in range(1, min(most // rate, self.num_bins) + 1)
             for first in range(self.num_bins - length + 1)
         )
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[int, int], ...]:
+        """Every (frames a bin, length in bins) of the zooms: each kind has all its starts."""
+        return tuple(dict.fromkeys((zoom.frames_per_bin, zoom.num_bins) for zoom in self.zooms))
 
     @property
     def num_choices(self) -> int:
@@ -209,6 +218,12 @@ class Form:
         }
 
 
+def _check_number(name: str, value: object, most: int) -> None:
+    """Refuses what is no whole number from 1 to most."""
+    if type(value) is not int or not 1 <= value <= most:
+        raise ValueError(f"{name} needs a whole number from 1 to {most}, got {value!r}")
+
+
 @lru_cache(maxsize=1024)
 def _places(answers: tuple[str, ...], options: tuple[str, ...]) -> tuple[int | None, ...]:
     """Returns which option each answer names, None if it names none."""
@@ -269,9 +284,17 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
     and answers that are options. Others may be sent, and do what they would do in `ZoomEnv`: the
     zoom is refused, the answer is wrong.
 
-    ## Rewards, Starting State, Episode End
+    ## Rewards
 
-    Those of `ZoomEnv`, as is `info`.
+    Those of `ZoomEnv`.
+
+    ## Starting State
+
+    That of `ZoomEnv`: a task drawn uniformly, or `reset(options={"task_id": ..})`.
+
+    ## Episode End
+
+    As in `ZoomEnv`, as is `info`.
 
     ## Arguments
 
@@ -306,6 +329,7 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
     ) -> None:
         if "frame_size" in settings:
             raise ValueError("frame_size is no argument here: give cell_px")
+        _check_number("cell_px", cell_px, MAX_CELL_PX)  # before spaces of that size are made
         self.zoom_env = ZoomEnv(
             tasks,
             **{"max_pixels": cell_px**2, **settings},

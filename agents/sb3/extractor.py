@@ -1,4 +1,4 @@
-"""What a policy makes of an observation of ZoomEnvDiscrete: one token a frame, then four pools."""
+"""What a policy makes of an observation of ZoomEnvDiscrete: features by bin, and in all."""
 
 import torch
 from gymnasium import spaces
@@ -11,8 +11,8 @@ __all__ = ["CellExtractor"]
 
 GREY = 0.4
 """What pixels are centred on: the brightness of an ordinary frame."""
-WHERE_CHANNELS = 4
-"""Of a token, for where in the overview something is."""
+NUM_MARKS = 8
+"""Channels of a token that are kept for every bin of the video."""
 NEVER = 2.0
 """A time after the end, where no frame is."""
 
@@ -21,36 +21,34 @@ class CellExtractor(BaseFeaturesExtractor):
     """Reads a montage frame by frame.
 
     A convolution as large as a cell makes a token of every frame; SB3's own network, whose filters
-    straddle the cells, learns nothing here. Where something is in the overview matters, so its
-    tokens are kept apart. What clips show matters wherever it stands, so their tokens are pooled
-    over time in four ways: what was shown, what came first, how much of it, what followed what.
+    straddle the cells, learns nothing here. Features are of two kinds. *By bin*: what the overview
+    and the clips show in each bin of the time grid, and whether a clip has been there. *In all*:
+    four pools of the clips' tokens, for what was shown, what came first, how much there was of it
+    and what followed what; then the vectors of the observation.
 
     Args:
         space: of the observations, the picture with its channels first.
         overview_rows: rows of the montage that show the overview.
+        num_bins: of the time grid.
         num_channels: of a token.
-        where_dim: features of where something is.
 
     Raises:
         ValueError: the rules leave no room for a zoom.
     """
 
     def __init__(
-        self,
-        space: spaces.Dict,
-        overview_rows: int,
-        num_channels: int = 32,
-        where_dim: int = 64,
+        self, space: spaces.Dict, overview_rows: int, num_bins: int, num_channels: int = 32
     ) -> None:
-        image, times = space["image"], space["times"]
+        image = space["image"]
         assert image.shape is not None
-        assert times.shape is not None
         _, height, width = image.shape
-        side, num_cells = width // COLUMNS, times.shape[0]
+        side = width // COLUMNS
         if height // side <= overview_rows:
             raise ValueError("a policy needs rules with room for a zoom: raise max_turns")
         vectors = sum(spaces.flatdim(space[name]) for name in ("offered", "asked", "left"))
-        super().__init__(space, where_dim + 4 * num_channels + vectors)
+        self.num_bins, self.bin_dim = num_bins, 2 * NUM_MARKS + 1
+        self.context_dim = 4 * num_channels + vectors
+        super().__init__(space, num_bins * self.bin_dim + self.context_dim)
         self._num_overview = overview_rows * COLUMNS
         self.token = nn.Sequential(
             nn.Conv2d(3, num_channels, side, side),
@@ -58,27 +56,36 @@ class CellExtractor(BaseFeaturesExtractor):
             nn.Conv2d(num_channels, num_channels, 1),
             nn.ReLU(),
         )
-        self.mark = nn.Sequential(nn.Conv1d(num_channels, WHERE_CHANNELS, 1), nn.ReLU())
-        num_marks = WHERE_CHANNELS * self._num_overview
-        self.where = nn.Sequential(nn.Linear(num_marks + num_cells, where_dim), nn.ReLU())
+        self.mark = nn.Sequential(nn.Conv1d(num_channels, NUM_MARKS, 1), nn.ReLU())
         self.pair = nn.Sequential(nn.Conv1d(num_channels, num_channels, 2), nn.ReLU())
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
-        """Returns (batch, features_dim) of observations whose pictures are in [0, 1]."""
+        """Returns (batch, features_dim): bins by channels, flattened, and then the context."""
         times = observations["times"]
         tokens = self.token(observations["image"] - GREY).flatten(2)
-        overview, clips = tokens.tensor_split([self._num_overview], dim=2)
-        marks = self.mark(overview).flatten(1)
+        marks = self.mark(tokens) * (times >= 0).unsqueeze(1)
+        clips, clip_times = tokens[:, :, self._num_overview :], times[:, self._num_overview :]
+        by_bin = [
+            self._by_bin(marks[:, :, : self._num_overview], times[:, : self._num_overview]),
+            self._by_bin(marks[:, :, self._num_overview :], clip_times),
+            self._by_bin((clip_times >= 0).float().unsqueeze(1), clip_times),
+        ]
         return torch.cat(
             [
-                self.where(torch.cat([marks, times], dim=1)),
-                self._pool(clips, times[:, self._num_overview :]),
+                torch.cat(by_bin, dim=1).flatten(1),
+                self._pool(clips, clip_times),
                 observations["offered"],
                 observations["asked"],
                 observations["left"],
             ],
             dim=1,
         )
+
+    def _by_bin(self, marks: Tensor, times: Tensor) -> Tensor:
+        """Returns the most of each mark in each bin, of marks (batch, channels, N) at times."""
+        bins = (times.clamp(min=0) * self.num_bins).long().clamp(max=self.num_bins - 1)
+        empty = marks.new_zeros(*marks.shape[:2], self.num_bins)
+        return empty.scatter_reduce(2, bins.unsqueeze(1).expand_as(marks), marks, "amax")
 
     def _pool(self, clips: Tensor, times: Tensor) -> Tensor:
         """Returns four pools of the tokens of clips (batch, channels, N), shown at times."""

@@ -42,8 +42,8 @@ class Settings:
     ent_coef: float = 0.01
     gamma: float = 1.0
     gae_lambda: float = 0.95
-    net_arch: tuple[int, ...] = (128,)
-    """Widths of the layers between features and action."""
+    hidden: int = 128
+    """Width of the layer before the value, and of a recurrent policy's memory."""
 
 
 def save_settings(folder: Path, settings: Settings, form: Form) -> None:
@@ -56,7 +56,7 @@ def load_settings(folder: Path) -> Settings:
     """Returns the settings in folder. Raises OSError if there are none."""
     row = json.loads((folder / SETTINGS).read_text())
     del row["form"]
-    return Settings(**{**row, "net_arch": tuple(row["net_arch"])})
+    return Settings(**row)
 
 
 def load_form(folder: Path) -> Form:

@@ -29,6 +29,7 @@ from stable_baselines3.common.vec_env import (
 from tqdm import tqdm
 
 from agents.sb3.extractor import CellExtractor
+from agents.sb3.head import MaskableMenuPolicy, MenuPolicy
 from agents.sb3.settings import MODEL, Settings, load_form, load_settings, save_settings
 from zoomgym.discrete import Form, ZoomEnvDiscrete
 
@@ -39,11 +40,8 @@ CLASSES: dict[str, type[PPO] | type[MaskablePPO] | type[RecurrentPPO]] = {
     "maskable": MaskablePPO,
     "recurrent": RecurrentPPO,
 }
-POLICIES = {
-    "ppo": "MultiInputPolicy",
-    "maskable": "MultiInputPolicy",
-    "recurrent": "MultiInputLstmPolicy",
-}
+MENU_POLICIES: dict[str, Any] = {"ppo": MenuPolicy, "maskable": MaskableMenuPolicy}
+"""The recurrent algorithm has SB3's own policy: its memory lies between features and choice."""
 CHECKPOINTS = "checkpoints"
 LOG = "log"
 NUM_EVAL_ENVS = 8
@@ -69,8 +67,21 @@ def make_envs(settings: Settings, num_envs: int, seed: int, **changes: Any) -> V
 
 def make_model(settings: Settings, envs: VecEnv, form: Form) -> OnPolicyAlgorithm:
     """Returns a new model of a policy that has learnt nothing."""
+    width = settings.hidden
+    policy_kwargs: dict[str, Any] = {
+        "features_extractor_class": CellExtractor,
+        "features_extractor_kwargs": {
+            "overview_rows": form.num_rows[0],
+            "num_bins": form.num_bins,
+        },
+    }
+    if settings.algorithm in MENU_POLICIES:
+        lengths = [length for _, length in form.kinds]
+        policy_kwargs |= {"net_arch": {"pi": [], "vf": [width]}, "lengths": lengths}
+    else:
+        policy_kwargs |= {"net_arch": [width], "lstm_hidden_size": width}
     return CLASSES[settings.algorithm](
-        POLICIES[settings.algorithm],
+        MENU_POLICIES.get(settings.algorithm, "MultiInputLstmPolicy"),
         envs,
         learning_rate=LinearSchedule(settings.learning_rate, 0.0, 1.0),
         n_steps=settings.n_steps,
@@ -79,11 +90,7 @@ def make_model(settings: Settings, envs: VecEnv, form: Form) -> OnPolicyAlgorith
         ent_coef=settings.ent_coef,
         gamma=settings.gamma,
         gae_lambda=settings.gae_lambda,
-        policy_kwargs={
-            "features_extractor_class": CellExtractor,
-            "features_extractor_kwargs": {"overview_rows": form.num_rows[0]},
-            "net_arch": list(settings.net_arch),
-        },
+        policy_kwargs=policy_kwargs,
         seed=settings.seed,
     )
 
