@@ -26,10 +26,14 @@ FAR = 1_000_000
 
 
 def ending_ids(processor: Any) -> list[int]:
-    """Returns the ids that would end a reply, so that all are as long when they are banned."""
+    """Returns the ids without which no reply ends early, so that all are as long as they may be.
+
+    Ours ends a reply after a text; without the last character of it, that text is never complete.
+    """
     tokenizer = processor.tokenizer
-    [zoom_id] = tokenizer.encode(STOP["video_zoom"], add_special_tokens=False)
-    return [tokenizer.eos_token_id, zoom_id]
+    last = STOP["video_zoom"][-1]
+    texts = tokenizer.batch_decode([[id_] for id_ in range(len(tokenizer))])
+    return [tokenizer.eos_token_id, *(id_ for id_, text in enumerate(texts) if last in text)]
 
 
 class StockTrainer(GRPOTrainer):  # type: ignore[misc]

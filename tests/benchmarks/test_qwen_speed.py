@@ -21,7 +21,7 @@ from benchmarks.qwen_episodes import TASK_ID, Course, make_env
 from benchmarks.qwen_generation import SAID, measure_generation
 from benchmarks.qwen_load import OURS, STOCK, Load
 from benchmarks.qwen_step import Step, take_step
-from benchmarks.qwen_stock import StockTrainer
+from benchmarks.qwen_stock import StockTrainer, ending_ids
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*gradient_checkpointing.*:FutureWarning"  # TRL says it by its old names
@@ -81,6 +81,13 @@ def test_both_sides_read_and_say_as_much_at_the_same_places(tmp_path: Path) -> N
     whole = torch.cat([opening, *(clip.chunk(2)[0] for clip in clips)])
     assert len(stock_pixels) == 3
     assert torch.equal(stock_pixels[-1], torch.cat([whole, whole]))
+
+
+def test_no_reply_ends_early() -> None:
+    banned = {*ending_ids(new(1))}
+    said = new(1).tokenizer.encode('<video_zoom>{"fps": 8}</video_zoom><|im_end|>')
+    assert {*said[-2:]} <= banned
+    assert "fps" in new(1).tokenizer.decode([id_ for id_ in said if id_ not in banned])
 
 
 def test_generation_of_the_stock_side_is_that_of_trl() -> None:
