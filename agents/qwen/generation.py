@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from agents.qwen.chunks import Chunk
 
-__all__ = ["Conversation", "Reply", "read", "say"]
+__all__ = ["Conversation", "Reply", "end_reply", "read", "say"]
 
 Segment = list[tuple[Tensor, Tensor]]
 """Of each layer: keys and values, each (heads, tokens, size)."""
@@ -37,6 +38,8 @@ class Conversation:
     memory: tuple[Segment, ...] = ()
     num_pictures: int = 0
     """Pictures that were read."""
+    pictures: tuple[NDArray[np.uint8], ...] = ()
+    """Each (H, W, 3), as it was shown, where somebody reads all of them again in each turn."""
     next_position: int = 0
     """The rotary position of the next token."""
     next_logits: Tensor | None = None
@@ -55,9 +58,23 @@ class Conversation:
             list(self.log_probs),
             self.memory,
             self.num_pictures,
+            self.pictures,
             self.next_position,
             self.next_logits,
         )
+
+    def hear(self, chunk: Chunk) -> None:
+        """Adds what was not said by the model."""
+        self.ids += chunk.ids
+        self.is_said += [False] * len(chunk.ids)
+        self.log_probs += [0.0] * len(chunk.ids)
+        self.num_pictures += len(chunk.grids)
+
+    def answer(self, reply: "Reply") -> None:
+        """Adds what the model said."""
+        self.ids += reply.ids
+        self.is_said += [True] * len(reply.ids)
+        self.log_probs += reply.log_probs
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +118,7 @@ def read(
     pieces = []
     for conversation, chunk in zip(conversations, chunks, strict=True):
         unread = conversation.ids[conversation.num_read :]
-        conversation.ids += chunk.ids
-        conversation.is_said += [False] * len(chunk.ids)
-        conversation.log_probs += [0.0] * len(chunk.ids)
-        conversation.num_pictures += len(chunk.grids)
+        conversation.hear(chunk)
         said = torch.arange(len(unread)).expand(3, -1) + conversation.next_position
         positions = chunk.positions(conversation.next_position + len(unread))
         conversation.next_position = int(positions.max()) + 1
@@ -162,12 +176,26 @@ def say(
         if not going or step == max_tokens - 1:
             break
         logits = batch.step(ids)
-    for row, conversation in enumerate(conversations):
-        _remember(conversation, said[row], log_probs[row], batch.segment(row, len(said[row]) - 1))
-    return [
+    replies = [
         Reply(tuple(ids), tuple(chosen), _text(tokenizer, ids, stop))
         for ids, chosen in zip(said, log_probs, strict=True)
     ]
+    for row, (conversation, reply) in enumerate(zip(conversations, replies, strict=True)):
+        _remember(conversation, reply, batch.segment(row, len(reply.ids) - 1))
+    return replies
+
+
+def end_reply(
+    tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], log_probs: Sequence[float], stop: str
+) -> Reply:
+    """Returns what was sampled as a reply that goes no further than one of `say` would."""
+    so_far: list[int] = []
+    for id_ in ids:
+        so_far.append(id_)
+        if _has_ended(tokenizer, so_far, stop):
+            break
+    log_probs = tuple(log_probs[: len(so_far)])
+    return Reply(tuple(so_far), log_probs, _text(tokenizer, so_far, stop))
 
 
 def _has_ended(tokenizer: PreTrainedTokenizerBase, ids: list[int], stop: str) -> bool:
@@ -183,16 +211,12 @@ def _text(tokenizer: PreTrainedTokenizerBase, ids: list[int], stop: str) -> str:
     return text[: text.index(stop) + len(stop)] if stop and stop in text else text
 
 
-def _remember(
-    conversation: Conversation, ids: list[int], log_probs: list[float], segment: Segment
-) -> None:
+def _remember(conversation: Conversation, reply: Reply, segment: Segment) -> None:
     """Adds a reply to a conversation; its last id is read with what comes back."""
-    if len(ids) > 1:
+    if len(reply.ids) > 1:
         conversation.memory = (*conversation.memory, segment)
-    conversation.ids += ids
-    conversation.is_said += [True] * len(ids)
-    conversation.log_probs += log_probs
-    conversation.next_position += len(ids) - 1
+    conversation.answer(reply)
+    conversation.next_position += len(reply.ids) - 1
     conversation.next_logits = None
 
 

@@ -11,6 +11,7 @@ from transformers import (
     Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
 )
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.utils.import_utils import is_torchvision_available
 
 __all__ = [
@@ -104,8 +105,10 @@ def load_model(
     check_path(path)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    is_dealt_out = is_deepspeed_zero3_enabled()  # type: ignore[no-untyped-call]
+    device_map = None if is_dealt_out else {"": device}
     model: Qwen2_5_VLForConditionalGeneration = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-        path, dtype=dtype, attn_implementation=attention, device_map={"": device}
+        path, dtype=dtype, attn_implementation=attention, device_map=device_map
     )
     model.eval()  # type: ignore[no-untyped-call]
     return model

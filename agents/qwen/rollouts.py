@@ -7,20 +7,20 @@ they are what the trainer learns from; their text goes to the environment, which
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Qwen2_5_VLProcessor
 
 from agents.qwen.chunks import Chunk, encode, encode_response
-from agents.qwen.generation import Conversation, read, say
+from agents.qwen.generation import Conversation
 from agents.qwen.policy import STOP
+from agents.qwen.speakers import ModelSpeaker, Speaker
 from zoomgym.agent import episode_rng
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import GradingError
-from zoomgym.prompts import new_messages, to_messages
+from zoomgym.prompts import images_of, new_messages, to_messages
 from zoomgym.records import Record
 from zoomgym.rollout import to_record
 
@@ -121,14 +121,16 @@ class Player:
     num_tokens: int = field(default=0, init=False)
     """Sampled so far."""
 
-    def play(self, model: Any, task_ids: Sequence[str], turn_of_seed: int) -> list[Group]:
+    def play(
+        self, speaker: nn.Module | Speaker, task_ids: Sequence[str], turn_of_seed: int
+    ) -> list[Group]:
         """Plays a group on each task.
 
         What is sampled depends on the task, the place in its group and the seeds, not on the other
-        tasks: it is the same on one process and on many.
+        tasks: it is the same on one process and on many (unless vLLM samples).
 
         Args:
-            model: a Qwen2.5-VL, with adapters or not.
+            speaker: a Qwen2.5-VL, with adapters or not; or who speaks for one.
             task_ids: of the environments' task set.
             turn_of_seed: another number samples anew.
 
@@ -136,10 +138,12 @@ class Player:
             VideoError: a video cannot be shown at all (see ZoomEnv's `on_video_error`).
             ValueError: the model was shown another number of pictures than the rules count.
         """
+        if isinstance(speaker, nn.Module):
+            speaker = ModelSpeaker(speaker, self.processor.tokenizer)
         at_once = max(1, self.rows // self.group_size)
         groups: list[Group] = []
         for first in range(0, len(task_ids), at_once):
-            groups += self._play_wave(model, task_ids[first : first + at_once], turn_of_seed)
+            groups += self._play_wave(speaker, task_ids[first : first + at_once], turn_of_seed)
         return groups
 
     def close(self) -> None:
@@ -147,15 +151,18 @@ class Player:
         for env in self.envs:
             env.close()
 
-    def _play_wave(self, model: Any, task_ids: Sequence[str], turn_of_seed: int) -> list[Group]:
+    def _play_wave(
+        self, speaker: Speaker, task_ids: Sequence[str], turn_of_seed: int
+    ) -> list[Group]:
         """Plays groups side by side."""
         self.envs += [self.make_env() for _ in range(len(task_ids) - len(self.envs))]
         envs = self.envs[: len(task_ids)]
         for env, task_id in zip(envs, task_ids, strict=True):
             env.reset(seed=self.seed, options={"task_id": task_id})
-        chunks = [encode(self.processor, to_messages(env.observation)) for env in envs]
+        messages = [to_messages(env.observation) for env in envs]
+        chunks = [encode(self.processor, opening) for opening in messages]
         openings = [Conversation() for _ in envs]
-        read(model, openings, chunks)
+        speaker.read(openings, chunks, [images_of(opening) for opening in messages])
         seats = [
             self._seat(env, opening, chunk, turn_of_seed, place)
             for env, opening, chunk in zip(envs, openings, chunks, strict=True)
@@ -163,7 +170,7 @@ class Player:
         ]
         going = seats
         while going:
-            self._play_turn(model, going)
+            self._play_turn(speaker, going)
             going = [seat for seat in going if not seat.is_over]
         rollouts = [self._rollout(seat) for seat in seats]
         return [
@@ -179,13 +186,11 @@ class Player:
         rng = np.random.default_rng([int(entropy), turn_of_seed, place])
         return Seat(env.fork(), opening.copy(), rng, len(opening.ids), _pictures(chunk))
 
-    def _play_turn(self, model: Any, seats: Sequence[Seat]) -> None:
-        """Lets the model reply in every seat, and read what comes back."""
+    def _play_turn(self, speaker: Speaker, seats: Sequence[Seat]) -> None:
+        """Has a reply given in every seat, and what comes back read."""
         grammar = seats[0].env.rules.grammar
         picture_ids = (self.processor.image_token_id, self.processor.video_token_id)
-        replies = say(
-            model,
-            self.processor.tokenizer,
+        replies = speaker.say(
             [seat.talk for seat in seats],
             [seat.rng for seat in seats],
             temperature=self.temperature,
@@ -202,8 +207,13 @@ class Player:
         going = [seat for seat in seats if not seat.is_over]
         if not going:
             return
-        chunks = [self._response(seat) for seat in going]
-        read(model, [seat.talk for seat in going], chunks)
+        messages = [new_messages(seat.env.observation)[-1] for seat in going]
+        chunks = [
+            encode_response(self.processor, response, seat.talk.ids[-1])
+            for seat, response in zip(going, messages, strict=True)
+        ]
+        pictures = [images_of([response]) for response in messages]
+        speaker.read([seat.talk for seat in going], chunks, pictures)
         for seat, chunk in zip(going, chunks, strict=True):
             seat.pictures += _pictures(chunk)
             episode = seat.env.episode
@@ -212,11 +222,6 @@ class Player:
                     f"{episode.key}: {episode.frames_used} frames were shown, the model read "
                     f"{len(seat.pictures)}: check the chat template"
                 )
-
-    def _response(self, seat: Seat) -> Chunk:
-        """Returns what comes back after the last reply in a seat."""
-        response = new_messages(seat.env.observation)[-1]
-        return encode_response(self.processor, response, seat.talk.ids[-1])
 
     def _rollout(self, seat: Seat) -> Rollout:
         """Returns the episode of a seat, which is over."""

@@ -17,6 +17,12 @@ update, learning rate 1e-6, dynamic sampling. Departures:
 - The loss is `dapo`: a mean over all tokens of an update, as in the paper's framework (verl's
   `token-mean`); KL is TRL's estimator (k3) without importance weights.
 - `max_tokens` bounds each reply, not the episode: frames don't count against it.
+
+On many GPUs it is started by `accelerate launch` with one of the files in `agents/qwen/accelerate`.
+Processes play whole groups of their own, the same episodes that one process would play, and learn
+the same from them. (Which episodes of a generation go into which of its updates depends on their
+number.) With `vllm`, vLLM plays through TRL, which then weighs tokens by how likely the trainer
+finds what vLLM has said; this was not run against a real vLLM yet.
 """
 
 import argparse
@@ -40,6 +46,7 @@ from datasets import Dataset
 from torch import nn
 from transformers import BatchFeature, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
+from trl.import_utils import is_vllm_available
 from trl.models import unwrap_model_for_generation
 
 from agents.qwen.loading import (
@@ -52,6 +59,7 @@ from agents.qwen.loading import (
 from agents.qwen.monitors import Monitor, summarise
 from agents.qwen.rollouts import Group, Picture, Player
 from agents.qwen.settings import keep_settings, read_settings
+from agents.qwen.speakers import ModelSpeaker, Speaker, VLLMSpeaker
 from zoomgym.env import ZoomEnv
 from zoomgym.records import Record, write_records
 
@@ -68,6 +76,8 @@ __all__ = [
 RECORDS = "episodes"
 """The folder with the records of each generation, a file each."""
 HISTORY = "history.jsonl"
+
+VLLM_MODES = ("colocate", "server")
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +122,13 @@ class GRPOSettings:
     lora_rank: int = 0
     """0 trains all weights."""
     gradient_checkpointing: bool = False
+    vllm: str = ""
+    """Who plays: `colocate`, vLLM in each process; `server`, vLLM at vllm_url; "", the model."""
+    vllm_url: str = "http://localhost:8000"
+    vllm_memory: float = 0.3
+    """The share of a GPU's memory that vLLM takes in each process."""
+    vllm_context: int = 32_768
+    """The most tokens of an episode in vLLM."""
     attention: str = "sdpa"
     dtype: str = "float32"
     """Of the weights; on a GPU, sums are in bfloat16 either way."""
@@ -127,6 +144,8 @@ class GRPOSettings:
         for name in ("tasks_per_generation", "tasks_per_update", "micro_batch", "steps", "rows"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} needs at least 1, got {getattr(self, name)}")
+        if self.vllm not in ("", *VLLM_MODES):
+            raise ValueError(f"vllm needs one of {VLLM_MODES}, or nothing, got {self.vllm!r}")
         if self.tasks_per_generation % self.tasks_per_update:
             raise ValueError(
                 f"tasks_per_generation needs to be a multiple of tasks_per_update, "
@@ -200,8 +219,8 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
         if any(len(set(task_ids[i : i + size])) > 1 for i in range(0, len(task_ids), size)):
             raise ValueError(f"each process needs whole groups of {size}, got {task_ids}")
         started_s, num_before = time.perf_counter(), self._player.num_tokens
-        with self._policy() as policy:
-            self.groups = self._play(policy, task_ids[::size])
+        with self._speaker() as speaker:
+            self.groups = self._play(speaker, task_ids[::size])
         self._report(time.perf_counter() - started_s, self._player.num_tokens - num_before)
         rollouts = [rollout for group in self.groups for rollout in group.rollouts]
         learned = [
@@ -226,10 +245,10 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
             pictures,
         )
 
-    def _play(self, policy: nn.Module, task_ids: Sequence[str]) -> list[Group]:
+    def _play(self, speaker: Speaker, task_ids: Sequence[str]) -> list[Group]:
         """Returns a group for each task; where one is flat, of another task, if that helps."""
         step = self.state.global_step
-        groups = self._player.play(policy, task_ids, step)
+        groups = self._player.play(speaker, task_ids, step)
         self._num_flat = sum(group.is_flat for group in groups)
         self._num_redrawn = 0
         for attempt in range(1, self._settings.max_redraws + 1):
@@ -238,7 +257,7 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
                 break
             drawn = [self._redraw(task_ids[index], attempt) for index in flat]
             self._num_redrawn += len(drawn)
-            for index, group in zip(flat, self._player.play(policy, drawn, step), strict=True):
+            for index, group in zip(flat, self._player.play(speaker, drawn, step), strict=True):
                 groups[index] = group
         return groups
 
@@ -250,17 +269,28 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
         return drawn
 
     @contextmanager
+    def _speaker(self) -> Iterator[Speaker]:
+        """Lends who speaks in episodes, with the weights as they stand."""
+        if self.use_vllm:
+            if self.state.global_step != self._last_loaded_step:
+                self.vllm_generation.sync_weights()
+                self._last_loaded_step: int = self.state.global_step
+            speaker = VLLMSpeaker(self.vllm_generation, self._player.processor)
+            yield speaker
+            speaker.wait()
+        else:
+            with self._policy() as policy:
+                yield ModelSpeaker(policy, self._tokenizer)
+
+    @contextmanager
     def _policy(self) -> Iterator[nn.Module]:
         """Lends the model, whole and ready to generate, as TRL's own generation has it."""
-        with (
-            unwrap_model_for_generation(
-                self.model_wrapped,
-                self.accelerator,
-                gather_deepspeed3_params=self.args.ds3_gather_for_generation,
-                gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
-            ) as policy,
-            self._dist.summon_full_params(self.model_wrapped, recurse=True),
-        ):
+        with unwrap_model_for_generation(
+            self.model_wrapped,
+            self.accelerator,
+            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+            gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+        ) as policy:
             was_training = policy.training
             policy.eval()
             try:
@@ -423,6 +453,13 @@ def train_grpo(settings: GRPOSettings, *, resume: bool = False) -> ZoomTrainer:
 
 def trl_config(settings: GRPOSettings) -> GRPOConfig:
     """Returns what TRL needs to know of a run. Raises ValueError."""
+    if settings.vllm and not is_vllm_available():
+        raise ValueError(f"vllm {settings.vllm} needs the package vllm: pip install 'trl[vllm]'")
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true" and not settings.vllm:
+        raise ValueError(
+            "FSDP fetches weights whenever the model reads, and processes read a different number "
+            "of times: use DDP or DeepSpeed, or let vLLM play"
+        )
     num_processes = int(os.environ.get("WORLD_SIZE", "1"))
     accumulation, per_generation = settings.batches(num_processes)
     return GRPOConfig(
@@ -436,6 +473,11 @@ def trl_config(settings: GRPOSettings) -> GRPOConfig:
         per_device_train_batch_size=settings.micro_batch,
         gradient_accumulation_steps=accumulation,
         steps_per_generation=per_generation,
+        use_vllm=bool(settings.vllm),
+        vllm_mode=settings.vllm or "colocate",
+        vllm_server_base_url=settings.vllm_url,
+        vllm_gpu_memory_utilization=settings.vllm_memory,
+        vllm_max_model_length=settings.vllm_context,
         num_generations=settings.group_size,
         temperature=settings.temperature,
         epsilon=settings.clip_low,
