@@ -492,6 +492,7 @@ def trl_config(settings: GRPOSettings) -> GRPOConfig:
         dataloader_pin_memory=torch.cuda.is_available(),
         bf16=torch.cuda.is_available(),
         use_cpu=not torch.cuda.is_available(),  # unasked, processes on CPUs would train alone
+        ddp_timeout=7200,  # seconds that processes wait for one that still plays
         logging_steps=1,
         save_steps=settings.save_steps,
         save_total_limit=2,
