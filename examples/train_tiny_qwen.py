@@ -62,7 +62,7 @@ RESULTS, SECONDS = "results.json", "seconds.json"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of everything. The defaults take about 20 minutes on two cores."""
+    """How much of everything."""
 
     num_exemplars: int = 200
     num_tries: int = 200
@@ -109,7 +109,8 @@ class Run:
             self._mix("exemplars.jsonl", "reflections.jsonl", "mixed.jsonl")
             self._sft("sft", ("mixed.jsonl",), "reflection", plan.reflection_epochs)
         with self._stage("GRPO"):
-            train_grpo(self._grpo("reflection", "grpo"), resume=(path / "grpo").exists())
+            if not (path / "grpo" / "config.json").exists():  # it is written last
+                train_grpo(self._grpo("reflection", "grpo"), resume=_has_checkpoint(path / "grpo"))
 
     def _demonstrate(self, env: Mapping[str, Any], task_ids: Sequence[str], name: str) -> None:
         """Collects demonstrations of the tutor."""
@@ -223,6 +224,11 @@ class Run:
         agent: Agent = BlindAgent() if stage == "blind" else _student(self.folder / stage, 0.0)
         envs = [ZoomEnv(split="test", **ENV) for _ in range(NUM_ENVS)]
         return run_episodes(envs, agent, agent_name=stage, task_ids=task_ids, seed=self.seed)
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    """Returns whether a run can be gone on with."""
+    return any(folder.glob("checkpoint-*"))
 
 
 def _student(folder: Path, temperature: float) -> QwenAgent:
