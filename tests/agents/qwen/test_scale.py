@@ -1,7 +1,10 @@
 """Many processes learn what one process learns."""
 
+import argparse
 import json
 import os
+import re
+import shlex
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +16,9 @@ from accelerate.commands.launch import launch_command_parser
 from safetensors.torch import load_file
 
 from agents.qwen.demonstrations import append_demonstration
+from agents.qwen.settings import read_settings
+from agents.qwen.train_grpo import GRPOSettings
+from agents.qwen.train_sft import SFTSettings
 from tests.agents.qwen import launched
 from tests.agents.qwen.test_train_sft import demonstration
 from zoomgym.records import Record, read_records
@@ -116,6 +122,27 @@ def test_accelerate_reads_the_files_that_are_shipped(name: str) -> None:
     options = launch_command_parser().parse_args([f"--config_file={path}", "script"])
     assert set(config.deepspeed_config) <= set(vars(options))  # it takes any, and says nothing
     assert bool(config.deepspeed_config) == ("zero" in name)
+
+
+def commands() -> list[list[str]]:
+    """Returns the words of every `accelerate launch` that the documentation shows."""
+    page = (CONFIGS.parents[2] / "docs/training.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^    (accelerate launch (?:.*\\\n)*.*)", page, re.MULTILINE)
+    return [shlex.split(command.replace("\\\n", "")) for command in shown]
+
+
+@pytest.mark.parametrize("words", commands(), ids=lambda words: words[3].split("/")[-1])
+def test_commands_that_are_documented_share_their_work_evenly(words: list[str]) -> None:
+    at = words.index("-m")
+    launched_by = launch_command_parser().parse_args([*words[2:at], "script"])
+    num_processes = load_config_from_file(launched_by.config_file).num_processes
+    parser = argparse.ArgumentParser()
+    if words[at + 1] == "agents.qwen.train_grpo":
+        grpo, _ = read_settings(parser, GRPOSettings, words[at + 2 :])
+        assert grpo.batches(num_processes)[0] * num_processes * grpo.micro_batch == 512
+    else:
+        sft, _ = read_settings(parser, SFTSettings, words[at + 2 :])
+        assert sft.num_accumulated(num_processes) * num_processes * sft.micro_batch == 64
 
 
 def test_a_file_is_shipped_for_every_size() -> None:
