@@ -24,6 +24,11 @@ class Lit:
     fine: float | None
 
     @property
+    def counts_down(self) -> bool:
+        """Whether it has both bars."""
+        return self.coarse is not None and self.fine is not None
+
+    @property
     def share(self) -> float:
         """What is left of the countdown, in [0, 1]: the fine bar within the coarse one's part."""
         assert self.coarse is not None
@@ -34,7 +39,7 @@ class Lit:
 
 def lit_frames(frames: Frames, lamp: str = "amber") -> list[Lit]:
     """Returns the frames in which a beacon is lit, and what its bars say."""
-    beacons = read_beacons(shrink(frames.images))
+    beacons = read_beacons(shrink(frames))
     return [
         Lit(time_s, *(bar(image, i) for i in range(2)))
         for time_s, image, beacon in zip(frames.times_s, frames.images, beacons, strict=True)

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from zoomgym.episode import Frames
 from zoomgym.synthetic import SYMBOLS
 from zoomgym.synthetic.layout import BEACON, SIGN_SIDE, SIGN_TOP
 from zoomgym.synthetic.marks import board_picture, sign_picture, wheel_picture
@@ -40,6 +42,7 @@ NUM_ANGLES = 24
 TOP_PX = round(SIGN_TOP * SIDE)
 PLATE_PX = round((SIGN_TOP + SIGN_SIDE) * SIDE) - TOP_PX
 TILE_PX = PLATE_PX // 2
+_SHRUNKEN: WeakKeyDictionary[Frames, NDArray[np.float32]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,20 @@ class Vocabulary(Generic[Thing]):
     """(things, pixels), standardised."""
 
 
-def shrink(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Returns pictures at (N, SIDE, SIDE, 3), each pixel the mean of those it stands for."""
-    small = [
-        np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
-        for image in images
-    ]
-    return np.array(small, np.float32).reshape(-1, SIDE, SIDE, 3)
+def shrink(frames: Frames) -> NDArray[np.float32]:
+    """Returns pictures at (N, SIDE, SIDE, 3), each pixel the mean of those it stands for.
+
+    They are kept, read-only, as long as the frames are: agents look at these in every turn.
+    """
+    if frames not in _SHRUNKEN:
+        small = [
+            np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
+            for image in frames.images
+        ]
+        shrunken = np.array(small, np.float32).reshape(-1, SIDE, SIDE, 3)
+        shrunken.flags.writeable = False
+        _SHRUNKEN[frames] = shrunken
+    return _SHRUNKEN[frames]
 
 
 def read_beacons(small: NDArray[np.float32]) -> list[str | None]:

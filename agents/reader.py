@@ -59,7 +59,7 @@ class Sight:
 def see(*shown: Frames) -> Sight:
     """Returns all these frames in the order of their times."""
     times_s = np.concatenate([frames.times_s for frames in shown])
-    small = np.concatenate([pictures.shrink(frames.images) for frames in shown])
+    small = np.concatenate([pictures.shrink(frames) for frames in shown])
     order = np.argsort(times_s, kind="stable")
     small = small[order]
     return Sight(times_s[order], small, tuple(pictures.read_beacons(small)))
@@ -67,7 +67,7 @@ def see(*shown: Frames) -> Sight:
 
 def read_frames(frames: Frames) -> list[Glimpse]:
     """Returns what each frame shows, in their order."""
-    small = pictures.shrink(frames.images)
+    small = pictures.shrink(frames)
     symbols = pictures.read_plates(small, pictures.symbols())
     beacons = pictures.read_beacons(small)
     return [Glimpse(*seen) for seen in zip(frames.times_s, symbols, beacons, strict=True)]

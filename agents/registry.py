@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable
 
 from agents.baselines import BlindAgent, GlanceAgent, OracleAgent, RandomAgent, UniformAgent
+from agents.heuristics import ChangeAgent, CoarseToFineAgent, KeyframeAgent
 from agents.probes import HalfAgent, OnceAgent, SlowAgent
 from agents.tutor import TutorAgent
 from zoomgym.agent import Agent
@@ -15,6 +16,9 @@ AGENTS: dict[str, Callable[[], Agent]] = {
     "glance": GlanceAgent,
     "random": RandomAgent,
     "uniform": UniformAgent,
+    "change": ChangeAgent,
+    "keyframe": KeyframeAgent,
+    "coarse_to_fine": CoarseToFineAgent,
     "slow": SlowAgent,
     "half": HalfAgent,
     "once": OnceAgent,
