@@ -97,7 +97,7 @@ class Run:
         exemplar_ids, tried_ids = train_ids[: plan.num_exemplars], train_ids[plan.num_exemplars :]
         with self._stage("weights"):
             if not (path / "start" / "config.json").exists():
-                save_tiny(path / "start", seed=self.seed)
+                save_tiny(path / "start", "mini", seed=self.seed)
         with self._stage("exemplars"):
             self._demonstrate(SHORT, exemplar_ids, "short.jsonl")
             self._demonstrate(ENV, exemplar_ids, "exemplars.jsonl")

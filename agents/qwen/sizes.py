@@ -31,8 +31,8 @@ class Size:
     """Whether tokens are read and said with the same weights."""
     max_positions: int = 32_768
     spread: float = 0.02
-    """Standard deviation of random weights. A narrow model learns far sooner from wider ones: at
-    0.02 its layers all but vanish beside what they are added to."""
+    """Standard deviation of random weights. `mini`, which is to learn from nothing in minutes, starts
+    from wider ones: at 0.02, narrow layers all but vanish beside what they are added to."""
 
 
 def _small(
@@ -60,7 +60,8 @@ def _small(
 
 
 SIZES = {
-    "tiny": _small(64, layers=3, heads=2, vision_hidden=64, vision_layers=1, spread=0.15),
+    "tiny": _small(64, layers=2, heads=4, vision_hidden=32, vision_layers=1),
+    "mini": _small(64, layers=3, heads=2, vision_hidden=64, vision_layers=1, spread=0.15),
     "small": _small(192, layers=5, heads=6, vision_hidden=128, vision_layers=3),
     "medium": _small(640, layers=11, heads=10, vision_hidden=320, vision_layers=6),
     "7b": Size(
@@ -79,7 +80,7 @@ SIZES = {
         max_positions=128_000,
     ),
 }
-"""About 0.4, 3, 50 and 8,292 million weights.
+"""About 0.2, 0.4, 3, 50 and 8,292 million weights.
 
 Source: `7b` is config.json of Qwen/Qwen2.5-VL-7B-Instruct.
 """
