@@ -31,8 +31,8 @@ class Size:
     """Whether tokens are read and said with the same weights."""
     max_positions: int = 32_768
     spread: float = 0.02
-    """Standard deviation of random weights. `mini`, which is to learn from nothing in minutes, starts
-    from wider ones: at 0.02, narrow layers all but vanish beside what they are added to."""
+    """Standard deviation of random weights. `mini`, which is to learn from nothing in minutes,
+    starts from wider ones: at 0.02, narrow layers add next to nothing."""
 
 
 def _small(

@@ -16,7 +16,9 @@ def num_weights(model: Any) -> int:
     return sum(weight.numel() for weight in model.parameters())
 
 
-@pytest.mark.parametrize(("name", "millions"), [("tiny", 0.2), ("mini", 0.36), ("small", 3), ("medium", 50)])
+@pytest.mark.parametrize(
+    ("name", "millions"), [("tiny", 0.2), ("mini", 0.36), ("small", 3), ("medium", 50)]
+)
 def test_named_sizes_have_about_so_many_weights(tiny: Loaded, name: str, millions: float) -> None:
     with torch.device("meta"):
         model = make_model(SIZES[name], tiny.processor, seed=0)
