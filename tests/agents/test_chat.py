@@ -32,7 +32,7 @@ from tests.judges import (
     waits,
 )  # fmt: skip
 from zoomgym import ZoomEnv
-from zoomgym.episode import Observation
+from zoomgym.episode import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
 from zoomgym.grammar import read_reply
 from zoomgym.prompts import images_of, text_of, to_messages
@@ -141,29 +141,27 @@ def test_frames_are_sent_as_jpeg_of_a_stated_quality_if_asked() -> None:
         assert np.abs(np.asarray(picture, np.float32) - image).mean() < 3
 
 
-def cut_clip(seen: Observation) -> Observation:
-    return replace(seen, clips=seen.clips[:-1])
+def cut(frames: Frames) -> Frames:
+    return Frames(frames.times_s[:-1], frames.images[:-1])
 
 
-def cut_picture(seen: Observation) -> Observation:
-    clip = replace(seen.clips[0], images=seen.clips[0].images[:-1])
-    return replace(seen, clips=(clip,))
-
-
-def unpaid(seen: Observation) -> Observation:
-    return replace(seen, frames_left=seen.frames_left - 1)
-
-
-@pytest.mark.parametrize("lose", [cut_clip, cut_picture, unpaid])
+@pytest.mark.parametrize(
+    ("lose", "message"),
+    [
+        (lambda seen: {"overview": cut(seen.overview)}, "needed all 8 frames in .*, got 7: give"),
+        (lambda seen: {"clips": (cut(seen.clips[0]),)}, "needed all 8 frames in .*, got 7: give"),
+        (lambda seen: {"frames_left": seen.frames_left - 1}, "needed all 9 frames in .*, got 8"),
+    ],
+)
 def test_a_request_that_lacks_a_frame_is_not_sent(
-    lose: Callable[[Observation], Observation],
+    lose: Callable[[Observation], dict[str, Any]], message: str
 ) -> None:
     env = small_env()
     env.reset(seed=0)
     env.step(ZOOM)
     with judging(chats(ANSWER)) as server:
-        with pytest.raises((AgentError, ValueError, IndexError)):
-            chat(server).act(lose(env.observation))
+        with pytest.raises(AgentError, match=message):
+            chat(server).act(replace(env.observation, **lose(env.observation)))
         assert server.requests == []
 
 
