@@ -146,9 +146,9 @@ def test_features_are_bins_and_then_the_context() -> None:
     assert features[0, -6:].tolist() == [0, 1, 1, 0, 0.25, 0.5]
 
 
-def test_rules_without_room_for_a_zoom_are_refused() -> None:
+def test_rules_without_room_for_a_zoom_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs rules with room for a zoom: raise max_turns"):
-        train(replace(TINY, env={**ENV, "max_turns": 1}), Path("unused"))
+        train(replace(TINY, env={**ENV, "max_turns": 1}), tmp_path / "run")
 
 
 # What it chooses from -----------------------------------------------------------------------------
