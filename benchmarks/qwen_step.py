@@ -99,19 +99,20 @@ def take_step(step: Step, side: str, model: Path, out: Path) -> dict[str, Any]:
 def print_step(console: Console, measured: Mapping[str, Any]) -> None:
     """Prints the phases of both sides."""
     step, sides = measured["step"], measured["sides"]
-    title = f"{title_of(step['load'])}, micro-batches of {step['micro_batch']} (seconds)"
+    title = f"{title_of(step['load'])}, micro-batches of {step['micro_batch']}"
     table = Table(title=title, title_justify="left")
     table.add_column("")
-    for name in ("step", *PHASES, "tokens/s", "GB"):
-        table.add_column(name, justify="right")
-    for side, row in sides.items():
-        seconds = [f"{row['seconds'][phase]:.2f}" for phase in PHASES]
-        total = f"{sum(row['seconds'].values()):.2f}"
-        table.add_row(side, total, *seconds, f"{row['tokens_per_s']:.1f}", _gb(row))
-        if row["peak_bytes"]:
-            peaks = [f"{row['peak_bytes'][phase] / 1e9:.2f} GB" for phase in PHASES]
-            table.add_row("", "", *peaks)
+    for side in sides:
+        table.add_column(f"{side}, s", justify="right")
+        table.add_column("GB", justify="right")
+    for phase in PHASES:
+        cells = [(row["seconds"][phase], row["peak_bytes"].get(phase)) for row in sides.values()]
+        table.add_row(phase, *(text for cell in cells for text in _texts(*cell)))
+    totals = [(sum(row["seconds"].values()), _peak_bytes(row)) for row in sides.values()]
+    table.add_row("step", *(text for cell in totals for text in _texts(*cell)))
     console.print(table)
+    for side, row in sides.items():
+        console.print(f"{side}: {row['tokens_per_s']:.1f} tokens sampled a second")
     ours, stock = (sides[side]["seconds"] for side in (OURS, STOCK))
     console.print(
         f"{STOCK} / {OURS}: {stock['generation'] / ours['generation']:.2f} in generation, "
@@ -119,10 +120,14 @@ def print_step(console: Console, measured: Mapping[str, Any]) -> None:
     )
 
 
-def _gb(row: Mapping[str, Any]) -> str:
-    """Returns the most memory: a GPU's, or else what was resident."""
-    peak = max(row["peak_bytes"].values(), default=row["peak_resident_bytes"])
-    return f"{peak / 1e9:.2f}"
+def _texts(seconds: float, num_bytes: int | None) -> tuple[str, str]:
+    """Returns the cells of a phase."""
+    return f"{seconds:.2f}", "" if num_bytes is None else f"{num_bytes / 1e9:.2f}"
+
+
+def _peak_bytes(row: Mapping[str, Any]) -> int:
+    """Returns the most memory of a step: a GPU's, or else what was resident."""
+    return int(max(row["peak_bytes"].values(), default=row["peak_resident_bytes"]))
 
 
 def _save_model(folder: Path, load: Load) -> None:
