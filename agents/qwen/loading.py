@@ -120,17 +120,20 @@ def check_path(path: str) -> None:
         raise FileNotFoundError(f"a model needs a folder or a hub id (owner/name), got {path!r}")
 
 
-def add_lora(model: PreTrainedModel, rank: int) -> Any:
+def add_lora(model: PreTrainedModel, rank: int, seed: int) -> Any:
     """Returns the model with low-rank adapters as its only weights that learn.
 
-    They sit on every linear layer of the language model; the vision encoder stays as it is.
+    They sit on every linear layer of the language model; the vision encoder stays as it is. The
+    same seed makes the same adapters, on every process.
     """
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
         r=rank, lora_alpha=2 * rank, target_modules=LANGUAGE_LAYERS, task_type="CAUSAL_LM"
     )
-    return get_peft_model(model, config)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return get_peft_model(model, config)
 
 
 def restore_weights(model: PreTrainedModel, folder: str) -> None:

@@ -523,7 +523,7 @@ def make_trainer(
     if settings.freeze_vision:
         freeze_vision(model)
     if settings.lora_rank:
-        model = add_lora(model, settings.lora_rank)
+        model = add_lora(model, settings.lora_rank, settings.seed)
     make_env = make_env or partial(ZoomEnv, **settings.env)
     player = Player(
         processor,

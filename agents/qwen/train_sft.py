@@ -341,7 +341,7 @@ def _train_stage(
     if settings.freeze_vision:
         freeze_vision(model)
     if settings.lora_rank:
-        model = add_lora(model, settings.lora_rank)
+        model = add_lora(model, settings.lora_rank, settings.seed)
     rows = Rows(processor, demonstrations, settings.cache_gb * 1e9)
     learned, held_out = _split(len(rows), settings)
     trainer = ReplyTrainer(

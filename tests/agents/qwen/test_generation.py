@@ -222,7 +222,9 @@ def test_who_has_read_nothing_has_nothing_to_say(tiny: Loaded) -> None:
 def test_an_adapted_model_generates_too(folder: Any) -> None:
     from agents.qwen.loading import add_lora, load_model, load_processor
 
-    loaded = Loaded(add_lora(load_model(str(folder)), rank=2).eval(), load_processor(str(folder)))
+    loaded = Loaded(
+        add_lora(load_model(str(folder)), rank=2, seed=0).eval(), load_processor(str(folder))
+    )
     chunk = encode(loaded.processor, to_messages(seen(short_episode())))
     talk = Conversation()
     read(loaded.model, [talk], [chunk])

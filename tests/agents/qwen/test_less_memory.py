@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from agents.qwen.chunks import encode
 from agents.qwen.generation import Conversation, read
-from agents.qwen.loading import load_model, load_processor
+from agents.qwen.loading import add_lora, load_model, load_processor
 from agents.qwen.policy import QwenAgent
 from agents.qwen.train_grpo import ZoomTrainer
 from tests.agents.qwen import launched
@@ -83,6 +83,13 @@ def test_adapters_are_resumed_where_they_stood(
     one, other = (load_file(out / "adapter_model.safetensors") for out in (whole, tmp_path))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_seed_makes_the_same_adapters(folder: Path) -> None:
+    models = [add_lora(load_model(str(folder)), 4, seed) for seed in (1, 1, 2)]
+    one, same, other = (model.state_dict() for model in models)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_activations_that_are_made_anew_change_nothing(folder: Path, tmp_path: Path) -> None:
