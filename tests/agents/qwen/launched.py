@@ -11,10 +11,13 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
+from trl.trainer import grpo_trainer
 
+from agents.qwen import train_grpo
 from agents.qwen.train_grpo import GRPOSettings, ZoomTrainer, make_trainer
 from agents.qwen.train_sft import SFTSettings, train_sft
 from tests.agents.qwen.noise import scripted_env
+from tests.agents.qwen.vllm import MadeUpVLLM
 
 
 def grpo(model: str, out: str, resume: str | None = None, **given: Any) -> ZoomTrainer:
@@ -29,6 +32,7 @@ def grpo(model: str, out: str, resume: str | None = None, **given: Any) -> ZoomT
         "max_tokens": 6,
         "max_redraws": 0,
         "kl": 0.01,
+        "save_steps": 1,
     }
     trainer = make_trainer(
         GRPOSettings(model=model, out=Path(out), **{**settings, **given}), scripted_env
@@ -39,8 +43,13 @@ def grpo(model: str, out: str, resume: str | None = None, **given: Any) -> ZoomT
         [group.task_id, [rollout.completion_ids for rollout in group.rollouts]]
         for group in trainer.groups
     ]
-    name = f"played{trainer.accelerator.process_index}.json"
-    (Path(out) / name).write_text(json.dumps(played), encoding="ascii")
+    rank = trainer.accelerator.process_index
+    (Path(out) / f"played{rank}.json").write_text(json.dumps(played), encoding="ascii")
+    if given.get("vllm"):
+        asked = trainer.vllm_generation.asked
+        blank = sum(images is None for _, images in asked)
+        calls = {"calls": trainer.vllm_generation.num_calls, "blank": blank}
+        (Path(out) / f"calls{rank}.json").write_text(json.dumps(calls), encoding="ascii")
     return trainer
 
 
@@ -50,7 +59,14 @@ def sft(model: str, out: str, demonstrations: list[str], **given: Any) -> None:
     train_sft(SFTSettings(model=model, out=Path(out), demonstrations=files, **given))
 
 
+def install_made_up_vllm() -> None:
+    """Has TRL find vLLM, and use what stands for it."""
+    train_grpo.is_vllm_available = lambda: True
+    grpo_trainer.VLLMGeneration = MadeUpVLLM
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    install_made_up_vllm()  # nobody uses it unasked
     {"grpo": grpo, "sft": sft}[sys.argv[1]](**json.loads(sys.argv[2]))
     assert PartialState().num_processes == int(os.environ["WORLD_SIZE"]), "each trained alone"
