@@ -6,6 +6,7 @@ accelerate launch --config_file .. -m tests.agents.qwen.launched grpo '{"model":
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ import torch
 from accelerate import PartialState
 from trl.trainer import grpo_trainer
 
-from agents.qwen import train_grpo
+from agents.qwen import train_grpo, train_sft
 from agents.qwen.train_grpo import GRPOSettings, ZoomTrainer, make_trainer
-from agents.qwen.train_sft import SFTSettings, train_sft
+from agents.qwen.train_sft import SFTSettings
 from tests.agents.qwen.noise import scripted_env
 from tests.agents.qwen.vllm import MadeUpVLLM
 
@@ -56,7 +57,7 @@ def grpo(model: str, out: str, resume: str | None = None, **given: Any) -> ZoomT
 def sft(model: str, out: str, demonstrations: list[str], **given: Any) -> None:
     """Trains on demonstrations, a stage a file."""
     files = tuple(Path(file) for file in demonstrations)
-    train_sft(SFTSettings(model=model, out=Path(out), demonstrations=files, **given))
+    train_sft.train_sft(SFTSettings(model=model, out=Path(out), demonstrations=files, **given))
 
 
 def install_made_up_vllm() -> None:
@@ -65,8 +66,21 @@ def install_made_up_vllm() -> None:
     grpo_trainer.VLLMGeneration = MadeUpVLLM
 
 
+def let_deepspeed_run_on_cpus() -> None:
+    """Names the backend alone: told of CPUs, accelerate leaves DeepSpeed out."""
+    for module, name in ((train_grpo, "GRPOConfig"), (train_sft, "SFTConfig")):
+        config = getattr(module, name)
+        setattr(module, name, partial(_with_gloo, config))
+
+
+def _with_gloo(config: Any, **given: Any) -> Any:
+    return config(**{**given, "use_cpu": False, "ddp_backend": "gloo"})
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    if os.environ.get("DS_ACCELERATOR") == "cpu":
+        let_deepspeed_run_on_cpus()
     install_made_up_vllm()  # nobody uses it unasked
     {"grpo": grpo, "sft": sft}[sys.argv[1]](**json.loads(sys.argv[2]))
     assert PartialState().num_processes == int(os.environ["WORLD_SIZE"]), "each trained alone"
