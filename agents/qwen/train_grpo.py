@@ -478,6 +478,7 @@ def trl_config(settings: GRPOSettings) -> GRPOConfig:
         vllm_server_base_url=settings.vllm_url,
         vllm_gpu_memory_utilization=settings.vllm_memory,
         vllm_max_model_length=settings.vllm_context,
+        vllm_importance_sampling_mode="token_truncate",  # a ratio of whole episodes is far from 1
         num_generations=settings.group_size,
         temperature=settings.temperature,
         epsilon=settings.clip_low,
