@@ -3,7 +3,7 @@ import math
 import pytest
 
 from zoomgym.actions import ZoomCall
-from zoomgym.errors import ReplyError
+from zoomgym.errors import CallError
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from zoomgym.errors import ReplyError
 def test_a_call_that_means_nothing_cannot_exist(
     start_s: float, end_s: float, fps: float, message: str
 ) -> None:
-    with pytest.raises(ReplyError, match=message):
+    with pytest.raises(CallError, match=message):
         ZoomCall(start_s, end_s, fps)
 
 
@@ -33,11 +33,11 @@ def test_an_end_beyond_the_video_is_cut_to_it() -> None:
 
 @pytest.mark.parametrize("start_s", [60.0, 61.0])
 def test_a_start_at_or_after_the_end_of_the_video_is_refused(start_s: float) -> None:
-    with pytest.raises(ReplyError, match=r"needs start < 60\.00, the end of the video"):
+    with pytest.raises(CallError, match=r"needs start < 60\.00, the end of the video"):
         ZoomCall(start_s, 70, 1).cut_to(60.0)
 
 
 @pytest.mark.parametrize("call", [ZoomCall(0, 0.5, 1), ZoomCall(59.5, 100, 1)])
 def test_a_stretch_without_a_frame_is_refused(call: ZoomCall) -> None:
-    with pytest.raises(ReplyError, match=r"needs at least 1 frame, got fps x length = 1 x 0\.5 s"):
+    with pytest.raises(CallError, match=r"needs at least 1 frame, got fps x length = 1 x 0\.5 s"):
         call.cut_to(60.0)

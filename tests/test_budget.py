@@ -1,7 +1,7 @@
 import pytest
 
 from zoomgym.budget import FrameBudget
-from zoomgym.errors import ReplyError
+from zoomgym.errors import CallError
 
 
 def test_sixteen_of_64_frames_leave_48() -> None:
@@ -25,5 +25,5 @@ def test_four_full_zooms_leave_nothing() -> None:
     ],
 )
 def test_a_zoom_that_costs_too_much_is_refused(left: int, num_frames: int, message: str) -> None:
-    with pytest.raises(ReplyError, match=message):
+    with pytest.raises(CallError, match=message):
         FrameBudget(left, 16).spend(num_frames)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.conftest import new_episode
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.episode import advance, score
-from zoomgym.errors import ReplyError
+from zoomgym.errors import CallError, ReplyError
 from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS, Grammar, read_reply, write_reply
 from zoomgym.testing import nasty_replies
 
@@ -182,6 +182,15 @@ def test_each_reply_earns_its_terms(
 def test_a_bad_reply_says_what_is_wrong(reply: str, message: str) -> None:
     with pytest.raises(ReplyError, match=message):
         read_reply(reply, "json")
+
+
+@pytest.mark.parametrize("segment", ["[3, 3]", "[-1, 3]", "[0, 1e999]", f"[0, 1{'0' * 400}]"])
+def test_a_clear_call_whose_numbers_mean_nothing_is_told_from_a_muddled_reply(segment: str) -> None:
+    with pytest.raises(CallError):
+        read_reply(f'{{"segment": {segment}, "fps": 1}}', "json")
+    with pytest.raises(ReplyError) as caught:
+        read_reply(f'{{"segment": {segment}}}', "json")
+    assert not isinstance(caught.value, CallError)
 
 
 def test_a_bad_tag_says_what_is_wrong() -> None:

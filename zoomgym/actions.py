@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
-from zoomgym.errors import ReplyError
+from zoomgym.errors import CallError
 from zoomgym.timeline import Segment, count_frames, zoom_times
 
 __all__ = ["Action", "Answer", "ZoomCall"]
@@ -15,7 +15,7 @@ class ZoomCall:
     """A request to see the frames in [start_s, end_s), in seconds, at fps frames per second.
 
     Raises:
-        ReplyError: a number is not finite, start_s < 0, start_s >= end_s, or fps <= 0.
+        CallError: a number is not finite, start_s < 0, start_s >= end_s, or fps <= 0.
     """
 
     start_s: float
@@ -25,21 +25,21 @@ class ZoomCall:
     def __post_init__(self) -> None:
         """Refuses a call that means nothing in any video."""
         if not all(map(math.isfinite, (self.start_s, self.end_s, self.fps))):
-            raise ReplyError(
+            raise CallError(
                 f"zoom needs finite numbers, got segment [{self.start_s}, {self.end_s}] and "
                 f"fps {self.fps}: send ordinary numbers"
             )
         if self.start_s < 0:
-            raise ReplyError(
+            raise CallError(
                 f"zoom needs start >= 0, got {self.start_s:g}: the video starts at 0 seconds"
             )
         if self.start_s >= self.end_s:
-            raise ReplyError(
+            raise CallError(
                 f"zoom needs start < end, got [{self.start_s:g}, {self.end_s:g}]: "
                 "send the earlier time first"
             )
         if self.fps <= 0:
-            raise ReplyError(f"zoom needs fps > 0, got {self.fps:g}: send frames per second")
+            raise CallError(f"zoom needs fps > 0, got {self.fps:g}: send frames per second")
 
     @property
     def segment(self) -> Segment:
@@ -60,17 +60,17 @@ class ZoomCall:
         """Returns the call with its end inside a video of duration_s.
 
         Raises:
-            ReplyError: the call starts at or after the end of the video, or the cut stretch holds
+            CallError: the call starts at or after the end of the video, or the cut stretch holds
                 no frame at this fps.
         """
         if self.start_s >= duration_s:
-            raise ReplyError(
+            raise CallError(
                 f"zoom needs start < {duration_s:.2f}, the end of the video, "
                 f"got {self.start_s:g}: start earlier"
             )
         cut = replace(self, end_s=min(self.end_s, duration_s))
         if cut.num_frames == 0:
-            raise ReplyError(
+            raise CallError(
                 f"zoom needs at least 1 frame, got fps x length = {cut.fps:g} x "
                 f"{cut.end_s - cut.start_s:g} s < 1: lengthen it or raise fps"
             )

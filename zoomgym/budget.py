@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
-from zoomgym.errors import ReplyError
+from zoomgym.errors import CallError
 
 __all__ = ["FrameBudget"]
 
@@ -22,16 +22,16 @@ class FrameBudget:
         """Returns the budget after a zoom of num_frames.
 
         Raises:
-            ReplyError: the zoom costs more than one zoom may, or more than is left.
+            CallError: the zoom costs more than one zoom may, or more than is left.
         """
         if num_frames > self.per_zoom:
             wanted = str(num_frames) if num_frames < MANY else f"over {MANY - 1}"
-            raise ReplyError(
+            raise CallError(
                 f"zoom needs at most {self.per_zoom} frames, got {wanted}: shorten it or lower fps"
             )
         if num_frames > self.left:
             remedy = "shorten it or lower fps" if self.left else "answer now"
-            raise ReplyError(
+            raise CallError(
                 f"zoom needs at most {self.left} frames, all that are left, "
                 f"got {num_frames}: {remedy}"
             )

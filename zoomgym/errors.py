@@ -2,6 +2,7 @@
 
 __all__ = [
     "AgentError",
+    "CallError",
     "GradingError",
     "RecordError",
     "ReplyError",
@@ -29,6 +30,10 @@ class RecordError(ZoomGymError):
 
 class ReplyError(ZoomGymError):
     """An agent's reply cannot be executed. It becomes feedback; it never leaves `episode`."""
+
+
+class CallError(ReplyError):
+    """A zoom call is clear, but its numbers break the rules: it is refused."""
 
 
 class TaskError(ZoomGymError):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoomgym.actions import Action, Answer, ZoomCall
-from zoomgym.errors import ReplyError
+from zoomgym.errors import CallError, ReplyError
 
 __all__ = ["GRAMMARS", "MAX_REPLY_CHARS", "Grammar", "Reading", "read_reply", "write_reply"]
 
@@ -51,7 +51,8 @@ def read_reply(reply: str, grammar: str) -> Reading:
     """Reads the one action in a reply.
 
     Raises:
-        ReplyError: no one action is clear, or its numbers mean nothing; never anything else.
+        CallError: a zoom call is clear, but its numbers mean nothing in any video.
+        ReplyError: no one action is clear. Never anything else.
     """
     if len(reply) > MAX_REPLY_CHARS:
         raise ReplyError(
@@ -109,7 +110,7 @@ def _number(value: Any) -> float:
     try:
         return float(value)
     except OverflowError as error:
-        raise ReplyError("zoom needs finite numbers, got a far larger one: send seconds") from error
+        raise CallError("zoom needs finite numbers, got a far larger one: send seconds") from error
 
 
 def _excerpt(value: Any) -> str:
