@@ -1,0 +1,61 @@
+"""Records of episodes whose replies are given: no video is needed for what records say."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from zoomgym.episode import Rules, advance, score, start
+from zoomgym.records import Record
+from zoomgym.rewards import DEFAULT_WEIGHTS
+from zoomgym.tasks import VideoQuestion
+from zoomgym.timeline import Segment
+
+DURATION_S, LAST_FRAME_S = 60.0, 59.75
+HIDDEN = Segment(20.1, 20.5)
+"""Between two frames of the overview, which come every 0.948 s."""
+TASK = VideoQuestion(
+    id="q", video="v", question="?", answer="A", options=("x", "y"), evidence=(HIDDEN,)
+)
+RIGHT, WRONG = '{"answer": "A"}', '{"answer": "B"}'
+
+
+def zoom(start_s: float, end_s: float, fps: float) -> str:
+    """Returns the reply that zooms there."""
+    return json.dumps({"segment": [start_s, end_s], "fps": fps})
+
+
+def played(*replies: str, task: VideoQuestion = TASK, agent: str = "a", **rules: Any) -> Record:
+    """Returns the record of an episode with these replies."""
+    episode = start(task, DURATION_S, LAST_FRAME_S, Rules(**rules), "key")
+    for reply in replies:
+        episode = advance(episode, reply)
+    parts = score(episode)
+    assert episode.is_over
+    return Record(
+        version="1",
+        agent=agent,
+        seed=0,
+        task_set="mine",
+        task_set_version="0",
+        task_set_hash="abc",
+        settings={"tasks": "mine", "reward_weights": dict(DEFAULT_WEIGHTS)},
+        task=task,
+        rules=episode.rules,
+        key="key",
+        duration_s=DURATION_S,
+        last_frame_s=LAST_FRAME_S,
+        turns=episode.turns,
+        answer=episode.answer,
+        end_reason=episode.end_reason,
+        frames_used=episode.frames_used,
+        reward_parts=parts,
+        reward=parts.total(DEFAULT_WEIGHTS),
+        agent_s=2.0,
+        decode_s=1.0,
+    )
+
+
+def with_evidence(*evidence: tuple[float, float], question: str = "?") -> VideoQuestion:
+    """Returns a task with this evidence."""
+    segments = tuple(Segment(*pair) for pair in evidence)
+    return replace(TASK, evidence=segments, question=question)
