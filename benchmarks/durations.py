@@ -1,0 +1,48 @@
+"""Accuracy by how long the video is."""
+
+from collections.abc import Sequence
+
+from benchmarks.leaderboard import Row, chance, wilson
+from zoomgym.records import Record
+
+__all__ = ["chance_by_duration", "duration_rows"]
+
+SPANS = (
+    ("up to 2 min", 120.0),
+    ("2-15 min", 900.0),
+    ("15-60 min", 3600.0),
+    ("over 60 min", float("inf")),
+)
+"""Names and longest durations in seconds. Source: Video-MME calls its videos short (below 2 min),
+medium (4 to 15) and long (30 to 60)."""
+
+
+def duration_rows(records: Sequence[Record]) -> list[Row]:
+    """Returns a row for every agent and span of durations, its category the span's name.
+
+    Args:
+        records: every episode that counts; only graded ones are in the rows.
+    """
+    by_place: dict[tuple[str, str], list[float]] = {}
+    for record in records:
+        if record.is_graded:
+            values = by_place.setdefault((record.agent, _span(record)), [])
+            values.append(record.reward_parts.accuracy)
+    return [
+        Row(agent, span, len(values), 0, {"accuracy": wilson(values)})
+        for (agent, span), values in by_place.items()
+    ]
+
+
+def chance_by_duration(records: Sequence[Record]) -> dict[str, float]:
+    """Returns the accuracy of guessing by span of durations, the shortest first."""
+    by_span: dict[str, list[Record]] = {name: [] for name, _ in SPANS}
+    for record in records:
+        if record.is_graded:
+            by_span[_span(record)].append(record)
+    return {name: chance(own) for name, own in by_span.items() if own}
+
+
+def _span(record: Record) -> str:
+    """Returns the name of the span in which a record's video lies."""
+    return next(name for name, most_s in SPANS if record.duration_s <= most_s)
