@@ -11,8 +11,10 @@ __all__ = [
     "FramesChart",
     "Scale",
     "category_chart",
+    "colour_class",
     "frames_chart",
     "shape_path",
+    "shorten",
 ]
 
 WIDTH = 540
@@ -39,6 +41,17 @@ SHAPES = (
     "M0 6L5.8-4.4H-5.8Z",
 )
 """SVG paths about the origin. Five shapes and eight colours tell 40 agents apart."""
+COLOURS = (
+    ("#0072b2", "#5aaee8"),
+    ("#c77700", "#f0a83c"),
+    ("#008764", "#2fc79f"),
+    ("#c8401b", "#f5794c"),
+    ("#b14a8c", "#e28fc3"),
+    ("#3a9bd4", "#9bd7f7"),
+    ("#6a7079", "#a9b0ba"),
+    ("#857500", "#e0d04e"),
+)
+"""On light and on dark, for colour-blind people too. Source: after Okabe and Ito, 2008."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +167,11 @@ def shape_path(index: int) -> str:
     return SHAPES[index % len(SHAPES)]
 
 
+def colour_class(index: int) -> str:
+    """Returns the class of the page that gives agent number index its colour."""
+    return f"agent-colour-{index % len(COLOURS)}"
+
+
 def category_chart(
     rows: Sequence[Row], agents: Sequence[str], chances: dict[str, float]
 ) -> CategoryChart:
@@ -177,7 +195,7 @@ def category_chart(
             for place, agent in enumerate(agents)
             if (agent, category) in by_place
         )
-        label = _cut(category or "(none)", int(room / CHAR))
+        label = shorten(category or "(none)", int(room / CHAR))
         edges = round(left + 6, 1), round(left + room - 6, 1)
         groups.append(Group(category, label, *edges, ACCURACY(chance), chance, marks))
     return CategoryChart(width, tuple(groups))
@@ -250,9 +268,9 @@ def _mark(row: Row, x: float) -> Mark:
     """Returns the accuracy of a row at x."""
     estimate = row.estimates["accuracy"]
     ys = ACCURACY(estimate.mean), ACCURACY(estimate.low), ACCURACY(estimate.high)
-    return Mark(row.agent, _cut(row.agent, MAX_LABEL), row.num_episodes, estimate, x, *ys)
+    return Mark(row.agent, shorten(row.agent, MAX_LABEL), row.num_episodes, estimate, x, *ys)
 
 
-def _cut(text: str, most: int) -> str:
+def shorten(text: str, most: int) -> str:
     """Returns text in at most so many characters."""
     return text if len(text) <= most else f"{text[: max(1, most - 1)]}…"

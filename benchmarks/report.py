@@ -1,68 +1,32 @@
 """A page about a run: one HTML file, with everything in it, to read and to hand on."""
 
 import base64
-import io
+import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
+from markupsafe import Markup
 
-from benchmarks import charts
+from benchmarks import charts, histograms
+from benchmarks.durations import chance_by_duration, duration_rows
+from benchmarks.failures import FAILURES, failures_of
 from benchmarks.leaderboard import ALL, METRICS, Row, chance, leaderboard, officials
-from zoomgym.catalog import open_task_set
-from zoomgym.episode import Episode, look
-from zoomgym.errors import ZoomGymError
-from zoomgym.records import Record, replay
-from zoomgym.render import paint
-from zoomgym.tasks import VideoQuestion
+from benchmarks.viewer import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
+from zoomgym.records import Record
 
 __all__ = ["write_report"]
 
-TEMPLATE = "report.html.jinja"
-MAX_PICTURES = 18
-MAX_PICTURE_BYTES = 140_000
-TRIES = ((1, 82), (1, 65), (1, 45), (2, 65), (4, 45))
-"""Reduction and WebP quality; the first that is small enough is taken. So 18 pictures stay below
-3.4 MB in base64."""
+FOLDER = Path(__file__).parent / "page"
+TEMPLATE, STYLE, SCRIPTS = "report.html.jinja", "style.css", ("tables.js", "viewer.js")
 MOST_PARTED = 20
 """Tasks that are listed, of those on which strict and official reading part."""
-MAX_TEXT = 800
-"""Characters that are shown of a text that others wrote."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An image within the page."""
-
-    uri: str
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One episode on the page."""
-
-    record: Record
-    outcome: str
-    """`right`, `wrong`, `no answer` or `ungraded`."""
-    picture: Picture | None
-    note: str
-    """Why there is no picture; empty if there is one, or if none was wanted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One task of a category, with the episodes of all agents."""
-
-    category: str
-    task: VideoQuestion
-    cards: tuple[Card, ...]
+MOST_SETS = 8
+"""Task sets that are listed at the head; more are folded away."""
 
 
 def write_report(
@@ -95,22 +59,33 @@ def _replace(path: Path, content: bytes) -> None:
 def _page(suite_name: str, records: Sequence[Record], cache_dir: Path | None) -> str:
     """Returns the HTML. Texts of others are escaped by the template and cut by its filter."""
     jinja = Environment(
-        loader=FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+        loader=FileSystemLoader(FOLDER, encoding="utf-8"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters["cut"] = _cut
+    jinja.filters["cut"] = cut
     facts = _facts(records) if records else {}
+    script = "".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
     return jinja.get_template(TEMPLATE).render(
         suite_name=suite_name,
         metrics=METRICS,
         all_tasks=ALL,
         charts=charts,
+        histograms=histograms,
+        style=Markup((FOLDER / STYLE).read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=_hash_source(script),
         **facts,
         **(_results(records, cache_dir) if records else {"rows": []}),
     )
+
+
+def _hash_source(script: str) -> Markup:
+    """Returns what allows this script, and no other one, in a Content-Security-Policy."""
+    digest = hashlib.sha256(script.encode()).digest()
+    return Markup(f"sha256-{base64.b64encode(digest).decode('ascii')}")
 
 
 def _facts(records: Sequence[Record]) -> dict[str, Any]:
@@ -119,7 +94,7 @@ def _facts(records: Sequence[Record]) -> dict[str, Any]:
     rules = ((record.rules, record.settings["max_pixels"]) for record in records)
     tasks_of: dict[str, set[str]] = {}
     for record in records:
-        tasks_of.setdefault(record.agent, set()).add(_task_key(record))
+        tasks_of.setdefault(record.agent, set()).add(task_key(record))
     return {
         "versions": sorted({record.version for record in records}),
         "seeds": sorted({record.seed for record in records}),
@@ -136,7 +111,7 @@ def _task_sets(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Returns a line about each task set, as it was opened."""
     by_set: dict[str, list[Record]] = {}
     for record in records:
-        by_set.setdefault(_set_key(record), []).append(record)
+        by_set.setdefault(set_key(record), []).append(record)
     return [
         {
             "record": own[0],
@@ -171,9 +146,25 @@ def _results(records: Sequence[Record], cache_dir: Path | None) -> dict[str, Any
         "by_place": {(row.agent, row.category): row.estimates["accuracy"] for row in graded},
         "reward_scale": _reward_scale(row for row in graded if row.category == ALL),
         "category_chart": charts.category_chart(graded, agents, chances),
-        "frames_chart": charts.frames_chart(graded, chance(records)) if graded else None,
-        "examples": _examples(by_category, agents, cache_dir),
-        "max_pictures": MAX_PICTURES,
+        **(_charts(records, graded, agents) if graded else {"frames_chart": None}),
+        "zooms": histograms.zooms_histogram(records, agents),
+        "fps": histograms.fps_histogram(records, agents),
+        "failures": _failures(records),
+        "most_sets": MOST_SETS,
+        "viewer": viewer_data(records, agents, list(by_category), cache_dir),
+        "outcomes": OUTCOMES,
+        "max_pictured": MAX_PICTURED,
+    }
+
+
+def _charts(
+    records: Sequence[Record], graded: Sequence[Row], agents: Sequence[str]
+) -> dict[str, charts.CategoryChart | charts.FramesChart]:
+    """Returns the charts of accuracy that are about all categories together."""
+    by_duration = chance_by_duration(records)
+    return {
+        "duration_chart": charts.category_chart(duration_rows(records), agents, by_duration),
+        "frames_chart": charts.frames_chart(graded, chance(records)),
     }
 
 
@@ -185,96 +176,10 @@ def _reward_scale(rows: Iterable[Row]) -> charts.Scale:
     )
 
 
-def _examples(
-    by_category: Mapping[str, Sequence[Record]], agents: Sequence[str], cache_dir: Path | None
-) -> list[Example]:
-    """Returns the first task of each category; the best agents' episodes get pictures first."""
-    chosen = []
-    for own in by_category.values():
-        first = min(own, key=lambda record: (record.task.id, _set_key(record)))
-        on_it = [record for record in own if _task_key(record) == _task_key(first)]
-        chosen.append(sorted(on_it, key=lambda record: agents.index(record.agent)))
-    by_place = sorted(
-        (place, index) for index, on_it in enumerate(chosen) for place in range(len(on_it))
-    )
-    pictured = set(by_place[:MAX_PICTURES])
-    return [
-        Example(
-            on_it[0].task.category,
-            on_it[0].task,
-            tuple(
-                _card(record, cache_dir, (place, index) in pictured)
-                for place, record in enumerate(on_it)
-            ),
-        )
-        for index, on_it in enumerate(chosen)
-    ]
-
-
-def _card(record: Record, cache_dir: Path | None, is_pictured: bool) -> Card:
-    """Returns an episode's card; what cannot be shown any more becomes a note."""
-    outcome = "right" if record.reward_parts.accuracy else "wrong"
-    if record.answer is None:
-        outcome = "no answer"
-    elif not record.is_graded:
-        outcome = "ungraded"
-    if not is_pictured:
-        return Card(record, outcome, None, "")
-    try:
-        return Card(record, outcome, _picture(record, cache_dir), "")
-    except (ZoomGymError, OSError) as error:
-        return Card(record, outcome, None, str(error))
-
-
-def _picture(record: Record, cache_dir: Path | None) -> Picture:
-    """Returns the episode painted anew.
-
-    Raises:
-        TaskError: the task set is not known any more.
-        VideoError: the video cannot be opened or decoded.
-        RecordError: the rules have changed since.
-    """
-    episode: Episode = replay(record)
-    settings = record.settings
-    tasks = open_task_set(
-        settings["tasks"],
-        split=settings["split"],
-        duration_s=settings["duration_s"],
-        difficulty=settings["difficulty"],
-        source=settings["source"],
-        cache_dir=cache_dir,
-    )
-    video = tasks.open_video(record.task)
-    try:
-        times_s = (episode.overview_s, *(zoom.times_s for zoom in episode.zooms))
-        overview, *clips = [look(video, some_s, settings["max_pixels"]) for some_s in times_s]
-    finally:
-        video.close()
-    return _encode(Image.fromarray(paint(episode, overview, clips, settings["reward_weights"])))
-
-
-def _encode(image: Image.Image) -> Picture:
-    """Returns an image as a data URI of bounded size."""
-    for reduction, quality in TRIES:
-        small = image.reduce(reduction)
-        buffer = io.BytesIO()
-        small.save(buffer, "webp", quality=quality, method=6)
-        if len(buffer.getvalue()) <= MAX_PICTURE_BYTES:
-            break
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Picture(f"data:image/webp;base64,{data}", small.width, small.height)
-
-
-def _set_key(record: Record) -> str:
-    """Returns what tells the task set of a record from others."""
-    return str((record.task_set, record.task_set_version, sorted(record.settings.items())))
-
-
-def _task_key(record: Record) -> str:
-    """Returns what tells the task of a record from others."""
-    return f"{record.task.id} {_set_key(record)}"
-
-
-def _cut(text: str) -> str:
-    """Returns the start of a text that may be very long."""
-    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} … ({len(text):,} characters)"
+def _failures(records: Sequence[Record]) -> dict[str, Counter[str]]:
+    """Returns for every kind of failure how many episodes of each agent are of it."""
+    counts: dict[str, Counter[str]] = {kind: Counter() for kind in FAILURES}
+    for record in records:
+        for kind in failures_of(record):
+            counts[kind][record.agent] += 1
+    return counts

@@ -1,16 +1,19 @@
 """What stands on the page of a run, read from its HTML without a browser."""
 
+import base64
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from benchmarks import report
+from benchmarks import viewer
 from benchmarks.charts import Scale, frames_chart
+from benchmarks.failures import FAILURES
 from benchmarks.leaderboard import METRICS, leaderboard
 from benchmarks.report import write_report
 from zoomgym.catalog import open_task_set
@@ -91,11 +94,15 @@ class Page(HTMLParser):
         self.source = path.read_text(encoding="utf-8")
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.tables: list[list[list[str]]] = []
+        self._data = ""
         self._cell: list[str] | None = None
+        self._is_data = False
         self.feed(self.source)
+        self.viewer: dict[str, Any] = json.loads(self._data or "{}")
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
+        self._is_data = dict(attrs).get("id") == "data"
         if tag == "table":
             self.tables.append([])
         elif tag == "tr":
@@ -104,12 +111,15 @@ class Page(HTMLParser):
             self._cell = []
 
     def handle_endtag(self, tag: str) -> None:
+        self._is_data = False
         if tag in ("th", "td") and self._cell is not None:
             self.tables[-1][-1].append(" ".join("".join(self._cell).split()))
             self._cell = None
 
     def handle_data(self, data: str) -> None:
-        if self._cell is not None:
+        if self._is_data:
+            self._data += data
+        elif self._cell is not None:
             self._cell.append(data)
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
@@ -145,14 +155,6 @@ def test_page_refers_to_nothing_outside_itself(pictured: Page) -> None:
     assert "@import" not in pictured.source
 
 
-def test_picture_is_described_and_of_known_size(pictured: Page) -> None:
-    [image] = pictured.all("img")
-    assert "loading" not in image  # it is in the page already: lazy would only leave it out
-    assert str(image["alt"]).startswith("zoomer on flash-easy-60s-train-00000, ")
-    assert int(image["width"] or 0) > int(image["height"] or 0) > 300
-    assert "No picture" not in pictured.source
-
-
 def test_same_records_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
     first = page_of(RECORDS, tmp_path).source
     assert page_of(RECORDS[::-1], tmp_path).source == first
@@ -160,7 +162,7 @@ def test_same_records_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_table_holds_every_agent_and_every_number(tmp_path: Path) -> None:
-    agents, by_category = page_of(RECORDS, tmp_path).tables
+    agents, by_category, _ = page_of(RECORDS, tmp_path).tables
     assert agents[0] == ["agent", "tasks", *(f"{m.name}{m.unit}" for m in METRICS)]
     assert ["|".join(row) for row in agents[1:]] == [
         "zoomer|2|1.00 [0.34, 1.00]|1.50 [1.50, 1.50]|1.00|1.00|1.00|1.00|68.0|0.75",
@@ -200,85 +202,66 @@ def test_negative_weight_is_subtracted_in_the_formula(tmp_path: Path) -> None:
 def test_headers_sort_and_say_how(tmp_path: Path) -> None:
     page = page_of(RECORDS, tmp_path)
     sorts = [str(head["aria-sort"]) for head in page.all("th") if "aria-sort" in head]
-    assert sorts == ["none", "none", "descending", *["none"] * 7, *["none"] * 3, "descending"]
-    assert len(page.all("button")) == len(sorts)
+    assert sorts == [
+        "none",
+        "none",
+        "descending",
+        *["none"] * 7,
+        *["none"] * 3,
+        "descending",
+        *["none"] * 3,
+    ]
+    assert len(page.all("button")) == len(sorts) + 1
     assert [cell["data-sort"] for cell in page.all("td") if "data-sort" in cell][:2] == ["2", "1.0"]
 
 
+def test_failures_are_counted_and_lead_to_their_episodes(tmp_path: Path) -> None:
+    page = page_of(RECORDS, tmp_path)
+    head, *rows = page.tables[2]
+    assert head == ["failure", "zoomer", "guesser"]
+    assert [row[0] for row in rows] == [kind + meaning for kind, meaning in FAILURES.items()]
+    counts = dict(zip(FAILURES, (row[1:] for row in rows), strict=True))
+    assert counts["zoomed when the overview was enough"] == ["2 100%", "0"]
+    assert counts["right evidence but wrong answer"] == ["0", "1 50%"]
+    number = list(FAILURES).index("right evidence but wrong answer")
+    [link] = [a for a in page.all("a") if a.get("data-failure") == str(number)]
+    assert link == {"href": "#episodes", "data-agent": "1", "data-failure": str(number)}
+
+
+def test_numbers_by_category_lead_to_their_episodes(tmp_path: Path) -> None:
+    links = [a for a in page_of(RECORDS, tmp_path).all("a") if "data-agent" in a]
+    assert [(a["data-agent"], a.get("data-category")) for a in links[:6]] == [
+        ("0", "0"), ("0", "1"), ("0", None), ("1", "0"), ("1", "1"), ("1", None),
+    ]  # fmt: skip
+
+
 def test_hostile_texts_are_shown_and_do_nothing(tmp_path: Path) -> None:
-    evil = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{ 7 * 7 }}"
+    evil = "</script><script>alert(1)</script><img src=x onerror=alert(2)><!--\"'{{ 7 * 7 }}"
     task = replace(TASK, id=evil, question=evil, options=(evil, "b"), answer="A", category=evil)
     page = page_of([played(evil, evil, WRONG, task=task)], tmp_path)
-    assert len(page.all("script")) == 1
+    assert [script.get("id") for script in page.all("script")] == ["data", None]
     assert page.all("img") == []
     assert "onerror" not in {name for _, attributes in page.elements for name in attributes}
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.source
     assert "{{ 7 * 7 }}" in page.source
+    assert page.viewer["tasks"][0]["question"] == evil
+    assert page.viewer["episodes"][0]["turns"][0]["reply"] == evil
+
+
+def test_only_the_script_of_the_page_may_run(tmp_path: Path) -> None:
+    page = page_of(RECORDS, tmp_path)
+    script = page.source.rpartition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    [policy] = [m["content"] for m in page.all("meta") if m.get("http-equiv")]
+    assert f"script-src 'sha256-{digest}'" in str(policy).split("; ")
 
 
 def test_lone_surrogate_becomes_a_question_mark(tmp_path: Path) -> None:
-    page = page_of([played("agent", "lost \ud800 half", RIGHT)], tmp_path)
-    assert '<pre class="reply">lost ? half</pre>' in page.source
-
-
-def test_very_long_reply_is_cut(tmp_path: Path) -> None:
-    page = page_of([played("agent", "z" * 1_000_000, RIGHT)], tmp_path)
-    assert f"{'z' * 800} … (1,000,000 characters)</pre>" in page.source
-    assert len(page.source) < 100_000
-
-
-def test_missing_video_gives_a_note_instead_of_a_picture(tmp_path: Path) -> None:
-    page = page_of(RECORDS[:1], tmp_path)
-    assert page.all("img") == []
-    assert page.source.count("<b>No picture.</b>") == 1
-    assert "gone.jsonl" in page.source.partition("<b>No picture.</b>")[2].partition("</p>")[0]
-
-
-def test_record_that_replays_otherwise_gives_a_note(tmp_path: Path) -> None:
-    page = page_of([replace(RECORDS[0], turns=RECORDS[0].turns[:1])], tmp_path)
-    note = page.source.partition("<b>No picture.</b>")[2].partition("</p>")[0]
-    assert "the rules have changed, or the record was edited" in note
-
-
-def test_outcome_stands_in_a_word(tmp_path: Path) -> None:
-    silent = played("silent", *["hm"] * 5)
-    page = page_of([*RECORDS, silent], tmp_path)
-    for chip in ("✓ right", "✗ wrong", "– no answer"):
-        assert f">{chip}</span>" in page.source
-    assert page.source.count('<span class="refused">not executed</span>') == 5
-
-
-def test_turns_show_reply_and_feedback(tmp_path: Path) -> None:
-    source = page_of(RECORDS[:1], tmp_path).source
-    assert "zoom into 10.00–12.00 s, 4 frames" in source
-    assert "{&#34;segment&#34;: [10, 12], &#34;fps&#34;: 2}</pre>" in source
-    assert "Zoom 1: 4 frames of [10.00, 12.00) s at 2 fps. Frames left: 60." in source
-    assert "answer <b><bdi>A</bdi></b>" in source
-
-
-def test_the_best_agents_on_every_category_get_the_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stub = report.Picture("data:image/webp;base64,", 4, 3)
-    monkeypatch.setattr(report, "_picture", lambda record, cache_dir: stub)
-    tasks = [replace(TASK, id=f"{c}{i}", category=c) for c in ("x", "y", "z") for i in (1, 2)]
-    records = [
-        played(f"agent{k}", RIGHT if k < 5 else WRONG, task=task)
-        for task in tasks
-        for k in range(9)
-    ]
-    shown = [str(image["alt"]).split(",")[0] for image in page_of(records, tmp_path).all("img")]
-    assert shown == [f"agent{k} on {category}1" for category in "xyz" for k in range(6)]
-
-
-def test_picture_that_is_hard_to_compress_is_made_smaller() -> None:
-    rng = np.random.default_rng(0)
-    picture = report._encode(
-        Image.fromarray(rng.integers(256, size=(880, 1280, 3), dtype=np.uint8))
-    )
-    assert (picture.width, picture.height) == (640, 440)
-    assert len(picture.uri) < report.MAX_PICTURE_BYTES * 4 / 3 + 100
-    assert report.MAX_PICTURES * report.MAX_PICTURE_BYTES * 4 / 3 < 4e6
+    answer = '{"answer": "it is A \\ud800"}'
+    record = replace(played("agent", answer), task_set="mlvu")
+    page = page_of([record], tmp_path)
+    assert "<code><bdi>it is A ?</bdi></code>" in page.source
+    assert page.viewer["episodes"][0]["answer"] == "it is A \ud800"
 
 
 def test_every_metric_is_explained(tmp_path: Path) -> None:
@@ -288,7 +271,31 @@ def test_every_metric_is_explained(tmp_path: Path) -> None:
 
 
 def test_no_records_make_a_page_that_says_so(tmp_path: Path) -> None:
-    assert "No episode was finished" in page_of([], tmp_path).source
+    page = page_of([], tmp_path)
+    assert "No episode was finished" in page.source
+    assert page.all("script") == []
+
+
+def test_many_task_sets_are_folded_away(tmp_path: Path) -> None:
+    records = [replace(RECORDS[0], task_set=f"set {number}") for number in range(9)]
+    assert "<details><summary>9</summary>" in page_of(records, tmp_path).source
+    assert "<details><summary>" not in page_of(records[1:], tmp_path).source
+
+
+def test_accuracy_by_length_is_drawn_where_lengths_differ(tmp_path: Path) -> None:
+    long = replace(RECORDS[0], duration_s=3000.0, last_frame_s=2999.0)
+    assert "Accuracy by length of video" in page_of([*RECORDS, long], tmp_path).source
+    assert "Accuracy by length of video" not in page_of(RECORDS, tmp_path).source
+
+
+def test_page_says_how_many_of_its_episodes_it_has_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "has room for" not in page_of(RECORDS, tmp_path).source
+    monkeypatch.setattr(viewer, "MAX_EPISODE_BYTES", 3000)
+    page = page_of(RECORDS, tmp_path)
+    assert "The page has room for 2 of 4 episodes" in page.source
+    assert [episode["agent"] for episode in page.viewer["episodes"]] == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -320,7 +327,7 @@ def test_what_nobody_could_grade_is_shown_as_a_gap(tmp_path: Path) -> None:
     page = page_of([*RECORDS[:2], gap], tmp_path)
     assert page.tables[0][1][:3] == ["zoomer", "3 (1 ungraded)", "1.00 [0.34, 1.00]"]
     assert "1 ungraded" in page.source
-    assert "? ungraded" in page_of([gap], tmp_path).source
+    assert page.viewer["episodes"][0]["outcome"] == "ungraded"
     assert page_of([gap], tmp_path).tables[0][1][:4] == ["zoomer", "1 (1 ungraded)", "–", "–"]
 
 
@@ -331,7 +338,7 @@ def test_a_benchmark_is_shown_strictly_and_officially_with_what_parts_them(tmp_p
         replace(played("zoomer", wordy, task=replace(TASK, id="sky-2")), task_set="mlvu"),
     ]
     page = page_of(records, tmp_path)
-    assert page.tables[2] == [
+    assert page.tables[3] == [
         ["agent", "benchmark", "group", "tasks", "strict", "official"],
         ["zoomer", "mlvu", "mean of groups", "2", "0.500", "1.000"],
         ["", "", "category: sky", "2", "0.500", "1.000"],
@@ -339,4 +346,4 @@ def test_a_benchmark_is_shown_strictly_and_officially_with_what_parts_them(tmp_p
     assert "the readings part on 1 of 2 tasks" in page.source
     assert "&lt;b&gt;it is&lt;/b&gt; A" in page.source
     assert "wrong strictly, right officially" in page.source
-    assert len(page_of(RECORDS, tmp_path).tables) == 2
+    assert len(page_of(RECORDS, tmp_path).tables) == 3

@@ -1,0 +1,245 @@
+"""What the episode viewer of a page is given: episodes, their tasks and pictures, as plain data."""
+
+import json
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import asdict, fields
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from benchmarks.failures import FAILURES, failures_of
+from benchmarks.stills import Album, spread, stills
+from zoomgym.actions import ZoomCall
+from zoomgym.episode import Turn
+from zoomgym.errors import ZoomGymError
+from zoomgym.grading import letter, read_choice
+from zoomgym.picture import AXIS_STEPS_S, clock
+from zoomgym.records import Record
+from zoomgym.rewards import RewardParts, merge_weights
+from zoomgym.timeline import Segment, overview_times
+
+__all__ = ["MAX_PICTURED", "OUTCOMES", "cut", "outcome_of", "set_key", "task_key", "viewer_data"]
+
+OUTCOMES = ("right", "wrong", "no answer", "ungraded")
+MAX_PICTURED = 40
+"""Episodes with frames."""
+MAX_PICTURE_BYTES = 3_000_000
+"""Of all pictures; base64 makes a third more of it."""
+MAX_EPISODE_BYTES = 4_000_000
+"""Of all episodes: some 3,000 on synthetic tasks."""
+MOST_AXIS_LABELS = 6
+MAX_TEXT = 800
+"""Characters that are shown of a text that others wrote."""
+
+KINDS = tuple(FAILURES)
+Row = dict[str, Any]
+
+
+def viewer_data(
+    records: Sequence[Record],
+    agents: Sequence[str],
+    categories: Sequence[str],
+    cache_dir: Path | None,
+) -> dict[str, Any]:
+    """Returns the episodes that a page has room for, to be written as JSON.
+
+    Args:
+        records: of all tasks.
+        agents: the best first.
+        categories: of all tasks.
+        cache_dir: where synthetic videos are written; None is the user's cache folder.
+    """
+    kept = _kept(sorted(records, key=lambda r: (r.task.id, agents.index(r.agent))))
+    numbers: dict[Hashable, int] = {}
+    for record in kept:
+        numbers.setdefault(_video_key(record), len(numbers))
+    firsts = {numbers[_video_key(record)]: record for record in reversed(kept)}
+    tasks = [_task(firsts[number], categories) for number in range(len(numbers))]
+    episodes = [
+        {"agent": agents.index(record.agent), "task": numbers[_video_key(record)]}
+        | _episode(record)
+        for record in kept
+    ]
+    album = Album(MAX_PICTURE_BYTES)
+    for index in _pictured(kept, agents):
+        episode = episodes[index]
+        _illustrate(episode, tasks[episode["task"]], kept[index], album, cache_dir)
+    return {
+        "failures": list(FAILURES.items()),
+        "terms": [field.name for field in fields(RewardParts)],
+        "tasks": tasks,
+        "episodes": episodes,
+        "pictures": album.to_base64(),
+    }
+
+
+def outcome_of(record: Record) -> str:
+    """Returns how an episode ended: `right`, `wrong`, `no answer` or `ungraded`."""
+    if record.answer is None:
+        return "no answer"
+    if not record.is_graded:
+        return "ungraded"
+    return "right" if record.reward_parts.accuracy else "wrong"
+
+
+def set_key(record: Record) -> str:
+    """Returns what tells the task set of a record from others."""
+    return str((record.task_set, record.task_set_version, sorted(record.settings.items())))
+
+
+def task_key(record: Record) -> str:
+    """Returns what tells the task of a record from others."""
+    return f"{record.task.id} {set_key(record)}"
+
+
+def cut(text: str) -> str:
+    """Returns the start of a text that may be very long."""
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} … ({len(text):,} characters)"
+
+
+def _video_key(record: Record) -> Hashable:
+    """Returns what all that `_task` says depends on."""
+    return (record.task, set_key(record), record.rules, record.duration_s, record.last_frame_s)
+
+
+def _kept(records: Sequence[Record]) -> list[Record]:
+    """Returns the records that fit into the page, in their order; whole tasks before others."""
+    kept, seen = set(), set()
+    bytes_left = MAX_EPISODE_BYTES
+    for index in _fairly(records):
+        record, key = records[index], _video_key(records[index])
+        rows = (
+            [_episode(record)]
+            if key in seen
+            else [_episode(record), _task(record, [record.task.category])]
+        )
+        bytes_left -= len(json.dumps(rows))
+        if bytes_left < 0:
+            break
+        seen.add(key)
+        kept.add(index)
+    return [record for index, record in enumerate(records) if index in kept]
+
+
+def _fairly(records: Sequence[Record]) -> Iterator[int]:
+    """Yields positions of records: the first task of each set and category, then the second, .."""
+    places: dict[Hashable, dict[str, list[int]]] = {}
+    for index, record in enumerate(records):
+        tasks = places.setdefault((record.task.category, set_key(record)), {})
+        tasks.setdefault(record.task.id, []).append(index)
+    for round_of_tasks in zip_longest(*(tasks.values() for tasks in places.values()), fillvalue=[]):
+        for on_it in round_of_tasks:
+            yield from on_it
+
+
+def _pictured(records: Sequence[Record], agents: Sequence[str]) -> list[int]:
+    """Returns positions of episodes on the first task of each category, the best agents' first."""
+    firsts: dict[str, str] = {}
+    for record in records:
+        firsts.setdefault(record.task.category, task_key(record))
+    chosen = [
+        (agents.index(record.agent), record.task.category, index)
+        for index, record in enumerate(records)
+        if task_key(record) == firsts[record.task.category]
+    ]
+    return [index for *_, index in sorted(chosen)[:MAX_PICTURED]]
+
+
+def _task(record: Record, categories: Sequence[str]) -> Row:
+    """Returns what the viewer shows of a task and its video."""
+    task, rules = record.task, record.rules
+    weights = merge_weights(record.settings["reward_weights"])
+    return {
+        "id": cut(task.id),
+        "set": f"{cut(record.task_set)} version {cut(record.task_set_version)}",
+        "category": categories.index(task.category),
+        "question": cut(task.question),
+        "options": [[letter(index), cut(option)] for index, option in enumerate(task.options)],
+        "truth": read_choice(task.answer, task.options) if task.options else None,
+        "answer": cut(task.answer),
+        "evidence": [list(segment) for segment in task.evidence],
+        "duration_s": record.duration_s,
+        "duration_label": clock(record.duration_s),
+        "axis": [[time_s, clock(time_s)] for time_s in _axis(record.duration_s)],
+        "overview_s": _rounded(spread(overview_times(record.last_frame_s, rules.num_overview))),
+        "max_turns": rules.max_turns,
+        "weights": [weights[field.name] for field in fields(RewardParts)],
+        "frames": [],
+    }
+
+
+def _episode(record: Record) -> Row:
+    """Returns what the viewer shows of an episode, but for its agent, task and frames."""
+    options, answer = record.task.options, record.answer
+    return {
+        "outcome": outcome_of(record),
+        "failures": [KINDS.index(kind) for kind in failures_of(record)],
+        "answer": None if answer is None else cut(answer),
+        "given": read_choice(answer, options) if answer is not None and options else None,
+        "reward": record.reward if record.is_graded else None,
+        "parts": list(asdict(record.reward_parts).values()),
+        "frames_used": record.frames_used,
+        "agent_s": round(record.agent_s, 3),
+        "decode_s": round(record.decode_s, 3),
+        "turns": list(map(_turn, record.turns)),
+        "is_pictured": False,
+        "clips": [],
+        "note": "",
+    }
+
+
+def _turn(turn: Turn) -> Row:
+    """Returns what the viewer shows of a turn; its error stands in its feedback."""
+    return {
+        "reply": cut(turn.reply),
+        "feedback": cut(turn.feedback),
+        "is_refused": bool(turn.error),
+        "is_well_formed": turn.is_well_formed,
+        "zoom": _zoom(turn.zoom) if turn.zoom else None,
+    }
+
+
+def _zoom(zoom: ZoomCall) -> Row:
+    """Returns what the viewer shows of a zoom that was executed."""
+    return {
+        "start_s": zoom.start_s,
+        "end_s": zoom.end_s,
+        "label": f"{clock(zoom.start_s)} - {clock(zoom.end_s)}, {zoom.fps:.3g} fps",
+        "num_frames": zoom.num_frames,
+    }
+
+
+def _axis(duration_s: float) -> list[float]:
+    """Returns round times along a video, some six of them."""
+    least_s = duration_s / MOST_AXIS_LABELS
+    days_s = max(1, -(-least_s // 86400)) * 86400
+    step_s = next((step_s for step_s in AXIS_STEPS_S if step_s >= least_s), days_s)
+    return [index * step_s for index in range(int(duration_s / step_s) + 1)]
+
+
+def _illustrate(
+    episode: Row, task: Row, record: Record, album: Album, cache_dir: Path | None
+) -> None:
+    """Puts frames into an episode and its task; what cannot be shown any more becomes a note."""
+    try:
+        strips = stills(record, cache_dir, with_overview=not task["frames"])
+    except (ZoomGymError, OSError) as error:
+        episode["note"] = cut(str(error))
+        return
+    places = album.add(strips)
+    if places is None:
+        return
+    frames = [[_frame(*pair, record.task.evidence) for pair in strip] for strip in places]
+    if not task["frames"]:
+        task["frames"] = frames.pop(0)
+    episode["clips"], episode["is_pictured"] = frames, True
+
+
+def _frame(time_s: float, place: int, evidence: Iterable[Segment]) -> list[float]:
+    """Returns the time of a frame, the place of its picture, and whether it is on the evidence."""
+    return [round(time_s, 3), place, any(segment.holds(time_s) for segment in evidence)]
+
+
+def _rounded(times_s: Iterable[float]) -> list[float]:
+    """Returns times to the millisecond."""
+    return [round(time_s, 3) for time_s in times_s]

@@ -1,0 +1,74 @@
+"""Frames as small pictures: which, how large, each kept once, and no more than fits."""
+
+import base64
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from benchmarks.stills import MOST_FRAMES, Album, Still, spread, stills
+from tests.benchmarks.test_report import RIGHT, ZOOM, played
+from zoomgym.catalog import open_task_set
+from zoomgym.errors import TaskError
+from zoomgym.records import Record
+
+
+@pytest.fixture(scope="module")
+def record() -> Record:
+    task = open_task_set("synthetic:flash", split="train", source="scene")[0]
+    return played("zoomer", ZOOM, RIGHT, task=task, tasks="synthetic:flash")
+
+
+def size_of(still: Still) -> tuple[int, int]:
+    return Image.open(io.BytesIO(still.webp)).size
+
+
+def test_overview_is_small_and_clips_are_larger(record: Record, tmp_path: Path) -> None:
+    overview, clip = stills(record, tmp_path, with_overview=True)
+    assert [len(overview), len(clip)] == [64, 4]
+    assert [still.time_s for still in clip] == [10.0, 10.5, 11.0, 11.5]
+    assert (size_of(overview[0]), size_of(clip[0])) == ((96, 96), (192, 192))
+    assert len(clip[0].webp) < 10_000
+
+
+def test_overview_is_left_out_if_it_is_not_wanted(record: Record, tmp_path: Path) -> None:
+    [clip] = stills(record, tmp_path, with_overview=False)
+    assert len(clip) == 4
+
+
+def test_pictures_are_no_larger_than_what_the_agent_saw(tmp_path: Path) -> None:
+    task = open_task_set("synthetic:flash", split="train", source="scene")[0]
+    record = played("zoomer", ZOOM, RIGHT, task=task, tasks="synthetic:flash")
+    record.settings["max_pixels"] = 28 * 28  # type: ignore[index]
+    shown = stills(record, tmp_path, with_overview=True)
+    assert {size_of(still) for strip in shown for still in strip} == {(28, 28)}
+
+
+def test_unknown_task_set_is_named(tmp_path: Path) -> None:
+    gone = played("guesser", RIGHT)
+    with pytest.raises(TaskError, match=r"gone\.jsonl"):
+        stills(gone, tmp_path, with_overview=False)
+
+
+def test_very_many_frames_are_thinned_out_evenly() -> None:
+    assert spread(range(64)) == range(64)
+    assert list(spread(range(300))) == list(range(0, 300, 3))
+    assert len(spread(range(10_000))) <= MOST_FRAMES
+
+
+def test_each_picture_is_kept_once() -> None:
+    album = Album(max_bytes=6)
+    first = album.add([[Still(1.0, b"abc"), Still(2.0, b"xyz")]])
+    again = album.add([[Still(3.0, b"xyz")], []])
+    assert first == [[(1.0, 0), (2.0, 1)]]
+    assert again == [[(3.0, 1)], []]
+    assert album.to_base64() == [base64.b64encode(webp).decode() for webp in (b"abc", b"xyz")]
+
+
+def test_what_does_not_fit_leaves_the_album_as_it_was() -> None:
+    album = Album(max_bytes=5)
+    assert album.add([[Still(1.0, b"abc"), Still(2.0, b"xyz")]]) is None
+    assert album.add([[Still(1.0, b"abc"), Still(2.0, b"xy")]]) == [[(1.0, 0), (2.0, 1)]]
+    assert album.add([[Still(1.0, b"z")]]) is None
+    assert len(album.to_base64()) == 2
