@@ -78,6 +78,13 @@ def test_a_record_says_what_its_episode_used_if_the_agent_counts() -> None:
     assert replay(record).turns == record.turns
 
 
+def test_a_record_names_its_suite_or_none(record: Record) -> None:
+    assert Record.from_json(replace(record, suite="quick-v0").to_json()).suite == "quick-v0"
+    row = json.loads(record.to_json())
+    assert row.pop("suite") == ""
+    assert Record.from_json(json.dumps(row)) == record
+
+
 def test_a_record_from_before_usage_was_counted_is_read(record: Record) -> None:
     row = json.loads(record.to_json())
     assert row.pop("usage") == {}
@@ -132,6 +139,7 @@ def test_a_number_that_is_none_is_refused(record: Record, field: str, value: str
         (("reward_parts", "accuracy"), 5, "accuracy needs a number from 0 to 1, got 5"),
         (("reward_parts", "zoom_cost"), "x", "zoom_cost needs a number, got 'x'"),
         (("usage",), [], "needed an episode's record, got .*'items'"),
+        (("suite",), "a\nb", "suite needs a text on one line"),
         (("usage",), {"tokens": "x"}, "usage of tokens needs a number, got 'x'"),
         (("usage",), {"to\nkens": 1}, "name in usage needs a text on one line"),
         (("settings",), {}, "needed an episode's record, got .*'reward_weights'"),

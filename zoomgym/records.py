@@ -83,6 +83,8 @@ class Record:
     """Who graded the answer: `strict`, `math`, `judge:MODEL`, or `ungraded`: nobody could."""
     usage: Mapping[str, float] = field(default_factory=dict)
     """What the agent says that it used, such as tokens; empty if it does not count."""
+    suite: str = ""
+    """The suite that it was played for; empty if for none."""
 
     @property
     def is_graded(self) -> bool:
@@ -136,14 +138,14 @@ def _check(row: Mapping[str, Any]) -> None:
         ValueError, TypeError, KeyError, OverflowError: something is missing, or no weight.
     """
     turns, parts, usage = row["turns"], row["reward_parts"], row.get("usage", {})
-    texts = [(name, row[name]) for name in NAMES]
+    texts = [*((name, row[name]) for name in NAMES), ("suite", row.get("suite", ""))]
     texts += [("category", row["task"]["category"]), ("question", row["task"]["question"])]
     texts += [(name, turn[name]) for turn in turns for name in ("reply", "error", "feedback")]
     texts += [("name in usage", name) for name in usage]
     for name, text in texts:
         if not isinstance(text, str):
             raise RecordError(f"{name} needs a text, got {reprlib.repr(text)}")
-        if name in (*NAMES, "name in usage") and UNPRINTABLE.search(text):
+        if name in (*NAMES, "suite", "name in usage") and UNPRINTABLE.search(text):
             raise RecordError(f"{name} needs a text on one line, got {reprlib.repr(text)}")
     numbers = [(name, row[name]) for name in NUMBERS]
     numbers += [(f"usage of {name}", number) for name, number in usage.items()]
