@@ -1,44 +1,32 @@
 """From records to leaderboard rows: which records count, their order, means and intervals."""
 
-import argparse
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from statistics import NormalDist
 
-import numpy as np
-from rich.console import Console
-
+from benchmarks.estimates import Estimate, bootstrap, rate, wilson
 from zoomgym.datasets.official import Comparison, Graded, compare
-from zoomgym.errors import RecordError
-from zoomgym.records import Record, read_records
+from zoomgym.records import Record
 
 __all__ = [
+    "ACCURACY",
     "ALL",
     "METRICS",
     "Estimate",
     "Metric",
     "OfficialRow",
     "Row",
+    "bootstrap",
     "chance",
+    "estimate",
     "leaderboard",
     "officials",
+    "wilson",
 ]
 
 ALL = "all"
 """The category of the row that pools every task."""
-NUM_RESAMPLES, NUM_BATCHES = 10_000, 100
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean with its interval, of 95% unless told."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +35,28 @@ class Metric:
 
     name: str
     unit: str
-    of: Callable[[Record], float]
+    of: Callable[[Record], float | None]
+    """None of an episode of which it says nothing."""
     is_rate: bool = False
     """Each value is 0 or 1."""
-    needs_grade: bool = False
-    """It says nothing of an episode whose answer nobody could grade."""
+
+
+def _if_graded(record: Record, value: float) -> float | None:
+    """Returns what depends on an answer, or None if nobody could grade that."""
+    return value if record.is_graded else None
 
 
 METRICS = (
-    Metric(
-        "accuracy", "", lambda record: record.reward_parts.accuracy, is_rate=True, needs_grade=True
-    ),
-    Metric("reward", "", lambda record: record.reward, needs_grade=True),
-    Metric("format", "", lambda record: record.reward_parts.format, is_rate=True),
-    Metric("tool", "", lambda record: record.reward_parts.tool, is_rate=True, needs_grade=True),
-    Metric("grounding", "", lambda record: record.reward_parts.grounding, needs_grade=True),
+    Metric("accuracy", "", lambda record: _if_graded(record, record.reward_parts.accuracy), True),
+    Metric("reward", "", lambda record: _if_graded(record, record.reward)),
+    Metric("format", "", lambda record: record.reward_parts.format, True),
+    Metric("tool", "", lambda record: _if_graded(record, record.reward_parts.tool), True),
+    Metric("grounding", "", lambda record: _if_graded(record, record.reward_parts.grounding)),
     Metric("zooms", "a task", lambda record: record.reward_parts.zoom_cost),
     Metric("frames", "a task", lambda record: float(record.frames_used)),
     Metric("seconds", "a task", lambda record: record.agent_s + record.decode_s),
 )
+ACCURACY = METRICS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +69,7 @@ class Row:
     num_ungraded: int
     """Episodes whose answer nobody could grade. They are in no mean that needs a grade."""
     estimates: dict[str, Estimate]
-    """By the name of the metric; where nothing is graded, without those that need it."""
+    """By the name of the metric, without those that say nothing of any of the episodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +128,24 @@ def chance(records: Sequence[Record]) -> float:
     return math.fsum(1 / len(some) for some in options if some) / max(1, len(options))
 
 
+def estimate(metric: Metric, records: Sequence[Record]) -> Estimate | None:
+    """Returns the mean of a metric with its interval; None if it says nothing of any record."""
+    values, videos = [], []
+    for record in records:
+        if (value := metric.of(record)) is not None:
+            values.append(value)
+            videos.append((record.task_set, record.task.video))
+    if not values:
+        return None
+    return (rate if metric.is_rate else bootstrap)(values, videos)
+
+
 def _row(agent: str, category: str, records: Sequence[Record]) -> Row:
     """Returns one row over records, of which there is at least one."""
-    graded = [record for record in records if record.is_graded]
-    estimates = {}
-    for metric in METRICS:
-        if values := [metric.of(r) for r in (graded if metric.needs_grade else records)]:
-            estimates[metric.name] = (wilson if metric.is_rate else bootstrap)(values)
-    return Row(agent, category, len(records), len(records) - len(graded), estimates)
+    found = {metric.name: estimate(metric, records) for metric in METRICS}
+    estimates = {name: known for name, known in found.items() if known is not None}
+    num_ungraded = sum(not record.is_graded for record in records)
+    return Row(agent, category, len(records), num_ungraded, estimates)
 
 
 def _place(estimates: Mapping[str, Estimate]) -> tuple[float, ...]:
@@ -154,49 +155,7 @@ def _place(estimates: Mapping[str, Estimate]) -> tuple[float, ...]:
     return (-estimates["accuracy"].mean, -estimates["reward"].mean)
 
 
-def wilson(values: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """Returns the mean of zeros and ones with the Wilson score interval.
-
-    Source: E. B. Wilson, 1927. Unlike a bootstrap it is honest about 12 of 12.
-    """
-    count, mean = len(values), math.fsum(values) / len(values)
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    spread = z**2 / count
-    centre = (mean + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(mean * (1 - mean) / count + spread / (4 * count))
-    low = centre - half if mean > 0 else 0.0  # exactly, where rounding leaves 3e-17
-    return Estimate(mean, low, centre + half if mean < 1 else 1.0)
-
-
-def bootstrap(values: Sequence[float]) -> Estimate:
-    """Returns the mean with a percentile bootstrap interval over episodes, always the same one."""
-    sample = np.array(values)
-    rng = np.random.default_rng(0)
-    means = [
-        sample[rng.integers(len(sample), size=(NUM_RESAMPLES // NUM_BATCHES, len(sample)))].mean(1)
-        for _ in range(NUM_BATCHES)  # all at once would take a gigabyte for 10,000 episodes
-    ]
-    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
-    return Estimate(float(sample.mean()), float(low), float(high))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line. Shows the records of one or more files as tables."""
-    from benchmarks.table import show_table  # which imports this module
-
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.leaderboard", description=__doc__)
-    parser.add_argument("records", nargs="+", type=Path, help="files of records, JSON Lines")
-    args = parser.parse_args(argv)
-    try:
-        records = [record for path in args.records for record in read_records(path)]
-    except RecordError as error:
-        parser.error(str(error))
-    if not records:
-        parser.error("needed at least one record, got none")
-    console = Console(width=None if sys.stdout.isatty() else 132)
-    show_table(console, leaderboard(records), records)
-    return 0
-
-
 if __name__ == "__main__":
+    from benchmarks.board import main  # which imports this module
+
     sys.exit(main())
