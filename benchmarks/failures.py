@@ -15,13 +15,18 @@ from zoomgym.grammar import read_reply
 from zoomgym.records import Record
 from zoomgym.timeline import Segment
 
-__all__ = ["FAILURES", "failures_of"]
+__all__ = ["FAILURES", "failures_of", "is_told"]
 
 
 def failures_of(record: Record) -> tuple[str, ...]:
     """Returns what went wrong in an episode, in the order of FAILURES; empty if nothing did."""
     facts = Facts(record)
-    return tuple(kind.name for kind in KINDS if kind.is_in(facts))
+    return tuple(kind.name for kind in KINDS if is_told(kind.name, record) and kind.is_in(facts))
+
+
+def is_told(kind: str, record: Record) -> bool:
+    """Returns whether a record tells of a kind of failure: some are told by the evidence only."""
+    return bool(record.task.evidence) or kind not in BY_EVIDENCE
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class Kind:
     name: str
     meaning: str
     is_in: Callable[[Facts], bool]
+    needs_evidence: bool = False
+    """It cannot be told of a record without."""
 
 
 def _never_zoomed(facts: Facts) -> bool:
@@ -109,7 +116,7 @@ def _microseconds(zooms: Sequence[ZoomCall]) -> set[int]:
 
 def _overview_was_enough(facts: Facts) -> bool:
     """Returns whether it zoomed though the overview had shown all the evidence."""
-    return facts.has_evidence and not facts.hidden and bool(facts.zooms)
+    return not facts.hidden and bool(facts.zooms)
 
 
 def _ran_out_of_turns(facts: Facts) -> bool:
@@ -146,7 +153,7 @@ def _error_of_reading(turn: Turn, grammar: str) -> ReplyError | None:
 def _wrong_answer(facts: Facts) -> bool:
     """Returns whether the answer was wrong though all the evidence had been shown."""
     is_wrong = facts.record.answer is not None and facts.record.is_graded and not facts.is_right
-    return is_wrong and facts.has_evidence and not facts.unseen
+    return is_wrong and not facts.unseen
 
 
 KINDS = (
@@ -160,11 +167,13 @@ KINDS = (
         "wrong segment",
         "It zoomed, but evidence stayed unseen of which no zoom held half.",
         _wrong_segment,
+        needs_evidence=True,
     ),
     Kind(
         "right segment but fps too low",
         "Evidence stayed unseen of which a zoom held at least half: it fell between its frames.",
         _fps_too_low,
+        needs_evidence=True,
     ),
     Kind(
         "redundant zoom",
@@ -176,6 +185,7 @@ KINDS = (
         "zoomed when the overview was enough",
         "A zoom delivered frames, though the overview had shown all the evidence.",
         _overview_was_enough,
+        needs_evidence=True,
     ),
     Kind("ran out of turns", "The episode ended without an answer.", _ran_out_of_turns),
     Kind("malformed", "A reply was not written exactly as its grammar says.", _malformed),
@@ -189,8 +199,11 @@ KINDS = (
         "right evidence but wrong answer",
         "The frames had shown all the evidence, and the answer was wrong.",
         _wrong_answer,
+        needs_evidence=True,
     ),
 )
 
 FAILURES: Mapping[str, str] = {kind.name: kind.meaning for kind in KINDS}
 """Every kind of failure, and what it means. `docs/leaderboard.md` says it in full."""
+
+BY_EVIDENCE = {kind.name for kind in KINDS if kind.needs_evidence}

@@ -1,0 +1,138 @@
+"""The command `python -m benchmarks.leaderboard`: records of agents, compared in tables."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from benchmarks.details import Agents, by_rules, details
+from benchmarks.leaderboard import ALL, leaderboard
+from benchmarks.sheets import Sheet, as_words, plain, to_csv, to_markdown, to_table
+from benchmarks.table import ranking
+from benchmarks.terms import check_terms, part_of
+from zoomgym.episode import Rules
+from zoomgym.errors import RecordError
+from zoomgym.records import Record, read_records
+
+__all__ = ["Block", "blocks", "main"]
+
+WIDTH = 132
+"""Columns, where it is no terminal."""
+UNEVEN = "Not all agents have played the same tasks: compare these in pairs."
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The tables of a suite that was played by the same rules; or that which compares its rules."""
+
+    about: dict[str, str]
+    """What the records have in common: names and values."""
+    notes: tuple[str, ...]
+    sheets: tuple[Sheet, ...]
+
+    @property
+    def title(self) -> str:
+        """What it is about, in words."""
+        return ", ".join(f"{name} {value}" for name, value in self.about.items() if value)
+
+
+def blocks(records: Sequence[Record]) -> list[Block]:
+    """Returns all tables, the same ones in whatever order records come.
+
+    Args:
+        records: every episode that counts; they have passed `check_terms`.
+    """
+    ordered = sorted(records, key=lambda r: (r.suite, r.task.id, r.agent, r.seed, r.to_json()))
+    return [
+        block
+        for _, of_suite in groupby(ordered, key=lambda record: record.suite)
+        for block in _of_suite(list(of_suite))
+    ]
+
+
+def _of_suite(records: Sequence[Record]) -> list[Block]:
+    """Returns the tables of a suite: for each of its rules; then the rules compared."""
+    first = records[0]
+    suite = {"suite": first.suite, "version": first.version}
+    found: list[Block] = []
+    groups: list[tuple[Rules, Agents]] = []
+    for rules in sorted({record.rules for record in records}, key=astuple):
+        own = [record for record in records if record.rules == rules]
+        rows = leaderboard(own)
+        by_agent = {
+            row.agent: [record for record in own if record.agent == row.agent]
+            for row in rows
+            if row.category == ALL
+        }
+        about = {**suite, **{name: str(value) for name, value in asdict(rules).items()}}
+        found.append(Block(about, _notes(by_agent), (*ranking(rows, own), *details(by_agent))))
+        groups.append((rules, by_agent))
+    return [*found, Block(suite, (), (by_rules(groups),))] if len(groups) > 1 else found
+
+
+def _notes(by_agent: Agents) -> tuple[str, ...]:
+    """Returns what has to be known to read the tables."""
+    tasks = {frozenset((part_of(r), r.task.id) for r in own) for own in by_agent.values()}
+    return (UNEVEN,) if len(tasks) > 1 else ()
+
+
+def read_all(paths: Sequence[Path]) -> list[Record]:
+    """Returns the records of files, which may stand in one leaderboard.
+
+    Raises:
+        RecordError: a file is no records file, or they must not be mixed, or there are none.
+    """
+    files = {str(path): list(read_records(path)) for path in paths}
+    check_terms(files)
+    records = [record for own in files.values() for record in own]
+    if not records:
+        raise RecordError("needed at least one record, got none: run `python -m benchmarks.run`")
+    return records
+
+
+def show(console: Console, found: Sequence[Block]) -> None:
+    """Prints all tables."""
+    for block in found:
+        console.rule(f"[bold]{escape(plain(block.title))}[/]", align="left")
+        for note in block.notes:
+            console.print(note)
+        for sheet in block.sheets:
+            console.print(to_table(sheet))
+
+
+def as_markdown(found: Sequence[Block]) -> str:
+    """Returns all tables as a page of Markdown."""
+    parts = ["# Leaderboard\n"]
+    for block in found:
+        words = (f"{name} {as_words(value)}" for name, value in block.about.items() if value)
+        parts += [f"## {', '.join(words)}\n", *(f"{note}\n" for note in block.notes)]
+        parts += [to_markdown(sheet) for sheet in block.sheets]
+    return "\n".join(parts)
+
+
+def as_csv(found: Sequence[Block]) -> str:
+    """Returns all numbers, one a line."""
+    return to_csv([(block.about, sheet) for block in found for sheet in block.sheets])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Shows the records of one or more files as tables, and writes them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.leaderboard", description=__doc__)
+    parser.add_argument("records", nargs="+", type=Path, help="files of records, JSON Lines")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, too")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every number there, too")
+    args = parser.parse_args(argv)
+    try:
+        found = blocks(read_all(args.records))
+        show(Console(width=None if sys.stdout.isatty() else WIDTH), found)
+        for path, text_of in ((args.markdown, as_markdown), (args.csv, as_csv)):
+            if path:
+                path.write_text(text_of(found), encoding="utf-8", newline="\n")
+    except (RecordError, OSError) as error:
+        parser.error(plain(str(error)))
+    return 0

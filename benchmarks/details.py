@@ -1,0 +1,149 @@
+"""Tables that explain a ranking: who beats whom, where agents look, what fails, what it takes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from benchmarks.failures import FAILURES, failures_of, is_told
+from benchmarks.grounding import GROUNDING
+from benchmarks.leaderboard import ACCURACY, METRICS, Metric, estimate
+from benchmarks.pairs import pairs
+from benchmarks.sheets import Line, Sheet
+from zoomgym.episode import Rules
+from zoomgym.records import Record
+
+__all__ = ["Agents", "by_rules", "details"]
+
+Agents = dict[str, list[Record]]
+"""The records of each agent, the best agent first."""
+
+
+def details(by_agent: Agents) -> list[Sheet]:
+    """Returns the tables that explain a ranking, without those in which nothing stands.
+
+    Args:
+        by_agent: the records of each agent, in the order of the ranking; all of one suite, played
+            by the same rules.
+    """
+    makers = (_pairs, _grounding, _by_frames, _failures, _costs)
+    return [sheet for make in makers if (sheet := make(by_agent)).lines]
+
+
+def _of_metrics(name: str, title: str, metrics: Sequence[Metric], by_agent: Agents) -> Sheet:
+    """Returns a table of metrics, a line an agent."""
+    lines = [
+        Line((agent,), (len(own), *(estimate(metric, own) for metric in metrics)))
+        for agent, own in by_agent.items()
+    ]
+    columns = ("episodes", *(metric.name for metric in metrics))
+    return Sheet(name, title, ("agent",), columns, tuple(lines))
+
+
+def _pairs(by_agent: Agents) -> Sheet:
+    """Returns the table of agents in pairs."""
+    records = [record for own in by_agent.values() for record in own]
+    lines = [
+        Line(
+            (pair.agent, pair.against),
+            (pair.difference.count, pair.difference, pair.num_better, pair.num_worse),
+        )
+        for pair in pairs(records, list(by_agent))
+    ]
+    title = "In pairs, on the tasks that both played: difference in accuracy (95% interval)"
+    columns = ("tasks", "difference", "better on", "worse on")
+    return Sheet("pairs", title, ("agent", "against"), columns, tuple(lines))
+
+
+def _grounding(by_agent: Agents) -> Sheet:
+    """Returns the table of where zooms fell."""
+    title = "Where zooms fell, of episodes with evidence and a zoom"
+    zoomed = {
+        agent: [record for record in own if GROUNDING[0].of(record) is not None]
+        for agent, own in by_agent.items()
+    }
+    known = {agent: own for agent, own in zoomed.items() if own}
+    return _of_metrics("grounding", title, GROUNDING, known)
+
+
+def _by_frames(by_agent: Agents) -> Sheet:
+    """Returns the table of accuracy by the number of frames that were shown."""
+    lines = []
+    for agent, own in by_agent.items():
+        by_step: dict[int, list[Record]] = {}
+        for record in own:
+            by_step.setdefault(_step(record), []).append(record)
+        for step, some in sorted(by_step.items()):
+            cells = (len(some), len(some) / len(own), estimate(ACCURACY, some))
+            lines.append(Line((agent, _frames(some[0].rules, step)), cells))
+    title = "Accuracy by frames used, overview and zooms"
+    columns = ("episodes", "share", "accuracy")
+    return Sheet("frames", title, ("agent", "frames"), columns, tuple(lines))
+
+
+def _step(record: Record) -> int:
+    """Returns how many full zooms would show as many frames as an episode used, rounded up."""
+    of_clips = record.frames_used - record.rules.num_overview
+    return math.ceil(of_clips / record.rules.frames_per_zoom)
+
+
+def _frames(rules: Rules, step: int) -> str:
+    """Returns the numbers of frames that are counted together."""
+    least = rules.num_overview + (step - 1) * rules.frames_per_zoom + 1
+    most = min(least + rules.frames_per_zoom - 1, rules.frame_budget)
+    return f"{least} to {most}" if step else str(rules.num_overview)
+
+
+def _failures(by_agent: Agents) -> Sheet:
+    """Returns the table of how often each kind of failure is found."""
+    found = {id(record): failures_of(record) for own in by_agent.values() for record in own}
+
+    def has(kind: str, record: Record) -> float | None:
+        return float(kind in found[id(record)]) if is_told(kind, record) else None
+
+    kinds = [Metric(kind, "", partial(has, kind), True) for kind in FAILURES]
+    without = Metric("none of them", "", lambda record: float(not found[id(record)]), True)
+    title = "Failures: share of the episodes that can tell (95% interval)"
+    sheet = _of_metrics("failures", title, [*kinds, without], by_agent)
+    return replace(sheet, turned="failure")
+
+
+def _costs(by_agent: Agents) -> Sheet:
+    """Returns the table of seconds, and of what agents say that they used."""
+    used = sorted({name for own in by_agent.values() for record in own for name in record.usage})
+    seconds = [
+        Metric("wall s", "", lambda record: record.agent_s + record.decode_s),
+        Metric("decode s", "", lambda record: record.decode_s),
+        Metric("model s", "", lambda record: record.agent_s),
+    ]
+    usage = [Metric(name, "", partial(_usage, name)) for name in used]
+    title = "What an episode took (mean, 95% interval)"
+    return _of_metrics("costs", title, [*seconds, *usage], by_agent)
+
+
+def _usage(name: str, record: Record) -> float | None:
+    """Returns how much of something an episode used, if its agent counted that."""
+    return record.usage.get(name)
+
+
+def by_rules(groups: Sequence[tuple[Rules, Agents]]) -> Sheet:
+    """Returns the table of accuracy by what the rules of a suite allow.
+
+    Args:
+        groups: the records of a suite, by the rules they were played by. The last of them order
+            the agents.
+    """
+    frames, zooms = (next(m for m in METRICS if m.name == name) for name in ("frames", "zooms"))
+    lines = [
+        Line(
+            (agent, str(rules.max_turns - 1), str(rules.frame_budget)),
+            (len(own), *(estimate(metric, own) for metric in (ACCURACY, frames, zooms))),
+        )
+        for agent in dict.fromkeys(agent for _, by_agent in groups[::-1] for agent in by_agent)
+        for rules, by_agent in groups
+        for own in [by_agent.get(agent, [])]
+        if own
+    ]
+    title = "Accuracy by the most zooms and frames that are allowed"
+    labels = ("agent", "most zooms", "most frames")
+    return Sheet("rules", title, labels, ("episodes", "accuracy", "frames", "zooms"), tuple(lines))

@@ -1,0 +1,161 @@
+"""What records must have in common to stand in one table; how they differ if they do not."""
+
+import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import asdict, fields
+from functools import partial
+from typing import Any
+
+from benchmarks.suites import SUITES
+from zoomgym.episode import Rules
+from zoomgym.errors import RecordError
+from zoomgym.records import Record
+from zoomgym.rewards import merge_weights
+
+__all__ = ["check_terms", "part_of"]
+
+Terms = Mapping[str, Any]
+"""Names and values of what must not differ."""
+
+OF_TASKS = ("split", "duration_s", "difficulty", "source", "subtitles")
+"""Settings that say which tasks of a set there are, and in which shape."""
+OF_FRAMES = ("max_pixels", "on_damage")
+"""Settings that say how a frame is shown."""
+REMEDY = "show them apart, or play them again alike"
+
+
+def part_of(record: Record) -> Hashable:
+    """Returns which part of a suite an episode belongs to: tasks of the same set and settings."""
+    settings = [record.settings.get(name) for name in OF_TASKS]
+    return record.suite, record.task_set, json.dumps(settings, sort_keys=True)
+
+
+def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
+    """Refuses records that must not be mixed.
+
+    Args:
+        files: what was read, by the name of its file.
+
+    Raises:
+        RecordError: package versions, rules, weights, tasks or graders differ, or an episode stands
+            twice; says in what they differ, and where.
+    """
+    _check_same("the same package version", files, lambda record: ("", {"version": record.version}))
+    suites = {record.suite for records in files.values() for record in records}
+    by_suite = {suite: _rules_of_suite(suite) for suite in suites}
+    _check_same("the same rules", files, partial(_rules, by_suite))
+    _check_same("the same reward weights", files, _weights)
+    _check_same("the same tasks, shown alike", files, _tasks)
+    _check_same("the same grading of open-ended answers", files, _grading)
+    _check_loose(files)
+    _check_once(files)
+
+
+def _check_same(
+    what: str,
+    files: Mapping[str, Sequence[Record]],
+    terms_of: Callable[[Record], tuple[Hashable, Terms] | None],
+) -> None:
+    """Refuses records of one scope whose terms differ.
+
+    Args:
+        what: is needed.
+        files: what was read, by the name of its file.
+        terms_of: returns the scope of a record and its terms; None if it has none.
+    """
+    first: dict[Hashable, tuple[Terms, str]] = {}
+    for name, records in files.items():
+        for record in records:
+            if (found := terms_of(record)) is None:
+                continue
+            scope, terms = found
+            where = f"agent {record.agent} in {name}{', suite ' * bool(record.suite)}{record.suite}"
+            known, known_where = first.setdefault(scope, (terms, where))
+            if known != terms:
+                raise RecordError(
+                    f"records need {what}, got {_difference(known, terms)} ({known_where}) "
+                    f"and {_difference(terms, known)} ({where}): {REMEDY}"
+                )
+
+
+def _difference(terms: Terms, others: Terms) -> str:
+    """Returns the terms that others have not, or have otherwise."""
+    return ", ".join(
+        f"{name} {value}" for name, value in terms.items() if others.get(name) != value
+    )
+
+
+def _rules(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable, Terms]:
+    """Returns the rules; all those that a suite is played by count as the same ones."""
+    own = by_suite[record.suite]
+    if len(own) > 1 and record.rules in own:
+        return record.suite, {"rules": "of the suite"}
+    return record.suite, asdict(record.rules)
+
+
+def _rules_of_suite(name: str) -> set[Rules]:
+    """Returns the rules that a suite is played by; none if it is not known here."""
+    parts = SUITES[name].parts if name in SUITES else ()
+    names = {field.name for field in fields(Rules)}
+    return {Rules(**{k: v for k, v in part.settings.items() if k in names}) for part in parts}
+
+
+def _weights(record: Record) -> tuple[Hashable, Terms]:
+    """Returns the reward weights."""
+    return record.suite, merge_weights(record.settings["reward_weights"])
+
+
+def _tasks(record: Record) -> tuple[Hashable, Terms]:
+    """Returns what a part of a suite asks and shows."""
+    shown = {name: record.settings.get(name) for name in OF_FRAMES}
+    return part_of(record), {
+        f"{record.task_set} version": record.task_set_version,
+        f"{record.task_set} hash": record.task_set_hash,
+        **shown,
+    }
+
+
+def _grading(record: Record) -> tuple[Hashable, Terms] | None:
+    """Returns who graded an open-ended answer, if somebody did."""
+    if record.task.options or not record.is_graded:
+        return None
+    return record.suite, {"grading": record.grading}
+
+
+def _check_loose(files: Mapping[str, Sequence[Record]]) -> None:
+    """Refuses agents on different task sets, where no suite says that these belong together."""
+    parts: dict[str, dict[Hashable, str]] = {}
+    for name, records in files.items():
+        for record in records:
+            if not record.suite:
+                where = f"{_describe(record)} (agent {record.agent} in {name})"
+                parts.setdefault(record.agent, {}).setdefault(part_of(record), where)
+    for own in parts.values():
+        for other, others in parts.items():
+            for part in [part for part in own if part not in others]:
+                raise RecordError(
+                    f"records of no suite need all agents on the same task sets, got {own[part]}, "
+                    f"on which agent {other} has none: {REMEDY}"
+                )
+
+
+def _describe(record: Record) -> str:
+    """Returns the task set of a record in words."""
+    settings = (f"{name} {record.settings.get(name)}" for name in OF_TASKS)
+    return ", ".join([f"{record.task_set} {record.task_set_hash}", *settings])
+
+
+def _check_once(files: Mapping[str, Sequence[Record]]) -> None:
+    """Refuses an episode that stands twice."""
+    seen: dict[Hashable, str] = {}
+    for name, records in files.items():
+        for record in records:
+            task = (part_of(record), record.rules, record.task.id)
+            episode = (*task, record.agent, record.seed)
+            if episode in seen:
+                raise RecordError(
+                    f"each episode is needed once, got agent {record.agent} on {record.task.id} "
+                    f"with seed {record.seed} in {seen[episode]} and again in {name}: "
+                    "give each file once, and drop one of the two"
+                )
+            seen[episode] = name

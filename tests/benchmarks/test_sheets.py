@@ -1,0 +1,99 @@
+import csv
+import io
+
+from rich.console import Console
+
+from benchmarks.estimates import Estimate
+from benchmarks.sheets import Line, Sheet, plain, to_csv, to_markdown, to_table
+
+HALF = Estimate(0.5, 0.25, 0.751, 8)
+SHEET = Sheet(
+    "pairs",
+    "In pairs",
+    ("agent", "against"),
+    ("tasks", "gain"),
+    (Line(("x", "y"), (8, HALF)), Line(("x", "z"), (0, None)), Line(("y", "z"), (1234, 123.4))),
+)
+HOSTILE = "[red]|`<b>\\|\u202e=_a_ http://x"
+
+
+def shown(sheet: Sheet, width: int = 100) -> str:
+    """Returns what a terminal shows."""
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    with console.capture() as capture:
+        console.print(to_table(sheet))
+    return capture.get()
+
+
+def test_a_terminal_shows_names_numbers_and_intervals() -> None:
+    rows = [line.strip("│┃").split("│") for line in shown(SHEET).splitlines() if "│" in line]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["x", "y", "8", "0.50 (0.25..0.75)"],
+        ["", "z", "0", "-"],
+        ["y", "z", "1234", "123"],
+    ]
+
+
+def test_intervals_of_a_wide_table_stand_below_their_means() -> None:
+    wide = Sheet("w", "Wide", ("agent",), tuple("abcde"), (Line(("x",), (HALF,) * 5),))
+    lines = [line.split() for line in shown(wide).splitlines() if ".." in line or "x" in line]
+    assert lines == [["│", "x", *["│", "0.50"] * 5, "│"], ["│", *["│", "0.25..0.75"] * 5, "│"]]
+    assert "\u2026" not in shown(wide, width=60)  # nothing is cut off where room is short
+
+
+def test_a_turned_table_has_a_column_for_each_line() -> None:
+    sheet = Sheet(
+        "f", "F", ("agent",), ("lost", "found"),
+        (Line(("x",), (1, 2)), Line(("y",), (3, None))), turned="kind",
+    )  # fmt: skip
+    assert to_markdown(sheet) == (
+        "### F\n\n| kind | x | y |\n| --- | ---: | ---: |\n| lost | 1 | 3 |\n| found | 2 | - |\n"
+    )
+    assert to_csv([({}, sheet)]).splitlines()[1] == "f,x,lost,,1,,"
+
+
+def test_markdown_shows_an_interval_beside_its_mean() -> None:
+    assert to_markdown(SHEET) == (
+        "### In pairs\n\n"
+        "| agent | against | tasks | gain |\n"
+        "| --- | --- | ---: | ---: |\n"
+        "| x | y | 8 | 0.50 (0.25..0.75) |\n"
+        "| x | z | 0 | - |\n"
+        "| y | z | 1234 | 123 |\n"
+    )
+
+
+def test_csv_has_a_line_for_each_number() -> None:
+    text = to_csv([({"suite": "s"}, SHEET), ({"suite": "t"}, SHEET)])
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert list(rows[0]) == [
+        "suite", "table", "agent", "against", "column", "count", "mean", "low", "high",
+    ]  # fmt: skip
+    assert [tuple(row.values()) for row in rows[:3]] == [
+        ("s", "pairs", "x", "y", "tasks", "", "8", "", ""),
+        ("s", "pairs", "x", "y", "gain", "8", "0.5", "0.25", "0.751"),
+        ("s", "pairs", "x", "z", "tasks", "", "0", "", ""),
+    ]
+    assert len(rows) == 10
+
+
+def test_names_of_others_are_shown_and_never_obeyed() -> None:
+    sheet = Sheet("s", "S", ("agent",), (HOSTILE,), (Line((HOSTILE,), (1,)), Line(("=1+1",), (2,))))
+    assert "[red]|`<b>\\|\\u202e=_a_ http://x" in shown(sheet)
+    lines = to_markdown(sheet).splitlines()
+    escaped = "\\[red\\]\\|\\`\\<b\\>\\\\\\|\\\\u202e\\=\\_a\\_ http\\:\\/\\/x"
+    assert lines[2] == f"| agent | {escaped} |"
+    assert lines[4] == f"| {escaped} | 1 |"
+    [first, second] = csv.DictReader(io.StringIO(to_csv([({}, sheet)])))
+    assert first["agent"] == first["column"] == "[red]|`<b>\\|\\u202e=_a_ http://x"
+    assert second["agent"] == "'=1+1"
+    assert plain("a\x1b[31m\u2066") == "a\\x1b[31m\\u2066"
+
+
+def test_simple_names_stay_as_they_are_in_markdown() -> None:
+    names = ("coarse_to_fine", "65 to 80", "0.1.0", "ppo-2 (small)", "")
+    sheet = Sheet("s", "S", ("agent",), (), tuple(Line((name,), ()) for name in names))
+    shown = [line.strip("| ") for line in to_markdown(sheet).splitlines()[4:]]
+    assert shown == ["coarse_to_fine", "65 to 80", "0.1.0", "ppo-2 (small)", "-"]
+    hostile = Sheet("s", "S", ("agent",), (), (Line(("www.x.com",), ()), Line(("_a_",), ())))
+    assert to_markdown(hostile).splitlines()[4:] == ["| www\\.x\\.com |", "| \\_a\\_ |"]
