@@ -79,6 +79,16 @@ SUITES = {
             ),
         ),
         Suite(
+            "calls-v0",
+            "what each further zoom is worth: one-minute videos with at most 0 to 4 zooms",
+            tuple(
+                _synthetic(family, 20, max_turns=max_zooms + 1, **SMALL)
+                for max_zooms in range(5)
+                for family in FAMILIES
+            ),
+            agents=("random", "uniform", "coarse_to_fine", "oracle"),
+        ),
+        Suite(
             "hour-v0",
             "that looking everywhere is not enough: one-hour videos, otherwise as families-v0",
             tuple(_synthetic(family, 200, duration_s=3600, **SMALL) for family in FAMILIES),
