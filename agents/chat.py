@@ -114,7 +114,7 @@ class ChatAgent:
         temperature: 0 is greedy. Otherwise a request carries a seed, another one in every turn.
         max_tokens: of a reply, which is cut there.
         jpeg_quality: of the frames, 1 to 100; 0 sends them as PNG, without loss.
-        max_concurrent: requests at once in `act_batch`.
+        max_concurrent: requests at once, in `act_batch` and by the threads that share it.
         request: further fields of a request, merged over its own. None leaves a field out: so
             `{"max_tokens": None, "max_completion_tokens": 4096}` renames one.
 
@@ -143,7 +143,7 @@ class ChatAgent:
             raise ValueError(f"chat request needs an object of fields, got {request!r}")
         self._endpoint = endpoint
         self._tools, self._temperature, self._max_tokens = tools, temperature, max_tokens
-        self._jpeg_quality, self._max_concurrent = jpeg_quality, max_concurrent
+        self._jpeg_quality, self.max_concurrent = jpeg_quality, max_concurrent
         self._request = dict(request or {})
         self._urls: WeakKeyDictionary[Frames, list[str]] = WeakKeyDictionary()
         self._used: dict[str, dict[str, float]] = {}
@@ -173,7 +173,7 @@ class ChatAgent:
         Raises:
             AgentError: there is none to one of them.
         """
-        with ThreadPoolExecutor(min(self._max_concurrent, max(1, len(observations)))) as pool:
+        with ThreadPoolExecutor(min(self.max_concurrent, max(1, len(observations)))) as pool:
             return list(pool.map(self.act, observations))
 
     def usage(self, episode_key: str) -> Mapping[str, float]:

@@ -190,6 +190,28 @@ def test_a_line_that_was_cut_off_is_passed_over_and_can_be_dropped(
     assert "the last line was cut off" in caplog.text
     drop_cut_line(path)
     assert path.read_bytes() == whole
+    path.write_bytes(whole + whole[:-1])  # a whole record, but for its line break
+    drop_cut_line(path)
+    assert path.read_bytes() == whole
+    path.write_bytes(whole[:100])
+    drop_cut_line(path)
+    assert path.read_bytes() == b""
+
+
+def test_whole_lines_stand_in_the_file_while_a_cut_one_is_dropped(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "records.jsonl"
+    append_record(path, record)
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:100])
+    opened: list[str] = []
+    real_open = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda self, mode="r", **rest: opened.append(mode) or real_open(self, mode)
+    )
+    drop_cut_line(path)
+    assert opened == ["r+b"]  # "w" would empty it first, and a kill then lose every record
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Episodes side by side are the episodes one after another."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,10 +10,10 @@ import pytest
 from agents.registry import make_agent
 from zoomgym import ZoomEnv
 from zoomgym.episode import Observation
-from zoomgym.errors import RecordError
+from zoomgym.errors import RecordError, TaskError
 from zoomgym.records import Record, replay
 from zoomgym.rewards import RewardParts
-from zoomgym.rollout import finish_episode, run_episodes, watch_again
+from zoomgym.rollout import Start, finish_episode, run_episodes, try_episodes, watch_again
 
 NUM_TASKS = 7
 
@@ -68,6 +69,81 @@ def test_an_environment_that_is_free_takes_the_next_task() -> None:
     agent = Counting()
     play(agent, 2)
     assert agent.sizes == sorted(agent.sizes, reverse=True)  # 1 only when no task is left
+
+
+class Moody(Counting):
+    """The random agent, which fails on one task in its own way, alone or in a batch."""
+
+    def __init__(self, task_id: str, said: object) -> None:
+        super().__init__()
+        self._task_id, self._said = task_id, said
+
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        replies = super().act_batch(observations)
+        for index, seen in enumerate(observations):
+            if seen.episode_key.startswith(self._task_id):
+                if isinstance(self._said, Exception):
+                    raise self._said
+                replies[index] = self._said  # type: ignore[call-overload]
+        return replies
+
+
+def name_in_key(task_id: str) -> str:
+    """Returns what an episode's key begins with."""
+    return hashlib.sha256(task_id.encode()).hexdigest()[:12]
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"), [(ZeroDivisionError("oh"), ZeroDivisionError), (7, TypeError)]
+)
+@pytest.mark.parametrize("num_games", [1, 3])
+def test_an_episode_that_fails_ends_alone(num_games: int, said: object, kind: type) -> None:
+    envs = make_envs(NUM_TASKS)
+    starts = [Start(env, env.tasks[index].id) for index, env in enumerate(envs)]
+    task_ids = [start.task_id for start in starts]
+    agent = Moody(name_in_key(envs[0].tasks[2].id), said)
+    agent.reset(3)
+    came = {
+        start.task_id: outcome
+        for start, outcome in try_episodes(
+            starts, agent, num_games=num_games, agent_name="x", seed=3
+        )
+    }
+    assert type(came.pop(task_ids[2])) is kind
+    whole = {record.task.id: record for record in play(make_agent("random"), 1)}
+    del whole[str(task_ids[2])]
+    still = {
+        task_id: replace(outcome, agent_s=0.0, decode_s=0.0)
+        for task_id, outcome in came.items()
+        if isinstance(outcome, Record)
+    }
+    assert still == whole
+
+
+def test_an_episode_that_cannot_begin_ends_alone() -> None:
+    envs = make_envs(3)
+    starts = [Start(env, task_id) for env, task_id in zip(envs, ("a", None, "b"), strict=True)]
+    agent = make_agent("blind")
+    agent.reset(0)
+    came = list(try_episodes(starts, agent, num_games=3, agent_name="x", seed=0))
+    assert [start.task_id for start, _ in came] == ["a", "b", None]
+    assert [type(outcome) for _, outcome in came] == [TaskError, TaskError, Record]
+
+
+def test_an_agent_that_returns_too_few_replies_is_asked_for_each_alone() -> None:
+    class Lazy(Counting):
+        def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+            return super().act_batch(observations)[:1]
+
+    agent = Lazy()
+    assert play(agent, 3) == play(make_agent("random"), 1)
+    assert agent.sizes[:4] == [3, 1, 1, 1]
+
+
+def test_a_failure_of_the_agent_is_raised_where_one_episode_is_played_after_another() -> None:
+    agent = Moody(name_in_key(make_envs(1)[0].tasks[1].id), ZeroDivisionError("oh"))
+    with pytest.raises(ZeroDivisionError, match="oh"):
+        play(agent, 1)
 
 
 def test_the_oracle_is_told_the_evidence_of_its_own_task() -> None:

@@ -11,6 +11,7 @@ __all__ = [
     "Agent",
     "BatchAgent",
     "MeteredAgent",
+    "SharedAgent",
     "episode_rng",
     "is_privileged",
     "reply_to",
@@ -42,6 +43,17 @@ class BatchAgent(Protocol):
 
 
 @runtime_checkable
+class SharedAgent(Protocol):
+    """An agent that mostly waits, such as a served model.
+
+    Threads may share it, each with episodes of its own.
+    """
+
+    max_concurrent: int
+    """Replies that it is asked for at once."""
+
+
+@runtime_checkable
 class MeteredAgent(Protocol):
     """An agent that counts what its episodes use: tokens, requests, money."""
 
@@ -51,7 +63,7 @@ class MeteredAgent(Protocol):
 
 def reply_to(agent: Agent, observations: Sequence[Observation]) -> list[str]:
     """Returns the replies of an agent to observations of different episodes, in their order."""
-    if isinstance(agent, BatchAgent):
+    if len(observations) > 1 and isinstance(agent, BatchAgent):
         return agent.act_batch(observations)
     return [agent.act(observation) for observation in observations]
 

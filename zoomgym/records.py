@@ -191,10 +191,8 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 def drop_cut_line(path: Path) -> None:
     """Removes what an interrupted write left at the end of a file, so that it can be added to."""
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole != content:
-        path.write_bytes(whole)
+    with path.open("r+b") as file:  # never empty in between: a run may be killed here too
+        file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def read_records(path: Path) -> Iterator[Record]:

@@ -1,29 +1,47 @@
 """Plays episodes: an agent in one environment or many, from reset to record."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 import gymnasium as gym
 
 from zoomgym.agent import Agent, is_privileged, reply_to, usage_of
 from zoomgym.env import ZoomEnv
 from zoomgym.episode import Observation, score
-from zoomgym.errors import RecordError
+from zoomgym.errors import AgentError, RecordError
 from zoomgym.records import Record
 
-__all__ = ["finish_episode", "run_episode", "run_episodes", "to_record", "watch_again"]
+__all__ = [
+    "Start",
+    "finish_episode",
+    "run_episode",
+    "run_episodes",
+    "to_record",
+    "try_episodes",
+    "watch_again",
+]
+
+Result = TypeVar("Result")
+
+
+class Start(NamedTuple):
+    """An episode that is to be played."""
+
+    env: gym.Env[Any, Any]
+    task_id: str | None
+    """None draws one."""
 
 
 @dataclass(slots=True)
 class Game:
     """An episode that is being played."""
 
-    env: gym.Env[Any, Any]
+    start: Start
     zoom_env: ZoomEnv
-    """What env wraps."""
+    """What its environment wraps."""
     agent_s: float = 0.0
 
 
@@ -44,7 +62,7 @@ def run_episode(
         VideoError: the task's video cannot be shown.
         AgentError: the agent cannot reply.
     """
-    _begin(env, task_id, seed)
+    _begin(Start(env, task_id), seed)
     return finish_episode(env, agent, agent_name=agent_name, seed=seed)
 
 
@@ -62,9 +80,10 @@ def finish_episode(env: gym.Env[Any, Any], agent: Agent, *, agent_name: str, see
         VideoError: the task's video cannot be shown.
         AgentError: the agent cannot reply.
     """
-    game = Game(env, _inside(env))
+    game = Game(Start(env, None), _inside(env))
     while not game.zoom_env.episode.is_over:
-        _play_turn([game], agent)
+        [reply] = _ask([game], agent)
+        _step(game, reply)
     return _finish(game, agent, agent_name, seed)
 
 
@@ -93,18 +112,53 @@ def run_episodes(
         AgentError: the agent cannot reply. Episodes beside it are lost.
     """
     agent.reset(seed)
-    waiting = iter(task_ids)
     envs = list(env) if isinstance(env, Sequence) else [env]
-    games = [_begin(one, task_id, seed) for one, task_id in zip(envs, waiting, strict=False)]
-    while games:
-        _play_turn(games, agent)
+    free = envs[::-1]
+    starts = (Start(free.pop(), task_id) for task_id in task_ids)
+    for start, outcome in try_episodes(
+        starts, agent, num_games=len(envs), agent_name=agent_name, seed=seed
+    ):
+        if not isinstance(outcome, Record):
+            raise outcome
+        free.append(start.env)
+        yield outcome
+
+
+def try_episodes(
+    starts: Iterable[Start], agent: Agent, *, num_games: int, agent_name: str, seed: int
+) -> Iterator[tuple[Start, Record | Exception]]:
+    """Plays episodes side by side, and yields what came of each: its record, or what ended it.
+
+    One that fails ends alone, whatever the trouble is: agents are anybody's code. The others go on.
+
+    Args:
+        starts: the episodes. They are taken as places get free, each with an environment of its
+            own; that of an episode which was yielded may come again.
+        agent: already reset. With `act_batch` it replies to all at once; where that fails, to
+            each alone.
+        num_games: how many are played at once.
+        agent_name: what the records call the agent.
+        seed: of the environments.
+    """
+    waiting, games = iter(starts), list[Game]()
+    while True:
+        while len(games) < num_games and (start := next(waiting, None)):
+            begun = _attempt(partial(_begin, start, seed))
+            if isinstance(begun, Game):
+                games.append(begun)
+            else:
+                yield start, begun
+        if not games:
+            return
         playing = []
-        for game in games:
-            if not game.zoom_env.episode.is_over:
+        for game, trouble in zip(games, _try_turn(games, agent), strict=True):
+            if trouble is not None:
+                yield game.start, trouble
+            elif game.zoom_env.episode.is_over:
+                finish = partial(_finish, game, agent, agent_name, seed)
+                yield game.start, _attempt(finish)
+            else:
                 playing.append(game)
-                continue
-            yield _finish(game, agent, agent_name, seed)
-            playing += [_begin(game.env, task_id, seed) for task_id in islice(waiting, 1)]
         games = playing
 
 
@@ -124,12 +178,10 @@ def watch_again(
         VideoError: the video cannot be shown.
         RecordError: another task, other rules or other turns come of it.
     """
-    game = _begin(env, record.task.id, record.seed)
+    game = _begin(Start(env, record.task.id), record.seed)
     turns = record.turns[:num_turns]
     for turn in turns:
-        game.env.step(turn.reply)
-        if game.zoom_env.video_error is not None:
-            raise game.zoom_env.video_error
+        _step(game, turn.reply)
     episode = game.zoom_env.episode
     came = (episode.task, episode.rules, episode.key, episode.turns)
     if came != (record.task, record.rules, record.key, turns):
@@ -177,11 +229,12 @@ def to_record(env: ZoomEnv, *, agent_name: str, seed: int, agent_s: float) -> Re
     )
 
 
-def _begin(env: gym.Env[Any, Any], task_id: str | None, seed: int) -> Game:
-    """Resets env to a task. Raises TypeError and VideoError."""
-    zoom_env = _inside(env)
-    env.reset(seed=seed, options=None if task_id is None else {"task_id": task_id})
-    return Game(env, zoom_env)
+def _begin(start: Start, seed: int) -> Game:
+    """Resets an environment to a task. Raises TypeError and VideoError."""
+    zoom_env = _inside(start.env)
+    options = None if start.task_id is None else {"task_id": start.task_id}
+    start.env.reset(seed=seed, options=options)
+    return Game(start, zoom_env)
 
 
 def _inside(env: gym.Env[Any, Any]) -> ZoomEnv:
@@ -198,8 +251,8 @@ def _finish(game: Game, agent: Agent, agent_name: str, seed: int) -> Record:
     return replace(record, usage=usage_of(agent, record.key))
 
 
-def _play_turn(games: Sequence[Game], agent: Agent) -> None:
-    """Plays one turn of every game. Raises VideoError, AgentError."""
+def _ask(games: Sequence[Game], agent: Agent) -> list[str]:
+    """Returns the agent's next reply in every game. Raises AgentError."""
     observations = [game.zoom_env.observation for game in games]
     if is_privileged(agent):
         observations = [
@@ -209,8 +262,36 @@ def _play_turn(games: Sequence[Game], agent: Agent) -> None:
     started_s = time.perf_counter()
     replies = reply_to(agent, observations)
     agent_s = (time.perf_counter() - started_s) / len(games)
-    for game, reply in zip(games, replies, strict=True):
+    if len(replies) != len(games):
+        raise AgentError(f"act_batch needs to return {len(games)} replies, got {len(replies)}")
+    for game in games:
         game.agent_s += agent_s
-        game.env.step(reply)
-        if game.zoom_env.video_error is not None:  # half an episode is no record
-            raise game.zoom_env.video_error
+    return replies
+
+
+def _step(game: Game, reply: str) -> None:
+    """Plays a turn of a game. Raises VideoError."""
+    game.start.env.step(reply)
+    if game.zoom_env.video_error is not None:  # half an episode is no record
+        raise game.zoom_env.video_error
+
+
+def _try_turn(games: Sequence[Game], agent: Agent) -> list[Exception | None]:
+    """Plays one turn of every game, and returns what went wrong in each."""
+    replies = _attempt(partial(_ask, games, agent))
+    if not isinstance(replies, Exception):
+        return [
+            _attempt(partial(_step, game, reply))
+            for game, reply in zip(games, replies, strict=True)
+        ]
+    if len(games) == 1:
+        return [replies]
+    return [trouble for game in games for trouble in _try_turn([game], agent)]
+
+
+def _attempt(call: Callable[[], Result]) -> Result | Exception:
+    """Returns what a call returns, or what it raises."""
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001 - an episode's trouble must not be that of others
+        return error
