@@ -3,16 +3,15 @@
 import hashlib
 import io
 import os
-import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
+from zoomgym.locks import locked
 from zoomgym.video.scale import SCALING
 
 __all__ = ["FrameFolder"]
@@ -20,19 +19,6 @@ __all__ = ["FrameFolder"]
 VERSION = 1  # of what the entries hold; another decoder or scaler makes another entry
 MADE_BY = f"{VERSION} {av.ffmpeg_version_info} {int(SCALING)}"
 NUM_CHECK_BYTES = 4
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int, is_wanted: bool) -> None:
-        """Takes or gives back a file for this process, waiting if another has it."""
-        msvcrt.locking(handle, msvcrt.LK_LOCK if is_wanted else msvcrt.LK_UNLCK, 1)
-else:
-    import fcntl
-
-    def _lock(handle: int, is_wanted: bool) -> None:
-        """Takes or gives back a file for this process, waiting if another has it."""
-        fcntl.flock(handle, fcntl.LOCK_EX if is_wanted else fcntl.LOCK_UN)
 
 
 class FrameFolder:
@@ -80,15 +66,9 @@ class FrameFolder:
         except OSError:  # a full or read-only disk: a cache is never needed
             return
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Lets one writer of all processes in at a time; a killed one is out."""
-        with (self._folder / "lock").open("wb") as file:
-            _lock(file.fileno(), True)
-            try:
-                yield
-            finally:  # by hand: a process forked meanwhile holds the file open too
-                _lock(file.fileno(), False)
+    def _locked(self) -> AbstractContextManager[bool]:
+        """Lets one writer of all processes in at a time."""
+        return locked(self._folder / "lock")
 
     def _path(self, name: str) -> Path:
         """Returns where the array of name stands."""
