@@ -1,86 +1,61 @@
 """Runs agents on a suite, and shows how they compare: a table, the records, and a page.
 
-Episodes are written as they are finished, a task at a time. Run again with the same arguments, it
-goes on where it was stopped; with other agents, it adds them.
+Episodes are written as they are finished. Run again with the same arguments, it goes on where it
+was stopped; with other agents, it adds them. `python -m benchmarks.run merge OUT IN ..` joins what
+several machines have played, each with a --shard of its own.
 """
 
 import argparse
 import json
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context, parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
-from threading import Thread
-from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents.registry import AGENTS, make_agent
-from benchmarks.claims import judge, show_verdict
+from benchmarks.claims import Claim, judge, show_verdict
+from benchmarks.identity import Identity, difference, identity_of, join_records
+from benchmarks.lanes import Failure, Job, play_all
 from benchmarks.leaderboard import leaderboard
 from benchmarks.report import write_report
-from benchmarks.suites import SUITES, Part, Suite, make_env
+from benchmarks.suites import SUITES, Suite, make_env
 from benchmarks.table import show_table
 from zoomgym import __version__
 from zoomgym.errors import RecordError, ZoomGymError
-from zoomgym.records import Record, append_record, drop_cut_line, read_records
-from zoomgym.rollout import run_episodes
-from zoomgym.video import forget_frames
+from zoomgym.locks import locked
+from zoomgym.records import Record, append_record, drop_cut_line, read_records, write_records
 
-__all__ = ["main", "run_suite"]
-
-Outcome = Future[tuple[list[Record], list[str]]]
+__all__ = ["Choice", "main", "merge", "run_suite"]
 
 RECORDS = "records.jsonl"
 REPORT = "report.html"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """One task for one or more agents: they share its video."""
+class Choice:
+    """Which tasks of a suite are played: by default all."""
 
-    part: Part
-    task_id: str
-    agents: tuple[str, ...]
-    seed: int
-    cache_dir: Path | None
+    limit: int | None = None
+    """At most so many of each part."""
+    shard_index: int = 0
+    num_shards: int = 1
+    """Tasks are dealt out by their place: the same ones whatever the limit is."""
 
-
-def play(job: Job) -> tuple[list[Record], list[str]]:
-    """Returns the record of each agent of a job, and what failed. Runs in a worker process."""
-    env = make_env(job.part, job.cache_dir)
-    records: list[Record] = []
-    failures: list[str] = []
-    for name in job.agents:
-        task_ids, agent = [job.task_id], make_agent(name)
-        forget_frames()  # each agent pays for its own, so that their seconds compare
-        try:
-            records += run_episodes(env, agent, agent_name=name, task_ids=task_ids, seed=job.seed)
-        except ZoomGymError as error:
-            failures.append(f"{name} on {job.task_id}: {error}")
-    env.close()
-    return records, failures
+    def takes(self, part_index: int, task_index: int) -> bool:
+        """Returns whether a task is played."""
+        is_within = self.limit is None or task_index < self.limit
+        return is_within and (part_index + task_index) % self.num_shards == self.shard_index
 
 
-def end_with_parent() -> None:
-    """Ends this worker when the process that started it is gone, however that ended."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def start_watching() -> None:
-    """Begins a worker: a thread of it watches the process that started it."""
-    Thread(target=end_with_parent, daemon=True).start()
+EVERYTHING = Choice()
 
 
 def run_suite(
@@ -89,68 +64,49 @@ def run_suite(
     out: Path,
     *,
     seed: int,
+    choice: Choice = EVERYTHING,
     workers: int,
+    at_once: int | None = None,
     cache_dir: Path | None,
     console: Console,
-) -> list[str]:
-    """Plays every agent on every task of a suite that is not recorded in out yet.
+) -> list[Failure]:
+    """Plays every agent on every chosen task of a suite that is not recorded in out yet.
 
     Returns:
-        What failed, one line an episode; those are missing from the records.
+        What failed; those episodes are missing from the records.
 
     Raises:
         RecordError: out holds episodes of another run.
     """
-    jobs = _open_jobs(suite, agents, out, seed, cache_dir)
-    total = len(agents) * sum(part.num_tasks for part in suite.parts)
-    failures: list[str] = []
+    jobs, num_done = _open_jobs(suite, agents, out, seed, choice, cache_dir)
+    failures: list[Failure] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        open_episodes = sum(len(job.agents) for job in jobs)
-        bar = progress.add_task("episodes", total=total, completed=total - open_episodes)
-        for job, outcome in _play_all(jobs, workers):
-            progress.advance(bar, len(job.agents))
-            records, failed = outcome.result()
-            failures += failed
-            for record in records:
-                append_record(out, record)
+    with (
+        Progress(*columns, TimeRemainingColumn(), console=console) as progress,
+        closing(play_all(jobs, workers=workers, at_once=at_once)) as outcomes,
+    ):
+        bar = progress.add_task("episodes", total=num_done + len(jobs), completed=num_done)
+        for outcome in outcomes:
+            if isinstance(outcome, Record):
+                append_record(out, outcome)
+            else:
+                failures.append(outcome)
+            progress.advance(bar)
     return failures
 
 
-def _play_all(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Outcome]]:
-    """Yields every job as it is finished. An interrupt ends the workers at once."""
-    if not jobs:
-        return
-    context = get_context("spawn")  # a fork would copy the decoder's threads in a broken state
-    with ProcessPoolExecutor(min(workers, len(jobs)), context, start_watching) as pool:
-        with _interrupts_ignored():  # workers inherit that: only this process answers Ctrl-C
-            futures = {pool.submit(play, job): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future
-        except BaseException:
-            for worker in active_children():
-                worker.terminate()
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Passes over Ctrl-C, for a moment."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _open_jobs(
-    suite: Suite, agents: Sequence[str], out: Path, seed: int, cache_dir: Path | None
-) -> list[Job]:
-    """Returns what is not recorded in out yet.
+    suite: Suite,
+    agents: Sequence[str],
+    out: Path,
+    seed: int,
+    choice: Choice,
+    cache_dir: Path | None,
+) -> tuple[list[Job], int]:
+    """Returns what is not recorded in out yet, and how much of what is wanted is.
 
-    Episodes of other agents on the same tasks may stand there: they are rows of the same table.
+    Episodes of other agents and other tasks of the suite may stand there: they are of its table.
+    Tasks of an agent follow each other, so that no two workers write the same video.
 
     Raises:
         RecordError: out holds episodes of another run.
@@ -158,57 +114,82 @@ def _open_jobs(
     done: dict[Identity, set[str]] = {}
     if out.exists():
         drop_cut_line(out)
-        for record in read_records(out):
-            done.setdefault(_identity(record), set()).add(record.agent)
-    jobs, wanted = [], set()
-    for part in suite.parts:
+        for record in _read([out]):
+            done.setdefault(identity_of(record), set()).add(record.agent)
+    jobs, known, num_done = list[Job](), set[Identity](), 0
+    for part_index, part in enumerate(suite.parts):
         env = make_env(part, cache_dir)
-        settings = json.dumps(env.settings, sort_keys=True)
-        of_set = (env.tasks.version, env.tasks.content_hash)
-        for index in range(part.num_tasks):
-            task_id = env.tasks[index].id
-            identity = Identity(__version__, seed, *of_set, settings, task_id)
-            wanted.add(identity)
-            missing = tuple(name for name in agents if name not in done.get(identity, ()))
-            if missing:
-                jobs.append(Job(part, task_id, missing, seed, cache_dir))
+        of_part = Identity(
+            suite=suite.name,
+            version=__version__,
+            seed=seed,
+            task_set_version=env.tasks.version,
+            task_set_hash=env.tasks.content_hash,
+            settings=json.dumps(env.settings, sort_keys=True),
+            task_id="",
+        )
+        tasks = [of_part._replace(task_id=env.tasks[i].id) for i in range(part.num_tasks)]
+        known.update(tasks)
+        wanted = [one for index, one in enumerate(tasks) if choice.takes(part_index, index)]
+        for name in agents:
+            missing = [one for one in wanted if name not in done.get(one, ())]
+            num_done += len(wanted) - len(missing)
+            jobs += [Job(suite.name, part, one.task_id, name, seed, cache_dir) for one in missing]
         env.close()
-    for stranger in sorted(done.keys() - wanted):
+    for stranger in sorted(done.keys() - known):
         raise RecordError(
-            f"{out} holds episodes of another run: {_difference(stranger, min(wanted))}. "
+            f"{out} holds episodes of another run: {difference(stranger, min(known))}. "
             "Choose another --out, or give --fresh to start anew"
         )
-    return jobs
+    return jobs, num_done
 
 
-class Identity(NamedTuple):
-    """What makes an episode the same one in another run, but for its agent."""
+def merge(paths: Sequence[Path], out: Path) -> list[Record]:
+    """Joins the records of runs in a file, and returns them.
 
-    version: str
-    seed: int
-    task_set_version: str
-    task_set_hash: str
-    settings: str
-    task_id: str
+    Args:
+        paths: files of records, or folders of runs.
+        out: the file, which is replaced as a whole.
+
+    Raises:
+        RecordError: a file is wrong, or they are not of one run: see `join_records`.
+    """
+    files = [path / RECORDS if path.is_dir() else path for path in paths]
+    if out.exists() and not any(out.samefile(path) for path in files if path.exists()):
+        raise RecordError(
+            f"{out} would be lost: needed another folder to join records in, or {out} as one of "
+            "those that are joined"
+        )
+    records = _read(files)
+    if not records:
+        raise RecordError(f"needed at least one record to join, got none in {len(files)} files")
+    write_records(out, records)
+    return records
 
 
-def _identity(record: Record) -> Identity:
-    """Returns the identity of a record."""
-    settings = json.dumps(record.settings, sort_keys=True)
-    of_set = (record.task_set_version, record.task_set_hash)
-    return Identity(record.version, record.seed, *of_set, settings, record.task.id)
+def _read(paths: Iterable[Path]) -> list[Record]:
+    """Returns the records of one run, each once, always in the same order. Raises RecordError."""
+    return join_records((str(path), record) for path in paths for record in read_records(path))
 
 
-def _difference(stranger: Identity, own: Identity) -> str:
-    """Returns the first thing in which two episodes differ."""
-    for name, its, ours in zip(Identity._fields, stranger, own, strict=True):
-        if its != ours and name != "settings":
-            return f"{name.replace('_', ' ')} {its}, not {ours}"
-    return "other settings"
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Makes a folder, and keeps other runs from writing to it. Raises RecordError, OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder / LOCK, is_waiting=False) as is_held:
+        if not is_held:
+            raise RecordError(f"another run writes to {folder}: wait for it, or choose another one")
+        yield
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line. Parses and reports; run_suite() does the work."""
+    """Command line. Parses and reports; run_suite() and merge() do the work."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    return _main_merge(given[1:]) if given[:1] == ["merge"] else _main_run(given)
+
+
+def _main_run(argv: Sequence[str]) -> int:
+    """Runs a suite, and reports."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--suite", default="quick-v0", choices=sorted(SUITES))
     parser.add_argument(
@@ -218,53 +199,147 @@ def main(argv: Sequence[str] | None = None) -> int:
         help=f"of {', '.join(AGENTS)}, or module:Class of your own; default: the suite's",
     )
     parser.add_argument("--seed", type=int, default=0, help="of environments and agents")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--limit", type=_count, help="tasks of each part of the suite; default all")
+    parser.add_argument(
+        "--shard",
+        type=_shard,
+        default=(0, 1),
+        metavar="I/N",
+        help="plays only part I of N: every N-th task. Join the N folders with merge",
+    )
+    parser.add_argument(
+        "--workers",
+        type=_count,
+        default=os.cpu_count() or 1,
+        help="processes, for agents without a model",
+    )
+    parser.add_argument(
+        "--at-once",
+        type=_count,
+        help="episodes at once of an agent with a model; default: a served one's own, or 8",
+    )
     parser.add_argument("--out", type=Path, help="folder to write; default: results/SUITE")
     parser.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
     parser.add_argument("--fresh", action="store_true", help="forget the episodes in --out")
     args = parser.parse_args(argv)
     suite = SUITES[args.suite]
-    agents = args.agents or list(suite.agents)
-    folder: Path = args.out or Path("results") / suite.name
+    agents = list(dict.fromkeys(args.agents or suite.agents))
+    index, num_shards = args.shard
+    part = f"-{index + 1}of{num_shards}" if num_shards > 1 else ""
+    folder: Path = args.out or Path("results") / f"{suite.name}{part}"
+    out = folder / RECORDS
+    console = _console()
     try:
         for name in agents:
             make_agent(name)
-        folder.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    out = folder / RECORDS
-    if args.fresh:
-        out.unlink(missing_ok=True)
-    console = Console(width=None if sys.stdout.isatty() else 132)
-    console.print(f"[bold]{suite.name}[/]: {suite.purpose}")
-    started_s = time.monotonic()
     try:
-        failures = run_suite(
-            suite,
-            agents,
-            out,
-            seed=args.seed,
-            workers=max(1, args.workers),
-            cache_dir=args.cache_dir,
-            console=console,
-        )
+        with _held(folder):
+            if args.fresh:
+                out.unlink(missing_ok=True)
+            console.print(f"[bold]{suite.name}[/]: {suite.purpose}")
+            started_s = time.monotonic()
+            failures = run_suite(
+                suite,
+                agents,
+                out,
+                seed=args.seed,
+                choice=Choice(args.limit, index, num_shards),
+                workers=args.workers,
+                at_once=args.at_once,
+                cache_dir=args.cache_dir,
+                console=console,
+            )
+            seconds = f"{time.monotonic() - started_s:.0f} s"
+            records = _read([out]) if out.exists() else []
     except KeyboardInterrupt:
         console.print(f"stopped: run again to go on. Episodes so far: {out}", soft_wrap=True)
         return 130
-    except RecordError as error:
+    except (OSError, ZoomGymError) as error:
         parser.error(str(error))
-    records = sorted(read_records(out), key=lambda record: (record.task.id, record.agent))
-    show_table(console, leaderboard(records), records)
-    write_report(folder / REPORT, suite.name, records, cache_dir=args.cache_dir)
+    is_refuted = _show(console, suite.name, records, folder, seconds, args.cache_dir)
+    _show_failures(console, failures)
+    return 1 if failures or is_refuted else 0
+
+
+def _main_merge(argv: Sequence[str]) -> int:
+    """Joins runs, and reports as each of them did."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.run merge",
+        description="Joins runs of the same suite, seed and version: their shards, or agents.",
+    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder to write")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="IN", help="folders of runs, or files of records"
+    )
+    parser.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
+    args = parser.parse_args(argv)
+    started_s = time.monotonic()
+    try:
+        with _held(args.out):
+            records = merge(args.paths, args.out / RECORDS)
+    except (OSError, ZoomGymError) as error:
+        parser.error(str(error))
     seconds = f"{time.monotonic() - started_s:.0f} s"
-    console.print(f"{len(records)} episodes in {seconds} -> {out}", soft_wrap=True)
+    suite_name = records[0].suite
+    return int(_show(_console(), suite_name, records, args.out, seconds, args.cache_dir))
+
+
+def _count(text: str) -> int:
+    """Returns a number from 1 on. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"needs a number from 1 on, got {text!r}")
+    return int(text)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """Returns which shard of how many, from 0, that I/N says. Raises ArgumentTypeError."""
+    first, _, second = text.partition("/")
+    if first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second):
+        return int(first) - 1, int(second)
+    raise argparse.ArgumentTypeError(f"needs I/N with I from 1 to N, like 2/4, got {text!r}")
+
+
+def _console() -> Console:
+    """Returns where results are shown."""
+    return Console(width=None if sys.stdout.isatty() else 132)
+
+
+def _show(
+    console: Console,
+    suite_name: str,
+    records: Sequence[Record],
+    folder: Path,
+    seconds: str,
+    cache_dir: Path | None,
+) -> bool:
+    """Shows what came of a run, and returns whether that refutes a claim of its suite."""
+    show_table(console, leaderboard(records), records)
+    write_report(folder / REPORT, suite_name, records, cache_dir=cache_dir)
+    console.print(f"{len(records)} episodes in {seconds} -> {folder / RECORDS}", soft_wrap=True)
     console.print(f"page with pictures -> {folder / REPORT}", soft_wrap=True)
-    for failure in failures:
-        console.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
-    findings = judge(suite.claims, records)
+    claims: tuple[Claim, ...] = SUITES[suite_name].claims if suite_name in SUITES else ()
+    findings = judge(claims, records)
     if findings:
         show_verdict(console, findings)
-    return 1 if failures or any(finding.is_false for finding in findings) else 0
+    return any(finding.is_false for finding in findings)
+
+
+def _show_failures(console: Console, failures: Sequence[Failure]) -> None:
+    """Shows how many episodes of each agent failed, and what went wrong first."""
+    counts = Counter(failure.agent for failure in failures)
+    first_of: dict[str, Failure] = {}
+    for failure in failures:
+        first_of.setdefault(failure.agent, failure)
+    for name, first in first_of.items():
+        console.print(
+            f"failed: {counts[name]} of {name}, first on {first.task_id}: {first.reason}. "
+            "Run again to try again",
+            style="red",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ from typing import Any
 
 from benchmarks.claims import Claim, Level
 from zoomgym import ZoomEnv
-from zoomgym.synthetic import FAMILIES
+from zoomgym.synthetic import DIFFICULTIES, FAMILIES
 
-__all__ = ["SUITES", "Part", "Suite", "make_env"]
+__all__ = ["STANDARD", "SUITES", "Part", "Suite", "make_env"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Suite:
 
 def make_env(part: Part, cache_dir: Path | None = None) -> ZoomEnv:
     """Returns the environment of a part."""
-    return ZoomEnv(**part.settings, cache_dir=cache_dir)
+    return ZoomEnv(**part.settings, cache_dir=cache_dir, frame_size=UNSEEN)
 
 
 def _synthetic(family: str, num_tasks: int, **settings: Any) -> Part:
@@ -49,6 +49,12 @@ HIDDEN = tuple(family for family in FAMILIES if family != "overview")
 ONE_CLIP = tuple(family for family in FAMILIES if family != "relay")
 LED_TO = tuple(family for family in HIDDEN if family != "sparse")
 """Families where a beacon leads to the answer."""
+STANDARD = (
+    "blind", "glance", "random", "uniform", "change", "coarse_to_fine", "keyframe", "oracle",
+)  # fmt: skip
+"""Agents from the floor to the ceiling."""
+UNSEEN = (1, 1)
+"""The frames in the Dict observation, which no agent of a suite is given."""
 SMALL = {"source": "scene", "max_pixels": 112 * 112}
 
 SUITES = {
@@ -97,6 +103,27 @@ SUITES = {
                 Claim("uniform", Level.CHANCE, LED_TO),
                 Claim("oracle", Level.SOLVED, EVERY),
             ),
+        ),
+        Suite(
+            "standard-v0",
+            "every family at every difficulty, from a minute to an hour, drawn without a codec",
+            tuple(
+                _synthetic(family, 20, duration_s=duration_s, difficulty=difficulty, source="scene")
+                for duration_s in (60, 600, 3600)
+                for difficulty in DIFFICULTIES
+                for family in FAMILIES
+            ),
+            agents=STANDARD,
+        ),
+        Suite(
+            "standard-v0-encoded",
+            "the one-minute videos of standard-v0, encoded",
+            tuple(
+                _synthetic(family, 20, duration_s=60, difficulty=difficulty, source="file")
+                for difficulty in DIFFICULTIES
+                for family in FAMILIES
+            ),
+            agents=STANDARD,
         ),
     )
 }

@@ -95,6 +95,18 @@ class Record:
         """Returns the record as one line of ASCII."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, allow_nan=False)
 
+    def checked(self) -> Self:
+        """Returns the record as it is read from its line.
+
+        Raises:
+            RecordError: it cannot be: an agent said that it used what is no number, say.
+        """
+        try:
+            line = self.to_json()
+        except (ValueError, TypeError) as error:
+            raise RecordError(f"{self.key}: needed what JSON can hold, got: {error}") from error
+        return self.from_json(line)
+
     @classmethod
     def from_json(cls, line: str) -> Self:
         """Returns the record in a line.

@@ -16,6 +16,7 @@ from zoomgym.records import Record
 
 __all__ = [
     "Start",
+    "attempt",
     "finish_episode",
     "run_episode",
     "run_episodes",
@@ -143,7 +144,7 @@ def try_episodes(
     waiting, games = iter(starts), list[Game]()
     while True:
         while len(games) < num_games and (start := next(waiting, None)):
-            begun = _attempt(partial(_begin, start, seed))
+            begun = attempt(partial(_begin, start, seed))
             if isinstance(begun, Game):
                 games.append(begun)
             else:
@@ -156,7 +157,7 @@ def try_episodes(
                 yield game.start, trouble
             elif game.zoom_env.episode.is_over:
                 finish = partial(_finish, game, agent, agent_name, seed)
-                yield game.start, _attempt(finish)
+                yield game.start, attempt(finish)
             else:
                 playing.append(game)
         games = playing
@@ -278,18 +279,17 @@ def _step(game: Game, reply: str) -> None:
 
 def _try_turn(games: Sequence[Game], agent: Agent) -> list[Exception | None]:
     """Plays one turn of every game, and returns what went wrong in each."""
-    replies = _attempt(partial(_ask, games, agent))
+    replies = attempt(partial(_ask, games, agent))
     if not isinstance(replies, Exception):
         return [
-            _attempt(partial(_step, game, reply))
-            for game, reply in zip(games, replies, strict=True)
+            attempt(partial(_step, game, reply)) for game, reply in zip(games, replies, strict=True)
         ]
     if len(games) == 1:
         return [replies]
     return [trouble for game in games for trouble in _try_turn([game], agent)]
 
 
-def _attempt(call: Callable[[], Result]) -> Result | Exception:
+def attempt(call: Callable[[], Result]) -> Result | Exception:
     """Returns what a call returns, or what it raises."""
     try:
         return call()

@@ -1,17 +1,28 @@
 """The main job, small: it runs, resumes, refuses, and shows what failed."""
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks import run, suites
-from benchmarks.suites import SUITES, Part, Suite
+from benchmarks import lanes, run, suites
+from benchmarks.lanes import Environments, Job, Outcome, play_one
+from benchmarks.leaderboard import Row, leaderboard
+from benchmarks.run import Choice
+from benchmarks.suites import STANDARD, SUITES, Part, Suite
+from zoomgym import __version__
 from zoomgym.datasets import write_manifest
-from zoomgym.records import read_records
+from zoomgym.locks import locked
+from zoomgym.records import Record, append_record, read_records
 from zoomgym.synthetic import SyntheticTasks
 from zoomgym.tasks import VideoQuestion
 
@@ -32,6 +43,18 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SUITES, TINY.name, TINY)
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plays in this process, which is quicker, and knows what a test has changed."""
+
+    def play_here(jobs: Sequence[Job], num_workers: int) -> Iterator[Outcome]:
+        environments = Environments()
+        return (play_one(job, {}, environments) for job in jobs)
+
+    monkeypatch.setattr(lanes, "_in_processes", play_here)
+    monkeypatch.setattr(run, "write_report", lambda path, *_, **__: path.write_text("a page"))
+
+
 def run_tiny(folder: Path, *arguments: str) -> int:
     return run.main(["--suite", "tiny-v0", "--out", str(folder), "--workers", "1", *arguments])
 
@@ -40,6 +63,22 @@ def identities(folder: Path) -> list[tuple[str, str, float]]:
     """Returns what must not depend on where and how a suite was run."""
     records = read_records(folder / "records.jsonl")
     return sorted((record.task.id, record.agent, record.reward) for record in records)
+
+
+def table(folder: Path) -> list[Row]:
+    """Returns the leaderboard without what depends on the machine."""
+    records = sorted(read_records(folder / "records.jsonl"), key=lambda r: (r.task.id, r.agent))
+    rows = leaderboard(records)
+    for row in rows:
+        row.estimates.pop("seconds")
+    return rows
+
+
+def without_seconds(printed: str) -> list[str]:
+    """Returns the tables that were printed, without their last column: of the first, seconds."""
+    tables = printed.partition("All tasks")[2].partition(" episodes in ")[0]
+    kept = tables.splitlines()[:-1]
+    return [line.rpartition("│")[0].rpartition("│")[0] if "│" in line else line for line in kept]
 
 
 def test_a_suite_ends_with_tables_records_and_a_page(
@@ -53,17 +92,200 @@ def test_a_suite_ends_with_tables_records_and_a_page(
     assert "oracle" in (tmp_path / "report.html").read_text()
 
 
-def test_a_run_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("num_bytes", [50, -1])  # half a record; a whole one without its line break
+def test_a_run_goes_on_where_it_was_stopped(
+    num_bytes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run_tiny(tmp_path) == 0
-    whole = identities(tmp_path)
+    whole, shown = table(tmp_path), without_seconds(capsys.readouterr().out)
     path = tmp_path / "records.jsonl"
     lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(lines[:3]) + lines[3][:50])  # killed while writing
+    path.write_text("".join(lines[:3]) + lines[3][:num_bytes])  # killed while writing
     assert run_tiny(tmp_path) == 0
-    assert identities(tmp_path) == whole
+    assert table(tmp_path) == whole
+    assert without_seconds(capsys.readouterr().out) == shown
     assert path.read_text().startswith("".join(lines[:3]))
+    assert len(identities(tmp_path)) == 8
 
 
+@pytest.mark.usefixtures("here")
+def test_ctrl_c_ends_a_run_that_can_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(path: Path, record: Record) -> None:
+        append_record(path, record)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "append_record", stop)
+        assert run_tiny(tmp_path) == 130
+    assert f"stopped: run again to go on. Episodes so far: {tmp_path}" in capsys.readouterr().out
+    assert len(identities(tmp_path)) == 1
+    assert run_tiny(tmp_path) == 0
+    assert len(identities(tmp_path)) == 8
+
+
+@pytest.mark.usefixtures("here")
+def test_an_episode_that_was_written_twice_counts_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_tiny(tmp_path) == 0
+    shown = without_seconds(capsys.readouterr().out)
+    path = tmp_path / "records.jsonl"
+    first = path.read_text().partition("\n")[0]
+    path.write_text(f"{path.read_text()}{first}\n")
+    assert run_tiny(tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert without_seconds(printed) == shown
+    assert "8 episodes" in printed
+    append_record(path, replace(Record.from_json(first), decode_s=1e6))
+    with pytest.raises(SystemExit):
+        run_tiny(tmp_path)
+    assert "records.jsonl hold different episodes of " in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_only_one_run_writes_to_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with locked(tmp_path / ".lock"), pytest.raises(SystemExit):
+        run_tiny(tmp_path)
+    assert f"another run writes to {tmp_path}: wait for it" in capsys.readouterr().err
+    assert run_tiny(tmp_path) == 0
+
+
+@pytest.mark.usefixtures("here")
+def test_shards_that_are_merged_give_the_table_of_one_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_tiny(tmp_path / "one") == 0
+    shown = without_seconds(capsys.readouterr().out)
+    for shard in ("1/3", "2/3", "3/3"):
+        assert run_tiny(tmp_path / shard[0], "--shard", shard) == 0
+    shards = [str(tmp_path / name) for name in "312"]
+    sizes = [len(identities(tmp_path / name)) for name in "123"]
+    assert sizes == [2, 4, 2]  # of each part one task goes to the second shard
+    capsys.readouterr()
+    assert run.main(["merge", str(tmp_path / "all"), *shards]) == 0
+    assert without_seconds(capsys.readouterr().out) == shown
+    assert table(tmp_path / "all") == table(tmp_path / "one")
+    assert identities(tmp_path / "all") == identities(tmp_path / "one")
+    assert (tmp_path / "all" / "report.html").exists()
+    file = tmp_path / "all" / "records.jsonl"
+    whole = file.read_text()
+    assert run.main(["merge", str(tmp_path / "all"), str(file), shards[0]]) == 0  # once more
+    assert file.read_text() == whole
+    assert run_tiny(tmp_path / "all") == 0  # where nothing is left to be played
+    assert file.read_text() == whole
+
+
+@pytest.mark.usefixtures("here")
+def test_what_does_not_belong_together_is_not_merged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_tiny(tmp_path / "a", "--agents", "blind") == 0
+    assert run_tiny(tmp_path / "b", "--agents", "blind", "--seed", "1") == 0
+    (tmp_path / "empty.jsonl").write_text("")
+    for given, message in (
+        (("new", "a", "b"), "b/records.jsonl and .*a/records.jsonl hold .* runs: seed 1, not 0"),
+        (("b", "a"), "b/records.jsonl would be lost: needed another folder"),
+        (("new", "empty.jsonl"), "needed at least one record to join, got none in 1 files"),
+        (("new", "nowhere"), "nowhere: needed a records file"),
+    ):
+        with pytest.raises(SystemExit):
+            run.main(["merge", *(str(tmp_path / name) for name in given)])
+        assert re.search(message, capsys.readouterr().err)
+    assert len(identities(tmp_path / "b")) == 4
+    assert not (tmp_path / "new" / "records.jsonl").exists()
+
+
+@pytest.mark.usefixtures("here")
+def test_a_limit_takes_the_first_tasks_of_each_part_and_more_can_follow(tmp_path: Path) -> None:
+    assert run_tiny(tmp_path, "--agents", "blind", "--limit", "1") == 0
+    first = {"flash-easy-60s-test-00000", "overview-easy-60s-test-00000"}
+    assert {task_id for task_id, _, _ in identities(tmp_path)} == first
+    assert run_tiny(tmp_path, "--agents", "blind") == 0
+    assert len(identities(tmp_path)) == 4
+    assert run_tiny(tmp_path, "--agents", "blind", "--limit", "1") == 0
+    assert len(identities(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("num_shards", [1, 2, 3, 7])
+def test_shards_share_the_tasks_whatever_the_limit(num_shards: int) -> None:
+    places = [(part, index) for part in range(9) for index in range(20)]
+    shards = [
+        {place for place in places if Choice(None, index, num_shards).takes(*place)}
+        for index in range(num_shards)
+    ]
+    assert set().union(*shards) == set(places)
+    assert sum(map(len, shards)) == len(places)
+    assert max(map(len, shards)) - min(map(len, shards)) <= 9
+    limited = {place for place in places if Choice(3, 0, num_shards).takes(*place)}
+    assert limited == {place for place in shards[0] if place[1] < 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--shard", "0/2"), "needs I/N with I from 1 to N, like 2/4, got '0/2'"),
+        (("--shard", "3/2"), "needs I/N with I from 1 to N"),
+        (("--shard", "x"), "needs I/N with I from 1 to N"),
+        (("--limit", "0"), "needs a number from 1 on, got '0'"),
+        (("--workers", "-1"), "needs a number from 1 on, got '-1'"),
+        (("--at-once", "x"), "needs a number from 1 on, got 'x'"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(
+    arguments: Sequence[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run_tiny(tmp_path, *arguments)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("here")
+def test_a_shard_has_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run.main(["--suite", "tiny-v0", "--agents", "blind", "--shard", "2/3"])
+    assert len(identities(tmp_path / "results" / "tiny-v0-2of3")) == 2
+
+
+@pytest.mark.usefixtures("here")
+def test_failures_are_counted_by_agent_with_the_first_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "tests.benchmarks.players:Failing"
+    assert run_tiny(tmp_path, "--agents", "blind", name, "tests.benchmarks.players:Unready") == 1
+    printed = capsys.readouterr().out
+    assert (
+        f"failed: 3 of {name}, first on flash-easy-60s-test-00000: ZeroDivisionError: no?[31m "
+        "stars. Run again to try again"
+    ) in printed
+    assert "failed: 4 of tests.benchmarks.players:Unready, first on flash" in printed
+    assert printed.count("failed: ") == 2
+    assert len(identities(tmp_path)) == 5
+
+
+@pytest.mark.usefixtures("here")
+def test_a_run_of_which_nothing_came_is_shown_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_tiny(tmp_path, "--agents", "tests.benchmarks.players:Unready") == 1
+    printed = capsys.readouterr().out
+    assert "0 episodes in" in printed
+    assert "failed: 4 of tests.benchmarks.players:Unready" in printed
+
+
+def test_every_record_holds_the_settings_of_the_run(tmp_path: Path) -> None:
+    assert run_tiny(tmp_path, "--seed", "3", "--limit", "1") == 0
+    for record in read_records(tmp_path / "records.jsonl"):
+        assert (record.suite, record.seed, record.version) == ("tiny-v0", 3, __version__)
+        assert SMALL.items() <= record.settings.items()
+        assert record.agent in TINY.agents
+
+
+@pytest.mark.usefixtures("here")
 def test_episodes_of_another_run_are_not_mixed_in(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,6 +300,7 @@ def test_episodes_of_another_run_are_not_mixed_in(
     assert seeds == {5}
 
 
+@pytest.mark.usefixtures("here")
 def test_episodes_on_other_tasks_of_the_same_names_are_not_mixed_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,7 +312,6 @@ def test_episodes_on_other_tasks_of_the_same_names_are_not_mixed_in(
     # A manifest's version is a hash of its file: held still, so that only the tasks' hash differs.
     monkeypatch.setattr("zoomgym.datasets.ManifestTasks.version", "0")
     arguments = ["--suite", "own-v0", "--out", str(tmp_path / "out"), "--workers", "1"]
-    monkeypatch.setattr(run, "_play_all", played_here)
     write_manifest(tmp_path / "my.jsonl", [task])
     assert run.main(arguments) == 0
     write_manifest(tmp_path / "my.jsonl", [replace(task, answer="B")])
@@ -98,14 +320,7 @@ def test_episodes_on_other_tasks_of_the_same_names_are_not_mixed_in(
     assert "holds episodes of another run: task set hash " in capsys.readouterr().err
 
 
-def played_here(jobs: Sequence[run.Job], workers: int) -> Iterator[tuple[run.Job, run.Outcome]]:
-    """Stands in for the worker processes, which know nothing of what a test has changed."""
-    for job in jobs:
-        outcome: run.Outcome = Future()
-        outcome.set_result(run.play(job))
-        yield job, outcome
-
-
+@pytest.mark.usefixtures("here")
 def test_an_agent_of_ones_own_is_added_to_the_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,6 +349,7 @@ def test_an_agent_that_does_not_exist_is_refused_at_once(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("here")
 def test_one_broken_video_is_counted_and_shown_and_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,9 +373,88 @@ def test_every_suite_names_tasks_that_exist() -> None:
             assert part.num_tasks % 4 == 0 or suite.name == TINY.name
 
 
+def test_the_standard_suite_has_every_cell() -> None:
+    cells = {
+        (part.settings["tasks"], part.settings["difficulty"], part.settings["duration_s"])
+        for part in SUITES["standard-v0"].parts
+    }
+    assert len(cells) == len(SUITES["standard-v0"].parts) == 7 * 3 * 3
+    assert {part.settings["source"] for part in SUITES["standard-v0"].parts} == {"scene"}
+    encoded = SUITES["standard-v0-encoded"].parts
+    assert len(encoded) == 7 * 3
+    assert {part.settings["source"] for part in encoded} == {"file"}
+    for part in (*SUITES["standard-v0"].parts, *encoded):
+        assert part.num_tasks == 20
+
+
 @pytest.mark.slow
 def test_workers_do_not_change_a_result(tmp_path: Path) -> None:
     assert run_tiny(tmp_path / "one") == 0
-    two = ["--suite", "tiny-v0", "--out", str(tmp_path / "two"), "--workers", "2"]
-    assert run.main(two) == 0
+    assert run_tiny(tmp_path / "two", "--workers", "2") == 0
     assert identities(tmp_path / "one") == identities(tmp_path / "two")
+
+
+NUM_KILLS = 10
+PATIENCE_S = 300
+
+
+def start_quick(folder: Path) -> "subprocess.Popen[str]":
+    """Starts a real run, in a session of its own, that writes its videos beside its records."""
+    command = [sys.executable, "-m", "benchmarks.run", "--suite", "quick-v0", "--limit", "1"]
+    command += ["--agents", *STANDARD, "--workers", "2"]
+    command += ["--out", str(folder), "--cache-dir", str(folder / "videos")]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def num_lines(folder: Path) -> int:
+    path = folder / "records.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def waited_for(claim: Callable[[], bool]) -> bool:
+    """Returns whether a claim becomes true in time."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not (is_true := claim()) and time.monotonic() < end_s:
+        time.sleep(0.005)
+    return is_true
+
+
+def is_gone(session: int) -> bool:
+    """Returns whether no process of a session is left."""
+    try:
+        os.killpg(session, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
+def test_a_run_that_is_killed_at_any_moment_and_resumed_gives_the_table_of_one_that_is_not(
+    tmp_path: Path,
+) -> None:
+    with start_quick(tmp_path / "whole") as whole:
+        shown, _ = whole.communicate()
+    assert whole.returncode == 0
+    rng = random.Random(0)
+    killed = tmp_path / "killed"
+    for number in range(NUM_KILLS):
+        before = num_lines(killed)
+        with start_quick(killed) as process:
+            if number % 3:  # in the thick of it
+                wanted = before + rng.randint(1, 3)
+                assert waited_for(lambda wanted=wanted: num_lines(killed) >= wanted)
+            time.sleep(rng.uniform(0, 0.2 if number % 3 else 4))
+            assert process.poll() is None
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        assert waited_for(lambda session=process.pid: is_gone(session))
+        assert num_lines(killed) >= before
+    with start_quick(killed) as last:
+        said, _ = last.communicate()
+    assert last.returncode == 0
+    assert num_lines(killed) == num_lines(tmp_path / "whole") == 7 * 8
+    assert without_seconds(said) == without_seconds(shown)
+    assert table(killed) == table(tmp_path / "whole")

@@ -1,0 +1,88 @@
+"""Agents for tests of the runner: each plays like `random`, but in its own way."""
+
+import os
+from collections.abc import Mapping, Sequence
+from threading import Barrier
+
+from agents.baselines import RandomAgent
+from zoomgym.episode import Observation
+
+
+class Served(RandomAgent):
+    """Is asked by threads, and replies to no first look before as many are asked at once."""
+
+    max_concurrent = 3
+    meeting = Barrier(3, timeout=60)
+
+    def act(self, observation: Observation) -> str:
+        if not observation.turns:
+            self.meeting.wait()
+        return super().act(observation)
+
+
+class Counted(RandomAgent):
+    """Is asked by a thread, and notes its first looks."""
+
+    max_concurrent = 1
+    begun: list[str] = []  # noqa: RUF012 - a test looks here
+
+    def act(self, observation: Observation) -> str:
+        if not observation.turns:
+            self.begun.append(observation.episode_key)
+        return super().act(observation)
+
+
+class Local(RandomAgent):
+    """Replies in batches, and notes how large they are."""
+
+    sizes: list[int] = []  # noqa: RUF012 - a test looks here
+
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        self.sizes.append(len(observations))
+        return [super(Local, self).act(observation) for observation in observations]
+
+
+class Failing(RandomAgent):
+    """Fails where a star is an option."""
+
+    def act(self, observation: Observation) -> str:
+        if "magenta star" in observation.options:
+            raise ZeroDivisionError("no\x1b[31m\nstars")
+        return super().act(observation)
+
+
+class FailingShared(Failing):
+    max_concurrent = 2
+
+
+class FailingBatch(Failing):
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        return [self.act(observation) for observation in observations]
+
+
+class Unready(RandomAgent):
+    """Cannot be reset."""
+
+    def reset(self, seed: int) -> None:
+        raise OSError("no weights")
+
+
+class UnreadyBatch(Unready):
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        raise NotImplementedError
+
+
+class Dying(RandomAgent):
+    """Takes its process along where a star is an option."""
+
+    def act(self, observation: Observation) -> str:
+        if "magenta star" in observation.options:
+            os._exit(7)
+        return super().act(observation)
+
+
+class Boasting(RandomAgent):
+    """Says that it used what is no number."""
+
+    def usage(self, episode_key: str) -> Mapping[str, float]:
+        return {"tokens": float("nan")}

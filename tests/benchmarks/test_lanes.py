@@ -1,0 +1,146 @@
+"""Every agent is played in its way, with the same records, and no failure costs another episode."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+
+from benchmarks.lanes import NUM_IN_BATCH, Failure, Job, play_all
+from benchmarks.suites import Part
+from tests.benchmarks.players import Counted, Local
+from zoomgym import ZoomEnv
+from zoomgym.records import Record
+
+FLASH = Part(6, {"tasks": "synthetic:flash", "split": "test", "source": "scene", "max_pixels": 256})
+RELAY = replace(FLASH, settings={**FLASH.settings, "tasks": "synthetic:relay"})
+PLAYERS = "tests.benchmarks.players:"
+STARRED = {0, 1, 4}
+"""Tasks of FLASH with a star among their options."""
+
+
+def flash(index: int) -> str:
+    return f"flash-easy-60s-test-{index:05d}"
+
+
+def jobs_of(agent: str, indices: Sequence[int] = range(6), part: Part = FLASH) -> list[Job]:
+    family = part.settings["tasks"].partition(":")[2]
+    ids = [f"{family}-easy-60s-test-{index:05d}" for index in indices]
+    return [Job("tiny-v0", part, task_id, agent, 5, None) for task_id in ids]
+
+
+def played(jobs: Sequence[Job], at_once: int | None = None) -> dict[str, Record | Failure]:
+    """Returns what came of each task, without what depends on agent and machine."""
+    came: dict[str, Record | Failure] = {}
+    for outcome in play_all(jobs, workers=1, at_once=at_once):
+        if isinstance(outcome, Record):
+            came[outcome.task.id] = replace(outcome, agent="", agent_s=0.0, decode_s=0.0)
+        else:
+            came[outcome.task_id] = outcome
+    return came
+
+
+@pytest.fixture(scope="module")
+def in_a_process() -> dict[str, Record | Failure]:
+    """What the agent `random` does, which has no model."""
+    return played([*jobs_of("random"), *jobs_of("random", [0], RELAY)])
+
+
+def test_a_record_holds_suite_seed_and_settings(
+    in_a_process: dict[str, Record | Failure],
+) -> None:
+    record = in_a_process[flash(2)]
+    assert isinstance(record, Record)
+    assert (record.suite, record.seed) == ("tiny-v0", 5)
+    assert FLASH.settings.items() <= record.settings.items()
+    assert record.settings == ZoomEnv(**FLASH.settings).settings
+
+
+def test_an_agent_that_waits_is_asked_on_threads(
+    in_a_process: dict[str, Record | Failure],
+) -> None:
+    came = played(jobs_of(f"{PLAYERS}Served"))  # which waits for three at once
+    assert len(came) == 6
+    assert came.items() <= in_a_process.items()
+
+
+def test_an_agent_that_replies_to_many_is_asked_in_batches_across_parts(
+    in_a_process: dict[str, Record | Failure],
+) -> None:
+    Local.sizes.clear()
+    name = f"{PLAYERS}Local"
+    assert played([*jobs_of(name), *jobs_of(name, [0], RELAY)]) == in_a_process
+    assert Local.sizes[0] == 7 < NUM_IN_BATCH
+    Local.sizes.clear()
+    played(jobs_of(name), at_once=2)
+    assert max(Local.sizes) == 2
+
+
+@pytest.mark.parametrize("kind", ["Failing", "FailingShared", "FailingBatch"])
+def test_an_episode_that_fails_costs_no_other(
+    kind: str, in_a_process: dict[str, Record | Failure]
+) -> None:
+    came = played(jobs_of(PLAYERS + kind))
+    for index in range(6):
+        outcome = came[flash(index)]
+        if index in STARRED:
+            reason = "ZeroDivisionError: no?[31m stars"
+            assert outcome == Failure(PLAYERS + kind, flash(index), reason)
+        else:
+            assert outcome == in_a_process[flash(index)]
+
+
+@pytest.mark.parametrize("kind", ["Unready", "UnreadyBatch"])
+def test_an_agent_that_cannot_be_reset_fails_in_each_of_its_episodes(kind: str) -> None:
+    came = played(jobs_of(PLAYERS + kind, [2, 3]))
+    reason = "OSError: no weights"
+    assert came == {flash(index): Failure(PLAYERS + kind, flash(index), reason) for index in (2, 3)}
+
+
+def test_a_process_that_dies_costs_only_its_episode(
+    in_a_process: dict[str, Record | Failure],
+) -> None:
+    came = played(jobs_of(f"{PLAYERS}Dying", [2, 4, 3]))
+    reason = "its process ended with exit code 7"
+    assert came == {
+        flash(2): in_a_process[flash(2)],
+        flash(4): Failure(f"{PLAYERS}Dying", flash(4), reason),
+        flash(3): in_a_process[flash(3)],
+    }
+
+
+def test_what_cannot_be_read_again_is_no_record() -> None:
+    came = played(jobs_of(f"{PLAYERS}Boasting", [2]))
+    outcome = came[flash(2)]
+    assert isinstance(outcome, Failure)
+    assert "needed what JSON can hold, got: Out of range float values" in outcome.reason
+
+
+def test_a_part_that_cannot_be_opened_fails_and_stops_nothing(tmp_path: Path) -> None:
+    name = f"{PLAYERS}Local"
+    lost = replace(jobs_of(name, [0])[0], part=Part(1, {"tasks": str(tmp_path / "lost.jsonl")}))
+    came = play_all([lost, *jobs_of(name, [2])], workers=1, at_once=None)
+    first, second = came
+    assert isinstance(first, Failure)
+    assert "lost.jsonl" in first.reason
+    assert isinstance(second, Record)
+
+
+def test_closing_ends_what_still_plays() -> None:
+    outcomes = play_all(jobs_of("random"), workers=1, at_once=None)
+    assert isinstance(next(outcomes), Record)
+    assert len(active_children()) == 1
+    outcomes.close()
+    assert active_children() == []
+
+
+def test_closing_leaves_what_threads_have_not_begun() -> None:
+    outcomes = play_all(jobs_of(f"{PLAYERS}Counted", [2] * 40), workers=1, at_once=None)
+    assert isinstance(next(outcomes), Record)
+    outcomes.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith(f"{PLAYERS}Counted"):
+            thread.join()
+    assert 1 <= len(Counted.begun) < 40
