@@ -80,9 +80,9 @@ function filter() {
 }
 
 function keepInSight(option) {
-  const top = option.offsetTop - list.offsetTop, foot = top + option.offsetHeight;
-  if (top < list.scrollTop) list.scrollTop = top;
-  if (foot > list.scrollTop + list.clientHeight) list.scrollTop = foot - list.clientHeight;
+  const row = option.getBoundingClientRect(), room = list.getBoundingClientRect();
+  if (row.top < room.top) list.scrollTop -= room.top - row.top;
+  if (row.bottom > room.bottom) list.scrollTop += row.bottom - room.bottom;
 }
 
 function open(position) {
