@@ -3,8 +3,9 @@
     python -m examples.train_tiny_qwen --out runs/tiny
 
 Demonstrations of a tutor, a cold start on them, the model's own failures and how the tutor mends
-them, a second cold start, and GRPO. Every stage then plays the same held-out tasks. What is done
-already is not done again: run it once more to go on where it was stopped.
+them, a second cold start, and GRPO. Every stage then plays the same held-out tasks twice: as it
+would be used, greedily, and as GRPO trains it, with replies that are sampled. What is done already
+is not done again: run it once more to go on where it was stopped.
 
 A model from random weights has to learn to see and to read first, which a released one can. So the
 task is small (`flash` in videos of a minute, 16 frames of one token each), and the cold start
@@ -18,6 +19,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -46,6 +48,7 @@ ENV: Mapping[str, Any] = {
     "source": "scene",
     "grammar": "video_zoom",
     "difficulty": "medium",
+    "duration_s": 721 / 12,  # so that frames of the overview are four seconds apart
     "num_overview": 16,
     "max_turns": 3,
     "max_pixels": 28 * 28,
@@ -57,20 +60,28 @@ NUM_ENVS = 64
 MAX_TOKENS = 80
 """Of a reply; the tutor's longest has about 60."""
 STAGES = ("blind", "sft", "reflection", "grpo")
+TEMPERATURE = 0.7
+"""Of replies in GRPO. At 1, a model as small as this slips in some letter of every third episode,
+which drowns what its choices are worth."""
+MANNERS = {"greedy": 0.0, "sampled": TEMPERATURE}
+"""How held-out tasks are played: the temperature of each."""
 RESULTS, SECONDS = "results.json", "seconds.json"
+
+Played = dict[str, list[Record]]
+"""The episodes of each stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How much of everything."""
 
-    num_exemplars: int = 200
-    num_tries: int = 200
+    num_exemplars: int = 300
+    num_tries: int = 500
     """Tasks on which the student is tried, for its failures."""
-    sft_epochs: float = 30
+    sft_epochs: float = 20
     """At most: a cold start ends when its validation loss no longer falls."""
-    reflection_epochs: float = 20
-    grpo_steps: int = 150
+    reflection_epochs: float = 10
+    grpo_steps: int = 100
     num_tests: int = 400
 
 
@@ -167,16 +178,18 @@ class Run:
             out=self.folder / out,
             env=ENV,
             steps=self.plan.grpo_steps,
-            learning_rate=3e-4,
+            learning_rate=2e-4,
             warmup_steps=5,
+            temperature=TEMPERATURE,
             group_size=8,
             tasks_per_generation=8,
             tasks_per_update=8,
             micro_batch=16,
             rows=64,
             max_tokens=MAX_TOKENS,
-            max_redraws=1,
+            max_redraws=2,
             kl=0.0,
+            entropy=0.0,
             num_tasks=2000,
             save_steps=50,
             seed=self.seed,
@@ -205,23 +218,24 @@ class Run:
 
     # the comparison ------------------------------------------------------------------------------
 
-    def compare(self) -> dict[str, list[Record]]:
+    def compare(self, manner: str) -> Played:
         """Returns every agent's episodes on the held-out tasks, in their order."""
-        path = self.folder / "records.jsonl"
+        path = self.folder / f"{manner}.jsonl"
         task_ids = _task_ids("test", self.plan.num_tests)
         done = {(one.agent, one.task.id): one for one in _read(path)}
-        with self._stage("held-out tasks"):
+        with self._stage(f"held-out tasks, {manner}"):
             for stage in STAGES:
                 open_ids = [task_id for task_id in task_ids if (stage, task_id) not in done]
-                records = self._play(stage, open_ids)
+                records = self._play(stage, MANNERS[manner], open_ids)
                 for record in track(records, stage, len(open_ids), console=self.console):
                     append_record(path, record)
                     done[stage, record.task.id] = record
         return {stage: [done[stage, task_id] for task_id in task_ids] for stage in STAGES}
 
-    def _play(self, stage: str, task_ids: Sequence[str]) -> Iterator[Record]:
-        """Plays what came of a stage, greedily."""
-        agent: Agent = BlindAgent() if stage == "blind" else _student(self.folder / stage, 0.0)
+    def _play(self, stage: str, temperature: float, task_ids: Sequence[str]) -> Iterator[Record]:
+        """Plays what came of a stage."""
+        student = partial(_student, self.folder / stage, temperature)
+        agent: Agent = BlindAgent() if stage == "blind" else student()
         envs = [ZoomEnv(split="test", **ENV) for _ in range(NUM_ENVS)]
         return run_episodes(envs, agent, agent_name=stage, task_ids=task_ids, seed=self.seed)
 
@@ -253,33 +267,42 @@ def _read(path: Path) -> list[Record]:
 # telling -----------------------------------------------------------------------------------------
 
 
-def summarise(played: Mapping[str, Sequence[Record]]) -> dict[str, Any]:
-    """Returns the accuracy of each stage, and what each gains on the one before, with intervals."""
-    right = {
-        stage: [one.reward_parts.accuracy for one in records] for stage, records in played.items()
-    }
+def summarise(played: Played) -> dict[str, Any]:
+    """Returns the accuracy of each stage, and what each gains on the one before, with intervals.
+
+    Gains are of tasks, each over all its seeds: episodes of one task are not independent.
+    """
     rows = {}
     for before, stage in zip([None, *STAGES], STAGES, strict=False):
         records = played[stage]
         rows[stage] = {
-            "accuracy": asdict(wilson(right[stage])),
+            "accuracy": asdict(wilson([one.reward_parts.accuracy for one in records])),
             "zoomed": _mean(one.reward_parts.zoom_cost > 0 for one in records),
+            "zooms": _mean(one.reward_parts.zoom_cost for one in records),
             "format": _mean(one.reward_parts.format for one in records),
             "frames": _mean(one.frames_used for one in records),
             "reward": _mean(one.reward for one in records),
         }
         if before is not None:
-            gains = [b - a for a, b in zip(right[before], right[stage], strict=True)]
-            rows[stage]["gain"] = asdict(bootstrap(gains))
+            gains: dict[str, list[float]] = {}
+            for old, new in zip(played[before], records, strict=True):
+                gain = new.reward_parts.accuracy - old.reward_parts.accuracy
+                gains.setdefault(new.task.id, []).append(gain)
+            rows[stage]["gain"] = asdict(bootstrap([fmean(own) for own in gains.values()]))
     return rows
+
+
+def _pool(runs: Sequence[Played]) -> Played:
+    """Returns the episodes of several runs as those of one."""
+    return {stage: [record for run in runs for record in run[stage]] for stage in STAGES}
 
 
 def show(console: Console, title: str, rows: Mapping[str, Any]) -> None:
     """Prints the stages as a table."""
-    table = Table("stage", "accuracy", "gain on the stage before", "zoomed", "format", title=title)
+    table = Table("stage", "accuracy", "gain on the stage before", "zooms", "format", title=title)
     for stage, row in rows.items():
         gain = _interval(row["gain"], "+.3f") if "gain" in row else ""
-        shares = (f"{row[name]:.2f}" for name in ("zoomed", "format"))
+        shares = (f"{row[name]:.2f}" for name in ("zooms", "format"))
         table.add_row(stage, _interval(row["accuracy"], ".3f"), gain, *shares)
     console.print(table)
 
@@ -333,23 +356,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     plan = Plan(**{field.name: getattr(args, field.name) for field in fields(Plan)})
     console = Console(width=None if sys.stdout.isatty() else 132)
-    played: dict[str, list[Record]] = {stage: [] for stage in STAGES}
+    played: dict[str, list[Played]] = {manner: [] for manner in MANNERS}
     results: dict[str, Any] = {"plan": asdict(plan), "env": ENV, "seeds": {}}
     for seed in args.seeds:
         run = Run(args.out / f"seed{seed}", seed, plan, console)
         run.train()
-        for stage, records in run.compare().items():
-            played[stage] += records
-        rows = summarise({stage: records[-plan.num_tests :] for stage, records in played.items()})
-        show(console, f"seed {seed}: {plan.num_tests} held-out tasks", rows)
+        results["seeds"][seed] = {}
+        for manner, runs in played.items():
+            runs.append(run.compare(manner))
+            rows = summarise(runs[-1])
+            show(console, f"seed {seed}, {manner}: {plan.num_tests} held-out tasks", rows)
+            results["seeds"][seed][manner] = rows
         draw_curves(run.folder)
         seconds = json.loads((run.folder / SECONDS).read_text(encoding="utf-8"))
-        results["seeds"][seed] = {"seconds": seconds, "stages": rows}
+        results["seeds"][seed]["seconds"] = seconds
     if len(args.seeds) > 1:
-        results["all"] = summarise(played)
-        show(console, f"seeds {', '.join(map(str, args.seeds))} together", results["all"])
+        seeds = ", ".join(map(str, args.seeds))
+        results["all"] = {manner: summarise(_pool(runs)) for manner, runs in played.items()}
+        for manner, rows in results["all"].items():
+            show(console, f"seeds {seeds} together, {manner}", rows)
     (args.out / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    records = [record for own in played.values() for record in own]
+    records = [record for own in _pool(played["greedy"]).values() for record in own]
     write_report(args.out / "report.html", "train_tiny_qwen", records, cache_dir=None)
     console.print(f"numbers -> {args.out / RESULTS}; page -> {args.out / 'report.html'}")
     return 0
