@@ -81,8 +81,8 @@ def _add_head(policy: Any, lengths: Sequence[int], lr_schedule: Schedule) -> Non
     )
 
 
-class MenuPolicy(MultiInputActorCriticPolicy):
-    """SB3's policy for Dict observations, with a MenuHead. Wants `net_arch={"pi": [], ..}`."""
+class WithMenuHead:
+    """What turns a policy of SB3 into one with a MenuHead. Wants `net_arch={"pi": [], ..}`."""
 
     def __init__(self, *args: Any, lengths: Sequence[int], **kwargs: Any) -> None:
         self._lengths = tuple(lengths)
@@ -90,18 +90,13 @@ class MenuPolicy(MultiInputActorCriticPolicy):
 
     def _build(self, lr_schedule: Schedule) -> None:
         """Builds the networks and the optimizer."""
-        super()._build(lr_schedule)
+        super()._build(lr_schedule)  # type: ignore[misc]
         _add_head(self, self._lengths, lr_schedule)
 
 
-class MaskableMenuPolicy(MaskableMultiInputActorCriticPolicy):
+class MenuPolicy(WithMenuHead, MultiInputActorCriticPolicy):
+    """SB3's policy for Dict observations, with a MenuHead."""
+
+
+class MaskableMenuPolicy(WithMenuHead, MaskableMultiInputActorCriticPolicy):
     """The same for MaskablePPO."""
-
-    def __init__(self, *args: Any, lengths: Sequence[int], **kwargs: Any) -> None:
-        self._lengths = tuple(lengths)
-        super().__init__(*args, **kwargs)
-
-    def _build(self, lr_schedule: Schedule) -> None:
-        """Builds the networks and the optimizer."""
-        super()._build(lr_schedule)
-        _add_head(self, self._lengths, lr_schedule)
