@@ -75,7 +75,7 @@ Played = dict[str, list[Record]]
 class Plan:
     """How much of everything."""
 
-    num_exemplars: int = 300
+    num_exemplars: int = 400
     num_tries: int = 500
     """Tasks on which the student is tried, for its failures."""
     sft_epochs: float = 20
