@@ -17,7 +17,7 @@ from benchmarks.table import ranking
 from benchmarks.terms import check_terms, part_of
 from zoomgym.episode import Rules
 from zoomgym.errors import RecordError
-from zoomgym.records import Record, read_records
+from zoomgym.records import Record, read_records, replay
 
 __all__ = ["Block", "blocks", "main"]
 
@@ -81,17 +81,25 @@ def _notes(by_agent: Agents) -> tuple[str, ...]:
     return (UNEVEN,) if len(tasks) > 1 else ()
 
 
-def read_all(paths: Sequence[Path]) -> list[Record]:
+def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record]:
     """Returns the records of files, which may stand in one leaderboard.
 
+    Args:
+        paths: of the files.
+        is_replayed: whether every episode is played again, to see that nobody has edited it.
+
     Raises:
-        RecordError: a file is no records file, or they must not be mixed, or there are none.
+        RecordError: a file is no records file, or they must not be mixed, or there are none; or an
+            episode comes out otherwise when it is played again.
     """
     files = {str(path): list(read_records(path)) for path in paths}
     check_terms(files)
     records = [record for own in files.values() for record in own]
     if not records:
         raise RecordError("needed at least one record, got none: run `python -m benchmarks.run`")
+    if is_replayed:
+        for record in records:
+            replay(record)
     return records
 
 
@@ -126,9 +134,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("records", nargs="+", type=Path, help="files of records, JSON Lines")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, too")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every number there, too")
+    parser.add_argument("--replay", action="store_true", help="refuse what was edited: play again")
     args = parser.parse_args(argv)
     try:
-        found = blocks(read_all(args.records))
+        found = blocks(read_all(args.records, is_replayed=args.replay))
         show(Console(width=None if sys.stdout.isatty() else WIDTH), found)
         for path, text_of in ((args.markdown, as_markdown), (args.csv, as_csv)):
             if path:

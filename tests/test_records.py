@@ -179,6 +179,13 @@ def test_a_line_that_is_no_record_is_named(
         list(read_records(path))
 
 
+def test_a_zoom_of_more_frames_than_the_rules_allow_is_refused(record: Record) -> None:
+    row = json.loads(record.to_json())
+    row["turns"][0]["zoom"] = {"start_s": 0, "end_s": 50, "fps": 1e300}
+    with pytest.raises(RecordError, match="zoom needs at most 16 frames, got 1000000000"):
+        Record.from_json(json.dumps(row))
+
+
 def test_a_line_that_was_cut_off_is_passed_over_and_can_be_dropped(
     record: Record, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -125,7 +125,7 @@ class Record:
             row["task"]["labels"] = tuple((kind, value) for kind, value in row["task"]["labels"])
             row["task"] = VideoQuestion(**row["task"])
             row["rules"] = Rules(**row["rules"])
-            row["turns"] = tuple(_turn(turn) for turn in row["turns"])
+            row["turns"] = tuple(_turn(turn, row["rules"]) for turn in row["turns"])
             row["reward_parts"] = RewardParts(**row["reward_parts"])
             return cls(**row)
         except RecordError:
@@ -174,10 +174,14 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number of a record")
 
 
-def _turn(row: dict[str, Any]) -> Turn:
-    """Returns a turn as it was written."""
-    zoom = row.pop("zoom")
-    return Turn(**row, zoom=ZoomCall(**zoom) if zoom else None)
+def _turn(row: dict[str, Any], rules: Rules) -> Turn:
+    """Returns a turn as it was written. Raises RecordError if its zoom shows more than it may."""
+    turn = Turn(**{**row, "zoom": ZoomCall(**row["zoom"]) if row["zoom"] else None})
+    if turn.zoom and turn.zoom.num_frames > rules.frames_per_zoom:
+        raise RecordError(
+            f"zoom needs at most {rules.frames_per_zoom} frames, got {turn.zoom.num_frames}"
+        )
+    return turn
 
 
 def append_record(path: Path, record: Record) -> None:

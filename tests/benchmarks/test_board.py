@@ -186,6 +186,18 @@ def test_what_must_not_be_mixed_is_refused_by_the_command(
     assert "give each file once" in capsys.readouterr().err
 
 
+def test_an_edited_episode_is_found_when_it_is_played_again(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(path), "--replay"]) == 0
+    parts = replace(RECORDS[2].reward_parts, accuracy=1.0)
+    write_records(path, [replace(RECORDS[2], reward_parts=parts)])
+    assert main([str(path)]) == 0
+    with pytest.raises(SystemExit):
+        main([str(path), "--replay"])
+    assert "the rules have changed, or the record was edited" in capsys.readouterr().err
+
+
 def test_a_file_that_cannot_be_read_or_written_is_named(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
