@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from benchmarks.leaderboard import Row, chance, wilson
+from benchmarks.leaderboard import ACCURACY, Row, chance, estimate
 from zoomgym.records import Record
 
 __all__ = ["chance_by_duration", "duration_rows"]
@@ -23,14 +23,14 @@ def duration_rows(records: Sequence[Record]) -> list[Row]:
     Args:
         records: every episode that counts; only graded ones are in the rows.
     """
-    by_place: dict[tuple[str, str], list[float]] = {}
+    by_place: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.is_graded:
-            values = by_place.setdefault((record.agent, _span(record)), [])
-            values.append(record.reward_parts.accuracy)
+            by_place.setdefault((record.agent, _span(record)), []).append(record)
     return [
-        Row(agent, span, len(values), 0, {"accuracy": wilson(values)})
-        for (agent, span), values in by_place.items()
+        Row(agent, span, len(own), 0, {ACCURACY.name: accuracy})
+        for (agent, span), own in by_place.items()
+        if (accuracy := estimate(ACCURACY, own))
     ]
 
 

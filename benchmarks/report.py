@@ -4,8 +4,8 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks import charts, histograms
+from benchmarks.details import Agents, by_rules, details
 from benchmarks.durations import chance_by_duration, duration_rows
-from benchmarks.failures import FAILURES, failures_of
 from benchmarks.leaderboard import ALL, METRICS, Row, chance, leaderboard, officials
 from benchmarks.viewer import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
 from zoomgym.records import Record
@@ -27,6 +27,8 @@ MOST_PARTED = 20
 """Tasks that are listed, of those on which strict and official reading part."""
 MOST_SETS = 8
 """Task sets that are listed at the head; more are folded away."""
+MOST_OPEN = 12
+"""Lines of a table that explains; one with more is folded away."""
 
 
 def write_report(
@@ -149,8 +151,9 @@ def _results(records: Sequence[Record], cache_dir: Path | None) -> dict[str, Any
         **(_charts(records, graded, agents) if graded else {"frames_chart": None}),
         "zooms": histograms.zooms_histogram(records, agents),
         "fps": histograms.fps_histogram(records, agents),
-        "failures": _failures(records),
+        **_explained(records, agents),
         "most_sets": MOST_SETS,
+        "most_open": MOST_OPEN,
         "viewer": viewer_data(records, agents, list(by_category), cache_dir),
         "outcomes": OUTCOMES,
         "max_pictured": MAX_PICTURED,
@@ -176,10 +179,27 @@ def _reward_scale(rows: Iterable[Row]) -> charts.Scale:
     )
 
 
-def _failures(records: Sequence[Record]) -> dict[str, Counter[str]]:
-    """Returns for every kind of failure how many episodes of each agent are of it."""
-    counts: dict[str, Counter[str]] = {kind: Counter() for kind in FAILURES}
+def _explained(records: Sequence[Record], agents: Sequence[str]) -> dict[str, Any]:
+    """Returns the tables that explain the ranking of agents; that of failures apart."""
+    by_agent = _by_agent(records, agents)
+    sheets = {sheet.name: sheet for sheet in details(by_agent)}
+    failures = sheets.pop("failures")
+    groups = [
+        (rules, _by_agent([record for record in records if record.rules == rules], agents))
+        for rules in sorted({record.rules for record in records}, key=astuple)
+    ]
+    return {
+        "explained": [*([by_rules(groups)] if len(groups) > 1 else ()), *sheets.values()],
+        "failures": {
+            line.labels[0]: dict(zip(failures.columns, line.cells, strict=True))
+            for line in failures.lines
+        },
+    }
+
+
+def _by_agent(records: Sequence[Record], agents: Sequence[str]) -> Agents:
+    """Returns the records of each agent that has some."""
+    by_agent: Agents = {agent: [] for agent in agents}
     for record in records:
-        for kind in failures_of(record):
-            counts[kind][record.agent] += 1
-    return counts
+        by_agent[record.agent].append(record)
+    return {agent: own for agent, own in by_agent.items() if own}

@@ -100,7 +100,7 @@ function open(position) {
 
 function show(index) {
   const episode = data.episodes[index], task = data.tasks[episode.task];
-  detail.replaceChildren(
+  const parts = [
     head(episode, index),
     make("p", { class: "muted small" }, make("bdi", {}, task.id), " · ", make("bdi", {}, task.set)),
     make("p", { class: "question" }, make("bdi", {}, task.question)),
@@ -109,7 +109,9 @@ function show(index) {
     timeline(episode, task),
     overview(episode, task),
     turns(episode, task),
-    reward(episode, task));
+    reward(episode, task),
+  ];
+  detail.replaceChildren(...parts.filter((part) => part !== null));
 }
 
 function head(episode, index) {

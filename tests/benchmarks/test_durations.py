@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from benchmarks.durations import chance_by_duration, duration_rows
-from benchmarks.leaderboard import wilson
+from benchmarks.leaderboard import ACCURACY, estimate
 from tests.benchmarks.test_report import RIGHT, SEA, WRONG, played
 
 SHORT = played("a", RIGHT)
@@ -19,7 +19,7 @@ def test_rows_are_by_agent_and_span() -> None:
         ("a", "15-60 min"): 1,
         ("a", "up to 2 min"): 2,
     }
-    assert rows[2].estimates == {"accuracy": wilson([1.0, 1.0])}
+    assert rows[2].estimates == {"accuracy": estimate(ACCURACY, [SHORT, SHORT])}
 
 
 def test_chance_comes_from_the_shortest_span_to_the_longest() -> None:

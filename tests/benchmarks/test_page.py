@@ -224,6 +224,14 @@ def test_open_episode_shows_its_frames(browser: webdriver.Chrome) -> None:
     assert len(all_of(browser, "#episode .turns .strip")) == 1
 
 
+def test_what_there_is_not_is_not_shown(browser: webdriver.Chrome) -> None:
+    choose(browser, "failure", "none")
+    [shown] = texts(browser, "#episode")
+    assert shown.startswith("agent2\n✓ right")
+    assert "null" not in shown
+    assert "undefined" not in shown
+
+
 def test_arrow_keys_go_through_the_episodes(browser: webdriver.Chrome) -> None:
     browser.execute_script("arguments[0].focus()", one(browser, "#list"))
     first = opened(browser)
@@ -330,6 +338,21 @@ def test_five_hundred_episodes_stay_quick(browser: webdriver.Chrome) -> None:
     browser.execute_script("document.getElementById('list').scrollTop = 1e9")
     browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0]))")
     assert len(all_of(browser, "#list [role=option]")) == 2 * ROWS_AT_ONCE
+
+
+def test_print_is_dark_on_light_and_shows_the_open_episode(browser: webdriver.Chrome) -> None:
+    media = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    try:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        page_colour = browser.execute_script(
+            "return getComputedStyle(document.body).backgroundColor"
+        )
+        assert page_colour == "rgb(255, 255, 255)"
+        assert not one(browser, "#list").is_displayed()
+        assert not one(browser, "#filters").is_displayed()
+        assert one(browser, "#episode").is_displayed()
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
 @pytest.mark.parametrize("width", [1280, 400])
