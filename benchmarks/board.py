@@ -13,13 +13,13 @@ from rich.markup import escape
 from benchmarks.details import Agents, by_rules, details
 from benchmarks.leaderboard import ALL, leaderboard
 from benchmarks.sheets import Sheet, as_words, plain, to_csv, to_markdown, to_table
-from benchmarks.table import ranking
+from benchmarks.table import ranking, show_table
 from benchmarks.terms import check_terms, part_of
 from zoomgym.episode import Rules
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, read_records, replay
 
-__all__ = ["Block", "blocks", "main"]
+__all__ = ["Block", "blocks", "main", "show_ranking"]
 
 WIDTH = 132
 """Columns, where it is no terminal."""
@@ -55,14 +55,29 @@ def blocks(records: Sequence[Record]) -> list[Block]:
     ]
 
 
+def show_ranking(console: Console, records: Sequence[Record]) -> None:
+    """Prints the ranking of one suite, by each of its rules.
+
+    Args:
+        console: where to.
+        records: every episode of the suite that counts.
+    """
+    by_rules = _apart(records)
+    for rules, own in by_rules.items():
+        if len(by_rules) > 1:
+            _show_title(
+                console, ", ".join(f"{name} {value}" for name, value in asdict(rules).items())
+            )
+        show_table(console, leaderboard(own), own)
+
+
 def _of_suite(records: Sequence[Record]) -> list[Block]:
     """Returns the tables of a suite: for each of its rules; then the rules compared."""
     first = records[0]
     suite = {"suite": first.suite, "version": first.version}
     found: list[Block] = []
     groups: list[tuple[Rules, Agents]] = []
-    for rules in sorted({record.rules for record in records}, key=astuple):
-        own = [record for record in records if record.rules == rules]
+    for rules, own in _apart(records).items():
         rows = leaderboard(own)
         by_agent = {
             row.agent: [record for record in own if record.agent == row.agent]
@@ -73,6 +88,12 @@ def _of_suite(records: Sequence[Record]) -> list[Block]:
         found.append(Block(about, _notes(by_agent), (*ranking(rows, own), *details(by_agent))))
         groups.append((rules, by_agent))
     return [*found, Block(suite, (), (by_rules(groups),))] if len(groups) > 1 else found
+
+
+def _apart(records: Sequence[Record]) -> dict[Rules, list[Record]]:
+    """Returns records by the rules they were played by, in the order of these."""
+    every = sorted({record.rules for record in records}, key=astuple)
+    return {rules: [record for record in records if record.rules == rules] for rules in every}
 
 
 def _notes(by_agent: Agents) -> tuple[str, ...]:
@@ -106,11 +127,16 @@ def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record
 def show(console: Console, found: Sequence[Block]) -> None:
     """Prints all tables."""
     for block in found:
-        console.rule(f"[bold]{escape(plain(block.title))}[/]", align="left")
+        _show_title(console, block.title)
         for note in block.notes:
             console.print(note)
         for sheet in block.sheets:
             console.print(to_table(sheet))
+
+
+def _show_title(console: Console, title: str) -> None:
+    """Prints what the tables below are about."""
+    console.rule(f"[bold]{escape(plain(title))}[/]", align="left")
 
 
 def as_markdown(found: Sequence[Block]) -> str:

@@ -20,13 +20,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents.registry import AGENTS, make_agent
+from benchmarks.board import show_ranking
 from benchmarks.claims import Claim, judge, show_verdict
 from benchmarks.identity import Identity, difference, identity_of, join_records
 from benchmarks.lanes import Failure, Job, play_all
-from benchmarks.leaderboard import leaderboard
 from benchmarks.report import write_report
 from benchmarks.suites import SUITES, Suite, make_env
-from benchmarks.table import show_table
 from zoomgym import __version__
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.locks import locked
@@ -315,7 +314,7 @@ def _show(
     cache_dir: Path | None,
 ) -> bool:
     """Shows what came of a run, and returns whether that refutes a claim of its suite."""
-    show_table(console, leaderboard(records), records)
+    show_ranking(console, records)
     write_report(folder / REPORT, suite_name, records, cache_dir=cache_dir)
     console.print(f"{len(records)} episodes in {seconds} -> {folder / RECORDS}", soft_wrap=True)
     console.print(f"page with pictures -> {folder / REPORT}", soft_wrap=True)

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from benchmarks.board import as_csv, as_markdown, blocks, main
+from benchmarks.board import as_csv, as_markdown, blocks, main, show, show_ranking
 from benchmarks.estimates import wilson
 from benchmarks.failures import FAILURES
 from benchmarks.sheets import Cell
@@ -116,6 +117,10 @@ def test_agents_on_other_tasks_are_said_to_be_compared_in_pairs_only() -> None:
     [note] = blocks(RECORDS[:-1])[0].notes
     assert note == "Not all agents have played the same tasks: compare these in pairs."
     assert note in as_markdown(blocks(RECORDS[:-1]))
+    console = Console(width=132, file=io.StringIO())
+    with console.capture() as capture:
+        show(console, blocks(RECORDS[:-1]))
+    assert note in capture.get()
 
 
 def test_a_suite_with_several_rules_ends_with_accuracy_by_the_most_zooms() -> None:
@@ -135,6 +140,20 @@ def test_a_suite_with_several_rules_ends_with_accuracy_by_the_most_zooms() -> No
     assert list(table) == [("a", "0", "128"), ("a", "2", "128"), ("b", "0", "128")]
     assert table["a", "2", "128"][:2] == (2, wilson([1, 1]))
     assert [cell.mean for cell in table["a", "2", "128"][2:]] == [78.0, 1.5]  # type: ignore[union-attr]
+
+
+def test_a_run_ends_with_a_ranking_by_each_of_the_rules() -> None:
+    console = Console(width=132, file=io.StringIO())
+    few, many = result("a", 0, WRONG, max_turns=1), result("a", 0, RIGHT, max_turns=3)
+    with console.capture() as capture:
+        show_ranking(console, [few])
+    assert "max_turns" not in capture.get()
+    with console.capture() as capture:
+        show_ranking(console, [many, few])
+    first, second = capture.get().split("max_turns ")[1:]
+    assert (first[0], second[0]) == ("1", "3")
+    assert "│ a     │     1 │       0.00 │" in first
+    assert "│ a     │     1 │       1.00 │" in second
 
 
 def test_the_order_of_records_changes_nothing() -> None:
