@@ -1,11 +1,24 @@
-"""Agents for tests of the runner: each plays like `random`, but in its own way."""
+"""What tests of the runner play: a small suite, and agents like `random`, each in its own way."""
 
 import os
 from collections.abc import Mapping, Sequence
 from threading import Barrier
 
 from agents.baselines import RandomAgent
+from benchmarks.suites import Part, Suite
 from zoomgym.episode import Observation
+
+SMALL = {"split": "test", "max_pixels": 1024}
+SHORT = Suite(
+    "short-v0",
+    "a test",
+    (
+        Part(6, {"tasks": "synthetic:flash", "source": "scene", **SMALL}),
+        Part(2, {"tasks": "synthetic:overview", "source": "file", "duration_s": 30, **SMALL}),
+        Part(6, {"tasks": "synthetic:relay", "source": "scene", **SMALL}),
+    ),
+    agents=("blind", "random", "uniform", "oracle"),
+)
 
 
 class Served(RandomAgent):

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.lanes import NUM_IN_BATCH, Failure, Job, play_all
 from benchmarks.suites import Part
 from tests.benchmarks.players import Counted, Local
+from tests.judges import chats, fails, judging, meets
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
 
@@ -76,6 +77,23 @@ def test_an_agent_that_replies_to_many_is_asked_in_batches_across_parts(
     Local.sizes.clear()
     played(jobs_of(name), at_once=2)
     assert max(Local.sizes) == 2
+
+
+def test_a_served_model_is_asked_by_threads_and_a_refusal_costs_one_episode(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    answer = chats('{"answer": "B"}')
+    at_once = meets(3, answer)
+    with judging(at_once, at_once, at_once, fails(400), answer, answer) as server:
+        came = list(
+            play_all(jobs_of(f"chat:m@{server.url}?max_concurrent=3"), workers=1, at_once=None)
+        )
+        assert server.most_open == 3
+    records = [outcome for outcome in came if isinstance(outcome, Record)]
+    assert [(record.answer, record.usage["requests"]) for record in records] == [("B", 1)] * 5
+    [failure] = [outcome for outcome in came if isinstance(outcome, Failure)]
+    assert "needed a reply, got status 400" in failure.reason
 
 
 @pytest.mark.parametrize("kind", ["Failing", "FailingShared", "FailingBatch"])
