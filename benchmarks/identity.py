@@ -1,9 +1,10 @@
 """Which episode a record is of, and whether records are of one run."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from benchmarks.terms import check_terms
 from zoomgym.errors import RecordError
 from zoomgym.records import Record
 
@@ -36,41 +37,40 @@ def identity_of(record: Record) -> Identity:
     )
 
 
-def difference(stranger: Identity, own: Identity) -> str:
-    """Returns the first thing in which two episodes differ; empty if they are the same."""
-    for name, its, ours in zip(Identity._fields, stranger, own, strict=True):
+def difference(stranger: Identity, own: Identity, names: Sequence[str] = Identity._fields) -> str:
+    """Returns the first thing in which two episodes differ, of names; empty if there is none."""
+    for name in names:
+        its, ours = getattr(stranger, name), getattr(own, name)
         if its != ours:
             is_long = name == "settings"
             return "other settings" if is_long else f"{name.replace('_', ' ')} {its}, not {ours}"
     return ""
 
 
-def join_records(placed: Iterable[tuple[str, Record]]) -> list[Record]:
+def join_records(files: Mapping[str, Sequence[Record]]) -> list[Record]:
     """Returns the records of one run, each once, in an order that does not depend on theirs.
 
     Args:
-        placed: the records, each with the file that it stands in. One may stand there again.
+        files: what was read, by the name of its file. A record may stand there again.
 
     Raises:
-        RecordError: they are not of one run, or an episode has two records that differ.
+        RecordError: they are of another suite or seed, or must not stand in one table: see
+            `check_terms`.
     """
-    first_of: dict[tuple[Identity, str], tuple[str, Record]] = {}
-    runs: dict[tuple[str, str], tuple[str, Identity]] = {}
-    for place, record in placed:
-        identity = identity_of(record)
-        of_set = identity._replace(task_id="")
-        of_run = of_set._replace(task_set_version="", task_set_hash="", settings="")
-        for key, own in ((("", ""), of_run), ((record.task_set, identity.settings), of_set)):
-            other_place, other = runs.setdefault(key, (place, own))
-            if told := difference(own, other):
+    first_of: dict[tuple[Identity, str], Record] = {}
+    once: dict[str, list[Record]] = {name: [] for name in files}
+    run: tuple[str, Identity] | None = None
+    for name, records in files.items():
+        for record in records:
+            identity = identity_of(record)
+            run_name, of_run = run = run or (name, identity)
+            if told := difference(identity, of_run, ("suite", "seed")):
                 raise RecordError(
-                    f"{place} and {other_place} hold episodes of different runs: {told}. Join "
-                    "what was played with the same suite, seed, version and tasks"
+                    f"{name} and {run_name} hold episodes of different runs: {told}. Join what was "
+                    "played on the same suite with the same seed"
                 )
-        other_place, same = first_of.setdefault((identity, record.agent), (place, record))
-        if same != record:
-            raise RecordError(
-                f"{place} and {other_place} hold different episodes of {record.agent} on "
-                f"{record.task.id}: leave one of them out"
-            )
-    return [first_of[key][1] for key in sorted(first_of)]
+            first = first_of.setdefault((identity, record.agent), record)
+            if record is first or record != first:  # one that differs is refused by check_terms
+                once[name].append(record)
+    check_terms(once)
+    return [first_of[key] for key in sorted(first_of)]

@@ -168,7 +168,7 @@ def merge(paths: Sequence[Path], out: Path) -> list[Record]:
 
 def _read(paths: Iterable[Path]) -> list[Record]:
     """Returns the records of one run, each once, always in the same order. Raises RecordError."""
-    return join_records((str(path), record) for path in paths for record in read_records(path))
+    return join_records({str(path): list(read_records(path)) for path in paths})
 
 
 @contextmanager
