@@ -65,7 +65,7 @@ TEMPERATURE = 0.7
 which drowns what its choices are worth."""
 MANNERS = {"greedy": 0.0, "sampled": TEMPERATURE}
 """How held-out tasks are played: the temperature of each."""
-RESULTS, SECONDS = "results.json", "seconds.json"
+RESULTS, SECONDS, CURVES = "results.json", "seconds.json", "curves.svg"
 
 Played = dict[str, list[Record]]
 """The episodes of each stage."""
@@ -307,26 +307,27 @@ def show(console: Console, title: str, rows: Mapping[str, Any]) -> None:
     console.print(table)
 
 
-def draw_curves(folder: Path) -> None:
-    """Draws how the losses of the cold start fell, and how the rewards of GRPO rose."""
+def draw_curves(path: Path, folders: Sequence[Path]) -> None:
+    """Draws how the losses of cold starts fell and how GRPO went: a thin line for each run."""
     figure, (losses, rewards) = pyplot.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    for name in ("sft/stage1", "sft", "reflection"):
-        state = json.loads((folder / name / "trainer_state.json").read_text(encoding="utf-8"))
-        points = [
-            (one["step"], one["eval_loss"]) for one in state["log_history"] if "eval_loss" in one
-        ]
-        losses.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name)
+    for index, folder in enumerate(folders):
+        for color, name in enumerate(("sft/stage1", "sft", "reflection")):
+            state = json.loads((folder / name / "trainer_state.json").read_text(encoding="utf-8"))
+            log = [one for one in state["log_history"] if "eval_loss" in one]
+            points = [one["step"] for one in log], [one["eval_loss"] for one in log]
+            losses.plot(*points, color=f"C{color}", lw=1, marker=".", label="" if index else name)
+        lines = (folder / "grpo" / "history.jsonl").read_text(encoding="ascii").splitlines()
+        steps = [one for one in map(json.loads, lines) if "zoom/reward" in one]
+        for color, name in enumerate(("reward", "zooms", "flat_groups", "refused")):
+            values = _smooth([one[f"zoom/{name}"] for one in steps])
+            points = [one["step"] for one in steps], values
+            rewards.plot(*points, color=f"C{color}", lw=1, label="" if index else name)
     losses.set(xlabel="step", ylabel="validation loss", yscale="log", title="cold starts")
-    lines = (folder / "grpo" / "history.jsonl").read_text(encoding="ascii").splitlines()
-    steps = [one for one in map(json.loads, lines) if "zoom/reward" in one]
-    for name in ("reward", "accuracy", "zoomed", "flat_groups"):
-        values = [one[f"zoom/{name}"] for one in steps]
-        rewards.plot([one["step"] for one in steps], _smooth(values), label=name)
     rewards.set(xlabel="step", title="GRPO, means of 9 steps")
     for axes in (losses, rewards):
         axes.legend(frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(folder / "curves.svg")
+    figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
 
 
@@ -367,7 +368,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             rows = summarise(runs[-1])
             show(console, f"seed {seed}, {manner}: {plan.num_tests} held-out tasks", rows)
             results["seeds"][seed][manner] = rows
-        draw_curves(run.folder)
         seconds = json.loads((run.folder / SECONDS).read_text(encoding="utf-8"))
         results["seeds"][seed]["seconds"] = seconds
     if len(args.seeds) > 1:
@@ -375,6 +375,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         results["all"] = {manner: summarise(_pool(runs)) for manner, runs in played.items()}
         for manner, rows in results["all"].items():
             show(console, f"seeds {seeds} together, {manner}", rows)
+    draw_curves(args.out / CURVES, [args.out / f"seed{seed}" for seed in args.seeds])
     (args.out / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     records = [record for own in _pool(played["greedy"]).values() for record in own]
     write_report(args.out / "report.html", "train_tiny_qwen", records, cache_dir=None)
