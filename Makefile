@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
+PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 INSTALL = $(BIN)/pip install --quiet --constraint constraints.txt --editable
 
 .PHONY: setup demo test check
@@ -24,7 +25,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m benchmarks.run
 
 test: setup
-	$(BIN)/pytest
+	$(PYTEST)
 
 # Everything that CI asks of a change: format, lint, types, floors, tests, coverage.
 check: setup
@@ -32,4 +33,4 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --cov --cov-fail-under=90
+	$(PYTEST) --cov --cov-fail-under=90
