@@ -81,7 +81,7 @@ class Plan:
     sft_epochs: float = 20
     """At most: a cold start ends when its validation loss no longer falls."""
     reflection_epochs: float = 10
-    grpo_steps: int = 100
+    grpo_steps: int = 80
     num_tests: int = 400
 
 
@@ -187,7 +187,7 @@ class Run:
             micro_batch=16,
             rows=64,
             max_tokens=MAX_TOKENS,
-            max_redraws=2,
+            max_redraws=3,
             kl=0.0,
             entropy=0.0,
             num_tasks=2000,

@@ -12,7 +12,8 @@ Defaults are the paper's (arXiv 2512.22315, section 4.1, and the released script
 update, learning rate 1e-6, dynamic sampling. Departures:
 
 - A group whose rewards are all alike is not only dropped: its task is drawn anew, up to
-  `max_redraws` times. What is still flat then counts nowhere in the loss.
+  `max_redraws` times. What is still flat then has no advantage, but its tokens count in the mean:
+  the less is left to learn, the smaller the steps, where a few groups would else make whole ones.
 - The tool bonus is paid (weight 0.5, as the paper says; the released script has it at 0).
 - The loss is `dapo`: a mean over all tokens of an update, as in the paper's framework (verl's
   `token-mean`); KL is TRL's estimator (k3) without importance weights.
@@ -223,14 +224,9 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
             self.groups = self._play(speaker, task_ids[::size])
         self._report(time.perf_counter() - started_s, self._player.num_tokens - num_before)
         rollouts = [rollout for group in self.groups for rollout in group.rollouts]
-        learned = [
-            not group.is_flat and rollout.record is not None
-            for group in self.groups
-            for rollout in group.rollouts
-        ]
         masks = [
-            [int(said and counts) for said in rollout.is_said]
-            for rollout, counts in zip(rollouts, learned, strict=True)
+            [int(said and rollout.record is not None) for said in rollout.is_said]
+            for rollout in rollouts
         ]
         pictures = [rollout.pictures for rollout in rollouts]
         records = [rollout.record for rollout in rollouts]
