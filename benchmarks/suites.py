@@ -35,7 +35,7 @@ class Suite:
 
 def make_env(part: Part, cache_dir: Path | None = None) -> ZoomEnv:
     """Returns the environment of a part."""
-    return ZoomEnv(**part.settings, cache_dir=cache_dir, frame_size=UNSEEN)
+    return ZoomEnv(**{"frame_size": UNSEEN, **part.settings}, cache_dir=cache_dir)
 
 
 def _synthetic(family: str, num_tasks: int, **settings: Any) -> Part:
