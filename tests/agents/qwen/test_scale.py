@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.agents.qwen import launched
 from tests.agents.qwen.test_train_sft import demonstration
 from zoomgym.records import Record, read_records
 
+LAUNCH = (sys.executable, "-m", "accelerate.commands.launch")
+"""`accelerate launch`, also where the environment is not activated."""
 CONFIGS = Path(launched.__file__).parents[3] / "agents/qwen/accelerate"
 SIZES = {"1-gpu": 1, "8-gpus": 8, "8-gpus-zero2": 8, "16-gpus-zero3": 16}
 
@@ -42,7 +45,7 @@ def launch(kind: str, config: str = "8-gpus", **given: Any) -> None:
     options += ["--mixed_precision=no", "--main_process_port=0"]
     script = ["-m", launched.__name__, kind, json.dumps(given)]
     done = subprocess.run(
-        ["accelerate", "launch", f"--config_file={CONFIGS / config}.yaml", *options, *script],
+        [*LAUNCH, f"--config_file={CONFIGS / config}.yaml", *options, *script],
         env={**os.environ, **CPUS, **(DEEPSPEED_CPUS if "zero" in config else {})},
         cwd=CONFIGS.parents[2],
         capture_output=True,
