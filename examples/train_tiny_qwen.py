@@ -61,8 +61,7 @@ MAX_TOKENS = 80
 """Of a reply; the tutor's longest has about 60."""
 STAGES = ("blind", "sft", "reflection", "grpo")
 TEMPERATURE = 0.7
-"""Of replies in GRPO. At 1, a model as small as this slips in some letter of every third episode,
-which drowns what its choices are worth."""
+"""Of replies in GRPO. At 1, a model as small as this slips too often: see docs/training.md."""
 MANNERS = {"greedy": 0.0, "sampled": TEMPERATURE}
 """How held-out tasks are played: the temperature of each."""
 RESULTS, SECONDS, CURVES = "results.json", "seconds.json", "curves.svg"
