@@ -308,7 +308,7 @@ def show(console: Console, title: str, rows: Mapping[str, Any]) -> None:
 
 def draw_curves(path: Path, folders: Sequence[Path]) -> None:
     """Draws how the losses of cold starts fell and how GRPO went: a thin line for each run."""
-    figure, (losses, rewards) = pyplot.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    figure, (losses, rewards) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for index, folder in enumerate(folders):
         for color, name in enumerate(("sft/stage1", "sft", "reflection")):
             state = json.loads((folder / name / "trainer_state.json").read_text(encoding="utf-8"))
@@ -324,7 +324,7 @@ def draw_curves(path: Path, folders: Sequence[Path]) -> None:
     losses.set(xlabel="step", ylabel="validation loss", yscale="log", title="cold starts")
     rewards.set(xlabel="step", title="GRPO, means of 9 steps")
     for axes in (losses, rewards):
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=4)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
