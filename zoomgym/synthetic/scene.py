@@ -17,11 +17,12 @@ from zoomgym.synthetic.marks import Beacon, Plate, draw_beacon, draw_plate
 __all__ = ["Scene"]
 
 NUM_WAVES = 8
-WAVE_BITS = 8
-WAVE_SCALE = 1 << WAVE_BITS
+WAVE_SCALE = 1 << 8
 """Waves are counted in whole parts of so many."""
 BATCH_PIXELS = 1 << 17
 """Of the frames that are drawn at once: they should fit into the processor's cache."""
+SMALL_PRODUCT = 1 << 18
+"""Multiplications that OpenBLAS, which multiplies for NumPy, leaves to one thread."""
 NOISE_LEVEL = 4.0
 """Standard deviation of the grain at full size, of 255; finer pictures would average it away."""
 NUM_GRAINS = 8
@@ -82,35 +83,51 @@ class Scene:
             field = self._field(some, size)
             field_grain = grain[(some * 5 + self.seed) % NUM_GRAINS]
             for channel in range(3):
-                plane = (field * gain[channel] >> 8) + field_grain + base[channel]
-                images[first : first + batch, :, :, channel] = np.clip(plane, 0, 255)
+                plane = (field * np.int16(gain[channel]) >> 8) + field_grain
+                plane += np.int16(base[channel])
+                images[first : first + batch, :, :, channel] = np.clip(plane, 0, 255, out=plane)
         return images
 
-    def _field(self, indexes: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.int32]:
-        """Returns the sum of all waves at each pixel: (N, H, W) int32.
+    def _field(self, indexes: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.int16]:
+        """Returns the sum of all waves at each pixel: (N, H, W) int16, within 127 of 0.
 
         A wave cos(x + y) is cos x cos y - sin x sin y: two products of a row and a column. They are
-        rounded first and summed as whole numbers, so that every machine gets the same pixels.
+        rounded first. Their sums are whole numbers below 2**24, which float32 holds exactly in
+        whatever order they are added, so that every machine gets the same pixels.
         """
         height, width = size
-        field = np.zeros((len(indexes), height, width), np.int32)
         y = (np.arange(height) + 0.5) / height
         x = (np.arange(width) + 0.5) / width
-        for x_cycles, y_cycles, phase, motion, strength in self._waves:
-            y_angle = 2 * np.pi * y_cycles * y
-            moments = phase + motion * indexes / FPS
-            x_angle = 2 * np.pi * (x_cycles * x + moments[:, None])
-            for wave in (np.cos, np.sin):
-                sign = 1 if wave is np.cos else -1
-                rows = np.rint(sign * strength * WAVE_SCALE * wave(y_angle)).astype(np.int32)
-                columns = np.rint(WAVE_SCALE * wave(x_angle)).astype(np.int32)
-                field += rows[None, :, None] * columns[:, None, :]
-        return field >> 2 * WAVE_BITS
+        x_cycles, y_cycles, phase, motion, strength = self._waves.T[..., None]
+        y_angle = 2 * np.pi * y_cycles * y
+        moments = phase + motion * indexes / FPS
+        x_angle = 2 * np.pi * (x_cycles * x + moments.T[..., None])
+        level = strength * WAVE_SCALE
+        rows = np.concatenate([level * np.cos(y_angle), -level * np.sin(y_angle)])
+        columns = np.concatenate([np.cos(x_angle), np.sin(x_angle)], axis=1)
+        field = _multiply(
+            np.rint(rows).T.astype(np.float32), np.rint(WAVE_SCALE * columns).astype(np.float32)
+        )
+        field *= np.float32(1 / WAVE_SCALE**2)
+        return np.floor(field, out=field).astype(np.int16)
+
+
+def _multiply(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns the matrix left (H, K) times each of right (N, K, W): (N, H, W).
+
+    In parts that are too small for threads: those would wait for each other on a busy machine.
+    """
+    (height, depth), (count, _, width) = left.shape, right.shape
+    product = np.empty((count, height, width), np.float32)
+    num_rows = max(1, SMALL_PRODUCT // (depth * width))
+    for top in range(0, height, num_rows):
+        np.matmul(left[top : top + num_rows], right, out=product[:, top : top + num_rows])
+    return product
 
 
 @lru_cache(maxsize=8)
 def _grain(size: tuple[int, int]) -> NDArray[np.int32]:
-    """Returns pictures of grey noise, (NUM_GRAINS, H, W) int32, the same in every scene."""
+    """Returns pictures of grey noise, (NUM_GRAINS, H, W) int16, the same in every scene."""
     level = NOISE_LEVEL * min(1.0, size[0] / SCENE_SIZE[0], size[1] / SCENE_SIZE[1])
     rng = np.random.default_rng(0)
-    return np.rint(level * rng.standard_normal((NUM_GRAINS, *size))).astype(np.int32)
+    return np.rint(level * rng.standard_normal((NUM_GRAINS, *size))).astype(np.int16)
