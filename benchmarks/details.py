@@ -1,22 +1,29 @@
 """Tables that explain a ranking: who beats whom, where agents look, what fails, what it takes."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from benchmarks.durations import SPANS, span_of
 from benchmarks.failures import FAILURES, failures_of, is_told
 from benchmarks.grounding import GROUNDING
 from benchmarks.leaderboard import ACCURACY, METRICS, Metric, estimate
 from benchmarks.pairs import pairs
 from benchmarks.sheets import Line, Sheet
+from benchmarks.terms import part_of
 from zoomgym.episode import Rules
 from zoomgym.records import Record
+from zoomgym.synthetic import DIFFICULTIES
 
 __all__ = ["Agents", "by_rules", "details"]
 
 Agents = dict[str, list[Record]]
 """The records of each agent, the best agent first."""
+CELL = ("category", "difficulty", "length")
+"""What tells the cells of a suite apart."""
+LENGTHS = [name for name, _ in SPANS]
 
 
 def details(by_agent: Agents) -> list[Sheet]:
@@ -26,7 +33,7 @@ def details(by_agent: Agents) -> list[Sheet]:
         by_agent: the records of each agent, in the order of the ranking; all of one suite, played
             by the same rules.
     """
-    makers = (_pairs, _grounding, _by_frames, _failures, _costs)
+    makers = (_by_cell, _pairs, _grounding, _by_frames, _failures, _costs)
     return [sheet for make in makers if (sheet := make(by_agent)).lines]
 
 
@@ -38,6 +45,42 @@ def _of_metrics(name: str, title: str, metrics: Sequence[Metric], by_agent: Agen
     ]
     columns = ("episodes", *(metric.name for metric in metrics))
     return Sheet(name, title, ("agent",), columns, tuple(lines))
+
+
+def _by_cell(by_agent: Agents) -> Sheet:
+    """Returns the table of accuracy in the cells of a suite, a column an agent.
+
+    What all cells have in common is left out; if they differ in the category alone, all of it is.
+    """
+    by_cell: dict[tuple[str, ...], Agents] = {}
+    for agent, own in by_agent.items():
+        for record in own:
+            by_cell.setdefault(_cell(record), {}).setdefault(agent, []).append(record)
+    kinds = [kind for kind in range(len(CELL)) if len({cell[kind] for cell in by_cell}) > 1]
+    lines = []
+    for cell in sorted(by_cell, key=_place) if kinds and kinds != [0] else ():
+        played = by_cell[cell]
+        tasks = {(part_of(record), record.task.id) for own in played.values() for record in own}
+        accuracies = (estimate(ACCURACY, played.get(agent, [])) for agent in by_agent)
+        lines.append(Line(tuple(cell[kind] for kind in kinds), (len(tasks), *accuracies)))
+    labels = tuple(CELL[kind] for kind in kinds)
+    title = f"Accuracy by {', '.join(labels)} (mean, 95% interval)"
+    return Sheet("cells", title, labels, ("tasks", *by_agent), tuple(lines))
+
+
+def _cell(record: Record) -> tuple[str, ...]:
+    """Returns the category, difficulty and length of the task of a record."""
+    difficulty = record.settings.get("difficulty", "")
+    if not isinstance(difficulty, str):
+        difficulty = json.dumps(difficulty, sort_keys=True)
+    return record.task.category, difficulty, span_of(record)
+
+
+def _place(cell: tuple[str, ...]) -> tuple[str, int, str, int]:
+    """Returns what cells are ordered by: the easier and the shorter ones first."""
+    category, difficulty, length = cell
+    order = [*DIFFICULTIES, difficulty].index(difficulty)
+    return category, order, difficulty, LENGTHS.index(length)
 
 
 def _pairs(by_agent: Agents) -> Sheet:

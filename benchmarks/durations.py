@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from benchmarks.leaderboard import ACCURACY, Row, chance, estimate
 from zoomgym.records import Record
 
-__all__ = ["chance_by_duration", "duration_rows"]
+__all__ = ["SPANS", "chance_by_duration", "duration_rows", "span_of"]
 
 SPANS = (
     ("up to 2 min", 120.0),
@@ -26,7 +26,7 @@ def duration_rows(records: Sequence[Record]) -> list[Row]:
     by_place: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.is_graded:
-            by_place.setdefault((record.agent, _span(record)), []).append(record)
+            by_place.setdefault((record.agent, span_of(record)), []).append(record)
     return [
         Row(agent, span, len(own), 0, {ACCURACY.name: accuracy})
         for (agent, span), own in by_place.items()
@@ -39,10 +39,10 @@ def chance_by_duration(records: Sequence[Record]) -> dict[str, float]:
     by_span: dict[str, list[Record]] = {name: [] for name, _ in SPANS}
     for record in records:
         if record.is_graded:
-            by_span[_span(record)].append(record)
+            by_span[span_of(record)].append(record)
     return {name: chance(own) for name, own in by_span.items() if own}
 
 
-def _span(record: Record) -> str:
+def span_of(record: Record) -> str:
     """Returns the name of the span in which a record's video lies."""
     return next(name for name, most_s in SPANS if record.duration_s <= most_s)

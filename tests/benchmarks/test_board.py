@@ -69,6 +69,40 @@ def test_grounding_is_told_of_agents_that_zoom() -> None:
     }
 
 
+def in_cell(record: Record, category: str, difficulty: object, duration_s: float) -> Record:
+    """Returns the record with its task in a cell of a suite."""
+    return replace(
+        record,
+        suite="s",
+        task=replace(record.task, id=f"{category}{difficulty}{duration_s}", category=category),
+        settings={**record.settings, "difficulty": difficulty},
+        duration_s=duration_s,
+    )
+
+
+def test_accuracy_is_told_by_category_difficulty_and_length_in_their_order() -> None:
+    good, blind = RECORDS[0], RECORDS[-1]
+    cells = [("b", "hard", 60.0), ("a", {"num_decoys": 8}, 60.0), ("a", "hard", 60.0)]
+    cells += [("a", "easy", 3600.0), ("a", "easy", 60.0)]
+    played = [in_cell(good, *cell) for cell in cells] + [in_cell(blind, *cells[-1])]
+    short, long = "up to 2 min", "15-60 min"
+    assert list(lines(played, "cells").items()) == [
+        (("a", "easy", short), {"tasks": 1, "good": wilson([1]), "blind": wilson([0])}),
+        (("a", "easy", long), {"tasks": 1, "good": wilson([1]), "blind": None}),
+        (("a", "hard", short), {"tasks": 1, "good": wilson([1]), "blind": None}),
+        (("a", '{"num_decoys": 8}', short), {"tasks": 1, "good": wilson([1]), "blind": None}),
+        (("b", "hard", short), {"tasks": 1, "good": wilson([1]), "blind": None}),
+    ]
+    alike = [in_cell(good, *cell) for cell in cells[-2:]]
+    assert list(lines(alike, "cells")) == [(short,), (long,)]
+
+
+def test_cells_that_differ_in_their_category_alone_are_told_by_category() -> None:
+    played = [in_cell(RECORDS[0], category, "easy", 60.0) for category in "ab"]
+    [block] = blocks(played)
+    assert [sheet.name for sheet in block.sheets][:3] == ["agents", "categories", "grounding"]
+
+
 def test_accuracy_is_told_by_the_frames_that_were_used() -> None:
     assert lines(RECORDS, "frames") == {
         ("good", "64"): {"episodes": 1, "share": 0.25, "accuracy": wilson([1])},
