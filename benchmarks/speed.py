@@ -2,6 +2,7 @@
 
 python -m benchmarks.speed parse     reading hostile replies takes linear time
 python -m benchmarks.speed import    importing zoomgym against importing gymnasium and av
+python -m benchmarks.speed episodes  turns, environments and the runner, and where their time goes
 python -m benchmarks.speed video     decoding against every peer that is installed
 python -m benchmarks.speed exactness wrong frames in awkward files, ours and the peers'
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.episode_speed import measure_episodes
 from benchmarks.peers import PEERS
 from benchmarks.video_exactness import measure_exactness
 from benchmarks.video_speed import PARTS, PEER_FILES, measure_video
@@ -95,6 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="what", required=True)
     for name in MEASUREMENTS:
         commands.add_parser(name)
+    episodes = commands.add_parser("episodes", help="on drawn video: needs two minutes")
+    episodes.add_argument("--episodes", type=int, default=140, help="for each line")
     video = commands.add_parser("video", help="decoding: needs minutes, and 4 GB for its files")
     exactness = commands.add_parser("exactness", help="wrong frames in awkward files")
     for command in (video, exactness):
@@ -121,6 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             args.repeats,
             is_quick=args.quick,
         )
+    elif args.what == "episodes":
+        measure_episodes(console, args.episodes)
     elif args.what == "exactness":
         measure_exactness(console, args.out, args.peers, args.clips, is_quick=args.quick)
     else:

@@ -1,11 +1,11 @@
 """Seconds and memory of phases that may lie inside one another."""
 
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import torch
+from typing import Any
 
 __all__ = ["OTHER", "Stopwatch"]
 
@@ -56,7 +56,8 @@ class Stopwatch:
     def count(self) -> None:
         """Gives what has passed since the last change to the innermost phase."""
         phase = self._phases[-1]
-        if torch.cuda.is_available():
+        torch: Any = sys.modules.get("torch")  # who has not imported it uses no GPU
+        if torch and torch.cuda.is_available():
             torch.cuda.synchronize()
             peak = torch.cuda.max_memory_allocated()
             self.peak_bytes[phase] = max(self.peak_bytes[phase], peak)
