@@ -53,8 +53,8 @@ STANDARD = (
     "blind", "glance", "random", "uniform", "change", "coarse_to_fine", "keyframe", "oracle",
 )  # fmt: skip
 """Agents from the floor to the ceiling."""
-UNSEEN = (1, 1)
-"""The frames in the Dict observation, which no agent of a suite is given."""
+UNSEEN = (0, 0)
+"""The frames in the Dict observation, which no agent of a suite is given: there are none."""
 SMALL = {"source": "scene", "max_pixels": 112 * 112}
 
 SUITES = {

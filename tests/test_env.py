@@ -198,6 +198,25 @@ def test_files_give_the_same_trajectory_in_every_process(tmp_path: Path) -> None
     env.close()
 
 
+def test_frames_may_be_left_out_of_the_dict_observation_and_of_nothing_else() -> None:
+    with_frames, without = scene_env(), scene_env(frame_size=(0, 0))
+    zoom = '{"segment": [1, 2], "fps": 4}'
+    for one, other in zip(
+        (with_frames.reset(seed=0)[0], with_frames.step(zoom)[0]),
+        (without.reset(seed=0)[0], without.step(zoom)[0]),
+        strict=True,
+    ):
+        assert other in without.observation_space
+        assert other.pop("overview").shape == other.pop("clip").shape == (64, 0, 0, 3)
+        for name, value in other.items():
+            assert np.array_equal(value, one[name]), name
+    for one_shown, other_shown in (
+        (with_frames.observation.overview, without.observation.overview),
+        (with_frames.observation.clips[0], without.observation.clips[0]),
+    ):
+        assert np.array_equal(one_shown.images, other_shown.images)
+
+
 def test_the_task_can_be_named_and_nothing_else_can_be_asked_of_reset() -> None:
     env = scene_env(tasks="synthetic:order")
     _, info = env.reset(options={"task_id": "order-easy-60s-train-00042"})

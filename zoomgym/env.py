@@ -110,7 +110,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `frame_budget`, `max_turns` | 128, 5 | frames in all, replies in all |
     | `reward_weights` | None | merged over the defaults above |
     | `grader` | `"strict"` | of open-ended answers: or `"math"`, `{"judge": {..}}`; see `graders` |
-    | `frame_size` | (112, 112) | (H, W) of the frames in the Dict observation |
+    | `frame_size` | (112, 112) | (H, W) of the frames in the Dict observation; (0, 0): no frames |
     | `max_pixels` | 100352 | bound of a frame in `unwrapped.observation`; lower is faster |
     | `cache_dir` | None | where synthetic videos are written; None: the user's cache folder |
     | `on_video_error` | `"raise"` | `"skip"`: see below |
@@ -448,6 +448,10 @@ def _plain_number(value: Any) -> Any:
 def _checked_size(frame_size: tuple[int, int]) -> tuple[int, int]:
     """Returns frame_size as a tuple (it may come from JSON). Raises ValueError if it is no size."""
     size = tuple(map(_plain_number, frame_size)) if isinstance(frame_size, Iterable) else ()
-    if len(size) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in size):
-        raise ValueError(f"frame_size needs (H, W) from 1 to 4096 pixels, got {frame_size!r}")
+    are_whole = len(size) == 2 and all(isinstance(side, int) for side in size)
+    if not are_whole or not (size == (0, 0) or all(1 <= side <= 4096 for side in size)):
+        raise ValueError(
+            f"frame_size needs (H, W) from 1 to 4096 pixels, or (0, 0) for no frames, "
+            f"got {frame_size!r}"
+        )
     return size[0], size[1]

@@ -114,7 +114,7 @@ def letterbox(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.ui
 
     Args:
         frames: (N, h, w, 3) uint8. Small ones are enlarged.
-        size: (H, W) of the result.
+        size: (H, W) of the result. (0, 0) leaves nothing of them, which takes no time.
 
     Returns:
         (N, H, W, 3) uint8, always a copy.
@@ -122,6 +122,8 @@ def letterbox(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.ui
     num_frames, height, width, _ = frames.shape
     if (height, width) == size:
         return frames.copy()
+    if size == (0, 0):
+        return np.zeros((num_frames, 0, 0, 3), np.uint8)
     scale = min(Fraction(size[0], height), Fraction(size[1], width))
     fitted_height = max(1, round(height * scale))
     fitted_width = max(1, round(width * scale))
