@@ -77,10 +77,12 @@ class Scene:
         height, width = size
         images = np.empty((len(indexes), height, width, 3), np.uint8)
         grain, (base, gain) = _grain(size), self._tint
+        rows, columns = self._rows_and_columns(indexes, size)
         batch = max(1, BATCH_PIXELS // (height * width))
         for first in range(0, len(indexes), batch):
             some = indexes[first : first + batch]
-            field = self._field(some, size)
+            product = _multiply(rows, columns[first : first + batch])
+            field = np.floor(product, out=product).astype(np.int16)
             field_grain = grain[(some * 5 + self.seed) % NUM_GRAINS]
             for channel in range(3):
                 plane = (field * np.int16(gain[channel]) >> 8) + field_grain
@@ -88,12 +90,14 @@ class Scene:
                 images[first : first + batch, :, :, channel] = np.clip(plane, 0, 255, out=plane)
         return images
 
-    def _field(self, indexes: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.int16]:
-        """Returns the sum of all waves at each pixel: (N, H, W) int16, within 127 of 0.
+    def _rows_and_columns(
+        self, indexes: NDArray[np.int64], size: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Returns (H, K) and (N, K, W): their product is the sum of all waves, within 127 of 0.
 
         A wave cos(x + y) is cos x cos y - sin x sin y: two products of a row and a column. They are
-        rounded first. Their sums are whole numbers below 2**24, which float32 holds exactly in
-        whatever order they are added, so that every machine gets the same pixels.
+        rounded first, to whole parts. Their sums have less than 2**24 parts, which float32 holds
+        exactly in whatever order they are added, so that every machine gets the same pixels.
         """
         height, width = size
         y = (np.arange(height) + 0.5) / height
@@ -103,13 +107,12 @@ class Scene:
         moments = phase + motion * indexes / FPS
         x_angle = 2 * np.pi * (x_cycles * x + moments.T[..., None])
         level = strength * WAVE_SCALE
-        rows = np.concatenate([level * np.cos(y_angle), -level * np.sin(y_angle)])
-        columns = np.concatenate([np.cos(x_angle), np.sin(x_angle)], axis=1)
-        field = _multiply(
-            np.rint(rows).T.astype(np.float32), np.rint(WAVE_SCALE * columns).astype(np.float32)
+        rows = np.concatenate([level * np.cos(y_angle), -level * np.sin(y_angle)]).T
+        columns = WAVE_SCALE * np.concatenate([np.cos(x_angle), np.sin(x_angle)], axis=1)
+        return (
+            (np.rint(rows) / WAVE_SCALE**2).astype(np.float32),
+            np.rint(columns).astype(np.float32),
         )
-        field *= np.float32(1 / WAVE_SCALE**2)
-        return np.floor(field, out=field).astype(np.int16)
 
 
 def _multiply(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
