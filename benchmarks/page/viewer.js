@@ -205,7 +205,7 @@ function strip(frames, label, className) {
   const tiles = frames.map(([time_s, picture, isEvidence]) => {
     const time = `${time_s.toFixed(2)} s`;
     const image = make("img", { alt: time, src: `data:image/webp;base64,${data.pictures[picture]}` });
-    return make("figure", { class: isEvidence ? "on-evidence" : "" }, image, make("figcaption", {}, time));
+    return make("figure", { class: isEvidence ? "on-evidence" : "" }, image, make("figcaption", {}, className === "overview" ? time_s.toFixed(1) : time));
   });
   return make("div", { class: `strip ${className}`, role: "group", "aria-label": label }, ...tiles);
 }

@@ -4,7 +4,9 @@ Chromium and its driver come from the system's packages; where they are not, the
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -355,16 +357,26 @@ def test_print_is_dark_on_light_and_shows_the_open_episode(browser: webdriver.Ch
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
 
 
-@pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_reaches_beyond_the_window(
-    browser: webdriver.Chrome, width: int, scheme: str
-) -> None:
+@contextmanager
+def seen_at(browser: webdriver.Chrome, width: int, scheme: str = "light") -> Iterator[None]:
+    """Shows the page in a window so wide, a telephone's if it is narrow."""
     view = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     try:
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", view)
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        yield
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_reaches_beyond_the_window(
+    browser: webdriver.Chrome, width: int, scheme: str
+) -> None:
+    with seen_at(browser, width, scheme):
         one(browser, "#filters [name=pictured]").click()
         script = "return [document.documentElement.scrollWidth, innerWidth]"
         scroll_width, inner_width = browser.execute_script(script)
@@ -373,6 +385,23 @@ def test_nothing_reaches_beyond_the_window(
             "return getComputedStyle(document.body).backgroundColor !== 'rgb(255, 255, 255)'"
         )
         assert is_dark == (scheme == "dark")
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+@pytest.mark.parametrize(("width", "num_rows"), [(1280, 4), (400, 8)])
+def test_overview_fills_whole_rows(browser: webdriver.Chrome, width: int, num_rows: int) -> None:
+    with seen_at(browser, width):
+        one(browser, "#filters [name=pictured]").click()
+        tops = browser.execute_script(
+            "return [...document.querySelectorAll('.strip.overview img')].map((image) => image.y)"
+        )
+        assert sorted(Counter(tops).values()) == [64 // num_rows] * num_rows
+
+
+def test_controls_are_large_enough_for_fingers(browser: webdriver.Chrome) -> None:
+    with seen_at(browser, 400):
+        heights = browser.execute_script("""
+            const found = document.querySelectorAll("#episodes :is(select, button, .steps a)");
+            return [...found].map((control) => control.getBoundingClientRect().height);
+        """)
+        assert len(heights) == 8
+        assert min(heights) >= 40

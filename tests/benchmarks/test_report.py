@@ -296,7 +296,7 @@ def test_no_records_make_a_page_that_says_so(tmp_path: Path) -> None:
 
 def test_many_task_sets_are_folded_away(tmp_path: Path) -> None:
     records = [replace(RECORDS[0], task_set=f"set {number}") for number in range(9)]
-    assert "<details><summary>9</summary>" in page_of(records, tmp_path).source
+    assert "<details><summary>show all 9</summary>" in page_of(records, tmp_path).source
     assert "<details><summary>" not in page_of(records[1:], tmp_path).source
 
 
