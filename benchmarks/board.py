@@ -3,14 +3,14 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks.details import Agents, by_rules, details
+from benchmarks.details import Agents, apart, by_rules, details
 from benchmarks.leaderboard import ALL, leaderboard
 from benchmarks.sheets import Sheet, as_words, plain, to_csv, to_markdown, to_table
 from benchmarks.table import ranking, show_table
@@ -62,7 +62,7 @@ def show_ranking(console: Console, records: Sequence[Record]) -> None:
         console: where to.
         records: every episode of the suite that counts.
     """
-    by_rules = _apart(records)
+    by_rules = apart(records)
     for rules, own in by_rules.items():
         if len(by_rules) > 1:
             _show_title(
@@ -77,7 +77,7 @@ def _of_suite(records: Sequence[Record]) -> list[Block]:
     suite = {"suite": first.suite, "version": first.version}
     found: list[Block] = []
     groups: list[tuple[Rules, Agents]] = []
-    for rules, own in _apart(records).items():
+    for rules, own in apart(records).items():
         rows = leaderboard(own)
         by_agent = {
             row.agent: [record for record in own if record.agent == row.agent]
@@ -88,12 +88,6 @@ def _of_suite(records: Sequence[Record]) -> list[Block]:
         found.append(Block(about, _notes(by_agent), (*ranking(rows, own), *details(by_agent))))
         groups.append((rules, by_agent))
     return [*found, Block(suite, (), (by_rules(groups),))] if len(groups) > 1 else found
-
-
-def _apart(records: Sequence[Record]) -> dict[Rules, list[Record]]:
-    """Returns records by the rules they were played by, in the order of these."""
-    every = sorted({record.rules for record in records}, key=astuple)
-    return {rules: [record for record in records if record.rules == rules] for rules in every}
 
 
 def _notes(by_agent: Agents) -> tuple[str, ...]:

@@ -1,18 +1,21 @@
 """Where everything stands in the charts of a report, in pixels; the template draws it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from benchmarks.leaderboard import ALL, Estimate, Row
+from zoomgym.episode import Rules
 
 __all__ = [
     "CategoryChart",
     "FramesChart",
+    "RulesChart",
     "Scale",
     "category_chart",
     "colour_class",
     "frames_chart",
+    "rules_chart",
     "shape_path",
     "shorten",
 ]
@@ -33,6 +36,8 @@ LABEL_RISES = (-7, 17, -22, 32, -37, 47, -52, 62)
 """Pixels from a mark down to the foot of its label, in the order in which they are tried."""
 NUM_TICKS = 6
 STEPS = (1, 2, 2.5, 5, 10)
+ASIDE = 7
+"""Pixels between agents whose marks would else lie on each other."""
 SHAPES = (
     "M0-5.2A5.2 5.2 0 1 0 0 5.2A5.2 5.2 0 1 0 0-5.2Z",
     "M-4.6-4.6H4.6V4.6H-4.6Z",
@@ -162,6 +167,24 @@ class FramesChart:
     chance_label: Box
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """An agent by what the rules allow, the least first."""
+
+    agent: str
+    path: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesChart:
+    """Accuracy against the most zooms that the rules allow."""
+
+    labels: tuple[tuple[float, int], ...]
+    """Where a number of zooms stands, and the number."""
+    curves: tuple[Curve, ...]
+
+
 def shape_path(index: int) -> str:
     """Returns the SVG path of the shape of agent number index."""
     return SHAPES[index % len(SHAPES)]
@@ -223,6 +246,37 @@ def frames_chart(rows: Sequence[Row], chance: float) -> FramesChart:
         taken.append(label)
         points.append(Point(mark, estimate, *ends, label))
     return FramesChart(x, tuple(points), chance_label)
+
+
+def rules_chart(rows_of: Mapping[Rules, Sequence[Row]], agents: Sequence[str]) -> RulesChart | None:
+    """Returns the chart of accuracy against the most zooms allowed; None if rules differ otherwise.
+
+    Args:
+        rows_of: the leaderboard's rows by each of the rules.
+        agents: their order.
+
+    Source: Figure 6 of the paper.
+    """
+    if len({replace(rules, max_turns=1) for rules in rows_of}) > 1 or len(rows_of) < 2:
+        return None
+    by_zooms = {
+        rules.max_turns - 1: {row.agent: row for row in rows if row.category == ALL}
+        for rules, rows in sorted(rows_of.items(), key=lambda item: item[0].max_turns)
+    }
+    reach = ASIDE * len(agents) / 2 + MARK_RADIUS
+    x = Scale(min(by_zooms), max(by_zooms), LEFT + reach, WIDTH - RIGHT - reach)
+    curves = []
+    for place, agent in enumerate(agents):
+        aside = ASIDE * (place - (len(agents) - 1) / 2)
+        marks = tuple(
+            _mark(rows[agent], round(x(most) + aside, 1))
+            for most, rows in by_zooms.items()
+            if agent in rows and "accuracy" in rows[agent].estimates
+        )
+        if marks:
+            path = "M" + "L".join(f"{mark.x} {mark.y}" for mark in marks)
+            curves.append(Curve(agent, path, marks))
+    return RulesChart(tuple((x(most), most) for most in by_zooms), tuple(curves))
 
 
 def _ink(mark: Mark, low_x: float, high_x: float) -> tuple[Box, Box]:

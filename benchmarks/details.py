@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, astuple, replace
 from functools import partial
 
 from benchmarks.durations import SPANS, span_of
@@ -17,13 +17,43 @@ from zoomgym.episode import Rules
 from zoomgym.records import Record
 from zoomgym.synthetic import DIFFICULTIES
 
-__all__ = ["Agents", "by_rules", "details"]
+__all__ = ["Agents", "apart", "by_rules", "details", "names_of"]
 
 Agents = dict[str, list[Record]]
 """The records of each agent, the best agent first."""
 CELL = ("category", "difficulty", "length")
 """What tells the cells of a suite apart."""
 LENGTHS = [name for name, _ in SPANS]
+WORDS = {
+    "grammar": "grammar {}",
+    "num_overview": "{} overview frames",
+    "frames_per_zoom": "{} frames a zoom",
+    "frame_budget": "{} frames in all",
+}
+"""How what differs between rules is said; turns are told as zooms."""
+
+
+def apart(records: Sequence[Record]) -> dict[Rules, list[Record]]:
+    """Returns records by the rules they were played by, in the order of these."""
+    every = sorted({record.rules for record in records}, key=astuple)
+    return {rules: [record for record in records if record.rules == rules] for rules in every}
+
+
+def names_of(every: Sequence[Rules]) -> dict[Rules, str]:
+    """Returns rules with their names: what they don't have in common, such as `at most 2 zooms`."""
+    rows = [asdict(rules) for rules in every]
+    differing = [name for name in rows[0] if len({row[name] for row in rows}) > 1]
+    return {
+        rules: ", ".join(_words(name, row[name]) for name in differing)
+        for rules, row in zip(every, rows, strict=True)
+    }
+
+
+def _words(name: str, value: str | int) -> str:
+    """Returns what a rule says."""
+    if name != "max_turns":
+        return WORDS[name].format(value)
+    return f"at most {int(value) - 1} zoom{'s' * (value != 2)}"
 
 
 def details(by_agent: Agents) -> list[Sheet]:

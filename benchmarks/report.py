@@ -4,8 +4,7 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchmarks import charts, histograms
-from benchmarks.details import Agents, by_rules, details
+from benchmarks.details import Agents, apart, by_rules, details, names_of
 from benchmarks.durations import chance_by_duration, duration_rows
 from benchmarks.leaderboard import ALL, METRICS, Row, chance, leaderboard, officials
 from benchmarks.viewer import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
+from zoomgym.episode import Rules
 from zoomgym.records import Record
 
 __all__ = ["write_report"]
@@ -80,7 +80,7 @@ def _page(suite_name: str, records: Sequence[Record], cache_dir: Path | None) ->
         script=Markup(script),
         script_hash=_hash_source(script),
         **facts,
-        **(_results(records, cache_dir) if records else {"rows": []}),
+        **(_results(records, cache_dir) if records else {"groups": []}),
     )
 
 
@@ -93,7 +93,11 @@ def _hash_source(script: str) -> Markup:
 def _facts(records: Sequence[Record]) -> dict[str, Any]:
     """Returns what made the records, for the head of the page."""
     weights = (tuple(record.settings["reward_weights"].items()) for record in records)
-    rules = ((record.rules, record.settings["max_pixels"]) for record in records)
+    rules = (
+        (rules, record.settings["max_pixels"])
+        for rules, own in apart(records).items()
+        for record in own
+    )
     tasks_of: dict[str, set[str]] = {}
     for record in records:
         tasks_of.setdefault(record.agent, set()).add(task_key(record))
@@ -127,24 +131,59 @@ def _task_sets(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _results(records: Sequence[Record], cache_dir: Path | None) -> dict[str, Any]:
-    """Returns what came out: rows, charts and episodes."""
-    rows = leaderboard(records)
+    """Returns what came out: tables and charts by each of the rules, and episodes."""
+    played = apart(records)
+    names = names_of(list(played))
+    rows_of = {rules: leaderboard(own) for rules, own in played.items()}
+    agents = list(dict.fromkeys(row.agent for rows in reversed(rows_of.values()) for row in rows))
+    categories = sorted({record.task.category for record in records})
+    return {
+        "groups": [
+            {"name": names[rules], "place": place} | _group(own, rows_of[rules])
+            for place, (rules, own) in enumerate(played.items())
+        ],
+        "compared": _compared(played, rows_of, agents) if len(played) > 1 else None,
+        "agents": agents,
+        "places": {agent: place for place, agent in enumerate(agents)},
+        "numbers": {agent: number for number, agent in enumerate(sorted(agents))},
+        "categories": categories,
+        "num_ungraded": sum(not record.is_graded for record in records),
+        "most_parted": MOST_PARTED,
+        "most_sets": MOST_SETS,
+        "most_open": MOST_OPEN,
+        "viewer": viewer_data(records, agents, categories, names, cache_dir),
+        "outcomes": OUTCOMES,
+        "max_pictured": MAX_PICTURED,
+    }
+
+
+def _compared(
+    played: Mapping[Rules, Sequence[Record]],
+    rows_of: Mapping[Rules, Sequence[Row]],
+    agents: Sequence[str],
+) -> dict[str, Any]:
+    """Returns what compares rules: a chart, where they differ in the number of turns; a table."""
+    return {
+        "chart": charts.rules_chart(rows_of, agents),
+        "chance": chance([record for own in played.values() for record in own]),
+        "sheet": by_rules([(rules, _by_agent(own, agents)) for rules, own in played.items()]),
+    }
+
+
+def _group(records: Sequence[Record], rows: Sequence[Row]) -> dict[str, Any]:
+    """Returns the tables and charts of episodes that were played by the same rules."""
     graded = [row for row in rows if "accuracy" in row.estimates]
     pooled = [row for row in rows if row.category == ALL]
     agents = [row.agent for row in pooled]
-    by_category = {
-        category: [record for record in records if record.task.category == category]
+    chances = {
+        category: chance([record for record in records if record.task.category == category])
         for category in sorted({record.task.category for record in records})
     }
-    chances = {category: chance(own) for category, own in by_category.items()}
     return {
         "rows": pooled,
-        "numbers": {agent: index for index, agent in enumerate(sorted(agents))},
         "chance": chance(records),
         "chances": chances,
-        "num_ungraded": sum(row.num_ungraded for row in pooled),
         "officials": officials(records),
-        "most_parted": MOST_PARTED,
         "by_place": {(row.agent, row.category): row.estimates["accuracy"] for row in graded},
         "reward_scale": _reward_scale(row for row in graded if row.category == ALL),
         "category_chart": charts.category_chart(graded, agents, chances),
@@ -152,11 +191,6 @@ def _results(records: Sequence[Record], cache_dir: Path | None) -> dict[str, Any
         "zooms": histograms.zooms_histogram(records, agents),
         "fps": histograms.fps_histogram(records, agents),
         **_explained(records, agents),
-        "most_sets": MOST_SETS,
-        "most_open": MOST_OPEN,
-        "viewer": viewer_data(records, agents, list(by_category), cache_dir),
-        "outcomes": OUTCOMES,
-        "max_pictured": MAX_PICTURED,
     }
 
 
@@ -181,15 +215,10 @@ def _reward_scale(rows: Iterable[Row]) -> charts.Scale:
 
 def _explained(records: Sequence[Record], agents: Sequence[str]) -> dict[str, Any]:
     """Returns the tables that explain the ranking of agents; that of failures apart."""
-    by_agent = _by_agent(records, agents)
-    sheets = {sheet.name: sheet for sheet in details(by_agent)}
+    sheets = {sheet.name: sheet for sheet in details(_by_agent(records, agents))}
     failures = sheets.pop("failures")
-    groups = [
-        (rules, _by_agent([record for record in records if record.rules == rules], agents))
-        for rules in sorted({record.rules for record in records}, key=astuple)
-    ]
     return {
-        "explained": [*([by_rules(groups)] if len(groups) > 1 else ()), *sheets.values()],
+        "explained": list(sheets.values()),
         "failures": {
             line.labels[0]: dict(zip(failures.columns, line.cells, strict=True))
             for line in failures.lines

@@ -1,8 +1,8 @@
 """What the episode viewer of a page is given: episodes, their tasks and pictures, as plain data."""
 
 import json
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, fields
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.failures import FAILURES, failures_of
 from benchmarks.stills import Album, spread, stills
 from zoomgym.actions import ZoomCall
-from zoomgym.episode import Turn
+from zoomgym.episode import Rules, Turn
 from zoomgym.errors import ZoomGymError
 from zoomgym.grading import letter, read_choice
 from zoomgym.picture import AXIS_STEPS_S, clock
@@ -39,6 +39,7 @@ def viewer_data(
     records: Sequence[Record],
     agents: Sequence[str],
     categories: Sequence[str],
+    names: Mapping[Rules, str],
     cache_dir: Path | None,
 ) -> dict[str, Any]:
     """Returns the episodes that a page has room for, to be written as JSON.
@@ -47,14 +48,17 @@ def viewer_data(
         records: of all tasks.
         agents: the best first.
         categories: of all tasks.
+        names: of all rules.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
     """
-    kept = _kept(sorted(records, key=lambda r: (r.task.id, agents.index(r.agent))))
+    kept = _kept(
+        sorted(records, key=lambda r: (r.task.id, astuple(r.rules), agents.index(r.agent)))
+    )
     numbers: dict[Hashable, int] = {}
     for record in kept:
         numbers.setdefault(_video_key(record), len(numbers))
     firsts = {numbers[_video_key(record)]: record for record in reversed(kept)}
-    tasks = [_task(firsts[number], categories) for number in range(len(numbers))]
+    tasks = [_task(firsts[number], categories, list(names)) for number in range(len(numbers))]
     episodes = [
         {"agent": agents.index(record.agent), "task": numbers[_video_key(record)]}
         | _episode(record)
@@ -66,6 +70,7 @@ def viewer_data(
         _illustrate(episode, tasks[episode["task"]], kept[index], album, cache_dir)
     return {
         "failures": list(FAILURES.items()),
+        "rules": list(names.values()),
         "terms": [field.name for field in fields(RewardParts)],
         "tasks": tasks,
         "episodes": episodes,
@@ -111,7 +116,7 @@ def _kept(records: Sequence[Record]) -> list[Record]:
         rows = (
             [_episode(record)]
             if key in seen
-            else [_episode(record), _task(record, [record.task.category])]
+            else [_episode(record), _task(record, [record.task.category], [record.rules])]
         )
         bytes_left -= len(json.dumps(rows))
         if bytes_left < 0:
@@ -133,19 +138,25 @@ def _fairly(records: Sequence[Record]) -> Iterator[int]:
 
 
 def _pictured(records: Sequence[Record], agents: Sequence[str]) -> list[int]:
-    """Returns positions of episodes on the first task of each category, the best agents' first."""
-    firsts: dict[str, str] = {}
+    """Returns positions of episodes on the first task of each category, the best agents' first.
+
+    Of a task that was played by several rules, those by the last of these, which allow most.
+    """
+    firsts: dict[str, Record] = {}
     for record in records:
-        firsts.setdefault(record.task.category, task_key(record))
+        first = firsts.setdefault(record.task.category, record)
+        if record.task == first.task and astuple(record.rules) > astuple(first.rules):
+            firsts[record.task.category] = record
+    wanted = {(task_key(record), record.rules) for record in firsts.values()}
     chosen = [
         (agents.index(record.agent), record.task.category, index)
         for index, record in enumerate(records)
-        if task_key(record) == firsts[record.task.category]
+        if (task_key(record), record.rules) in wanted
     ]
     return [index for *_, index in sorted(chosen)[:MAX_PICTURED]]
 
 
-def _task(record: Record, categories: Sequence[str]) -> Row:
+def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> Row:
     """Returns what the viewer shows of a task and its video."""
     task, rules = record.task, record.rules
     weights = merge_weights(record.settings["reward_weights"])
@@ -153,6 +164,7 @@ def _task(record: Record, categories: Sequence[str]) -> Row:
         "id": cut(task.id),
         "set": f"{cut(record.task_set)} version {cut(record.task_set_version)}",
         "category": categories.index(task.category),
+        "rules": every.index(rules),
         "question": cut(task.question),
         "options": [[letter(index), cut(option)] for index, option in enumerate(task.options)],
         "truth": read_choice(task.answer, task.options) if task.options else None,

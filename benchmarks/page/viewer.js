@@ -27,6 +27,11 @@ function nameOf(episode) {
   return document.getElementById(`agent-${episode.agent}`).content.cloneNode(true);
 }
 
+// Returns what the rules of an episode are called; nothing if all were played by the same.
+function rulesOf(episode) {
+  return data.rules[data.tasks[episode.task].rules];
+}
+
 function chip(outcome) {
   return make("span", { class: `chip ${outcome.replace(" ", "-")}` }, `${MARKS[outcome]} ${outcome}`);
 }
@@ -35,9 +40,10 @@ function chip(outcome) {
 
 function matches(episode) {
   const wanted = filters.elements, kind = wanted.failure.value;
-  const category = data.tasks[episode.task].category;
+  const { category, rules } = data.tasks[episode.task];
   return (wanted.agent.value === "" || episode.agent === Number(wanted.agent.value))
     && (wanted.category.value === "" || category === Number(wanted.category.value))
+    && (!wanted.rules?.value || rules === Number(wanted.rules.value))
     && (wanted.outcome.value === "" || episode.outcome === wanted.outcome.value)
     && (kind === "" || (kind === "none" ? !episode.failures.length : episode.failures.includes(Number(kind))))
     && (!wanted.pictured.checked || episode.is_pictured);
@@ -52,6 +58,7 @@ function row(position) {
   },
     make("span", { class: "row-head" }, nameOf(episode), chip(episode.outcome)),
     make("small", {}, make("bdi", {}, data.tasks[episode.task].id), episode.is_pictured ? " · frames" : ""),
+    rulesOf(episode) ? make("small", {}, rulesOf(episode)) : null,
     kinds ? make("small", { class: "kinds" }, kinds) : null);
   option.addEventListener("click", () => open(position));
   return option;
@@ -102,7 +109,8 @@ function show(index) {
   const episode = data.episodes[index], task = data.tasks[episode.task];
   const parts = [
     head(episode, index),
-    make("p", { class: "muted small" }, make("bdi", {}, task.id), " · ", make("bdi", {}, task.set)),
+    make("p", { class: "muted small" }, make("bdi", {}, task.id), " · ", make("bdi", {}, task.set),
+      rulesOf(episode) ? ` · ${rulesOf(episode)}` : ""),
     make("p", { class: "question" }, make("bdi", {}, task.question)),
     options(episode, task),
     failures(episode),

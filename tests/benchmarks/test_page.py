@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +21,9 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
 from benchmarks.report import write_report
-from tests.benchmarks.test_report import RIGHT, SEA, TASK, WRONG, ZOOM, played
+from tests.benchmarks.test_report import RECORDS, RIGHT, SEA, TASK, WRONG, ZOOM, played
 from zoomgym.catalog import open_task_set
+from zoomgym.episode import Rules
 from zoomgym.records import Record
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
@@ -178,6 +180,22 @@ def test_number_in_a_table_leads_to_its_episodes(browser: webdriver.Chrome) -> N
     assert count(browser) == "49 of 500 episodes"
     assert opened(browser) == ["agent2", "sea-00"]
     assert browser.current_url.endswith("#episodes")
+
+
+def test_rules_are_told_apart_in_the_list(chromium: webdriver.Chrome, tmp_path: Path) -> None:
+    fewer = [replace(record, rules=Rules(max_turns=2)) for record in RECORDS]
+    write_report(tmp_path / "report.html", "calls-v0", [*RECORDS, *fewer], cache_dir=None)
+    chromium.get((tmp_path / "report.html").as_uri())
+    assert count(chromium) == "8 episodes"
+    choose(chromium, "rules", "at most 1 zoom")
+    assert count(chromium) == "4 of 8 episodes"
+    assert "at most 1 zoom" in texts(chromium, "#episode .small")[0]
+    one(chromium, "#categories a[data-agent='1'][data-category='1']").click()
+    assert count(chromium) == "1 of 8 episodes"
+    assert texts(chromium, "#list small") == [
+        "sky-1", "at most 4 zooms", "right evidence but wrong answer",
+    ]  # fmt: skip
+    assert chromium.get_log("browser") == []
 
 
 def test_open_episode_shows_its_time_line(browser: webdriver.Chrome) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -12,7 +13,8 @@ from typing import Any
 import pytest
 
 from benchmarks import viewer
-from benchmarks.charts import Scale, frames_chart
+from benchmarks.charts import Scale, frames_chart, rules_chart
+from benchmarks.details import names_of
 from benchmarks.failures import FAILURES
 from benchmarks.leaderboard import METRICS, leaderboard
 from benchmarks.report import write_report
@@ -244,6 +246,47 @@ def test_rules_that_differ_are_told_apart_in_a_table(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert "played by several rules" in page.source
     assert named not in page_of(RECORDS, tmp_path).tables
+
+
+def test_what_follows_stands_once_for_each_of_the_rules(tmp_path: Path) -> None:
+    fewer = [replace(record, rules=Rules(max_turns=2)) for record in RECORDS[2:]]
+    page = page_of([*RECORDS, *fewer], tmp_path)
+    assert [row[:2] for row in page.tables["Table of agents"]] == [
+        ["agent", "tasks"], ["guesser", "2"], ["agent", "tasks"], ["zoomer", "2"], ["guesser", "2"],
+    ]  # fmt: skip
+    assert re.findall(r'<details class="group"( open)?><summary>(.*?)<', page.source) == [
+        ("", "at most 1 zoom"), (" open", "at most 4 zooms"),
+    ]  # fmt: skip
+    links = [a for a in page.all("a") if "data-agent" in a and "data-category" not in a]
+    assert [(a["data-agent"], a["data-rules"]) for a in links if "data-failure" not in a] == [
+        ("1", "0"), ("0", "1"), ("1", "1"),
+    ]  # fmt: skip
+    assert page.viewer["rules"] == ["at most 1 zoom", "at most 4 zooms"]
+    assert page_of(RECORDS, tmp_path).viewer["rules"] == [""]
+
+
+def test_rules_are_called_by_what_they_do_not_share() -> None:
+    every = [Rules(frame_budget=96), Rules(frame_budget=96, max_turns=2), Rules(num_overview=32)]
+    assert list(names_of(every).values()) == [
+        "64 overview frames, 96 frames in all, at most 4 zooms",
+        "64 overview frames, 96 frames in all, at most 1 zoom",
+        "32 overview frames, 128 frames in all, at most 4 zooms",
+    ]
+
+
+def test_accuracy_is_drawn_against_the_most_zooms_allowed() -> None:
+    rows = leaderboard(RECORDS)
+    fewer = [row for row in rows if row.agent == "guesser"]
+    rows_of = {Rules(max_turns=1): fewer, Rules(max_turns=5): rows, Rules(max_turns=3): fewer}
+    chart = rules_chart(rows_of, ["zoomer", "guesser"])
+    assert chart is not None
+    assert chart.labels == ((56.0, 0), (285.0, 2), (514.0, 4))
+    assert [(curve.agent, curve.path) for curve in chart.curves] == [
+        ("zoomer", "M510.5 22.0"),
+        ("guesser", "M59.5 140.0L288.5 140.0L517.5 140.0"),
+    ]
+    assert rules_chart({Rules(): rows, Rules(frame_budget=96): rows}, ["zoomer"]) is None
+    assert rules_chart({Rules(): rows}, ["zoomer"]) is None
 
 
 def test_numbers_by_category_lead_to_their_episodes(tmp_path: Path) -> None:

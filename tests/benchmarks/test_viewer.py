@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from benchmarks import viewer
+from benchmarks.details import apart, names_of
 from benchmarks.failures import FAILURES
 from benchmarks.stills import Still
 from benchmarks.viewer import outcome_of, viewer_data
 from tests.benchmarks.test_report import RECORDS, RIGHT, SEA, TASK, WRONG, ZOOM, played
+from zoomgym.episode import Rules
 from zoomgym.records import Record
 
 AGENTS, CATEGORIES = ["zoomer", "guesser"], ["sea", "sky"]
@@ -20,7 +22,7 @@ AGENTS, CATEGORIES = ["zoomer", "guesser"], ["sea", "sky"]
 
 def given(records: Sequence[Record], agents: Sequence[str] = AGENTS) -> dict[str, Any]:
     """Returns the data as the page reads it."""
-    data = viewer_data(records, agents, CATEGORIES, None)
+    data = viewer_data(records, agents, CATEGORIES, names_of(list(apart(records))), None)
     return json.loads(json.dumps(data))  # type: ignore[no-any-return]
 
 
@@ -140,6 +142,19 @@ def test_the_best_agents_get_the_frames(shown: list[bool], monkeypatch: pytest.M
     assert [(e["agent"], e["task"]) for e in episodes if e["is_pictured"]] == [
         (0, 0), (1, 0), (0, 1),
     ]  # fmt: skip
+
+
+def test_the_rules_that_allow_most_get_the_frames(shown: list[bool]) -> None:
+    fewer = [replace(record, rules=Rules(max_turns=3)) for record in RECORDS]
+    data = given([*RECORDS, *fewer])
+    rules = [data["tasks"][episode["task"]]["rules"] for episode in data["episodes"]]
+    assert rules == [0, 0, 1, 1, 0, 0, 1, 1]
+    assert [episode["is_pictured"] for episode in data["episodes"]] == [
+        False,
+        False,
+        True,
+        True,
+    ] * 2
 
 
 def test_frames_that_do_not_fit_are_left_out(
