@@ -10,6 +10,7 @@ const list = document.getElementById("list");
 const detail = document.getElementById("episode");
 let matching = [];  // positions in data.episodes
 let opened = -1;    // position in matching
+let first = 0;      // position of the first row that stands in the list: of many, some do
 
 // Returns a new element; strings among the children become text.
 function make(tag, attributes, ...children) {
@@ -64,21 +65,43 @@ function row(position) {
   return option;
 }
 
-// Adds rows until there are so many, or all.
-function addRows(number) {
-  const first = list.children.length, end = Math.min(matching.length, number);
-  const rows = [];
-  for (let position = first; position < end; position += 1) rows.push(row(position));
-  list.append(...rows);
+function rows(start, end) {
+  return Array.from({ length: end - start }, (_, index) => row(start + index));
+}
+
+function addRowsBelow() {
+  const start = first + list.children.length;
+  list.append(...rows(start, Math.min(matching.length, start + ROWS_AT_ONCE)));
+}
+
+// What is in sight stays where it is.
+function addRowsAbove() {
+  const end = first, height = list.scrollHeight;
+  first = Math.max(0, end - ROWS_AT_ONCE);
+  list.prepend(...rows(first, end));
+  list.scrollTop += list.scrollHeight - height;
+}
+
+// Adds rows until a position stands in the list; if it is far from all of them, anew.
+function reach(position) {
+  const last = first + list.children.length - 1;
+  if (position < first - ROWS_AT_ONCE || position > last + ROWS_AT_ONCE) {
+    first = Math.max(0, position - ROWS_AT_ONCE / 2);
+    list.replaceChildren();
+    addRowsBelow();
+  }
+  else if (position < first) addRowsAbove();
+  else if (position >= last) addRowsBelow();
 }
 
 function filter() {
   matching = [...data.episodes.keys()].filter((index) => matches(data.episodes[index]));
   opened = -1;
+  first = 0;
   list.replaceChildren();
   list.scrollTop = 0;
   list.removeAttribute("aria-activedescendant");
-  addRows(ROWS_AT_ONCE);
+  addRowsBelow();
   const of_all = matching.length < data.episodes.length ? ` of ${data.episodes.length.toLocaleString("en")}` : "";
   count.textContent = matching.length ? `${matching.length.toLocaleString("en")}${of_all} episode${matching.length === 1 && !of_all ? "" : "s"}`
     : "No episode is like that.";
@@ -93,10 +116,10 @@ function keepInSight(option) {
 }
 
 function open(position) {
-  list.children[opened]?.setAttribute("aria-selected", "false");
+  list.children[opened - first]?.setAttribute("aria-selected", "false");
   opened = Math.max(0, Math.min(position, matching.length - 1));
-  addRows(opened + 1 + (opened === list.children.length - 1 ? ROWS_AT_ONCE : 0));
-  const option = list.children[opened];
+  reach(opened);
+  const option = list.children[opened - first];
   option.setAttribute("aria-selected", "true");
   list.setAttribute("aria-activedescendant", option.id);
   keepInSight(option);
@@ -266,7 +289,8 @@ list.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 list.addEventListener("scroll", () => {
-  if (list.scrollTop + 2 * list.clientHeight > list.scrollHeight) addRows(list.children.length + ROWS_AT_ONCE);
+  if (list.scrollTop + 2 * list.clientHeight > list.scrollHeight) addRowsBelow();
+  if (list.scrollTop < list.clientHeight && first > 0) addRowsAbove();
 });
 detail.addEventListener("keydown", (event) => {
   if (event.key === "Escape") list.focus();

@@ -271,6 +271,27 @@ def test_arrow_keys_go_through_the_episodes(browser: webdriver.Chrome) -> None:
     assert opened(browser) == first
 
 
+def positions(browser: webdriver.Chrome) -> list[int]:
+    """Returns the places of the rows that stand in the list."""
+    script = "return [...document.getElementById('list').children].map((row) => +row.ariaPosInSet)"
+    return browser.execute_script(script)  # type: ignore[no-any-return]
+
+
+def test_rows_are_made_where_the_list_is_looked_at(browser: webdriver.Chrome) -> None:
+    browser.execute_script("arguments[0].focus()", one(browser, "#list"))
+    press(browser, Keys.END)
+    assert positions(browser) == list(range(475, 501))
+    browser.execute_script("document.getElementById('list').scrollTop = 300")
+    browser.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0]))")
+    assert positions(browser) == list(range(425, 501))
+    row_y = one(browser, "#list [aria-posinset='475']").rect["y"]
+    assert row_y - one(browser, "#list").rect["y"] == pytest.approx(-300, abs=2)
+    press(browser, Keys.HOME)
+    assert positions(browser) == list(range(1, 51))
+    press(browser, Keys.END, Keys.PAGE_UP, Keys.PAGE_UP, Keys.PAGE_UP)
+    assert one(browser, "#list [aria-selected=true]").get_attribute("aria-posinset") == "470"
+
+
 def test_enter_reads_and_escape_leads_back(browser: webdriver.Chrome) -> None:
     browser.execute_script("arguments[0].focus()", one(browser, "#list"))
     press(browser, Keys.ENTER)
