@@ -237,8 +237,7 @@ def frames_chart(rows: Sequence[Row], chance: float) -> FramesChart:
     marks = [_mark(row, x(row.estimates["frames"].mean)) for row in pooled]
     whiskers = [(x(estimate.low), x(estimate.high)) for estimate in frames]
     taken = [box for mark, ends in zip(marks, whiskers, strict=True) for box in _ink(mark, *ends)]
-    chance_y = ACCURACY(chance)
-    chance_label = Box(LEFT + 4, chance_y - 16, LEFT + 50, chance_y - 5)
+    chance_label = _place_of_chance(ACCURACY(chance), taken)
     taken.append(chance_label)
     points = []
     for mark, estimate, ends in zip(marks, frames, whiskers, strict=True):
@@ -288,6 +287,16 @@ def _ink(mark: Mark, low_x: float, high_x: float) -> tuple[Box, Box]:
     return upright, flat
 
 
+def _place_of_chance(chance_y: float, taken: Sequence[Box]) -> Box:
+    """Returns a place for the label of the line of chance that is not taken, or the last one."""
+    for left in (LEFT + 4, WIDTH - RIGHT - 50):
+        for top in (chance_y - 16, chance_y + 5):
+            place = Box(left, top, left + 46, top + 11)
+            if not any(place.meets(box) for box in taken):
+                return place
+    return place
+
+
 def _free_place(mark: Mark, taken: Sequence[Box]) -> Box:
     """Returns a place for the label of mark that is not taken, or the last one that was tried."""
     width = CHAR * len(mark.label)
@@ -326,5 +335,11 @@ def _mark(row: Row, x: float) -> Mark:
 
 
 def shorten(text: str, most: int) -> str:
-    """Returns text in at most so many characters."""
-    return text if len(text) <= most else f"{text[: max(1, most - 1)]}…"
+    """Returns both ends of text, in so many characters, three at least: they tell names apart.
+
+    What is left out in the middle becomes an ellipsis.
+    """
+    if len(text) <= most:
+        return text
+    tail = max(1, (most - 1) // 2)
+    return f"{text[: max(1, most - 1 - tail)]}…{text[-tail:]}"

@@ -27,6 +27,8 @@ MOST_PARTED = 20
 """Tasks that are listed, of those on which strict and official reading part."""
 MOST_SETS = 8
 """Task sets that are listed at the head; more are folded away."""
+LONGEST_NAME = 30
+"""Characters that are shown of an agent's name, from both of its ends."""
 MOST_OPEN = 12
 """Lines of a table that explains; one with more is folded away."""
 
@@ -148,6 +150,7 @@ def _results(records: Sequence[Record], cache_dir: Path | None) -> dict[str, Any
         "numbers": {agent: number for number, agent in enumerate(sorted(agents))},
         "categories": categories,
         "num_ungraded": sum(not record.is_graded for record in records),
+        "longest_name": LONGEST_NAME,
         "most_parted": MOST_PARTED,
         "most_sets": MOST_SETS,
         "most_open": MOST_OPEN,

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from benchmarks import viewer
-from benchmarks.charts import Scale, frames_chart, rules_chart
+from benchmarks.charts import Scale, frames_chart, rules_chart, shorten
 from benchmarks.details import names_of
 from benchmarks.failures import FAILURES
-from benchmarks.leaderboard import METRICS, leaderboard
+from benchmarks.leaderboard import METRICS, Estimate, leaderboard
 from benchmarks.report import write_report
 from zoomgym.catalog import open_task_set
 from zoomgym.episode import Rules, advance, score, start
@@ -378,6 +378,34 @@ def test_labels_of_agents_at_one_place_do_not_cover_each_other() -> None:
     pairs = [(a, b) for index, a in enumerate(labels) for b in labels[:index]]
     assert len(pairs) == 28
     assert not any(a.meets(b) for a, b in pairs)
+
+
+def test_label_of_chance_keeps_off_the_whiskers() -> None:
+    wide = {"frames": Estimate(80.0, 64.0, 100.0, 2)}
+    rows = [replace(row, estimates=row.estimates | wide) for row in leaderboard(RECORDS[2:])]
+    assert frames_chart(rows, 0.25).chance_label.bottom == 199 - 5
+    assert frames_chart(rows, 0.49).chance_label.top == pytest.approx(142.4 + 5)
+
+
+@pytest.mark.parametrize(
+    ("most", "short"), [(21, "qwen:runs/checkpoint1"), (9, "qwen…int1"), (4, "qw…1"), (1, "q…1")]
+)
+def test_long_names_keep_both_ends(most: int, short: str) -> None:
+    assert shorten("qwen:runs/checkpoint1", most) == short
+
+
+def test_checkpoints_of_one_agent_read_differently(tmp_path: Path) -> None:
+    agents = [f"qwen:{'runs/' * 9}checkpoint-{k}00" for k in (1, 2)]
+    page = page_of([replace(RECORDS[0], agent=agent) for agent in agents], tmp_path)
+    first, second = (row[0] for row in page.tables["Table of agents"][1:])
+    assert (len(first), first[-14:], second[-14:]) == (30, "checkpoint-100", "checkpoint-200")
+    assert f'title="{agents[0]}"' in page.source
+
+
+def test_large_numbers_are_grouped(tmp_path: Path) -> None:
+    page = page_of([replace(RECORDS[0], usage={"tokens": 1234567.0})], tmp_path)
+    [costs] = [table for name, table in page.tables.items() if "episode took" in name]
+    assert costs[1][-1] == "1,234,567 [1,234,567, 1,234,567]"
 
 
 OPEN = replace(TASK, id="open-1", options=(), answer="a red kite")
