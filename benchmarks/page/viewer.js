@@ -258,7 +258,7 @@ function turns(episode, task) {
       : make("span", {}, "answer ", make("b", {}, make("bdi", {}, episode.answer ?? "")));
     return make("li", { class: turn.zoom ? zoomClass(number) : "" },
       make("p", { class: "turn-head" }, make("b", {}, `Turn ${index + 1} of ${task.max_turns}`), " ", what,
-        turn.is_well_formed ? null : make("span", { class: "refused" }, " not well-formed")),
+        turn.is_well_formed ? null : make("span", { class: "refused" }, " · not well-formed")),
       make("pre", { class: "reply" }, turn.reply),
       turn.feedback ? make("p", { class: "feedback" }, make("bdi", {}, turn.feedback)) : null,
       frames ? strip(frames, `Frames of zoom ${number + 1}`, "clip") : null);
