@@ -36,8 +36,8 @@ __all__ = ["measure_episodes"]
 NUM_TURNS = 200
 """Turns that are measured at once."""
 REPEATS = 25
-SIZES = {"112 x 112": 112 * 112, "256 x 256": 256 * 256}
-"""Pixels of a frame: what policies are trained on, and what the file would have."""
+SIDES = (112, 256)
+"""Pixels of a side of a frame: what policies are trained on, and what a file has."""
 AGENTS = ("blind", "uniform", "oracle")
 """They see 64 frames, all 128, and the overview with what they are told."""
 WORKERS = (1, 2)
@@ -84,16 +84,16 @@ def measure_episodes(console: Console, num_episodes: int) -> None:
     paces.add_column("what", no_wrap=True)
     for name in ("episodes", "a second", "processor ms"):
         paces.add_column(name, justify="right")
-    for size, max_pixels in SIZES.items():
-        alone = _alone(max_pixels, num_episodes)
-        paces.add_row(f"ZoomEnv, {size}, random replies", *_cells(_paced(alone)))
-        shares[f"ZoomEnv, {size}"] = share_of_phases(alone)
+    for side in SIDES:
+        alone = _alone(side * side, num_episodes)
+        paces.add_row(f"ZoomEnv, {side} x {side}, random replies", *_cells(_paced(alone)))
+        shares[f"ZoomEnv {side}"] = share_of_phases(alone)
     for agent in AGENTS:
         jobs = _jobs(agent, num_episodes)
         for workers in WORKERS:
-            text = f"runner, {agent}, {workers} process{'es'[: 2 * (workers > 1)]}"
+            text = f"runner, 256 x 256, {agent}, {workers} process{'es'[: 2 * (workers > 1)]}"
             paces.add_row(text, *_cells(_paced(_runner(jobs, workers))))
-        shares[f"runner, {agent}"] = share_of_phases(_in_one_process(jobs))
+        shares[agent] = share_of_phases(_in_one_process(jobs))
     console.print(paces)
     _show_shares(console, shares)
 

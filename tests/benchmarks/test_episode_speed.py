@@ -79,9 +79,9 @@ def test_the_command_shows_turns_episodes_and_shares(
     told = capsys.readouterr().out
     for line in (
         "advance, without frames",
-        "ZoomEnv, 112 x 112, random replies │        2 │",
-        "runner, blind, 1 process ",
+        "ZoomEnv, 112 x 112, random replies  │        2 │",
+        "runner, 256 x 256, blind, 1 process ",
         "drawing frames ",
-        "runner, blind",
+        "ZoomEnv 256 ┃ blind ┃",
     ):
         assert line in told, line
