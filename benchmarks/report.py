@@ -44,7 +44,14 @@ def write_report(
         records: every episode that counts.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
     """
-    ordered = sorted(records, key=lambda r: (r.task.id, r.agent, r.to_json()))
+    by_place: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        by_place.setdefault((record.task.id, record.agent), []).append(record)
+    ordered = [
+        record
+        for _, own in sorted(by_place.items(), key=lambda item: item[0])
+        for record in (sorted(own, key=Record.to_json) if len(own) > 1 else own)
+    ]
     _replace(path, _page(suite_name, ordered, cache_dir).encode("utf-8", "replace"))
 
 

@@ -51,18 +51,17 @@ def viewer_data(
         names: of all rules.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
     """
-    kept = _kept(
-        sorted(records, key=lambda r: (r.task.id, astuple(r.rules), agents.index(r.agent)))
-    )
+    by_task = sorted(records, key=lambda r: (r.task.id, astuple(r.rules), agents.index(r.agent)))
+    rows = _kept(by_task)
+    kept = [by_task[index] for index in sorted(rows)]
     numbers: dict[Hashable, int] = {}
     for record in kept:
         numbers.setdefault(_video_key(record), len(numbers))
     firsts = {numbers[_video_key(record)]: record for record in reversed(kept)}
     tasks = [_task(firsts[number], categories, list(names)) for number in range(len(numbers))]
     episodes = [
-        {"agent": agents.index(record.agent), "task": numbers[_video_key(record)]}
-        | _episode(record)
-        for record in kept
+        {"agent": agents.index(record.agent), "task": numbers[_video_key(record)]} | rows[index]
+        for index, record in zip(sorted(rows), kept, strict=True)
     ]
     album = Album(MAX_PICTURE_BYTES)
     for index in _pictured(kept, agents):
@@ -107,23 +106,22 @@ def _video_key(record: Record) -> Hashable:
     return (record.task, set_key(record), record.rules, record.duration_s, record.last_frame_s)
 
 
-def _kept(records: Sequence[Record]) -> list[Record]:
-    """Returns the records that fit into the page, in their order; whole tasks before others."""
-    kept, seen = set(), set()
+def _kept(records: Sequence[Record]) -> dict[int, Row]:
+    """Returns the episodes that fit into the page, by position; whole tasks before others."""
+    kept: dict[int, Row] = {}
+    seen = set()
     bytes_left = MAX_EPISODE_BYTES
     for index in _fairly(records):
         record, key = records[index], _video_key(records[index])
-        rows = (
-            [_episode(record)]
-            if key in seen
-            else [_episode(record), _task(record, [record.task.category], [record.rules])]
-        )
-        bytes_left -= len(json.dumps(rows))
+        episode = _episode(record)
+        bytes_left -= len(json.dumps(episode))
+        if key not in seen:
+            bytes_left -= len(json.dumps(_task(record, [record.task.category], [record.rules])))
         if bytes_left < 0:
             break
         seen.add(key)
-        kept.add(index)
-    return [record for index, record in enumerate(records) if index in kept]
+        kept[index] = episode
+    return kept
 
 
 def _fairly(records: Sequence[Record]) -> Iterator[int]:
