@@ -436,6 +436,16 @@ def test_overview_fills_whole_rows(browser: webdriver.Chrome, width: int, num_ro
         assert sorted(Counter(tops).values()) == [64 // num_rows] * num_rows
 
 
+def test_short_names_stay_on_one_line(browser: webdriver.Chrome) -> None:
+    with seen_at(browser, 400):
+        heights = browser.execute_script("""
+            const names = document.querySelectorAll("#explained details[open] .agent bdi");
+            return [...names].map((name) => name.getBoundingClientRect().height);
+        """)
+        assert len(heights) > 20
+        assert max(heights) < 30
+
+
 def test_controls_are_large_enough_for_fingers(browser: webdriver.Chrome) -> None:
     with seen_at(browser, 400):
         heights = browser.execute_script("""
