@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from benchmarks.details import Agents, apart, by_rules, details
 from benchmarks.leaderboard import ALL, leaderboard
+from benchmarks.origins import check_synthetic
 from benchmarks.sheets import Sheet, as_words, plain, to_csv, to_markdown, to_table
 from benchmarks.table import ranking, show_table
 from benchmarks.terms import check_terms, part_of
@@ -101,11 +102,12 @@ def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record
 
     Args:
         paths: of the files.
-        is_replayed: whether every episode is played again, to see that nobody has edited it.
+        is_replayed: whether every episode is played again, and synthetic tasks are made again, to
+            see that the records say the same.
 
     Raises:
         RecordError: a file is no records file, or they must not be mixed, or there are none; or an
-            episode comes out otherwise when it is played again.
+            episode or a synthetic task comes out otherwise when it is made again.
     """
     files = {str(path): list(read_records(path)) for path in paths}
     check_terms(files)
@@ -115,6 +117,7 @@ def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record
     if is_replayed:
         for record in records:
             replay(record)
+        check_synthetic(records)
     return records
 
 
@@ -154,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("records", nargs="+", type=Path, help="files of records, JSON Lines")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, too")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every number there, too")
-    parser.add_argument("--replay", action="store_true", help="refuse what was edited: play again")
+    parser.add_argument("--replay", action="store_true", help="play again, refuse what differs")
     args = parser.parse_args(argv)
     try:
         found = blocks(read_all(args.records, is_replayed=args.replay))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoomgym.catalog import open_task_set
+from benchmarks.origins import open_again
 from zoomgym.episode import look
 from zoomgym.records import Record, replay
 
@@ -70,15 +70,7 @@ def stills(
         RecordError: the rules have changed since.
     """
     episode = replay(record)
-    settings = record.settings
-    tasks = open_task_set(
-        settings["tasks"],
-        split=settings["split"],
-        duration_s=settings["duration_s"],
-        difficulty=settings["difficulty"],
-        source=settings["source"],
-        cache_dir=cache_dir,
-    )
+    tasks = open_again(record, cache_dir=cache_dir)
     wanted = [(episode.overview_s, OVERVIEW_PIXELS)] if with_overview else []
     wanted += [(zoom.times_s, CLIP_PIXELS) for zoom in episode.zooms]
     if not wanted:
@@ -86,7 +78,7 @@ def stills(
     video = tasks.open_video(record.task)
     try:
         shown = [
-            look(video, spread(times_s), min(max_pixels, settings["max_pixels"]))
+            look(video, spread(times_s), min(max_pixels, record.settings["max_pixels"]))
             for times_s, max_pixels in wanted
         ]
     finally:

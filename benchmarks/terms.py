@@ -6,11 +6,13 @@ from dataclasses import asdict, fields
 from functools import partial
 from typing import Any
 
+from benchmarks.sheets import plain
 from benchmarks.suites import SUITES
 from zoomgym.episode import Rules
 from zoomgym.errors import RecordError
 from zoomgym.records import Record
 from zoomgym.rewards import merge_weights
+from zoomgym.tasks import VideoQuestion
 
 __all__ = ["check_terms", "part_of"]
 
@@ -21,6 +23,8 @@ OF_TASKS = ("split", "duration_s", "difficulty", "source", "subtitles")
 """Settings that say which tasks of a set there are, and in which shape."""
 OF_FRAMES = ("max_pixels", "on_damage")
 """Settings that say how a frame is shown."""
+MAX_SHOWN = 80
+"""Characters of a value: a question may be long."""
 REMEDY = "show them apart, or play them again alike"
 
 
@@ -37,8 +41,8 @@ def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
         files: what was read, by the name of its file.
 
     Raises:
-        RecordError: package versions, rules, weights, tasks or graders differ, or an episode stands
-            twice; says in what they differ, and where.
+        RecordError: package versions, rules, weights, tasks, lengths of their videos or graders
+            differ, or an episode stands twice; says in what they differ, and where.
     """
     _check_same("the same package version", files, lambda record: ("", {"version": record.version}))
     suites = {record.suite for records in files.values() for record in records}
@@ -46,6 +50,7 @@ def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
     _check_same("the same rules", files, partial(_rules, by_suite))
     _check_same("the same reward weights", files, _weights)
     _check_same("the same tasks, shown alike", files, _tasks)
+    _check_same("the same task and length of its video by the same id", files, _task)
     _check_same("the same grading of open-ended answers", files, _grading)
     _check_loose(files)
     _check_once(files)
@@ -81,8 +86,13 @@ def _check_same(
 def _difference(terms: Terms, others: Terms) -> str:
     """Returns the terms that others have not, or have otherwise."""
     return ", ".join(
-        f"{name} {value}" for name, value in terms.items() if others.get(name) != value
+        f"{name} {_shown(value)}" for name, value in terms.items() if others.get(name) != value
     )
+
+
+def _shown(value: Any) -> str:
+    """Returns a value for people, who may not trust it."""
+    return plain((value if isinstance(value, str) else repr(value))[:MAX_SHOWN])
 
 
 def _rules(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable, Terms]:
@@ -113,6 +123,17 @@ def _tasks(record: Record) -> tuple[Hashable, Terms]:
         f"{record.task_set} hash": record.task_set_hash,
         **shown,
     }
+
+
+def _task(record: Record) -> tuple[Hashable, Terms]:
+    """Returns what a task is by its id."""
+    lengths_s = {"duration_s": record.duration_s, "last_frame_s": record.last_frame_s}
+    return (part_of(record), record.task.id), {**_fields(record.task), **lengths_s}
+
+
+def _fields(task: VideoQuestion) -> Terms:
+    """Returns what a task says."""
+    return {field.name: getattr(task, field.name) for field in fields(task)}
 
 
 def _grading(record: Record) -> tuple[Hashable, Terms] | None:

@@ -66,6 +66,30 @@ def test_what_would_spoil_a_comparison_is_refused(other: Record, message: str) -
         check_terms({"a.jsonl": [other, RECORD]})
 
 
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (
+            replace(OTHER, task=replace(TASK, answer="B")),
+            "records need the same task and length of its video by the same id, got answer A "
+            "(agent a in a.jsonl, suite mine-v0) and answer B (agent b in b.jsonl, suite mine-v0)",
+        ),
+        (replace(OTHER, task=replace(TASK, evidence=())), "and evidence () (agent b in b.jsonl"),
+        (replace(OTHER, duration_s=61.0), "got duration_s 60.0 (agent a in a.jsonl"),
+        (replace(OTHER, last_frame_s=59.5), "and last_frame_s 59.5 (agent b in b.jsonl"),
+        (
+            replace(OTHER, task=replace(TASK, question="\x1b[31m" + "why" * 999)),
+            f"and question \\x1b[31m{'why' * 25} (agent b",
+        ),
+    ],
+)
+def test_a_task_that_says_something_else_by_the_same_id_is_refused(
+    other: Record, message: str
+) -> None:
+    assert message in refused(RECORD, other)
+    assert refused(RECORD, with_settings(other, duration_s=3600)) == ""  # a part of its own
+
+
 def test_parts_of_a_suite_may_be_of_other_lengths_of_the_same_set() -> None:
     hour = replace(with_settings(OTHER, duration_s=3600), task_set_hash="xyz")
     assert refused(RECORD, hour) == ""
@@ -87,7 +111,8 @@ def test_open_ended_answers_need_the_same_grader() -> None:
     judged = replace(strict, agent="b", grading="judge:x")
     assert "got grading strict (agent a" in refused(strict, judged)
     assert refused(strict, replace(judged, grading="ungraded")) == ""
-    assert refused(RECORD, replace(judged, suite="mine-v0")) == ""  # choices are read strictly
+    other_task = replace(judged, suite="mine-v0", task=replace(OPEN, id="open"))
+    assert refused(RECORD, other_task) == ""  # choices are read strictly
 
 
 def test_a_suite_with_several_rules_may_be_played_by_each_of_them_but_by_no_others(
