@@ -8,8 +8,8 @@ would be used, greedily, and as GRPO trains it, with replies that are sampled. W
 is not done again: run it once more to go on where it was stopped.
 
 A model from random weights has to learn to see and to read first, which a released one can. So the
-task is small (`flash` in videos of a minute, 16 frames of one token each), and the cold start
-begins with shorter overviews.
+task is small (`flash` in videos of a minute, 16 frames of one token each), and before the cold
+start comes a longer one with overviews of four frames.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from agents.qwen.tiny import save_tiny
 from agents.qwen.train_grpo import GRPOSettings, train_grpo
 from agents.qwen.train_sft import SFTSettings, train_sft
 from agents.tutor import TutorAgent
-from benchmarks.leaderboard import bootstrap, wilson
+from benchmarks.estimates import bootstrap, rate
 from benchmarks.report import write_report
 from zoomgym.agent import Agent
 from zoomgym.env import ZoomEnv
@@ -55,11 +55,12 @@ ENV: Mapping[str, Any] = {
     "frame_size": (8, 8),
 }
 SHORT = {**ENV, "num_overview": 4, "frames_per_zoom": 4}
-"""Where the cold start begins: few frames to tell apart."""
+"""Where a model learns to see and to read: few frames to tell apart."""
 NUM_ENVS = 64
 MAX_TOKENS = 80
 """Of a reply; the tutor's longest has about 60."""
 STAGES = ("blind", "sft", "reflection", "grpo")
+COLD_STARTS = ("short", "sft", "reflection")
 TEMPERATURE = 0.7
 """Of replies in GRPO. At 1, a model as small as this slips too often: see docs/training.md."""
 MANNERS = {"greedy": 0.0, "sampled": TEMPERATURE}
@@ -74,13 +75,16 @@ Played = dict[str, list[Record]]
 class Plan:
     """How much of everything."""
 
-    num_exemplars: int = 400
+    num_short: int = 1000
+    """Demonstrations with short overviews."""
+    num_exemplars: int = 150
     num_tries: int = 500
     """Tasks on which the student is tried, for its failures."""
-    sft_epochs: float = 20
+    short_epochs: float = 12
     """At most: a cold start ends when its validation loss no longer falls."""
-    reflection_epochs: float = 10
-    grpo_steps: int = 80
+    sft_epochs: float = 30
+    reflection_epochs: float = 12
+    grpo_steps: int = 60
     num_tests: int = 400
 
 
@@ -103,23 +107,25 @@ class Run:
     def train(self) -> None:
         """Takes every stage that has not been taken."""
         plan, path = self.plan, self.folder
-        train_ids = _task_ids("train", plan.num_exemplars + plan.num_tries)
-        exemplar_ids, tried_ids = train_ids[: plan.num_exemplars], train_ids[plan.num_exemplars :]
+        num_shown = max(plan.num_short, plan.num_exemplars)
+        train_ids = _task_ids("train", num_shown + plan.num_tries)
         with self._stage("weights"):
-            if not (path / "start" / "config.json").exists():
+            if not (path / "start" / "model.safetensors").exists():
                 save_tiny(path / "start", "mini", seed=self.seed)
         with self._stage("exemplars"):
-            self._demonstrate(SHORT, exemplar_ids, "short.jsonl")
-            self._demonstrate(ENV, exemplar_ids, "exemplars.jsonl")
+            self._demonstrate(SHORT, train_ids[: plan.num_short], "short.jsonl")
+            self._demonstrate(ENV, train_ids[: plan.num_exemplars], "exemplars.jsonl")
+        with self._stage("short overviews"):
+            self._sft("start", "short.jsonl", "short", plan.short_epochs)
         with self._stage("cold start"):
-            self._sft("start", ("short.jsonl", "exemplars.jsonl"), "sft", plan.sft_epochs)
+            self._sft("short", "exemplars.jsonl", "sft", plan.sft_epochs)
         with self._stage("reflections"):
-            self._reflect("sft", tried_ids)
+            self._reflect("sft", train_ids[num_shown:])
         with self._stage("second cold start"):
             self._mix("exemplars.jsonl", "reflections.jsonl", "mixed.jsonl")
-            self._sft("sft", ("mixed.jsonl",), "reflection", plan.reflection_epochs)
+            self._sft("sft", "mixed.jsonl", "reflection", plan.reflection_epochs)
         with self._stage("GRPO"):
-            if not (path / "grpo" / "config.json").exists():  # it is written last
+            if not (path / "grpo" / "model.safetensors").exists():
                 train_grpo(self._grpo("reflection", "grpo"), resume=_has_checkpoint(path / "grpo"))
 
     def _demonstrate(self, env: Mapping[str, Any], task_ids: Sequence[str], name: str) -> None:
@@ -152,20 +158,20 @@ class Run:
         *sources, out = (self.folder / name for name in names)
         out.write_text("".join(path.read_text(encoding="ascii") for path in sources), "ascii")
 
-    def _sft(self, start: str, names: Sequence[str], out: str, epochs: float) -> None:
-        """Trains a cold start."""
+    def _sft(self, start: str, name: str, out: str, epochs: float) -> None:
+        """Trains on demonstrations until they teach no more."""
         settings = SFTSettings(
             model=str(self.folder / start),
-            demonstrations=tuple(self.folder / name for name in names),
+            demonstrations=(self.folder / name,),
             out=self.folder / out,
             num_epochs=epochs,
             batch_size=16,
             micro_batch=16,
-            learning_rate=3e-3 if start == "start" else 1e-3,
+            learning_rate=1e-3 if start == "sft" else 3e-3,
             freeze_vision=False,
             validation_share=0.2,
             patience=3,
-            save_steps=50,
+            save_steps=50 if start == "start" else 25,
             seed=self.seed,
         )
         train_sft(settings, resume=(self.folder / out / "settings.json").exists())
@@ -269,13 +275,15 @@ def _read(path: Path) -> list[Record]:
 def summarise(played: Played) -> dict[str, Any]:
     """Returns the accuracy of each stage, and what each gains on the one before, with intervals.
 
-    Gains are of tasks, each over all its seeds: episodes of one task are not independent.
+    Episodes of one task, which several seeds have played, are not taken for independent: a gain is
+    of tasks, each over its seeds. So intervals are about other tasks, not about other seeds.
     """
     rows = {}
     for before, stage in zip([None, *STAGES], STAGES, strict=False):
         records = played[stage]
+        task_ids = [one.task.id for one in records]
         rows[stage] = {
-            "accuracy": asdict(wilson([one.reward_parts.accuracy for one in records])),
+            "accuracy": asdict(rate([one.reward_parts.accuracy for one in records], task_ids)),
             "zoomed": _mean(one.reward_parts.zoom_cost > 0 for one in records),
             "zooms": _mean(one.reward_parts.zoom_cost for one in records),
             "format": _mean(one.reward_parts.format for one in records),
@@ -310,11 +318,9 @@ def draw_curves(path: Path, folders: Sequence[Path]) -> None:
     """Draws how the losses of cold starts fell and how GRPO went: a thin line for each run."""
     figure, (losses, rewards) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for index, folder in enumerate(folders):
-        for color, name in enumerate(("sft/stage1", "sft", "reflection")):
-            state = json.loads((folder / name / "trainer_state.json").read_text(encoding="utf-8"))
-            log = [one for one in state["log_history"] if "eval_loss" in one]
-            points = [one["step"] for one in log], [one["eval_loss"] for one in log]
-            losses.plot(*points, color=f"C{color}", lw=1, marker=".", label="" if index else name)
+        for color, name in enumerate(COLD_STARTS):
+            curve = zip(*_validation_losses(folder / name), strict=True)
+            losses.plot(*curve, color=f"C{color}", lw=1, marker=".", label="" if index else name)
         lines = (folder / "grpo" / "history.jsonl").read_text(encoding="ascii").splitlines()
         steps = [one for one in map(json.loads, lines) if "zoom/reward" in one]
         for color, name in enumerate(("reward", "zooms", "flat_groups", "refused")):
@@ -328,6 +334,13 @@ def draw_curves(path: Path, folders: Sequence[Path]) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
+
+
+def _validation_losses(folder: Path) -> list[tuple[int, float]]:
+    """Returns the steps and losses of a cold start's validations."""
+    state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+    log = [one for one in state["log_history"] if "eval_loss" in one]
+    return [(one["step"], round(one["eval_loss"], 4)) for one in log]
 
 
 def _smooth(values: Sequence[float], width: int = 9) -> list[float]:
@@ -369,6 +382,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             results["seeds"][seed][manner] = rows
         seconds = json.loads((run.folder / SECONDS).read_text(encoding="utf-8"))
         results["seeds"][seed]["seconds"] = seconds
+        results["seeds"][seed]["validation"] = {
+            name: _validation_losses(run.folder / name) for name in COLD_STARTS
+        }
     if len(args.seeds) > 1:
         seeds = ", ".join(map(str, args.seeds))
         results["all"] = {manner: summarise(_pool(runs)) for manner, runs in played.items()}
