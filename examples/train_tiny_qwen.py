@@ -62,7 +62,7 @@ MAX_TOKENS = 80
 STAGES = ("blind", "sft", "reflection", "grpo")
 COLD_STARTS = ("short", "sft", "reflection")
 TEMPERATURE = 0.7
-"""Of replies in GRPO. At 1, a model as small as this slips too often: see docs/training.md."""
+"""Of replies in GRPO. At 1, a model as small as this slips in too many of them."""
 MANNERS = {"greedy": 0.0, "sampled": TEMPERATURE}
 """How held-out tasks are played: the temperature of each."""
 RESULTS, SECONDS, CURVES = "results.json", "seconds.json", "curves.svg"
