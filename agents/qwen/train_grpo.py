@@ -15,8 +15,9 @@ update, learning rate 1e-6, dynamic sampling. Departures:
   `max_redraws` times. What is still flat then has no advantage, but its tokens count in the mean:
   the less is left to learn, the smaller the steps, where a few groups would else make whole ones.
 - The tool bonus is paid (weight 0.5, as the paper says; the released script has it at 0).
-- The loss is `dapo`: a mean over all tokens of an update, as in the paper's framework (verl's
-  `token-mean`); KL is TRL's estimator (k3) without importance weights.
+- The loss is `dapo`: all tokens count alike, as in the paper's framework (verl's `token-mean`), but
+  an update divides by the tokens of its generation over the number of its updates, not by its own;
+  KL is TRL's estimator (k3) without importance weights.
 - `max_tokens` bounds each reply, not the episode: frames don't count against it.
 
 On many GPUs it is started by `accelerate launch` with one of the files in `agents/qwen/accelerate`.

@@ -40,19 +40,24 @@ def settings(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> G
 
 
 class Watched:
-    """What the loss saw in each of its passes."""
+    """What the loss saw in each of its passes, and the states that all of it comes from."""
 
     def __init__(self, trainer: ZoomTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
         self.batches: list[dict[str, Any]] = []
         self.log_probs: list[torch.Tensor] = []
+        self.states: list[torch.Tensor] = []
         measure = trainer._get_per_token_logps_and_entropies
 
         def measure_and_keep(*args: Any, **kwargs: Any) -> Any:
             out = measure(*args, **kwargs)
             if torch.is_grad_enabled():
-                out[0].retain_grad()
                 self.log_probs.append(out[0])
             return out
+
+        def keep(_: Any, __: Any, output: torch.Tensor) -> None:
+            if output.requires_grad:
+                output.retain_grad()
+                self.states.append(output)
 
         lose = trainer._compute_loss
 
@@ -62,12 +67,14 @@ class Watched:
 
         monkeypatch.setattr(trainer, "_get_per_token_logps_and_entropies", measure_and_keep)
         monkeypatch.setattr(trainer, "_compute_loss", lose_and_keep)
+        trainer.model.model.language_model.norm.register_forward_hook(keep)
 
 
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_the_loss_sees_the_log_probs_that_were_sampled(
-    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
+    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch, temperature: float
 ) -> None:
-    trainer = make_trainer(replace(settings, steps=1))
+    trainer = make_trainer(replace(settings, steps=1, temperature=temperature))
     watched = Watched(trainer, monkeypatch)
     trainer.train()
     assert len(watched.batches) == 2
@@ -81,16 +88,19 @@ def test_the_loss_sees_the_log_probs_that_were_sampled(
 def test_no_gradient_reaches_what_the_model_did_not_say(
     settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = make_trainer(replace(settings, steps=1))
+    trainer = make_trainer(replace(settings, steps=1, entropy=0.1))
     watched = Watched(trainer, monkeypatch)
     trainer.train()
-    for batch, log_probs in zip(watched.batches, watched.log_probs, strict=True):
+    assert len(watched.batches) == 2
+    for batch, state in zip(watched.batches, watched.states, strict=True):
         said = (batch["completion_mask"] * batch["tool_mask"]).bool()
         observed = batch["completion_mask"].bool() & ~said
-        assert log_probs.grad is not None
         assert int(observed.sum()) > 0
-        assert int((log_probs.grad != 0)[~said].sum()) == 0
-        assert int((log_probs.grad != 0)[said].sum()) > 0
+        opening = torch.zeros_like(batch["prompt_ids"], dtype=torch.bool)
+        comes_next = torch.cat([opening, said], dim=1)[:, 1:]
+        assert state.grad is not None
+        assert torch.equal(state.grad[:, :-1].abs().sum(-1) > 0, comes_next)
+        assert not state.grad[:, -1].any()
 
 
 def test_rewards_in_the_trainer_are_those_of_the_episodes(settings: GRPOSettings) -> None:
