@@ -136,14 +136,16 @@ class GRPOSettings:
     """Of the weights; on a GPU, sums are in bfloat16 either way."""
     keep_records: bool = True
     """Whether episodes are written, as a file of records for each generation."""
-    save_steps: int = 50
+    save_steps: int = 48
+    """Updates between checkpoints: whole generations, as what was played is not kept in them."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuses numbers that do not fit together."""
         if self.group_size < 2:
             raise ValueError(f"group_size needs at least 2 rollouts, got {self.group_size}")
-        for name in ("tasks_per_generation", "tasks_per_update", "micro_batch", "steps", "rows"):
+        tasks = ("tasks_per_generation", "tasks_per_update")
+        for name in (*tasks, "micro_batch", "steps", "rows", "save_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} needs at least 1, got {getattr(self, name)}")
         if self.vllm not in ("", *VLLM_MODES):
@@ -152,6 +154,13 @@ class GRPOSettings:
             raise ValueError(
                 f"tasks_per_generation needs to be a multiple of tasks_per_update, "
                 f"{self.tasks_per_update}, got {self.tasks_per_generation}"
+            )
+        num_updates = self.tasks_per_generation // self.tasks_per_update
+        if self.save_steps % num_updates:
+            nearest = math.ceil(self.save_steps / num_updates) * num_updates
+            raise ValueError(
+                f"save_steps needs to be a multiple of the {num_updates} updates of a generation, "
+                f"got {self.save_steps}: take {nearest}"
             )
 
     def batches(self, num_processes: int) -> tuple[int, int]:

@@ -263,6 +263,11 @@ def test_a_run_is_not_resumed_with_other_settings(settings: GRPOSettings) -> Non
         ({"group_size": 1}, "group_size needs at least 2 rollouts, got 1"),
         ({"tasks_per_update": 3}, "needs to be a multiple of tasks_per_update, 3, got 4"),
         ({"micro_batch": 0}, "micro_batch needs at least 1, got 0"),
+        ({"save_steps": 0}, "save_steps needs at least 1, got 0"),
+        (
+            {"save_steps": 3},
+            "needs to be a multiple of the 2 updates of a generation, got 3: take 4",
+        ),
     ],
 )
 def test_numbers_that_do_not_fit_are_refused(
