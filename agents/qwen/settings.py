@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from agents.qwen.environment import read_arguments
+
 __all__ = ["FILE", "keep_settings", "read_settings"]
 
 FILE = "settings.json"
@@ -19,7 +21,8 @@ def read_settings(
 ) -> tuple[Settings, argparse.Namespace]:
     """Parses a command line into settings; what else parser knows is returned beside them.
 
-    Every field is an option: `learning_rate` is `--learning-rate`. A mapping is given as JSON.
+    Every field is an option: `learning_rate` is `--learning-rate`. A mapping holds arguments of
+    ZoomEnv, and is given as JSON.
     Settings that cannot be meant end the program with what their class says.
 
     Args:
@@ -80,15 +83,4 @@ def _reading(kind: Any) -> dict[str, Any]:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(kind) is tuple:
         return {"type": get_args(kind)[0], "nargs": "+"}
-    return {"type": _mapping if get_origin(kind) is Mapping else kind}
-
-
-def _mapping(text: str) -> dict[str, Any]:
-    """Returns a JSON object. Raises ArgumentTypeError if text is none."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"needed a JSON object, got {text!r} ({error})") from error
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError(f"needed a JSON object, got {text!r}")
-    return value
+    return {"type": read_arguments if get_origin(kind) is Mapping else kind}

@@ -51,6 +51,7 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.import_utils import is_vllm_available
 from trl.models import unwrap_model_for_generation
 
+from agents.qwen.environment import ARGUMENTS
 from agents.qwen.loading import (
     add_lora,
     freeze_vision,
@@ -63,6 +64,7 @@ from agents.qwen.rollouts import Group, Picture, Player
 from agents.qwen.settings import keep_settings, read_settings
 from agents.qwen.speakers import ModelSpeaker, Speaker, VLLMSpeaker
 from zoomgym.env import ZoomEnv
+from zoomgym.errors import ZoomGymError
 from zoomgym.records import Record, write_records
 
 __all__ = [
@@ -95,7 +97,7 @@ class GRPOSettings:
     model: str
     """To begin with: a folder or a hub id."""
     out: Path
-    env: Mapping[str, Any] = field(default_factory=lambda: {"grammar": "video_zoom"})
+    env: Mapping[str, Any] = field(default_factory=lambda: dict(ARGUMENTS))
     """Arguments of ZoomEnv."""
     num_tasks: int = 10_000
     """The first ones of the task set, in random order."""
@@ -569,7 +571,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings, args = read_settings(parser, GRPOSettings, argv)
     try:
         train_grpo(settings, resume=args.resume)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ZoomGymError) as error:
         parser.error(str(error))
     return 0
 

@@ -4,14 +4,12 @@ Stopped, a command is run again to go on.
 """
 
 import argparse
-import inspect
-import json
 import logging
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -26,6 +24,7 @@ from agents.qwen.demonstrations import (
     reflect,
     rejected_path,
 )
+from agents.qwen.environment import ARGUMENTS, read_arguments
 from agents.registry import AGENTS, make_agent
 from zoomgym.agent import BatchAgent
 from zoomgym.env import ZoomEnv
@@ -124,8 +123,7 @@ def _report(out: Path, attempts: Iterable[Attempt], total: int, console: Console
 def _make_envs(args: argparse.Namespace, is_batched: bool) -> list[ZoomEnv]:
     """Returns environments that are alike: one, or as many as are played at once."""
     count = args.num_envs or (NUM_ENVS if is_batched else 1)
-    settings = {"grammar": "video_zoom", **args.env}
-    return [ZoomEnv(args.tasks, cache_dir=args.cache_dir, **settings) for _ in range(count)]
+    return [ZoomEnv(args.tasks, cache_dir=args.cache_dir, **args.env) for _ in range(count)]
 
 
 def _task_ids(args: argparse.Namespace, env: ZoomEnv) -> list[str]:
@@ -172,23 +170,11 @@ def _add_playing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-envs", type=_count, help=f"side by side; {NUM_ENVS} or 1 by default")
     parser.add_argument(
         "--env",
-        type=_env,
-        default={},
+        type=partial(read_arguments, left_out=OWN_FLAGS),
+        default=ARGUMENTS,
         help='arguments of ZoomEnv, as JSON: {"num_overview": 16, "split": "train"}; '
         "grammar is video_zoom by default",
     )
-
-
-def _env(text: str) -> dict[str, Any]:
-    """Returns the arguments of ZoomEnv in a text. Raises ArgumentTypeError."""
-    names = [name for name in inspect.signature(ZoomEnv).parameters if name not in OWN_FLAGS]
-    try:
-        given = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"needs JSON like {{}}, got {text!r} ({error})") from error
-    if not isinstance(given, dict) or given.keys() - names:
-        raise argparse.ArgumentTypeError(f"needs an object of {', '.join(names)}, got {text!r}")
-    return given
 
 
 def _count(text: str) -> int:

@@ -291,6 +291,35 @@ def test_the_command_line_names_what_is_wrong(
     with pytest.raises(SystemExit):
         main(["--model", str(tmp_path / "none"), "--out", str(tmp_path / "run")])
     assert "a model needs a folder or a hub id" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("env", "error"),
+    [
+        ("[1]", "argument --env: needs an object of tasks, split"),
+        ('{"max_turn": 2}', "argument --env: needs an object of tasks, split"),
+        ('{"render_mode": "human"}', "argument --env: needs an object of tasks, split"),
+        ('{"tasks": "synthetic:none"}', "error: synthetic"),
+    ],
+)
+def test_the_command_line_says_what_an_environment_needs(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], env: str, error: str
+) -> None:
     with pytest.raises(SystemExit):
-        main(["--model", "m", "--out", "o", "--env", "[1]"])
-    assert "needed a JSON object, got '[1]'" in capsys.readouterr().err
+        main(["--model", str(folder), "--out", str(tmp_path / "run"), "--env", env])
+    assert error in capsys.readouterr().err
+
+
+def test_what_is_given_of_the_environment_leaves_the_rest_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[GRPOSettings] = []
+    monkeypatch.setattr(module, "train_grpo", lambda settings, resume: begun.append(settings))
+    line = ["--model", "m", "--out", str(tmp_path)]
+    given = [[], ["--env", '{"tasks": "my.jsonl"}'], ["--env", '{"grammar": "json"}']]
+    assert [main([*line, *env]) for env in given] == [0, 0, 0]
+    assert [settings.env for settings in begun] == [
+        {"grammar": "video_zoom"},
+        {"grammar": "video_zoom", "tasks": "my.jsonl"},
+        {"grammar": "json"},
+    ]
