@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from agents.qwen.checkpoints import last_checkpoint
 from agents.qwen.environment import read_arguments
 
 __all__ = ["FILE", "keep_settings", "read_settings"]
@@ -47,15 +48,30 @@ def read_settings(
     return settings, args
 
 
-def keep_settings(folder: Path, settings: Any, *, resume: bool) -> None:
+def keep_settings(
+    folder: Path, settings: Any, *, resume: bool, stages: Sequence[Path] = ()
+) -> None:
     """Writes settings into a folder, or checks that they are those of the run to resume.
 
+    Args:
+        folder: of the run.
+        settings: of the run.
+        resume: whether it was begun before.
+        stages: further folders that hold checkpoints of the run.
+
     Raises:
-        ValueError: the folder holds a run of other settings, or none to resume.
+        ValueError: the folder holds a run that is not to be resumed, one of other settings, or none
+            to resume. Nothing was written then.
     """
     path = folder / FILE
     given = json.loads(json.dumps(dataclasses.asdict(settings), default=str))
     if not resume:
+        for place in (*stages, folder):
+            if last_checkpoint(place):
+                raise ValueError(
+                    f"{place}: needed a new folder, got one with checkpoints: resume that run, or "
+                    "choose another folder"
+                )
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(given, indent=1) + "\n", encoding="utf-8")
         return

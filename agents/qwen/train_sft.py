@@ -37,9 +37,9 @@ from peft import PeftModel
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 from transformers import EarlyStoppingCallback, Qwen2_5_VLProcessor
-from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
+from agents.qwen.checkpoints import has_ended, last_checkpoint
 from agents.qwen.chunks import Chunk, encode_turns, join, num_said
 from agents.qwen.demonstrations import Demonstration, read_demonstrations
 from agents.qwen.loading import (
@@ -285,6 +285,13 @@ class ReplyTrainer(SFTTrainer):  # type: ignore[misc]
         if not self._restore(self.state.best_model_checkpoint):
             super()._load_best_model()
 
+    def _run_epoch(self, **given: Any) -> None:
+        """Runs an epoch, unless the run that is resumed had come to its end."""
+        if has_ended(self.state):
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(**given)
+
     def _restore(self, folder: str) -> bool:
         """Takes up the weights in a folder, if they are whole; returns whether they were."""
         if self.is_deepspeed_enabled or self.is_fsdp_enabled or isinstance(self.model, PeftModel):
@@ -305,15 +312,15 @@ def train_sft(settings: SFTSettings, *, resume: bool = False) -> None:
         ValueError: settings do not fit together, or the folder holds another run.
         RecordError: a line is no demonstration.
     """
-    keep_settings(settings.out, settings, resume=resume)
-    if settings.num_threads:
-        torch.set_num_threads(settings.num_threads)
     num_before = len(settings.demonstrations) - 1
     folders = [settings.out / f"stage{number + 1}" for number in range(num_before)]
+    keep_settings(settings.out, settings, resume=resume, stages=folders)
+    if settings.num_threads:
+        torch.set_num_threads(settings.num_threads)
     start = settings.model
     for file, folder in zip(settings.demonstrations, [*folders, settings.out], strict=True):
         if not (resume and (folder / STATE).exists()):
-            _train_stage(start, list(read_demonstrations(file)), folder, settings, resume)
+            _train_stage(start, list(read_demonstrations(file)), folder, settings)
         start = str(folder)
 
 
@@ -322,14 +329,8 @@ def _train_stage(
     demonstrations: Sequence[Demonstration],
     folder: Path,
     settings: SFTSettings,
-    resume: bool,
 ) -> None:
     """Trains the model at start on demonstrations and writes it into a folder."""
-    last = _last_checkpoint(folder)
-    if last is not None and not resume:
-        raise ValueError(
-            f"{folder}: needed a new folder, got one with checkpoints: resume that run"
-        )
     args = _arguments(folder, settings)
     processor = load_processor(start)
     model: Any = load_model(
@@ -355,20 +356,12 @@ def _train_stage(
         processing_class=processor,
         callbacks=[EarlyStoppingCallback(settings.patience)] if settings.patience else [],
     )
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=last_checkpoint(folder))
     if settings.lora_rank:
         trainer.model = trainer.model.merge_and_unload()
     trainer.save_model(str(folder))
     trainer.save_state()
     trainer.accelerator.wait_for_everyone()  # the next stage begins with what one of them wrote
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """Returns the last checkpoint in a folder, if there is one."""
-    if not folder.is_dir():
-        return None
-    found: str | None = get_last_checkpoint(str(folder))  # type: ignore[no-untyped-call]
-    return found
 
 
 def _split(num_rows: int, settings: SFTSettings) -> tuple[list[int], list[int]]:
@@ -407,6 +400,7 @@ def _arguments(folder: Path, settings: SFTSettings) -> SFTConfig:
         save_steps=settings.save_steps,
         save_total_limit=2,
         load_best_model_at_end=bool(settings.validation_share),
+        restore_callback_states_from_checkpoint=True,  # how often in turn nothing got better
         logging_steps=10,
         report_to=["tensorboard"],
         dataloader_pin_memory=torch.cuda.is_available(),

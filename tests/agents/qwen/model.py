@@ -1,5 +1,6 @@
 """What tests of Qwen share: one tiny model, and episodes whose pictures are noise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,22 @@ class Loaded:
 @pytest.fixture(scope="session")
 def tiny(folder: Path) -> Loaded:
     return Loaded(load_model(str(folder)), load_processor(str(folder)))
+
+
+class Broken:
+    """A method that breaks off after some calls."""
+
+    def __init__(self, whole: Callable[..., Any], num_calls: int) -> None:
+        self._whole, self._left = whole, num_calls
+
+    def __get__(self, owner: Any, _: type) -> Any:
+        def method(*args: Any, **given: Any) -> Any:
+            self._left -= 1
+            if self._left < 0:
+                raise InterruptedError
+            return self._whole(owner, *args, **given)
+
+        return method
 
 
 def frames(times_s: tuple[float, ...], size: tuple[int, int], seed: int) -> Frames:

@@ -30,7 +30,7 @@ from agents.qwen.train_sft import (
     train_sft,
 )
 from agents.tutor import TutorAgent
-from tests.agents.qwen.model import Loaded, seen, short_episode
+from tests.agents.qwen.model import Broken, Loaded, seen, short_episode
 from zoomgym import ZoomEnv
 from zoomgym.episode import Observation
 from zoomgym.errors import RecordError
@@ -264,7 +264,9 @@ def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(
     train_sft(settings(folder, file, tmp_path / "whole", **steady))
     broken = settings(folder, file, tmp_path / "broken", **steady)
     with monkeypatch.context() as patch:
-        patch.setattr(module.ReplyTrainer, "training_step", Broken(4))
+        patch.setattr(
+            module.ReplyTrainer, "training_step", Broken(module.ReplyTrainer.training_step, 4)
+        )
         with pytest.raises(InterruptedError):
             train_sft(broken)
     assert not (tmp_path / "broken" / "model.safetensors").exists()
@@ -274,39 +276,38 @@ def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(
     train_sft(broken, resume=True)  # there is nothing left to do
 
 
-class Broken:
-    """A training step that breaks off after some calls."""
-
-    def __init__(self, num_calls: int) -> None:
-        self._whole, self._left = module.ReplyTrainer.training_step, num_calls
-
-    def __get__(self, trainer: Any, _: type) -> Any:
-        def step(*args: Any, **given: Any) -> Any:
-            self._left -= 1
-            if self._left < 0:
-                raise InterruptedError
-            return self._whole(trainer, *args, **given)
-
-        return step
-
-
 def test_a_run_is_not_written_over_another(folder: Path, file: Path, tmp_path: Path) -> None:
     train_sft(settings(folder, file, tmp_path / "one"))
-    with pytest.raises(ValueError, match="needed a new folder, got one with checkpoints"):
-        train_sft(settings(folder, file, tmp_path / "one"))
-    with pytest.raises(ValueError, match="needed a run to resume, got none"):
-        train_sft(settings(folder, file, tmp_path / "two"), resume=True)
     other = settings(folder, file, tmp_path / "one", seed=1)
+    with pytest.raises(ValueError, match="needed a new folder, got one with checkpoints: resume"):
+        train_sft(other)
     with pytest.raises(ValueError, match="needed the settings of the run to resume, seed=0, got 1"):
         train_sft(other, resume=True)
+    with pytest.raises(ValueError, match="needed a run to resume, got none"):
+        train_sft(settings(folder, file, tmp_path / "two"), resume=True)
+
+
+def test_a_run_is_not_written_over_one_that_broke_off_in_its_second_stage(
+    folder: Path, file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "stage1" / "checkpoint-1").mkdir(parents=True)
+    both = replace(settings(folder, file, tmp_path), demonstrations=(file, file))
+    with pytest.raises(ValueError, match="stage1: needed a new folder, got one with checkpoints"):
+        train_sft(both)
+    assert not (tmp_path / "settings.json").exists()
+
+
+WILD: dict[str, Any] = {
+    **{"learning_rate": 0.3, "schedule": "constant", "num_epochs": 40.0, "batch_size": 1},
+    **{"validation_share": 0.34, "save_steps": 1, "patience": 2, "micro_batch": 1},
+}
+"""Steps so large that the loss soon rises, and the patience to see two of them."""
 
 
 def test_the_best_of_a_run_is_kept_and_it_ends_when_nothing_gets_better(
     folder: Path, file: Path, tmp_path: Path
 ) -> None:
-    wild = {"learning_rate": 0.3, "schedule": "constant", "num_epochs": 40.0, "batch_size": 1}
-    watched = {"validation_share": 0.34, "save_steps": 1, "patience": 2, "micro_batch": 1}
-    train_sft(settings(folder, file, tmp_path, **wild, **watched))
+    train_sft(settings(folder, file, tmp_path, **WILD))
     after = state(tmp_path)
     losses = [entry["eval_loss"] for entry in after["log_history"] if "eval_loss" in entry]
     best = losses.index(min(losses))
@@ -314,6 +315,25 @@ def test_the_best_of_a_run_is_kept_and_it_ends_when_nothing_gets_better(
     assert after["best_model_checkpoint"] == str(tmp_path / f"checkpoint-{best + 1}")
     assert difference(tmp_path, tmp_path / f"checkpoint-{best + 1}") == 0
     assert difference(tmp_path, tmp_path / f"checkpoint-{len(losses)}") > 0.1
+
+
+@pytest.mark.parametrize("num_short", [1, 0])
+def test_a_run_that_was_broken_off_is_as_patient_as_if_it_had_not_been(
+    folder: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_short: int
+) -> None:
+    train_sft(settings(folder, file, tmp_path / "whole", **WILD))
+    num_steps = state(tmp_path / "whole")["global_step"]
+    broken = settings(folder, file, tmp_path / "broken", **WILD)
+    with monkeypatch.context() as patch:
+        step = module.ReplyTrainer.training_step
+        patch.setattr(module.ReplyTrainer, "training_step", Broken(step, num_steps - num_short))
+        patch.setattr(module.ReplyTrainer, "_load_best_model", Broken(step, 0))
+        with pytest.raises(InterruptedError):
+            train_sft(broken)
+    assert (tmp_path / "broken" / f"checkpoint-{num_steps - num_short}").exists()
+    train_sft(broken, resume=True)
+    assert state(tmp_path / "broken")["global_step"] == num_steps
+    assert difference(tmp_path / "whole", tmp_path / "broken") == 0
 
 
 def test_stages_follow_one_another_and_the_vision_encoder_stays_as_it_was(
