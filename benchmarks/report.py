@@ -14,6 +14,7 @@ from markupsafe import Markup
 from benchmarks import charts, histograms
 from benchmarks.details import Agents, apart, by_rules, details, names_of
 from benchmarks.durations import chance_by_duration, duration_rows
+from benchmarks.extent import shortfalls
 from benchmarks.leaderboard import ALL, METRICS, Row, chance, leaderboard, officials
 from benchmarks.viewer import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
 from zoomgym.episode import Rules
@@ -191,6 +192,7 @@ def _group(records: Sequence[Record], rows: Sequence[Row]) -> dict[str, Any]:
     }
     return {
         "rows": pooled,
+        "shortfalls": shortfalls(records),
         "chance": chance(records),
         "chances": chances,
         "officials": officials(records),

@@ -1,14 +1,15 @@
 """Suites: frozen choices of tasks and settings that a leaderboard row refers to, as plain data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from benchmarks.claims import Claim, Level
 from zoomgym import ZoomEnv
+from zoomgym.episode import Rules
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES
 
-__all__ = ["STANDARD", "SUITES", "Part", "Suite", "make_env"]
+__all__ = ["STANDARD", "SUITES", "Part", "Suite", "make_env", "rules_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class Suite:
 def make_env(part: Part, cache_dir: Path | None = None) -> ZoomEnv:
     """Returns the environment of a part."""
     return ZoomEnv(**{"frame_size": UNSEEN, **part.settings}, cache_dir=cache_dir)
+
+
+def rules_of(part: Part) -> Rules:
+    """Returns the rules that a part is played by."""
+    names = {field.name for field in fields(Rules)}
+    return Rules(**{name: value for name, value in part.settings.items() if name in names})
 
 
 def _synthetic(family: str, num_tasks: int, **settings: Any) -> Part:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from benchmarks.extent import extent_sheet, shortfalls
 from benchmarks.leaderboard import ALL, METRICS, OfficialRow, Row, chance, officials
 from benchmarks.sheets import Cell, Line, Sheet, to_table
 from zoomgym.records import Record
@@ -20,7 +21,7 @@ def show_table(console: Console, rows: Sequence[Row], records: Sequence[Record])
 
 
 def ranking(rows: Sequence[Row], records: Sequence[Record]) -> list[Sheet]:
-    """Returns the tables of a leaderboard.
+    """Returns the tables of a leaderboard, after that of what is missing, if there is any.
 
     Args:
         rows: the leaderboard's.
@@ -28,7 +29,10 @@ def ranking(rows: Sequence[Row], records: Sequence[Record]) -> list[Sheet]:
     """
     pooled = [row for row in rows if row.category == ALL]
     official = officials(records)
+    missing = {one.agent: one for one in shortfalls(records)}
+    extents = [missing[row.agent] for row in pooled if row.agent in missing]
     return [
+        *([extent_sheet(extents)] * bool(extents)),
         _overall(pooled),
         _by_category(rows, records),
         *([_official(official)] * bool(official)),

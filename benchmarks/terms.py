@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.sheets import plain
-from benchmarks.suites import SUITES
+from benchmarks.suites import SUITES, rules_of
 from zoomgym.episode import Rules
 from zoomgym.errors import RecordError
 from zoomgym.records import Record
@@ -105,9 +105,7 @@ def _rules(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable
 
 def _rules_of_suite(name: str) -> set[Rules]:
     """Returns the rules that a suite is played by; none if it is not known here."""
-    parts = SUITES[name].parts if name in SUITES else ()
-    names = {field.name for field in fields(Rules)}
-    return {Rules(**{k: v for k, v in part.settings.items() if k in names}) for part in parts}
+    return {rules_of(part) for part in SUITES[name].parts} if name in SUITES else set()
 
 
 def _weights(record: Record) -> tuple[Hashable, Terms]:
