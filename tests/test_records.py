@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from zoomgym import RecordError, ZoomEnv
-from zoomgym.records import Record, append_record, drop_cut_line, read_records, replay
+from zoomgym.records import (
+    Record,
+    append_record,
+    drop_cut_line,
+    read_records,
+    replay,
+    write_records,
+)
 from zoomgym.rewards import RewardParts, merge_weights
 from zoomgym.rollout import run_episode
 from zoomgym.synthetic import SyntheticTasks
@@ -156,6 +163,46 @@ def test_a_value_that_no_record_has_is_refused(
     inner[place[-1]] = value
     with pytest.raises(RecordError, match=message):
         Record.from_json(json.dumps(row))
+
+
+MISSING = object()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("max_pixels", MISSING, "a whole number above 0, got none"),
+        ("max_pixels", [64], r"a whole number above 0, got \[64\]"),
+        ("max_pixels", 64.0, "got 64.0"),
+        ("max_pixels", True, "got True"),
+        ("max_pixels", 0, "got 0"),
+        ("duration_s", MISSING, "a number above 0, got none"),
+        ("duration_s", "60", "got '60'"),
+        ("duration_s", 10**400, "got 1000"),
+        ("tasks", 7, "a text or null, got 7"),
+        ("split", None, "a text, got None"),
+        ("difficulty", ["easy"], "a text or an object, got"),
+        ("source", MISSING, "a text, got none"),
+    ],
+)
+def test_settings_that_are_missing_or_of_another_kind_are_named_with_their_line(
+    record: Record, tmp_path: Path, name: str, value: object, message: str
+) -> None:
+    settings = {**record.settings, name: value}
+    if value is MISSING:
+        del settings[name]
+    path = tmp_path / "records.jsonl"
+    write_records(path, [record, replace(record, settings=settings)])
+    with pytest.raises(RecordError, match=rf"records\.jsonl:2: settings need {name}, .*{message}"):
+        list(read_records(path))
+
+
+@pytest.mark.parametrize("settings", [{"tasks": None}, {"difficulty": {"preset": "hard"}}])
+def test_settings_of_each_kind_that_an_environment_has_are_read(
+    record: Record, settings: dict[str, object]
+) -> None:
+    changed = replace(record, settings={**record.settings, **settings})
+    assert Record.from_json(changed.to_json()) == changed
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,12 @@ OPEN = VideoQuestion("open", "v.mp4", "Who is it?", "a tall man")
 CHOICE = VideoQuestion("choice", "v.mp4", "Who?", "A", options=("a man", "a cat"))
 
 
+SETTINGS = {
+    "tasks": None, "split": "test", "duration_s": 60, "difficulty": "easy", "source": "file",
+    "max_pixels": 1024, "reward_weights": dict(DEFAULT_WEIGHTS),
+}  # fmt: skip
+
+
 @pytest.fixture(autouse=True)
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -30,7 +36,7 @@ def played(task: VideoQuestion, *replies: str) -> Record:
     parts = score(episode)
     return Record(
         version="0.1.0", agent="a", seed=0, task_set="t", task_set_version="0",
-        task_set_hash="0", settings={"reward_weights": dict(DEFAULT_WEIGHTS)}, task=task,
+        task_set_hash="0", settings=SETTINGS, task=task,
         rules=episode.rules, key=episode.key, duration_s=60.0, last_frame_s=59.5,
         turns=episode.turns, answer=episode.answer, end_reason=episode.end_reason,
         frames_used=episode.frames_used, reward_parts=parts,

@@ -42,6 +42,15 @@ NAMES = (
     "grading",
 )  # fmt: skip
 NUMBERS = ("seed", "duration_s", "last_frame_s", "frames_used", "reward", "agent_s", "decode_s")
+SETTINGS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "tasks": ((str, type(None)), "a text or null"),
+    "split": ((str,), "a text"),
+    "duration_s": ((int, float), "a number above 0"),
+    "difficulty": ((str, dict), "a text or an object"),
+    "source": ((str,), "a text"),
+    "max_pixels": ((int,), "a whole number above 0"),
+}
+"""Settings that are used later: of which types they are, and that in words."""
 SHARES = ("accuracy", "format", "tool", "grounding")
 """Reward terms from 0 to 1."""
 
@@ -167,6 +176,18 @@ def _check(row: Mapping[str, Any]) -> None:
         if name in SHARES and not 0 <= number <= 1:
             raise RecordError(f"{name} needs a number from 0 to 1, got {number}")
     merge_weights(row["settings"]["reward_weights"])
+    _check_settings(row["settings"])
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    """Refuses settings of which one that is used later is missing or of another kind."""
+    for name, (types, needed) in SETTINGS.items():
+        if name not in settings:
+            raise RecordError(f"settings need {name}, {needed}, got none")
+        value = settings[name]
+        is_number = type(value) in (int, float)
+        if type(value) not in types or (is_number and not 0 < value < 1e300):
+            raise RecordError(f"settings need {name}, {needed}, got {reprlib.repr(value)}")
 
 
 def _refuse_constant(name: str) -> float:

@@ -16,6 +16,14 @@ HIDDEN = Segment(20.1, 20.5)
 TASK = VideoQuestion(
     id="q", video="v", question="?", answer="A", options=("x", "y"), evidence=(HIDDEN,)
 )
+SETTINGS = {
+    "tasks": "mine",
+    "split": "test",
+    "duration_s": 60,
+    "difficulty": "easy",
+    "source": "file",
+    "max_pixels": 1024,
+}
 RIGHT, WRONG = '{"answer": "A"}', '{"answer": "B"}'
 
 
@@ -38,7 +46,7 @@ def played(*replies: str, task: VideoQuestion = TASK, agent: str = "a", **rules:
         task_set="mine",
         task_set_version="0",
         task_set_hash="abc",
-        settings={"tasks": "mine", "reward_weights": dict(DEFAULT_WEIGHTS)},
+        settings={**SETTINGS, "reward_weights": dict(DEFAULT_WEIGHTS)},
         task=task,
         rules=episode.rules,
         key="key",

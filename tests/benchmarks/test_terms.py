@@ -56,7 +56,7 @@ def with_settings(record: Record, **settings: object) -> Record:
         (with_settings(OTHER, reward_weights={"tool": 0}), "reward weights, got tool 0.5 "),
         (replace(OTHER, task_set_hash="xyz"), "tasks, shown alike, got mine hash abc .* hash xyz"),
         (replace(OTHER, task_set_version="1"), "got mine version 0 .* mine version 1"),
-        (with_settings(OTHER, max_pixels=64), "got max_pixels None .* max_pixels 64"),
+        (with_settings(OTHER, max_pixels=64), "got max_pixels 1024 .* max_pixels 64"),
         (RECORD, "agent a on q with seed 0 in a.jsonl and again in b.jsonl: give each file once"),
     ],
 )
@@ -100,8 +100,8 @@ def test_without_a_suite_every_agent_needs_the_same_task_sets() -> None:
     hour = replace(with_settings(other, duration_s=3600), task_set_hash="xyz")
     assert refused(loose, other) == ""
     assert refused(loose, hour) == (
-        "records of no suite need all agents on the same task sets, got mine abc, split None, "
-        "duration_s None, difficulty None, source None, subtitles None (agent a in a.jsonl), on "
+        "records of no suite need all agents on the same task sets, got mine abc, split test, "
+        "duration_s 60, difficulty easy, source file, subtitles None (agent a in a.jsonl), on "
         "which agent b has none: show them apart, or play them again alike"
     )
 
