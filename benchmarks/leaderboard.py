@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.estimates import Estimate, bootstrap, rate, wilson
@@ -22,6 +22,7 @@ __all__ = [
     "estimate",
     "leaderboard",
     "officials",
+    "video_of",
     "wilson",
 ]
 
@@ -134,10 +135,15 @@ def estimate(metric: Metric, records: Sequence[Record]) -> Estimate | None:
     for record in records:
         if (value := metric.of(record)) is not None:
             values.append(value)
-            videos.append((record.task_set, record.task.video))
+            videos.append(video_of(record))
     if not values:
         return None
     return (rate if metric.is_rate else bootstrap)(values, videos)
+
+
+def video_of(record: Record) -> Hashable:
+    """Returns which video an episode is about: sets may have others by the same name."""
+    return record.task_set, record.task.video
 
 
 def _row(agent: str, category: str, records: Sequence[Record]) -> Row:

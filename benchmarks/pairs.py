@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from benchmarks.estimates import Estimate, bootstrap
+from benchmarks.leaderboard import video_of
 from benchmarks.terms import part_of
 from zoomgym.records import Record
 
@@ -52,7 +53,7 @@ class PlayedTask:
 
     part: Hashable
     task_id: str
-    video: str
+    video: Hashable
 
 
 def _accuracies(records: Sequence[Record], agent: str) -> dict[PlayedTask, float]:
@@ -60,6 +61,6 @@ def _accuracies(records: Sequence[Record], agent: str) -> dict[PlayedTask, float
     by_task: dict[PlayedTask, list[float]] = {}
     for record in records:
         if record.agent == agent and record.is_graded:
-            task = PlayedTask(part_of(record), record.task.id, record.task.video)
+            task = PlayedTask(part_of(record), record.task.id, video_of(record))
             by_task.setdefault(task, []).append(record.reward_parts.accuracy)
     return {task: math.fsum(values) / len(values) for task, values in by_task.items()}

@@ -49,6 +49,18 @@ def test_agents_that_are_right_on_the_same_tasks_may_still_differ_elsewhere() ->
     assert pair.difference.low == -pair.difference.high < -0.5
 
 
+def test_videos_of_two_sets_that_share_a_name_are_two() -> None:
+    ours = [*results("a", "r" * 20), *results("b", "wwwr" * 5)]
+    other_set = [replace(one, task_set="yours") for one in ours]
+    apart = [
+        replace(one, task=replace(one.task, id=f"z{one.task.id}", video=f"z{one.task.video}"))
+        for one in ours
+    ]
+    [by_set], [by_name] = (pairs([*ours, *more], ["a", "b"]) for more in (other_set, apart))
+    assert by_set == by_name
+    assert by_set.difference.count == 40
+
+
 def test_several_seeds_count_as_their_mean() -> None:
     records = [*results("a", "rr"), *results("a", "rw", seed=1), *results("b", "ww")]
     [pair] = pairs(records, ["a", "b"])
