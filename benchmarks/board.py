@@ -63,9 +63,9 @@ def show_ranking(console: Console, records: Sequence[Record]) -> None:
         console: where to.
         records: every episode of the suite that counts.
     """
-    by_rules = apart(records)
-    for rules, own in by_rules.items():
-        if len(by_rules) > 1:
+    played = apart(records)
+    for rules, own in played.items():
+        if len(played) > 1:
             _show_title(
                 console, ", ".join(f"{name} {value}" for name, value in asdict(rules).items())
             )
