@@ -27,8 +27,8 @@ class Settings:
     num_envs: int = 32
     in_processes: bool = False
     """Each environment in a process of its own: worth it where decoding is slow."""
-    total_timesteps: int = 150_000
-    eval_every: int = 20_000
+    total_timesteps: int = 100_000
+    eval_every: int = 10_000
     """Steps between two evaluations on test tasks."""
     eval_episodes: int = 100
     checkpoint_every: int = 50_000
@@ -38,8 +38,8 @@ class Settings:
     n_steps: int = 64
     """Of each environment, between two updates."""
     batch_size: int = 128
-    n_epochs: int = 4
-    ent_coef: float = 0.01
+    n_epochs: int = 10
+    ent_coef: float = 0.003
     gamma: float = 1.0
     gae_lambda: float = 0.95
     hidden: int = 128
