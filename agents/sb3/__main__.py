@@ -88,8 +88,8 @@ def _train(args: argparse.Namespace) -> int:
     started_s = time.monotonic()
     numbers = {name: value for name, value in vars(args).items() if name in NUMBERS}
     if args.resume:
-        if numbers.keys() - {"total_timesteps"}:
-            raise ValueError(f"--resume takes --total-timesteps and no other number, got {numbers}")
+        if numbers.keys() - {"total_timesteps"} or args.env or args.weights or args.in_processes:
+            raise ValueError("--resume takes --total-timesteps and nothing else: the rest stays")
         path = resume(args.out, **numbers)
     else:
         if args.out.exists() and any(args.out.iterdir()):
@@ -112,6 +112,8 @@ def _train(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     """Plays test tasks and says how many were answered rightly."""
+    if args.episodes < 1:
+        raise ValueError(f"--episodes needs 1 or more, got {args.episodes}")
     out = args.out or args.folder / "test.jsonl"
     if out.exists():
         raise ValueError(f"{out} exists: choose another --out")

@@ -25,9 +25,14 @@ def evaluate(folder: Path, num_episodes: int, out: Path, **changes: Any) -> list
         folder: of the policy.
         num_episodes: how many tasks.
         out: a records file.
-        **changes: of the arguments of the environment that the policy was trained on.
+        **changes: of the arguments of the environment that the policy was trained on. Weights of
+            the reward are those of ZoomEnv if none are given, not those of the training: records
+            of all agents have the same.
     """
-    arguments = {**load_settings(folder).env, "split": "test", **changes}
+    trained = {
+        name: value for name, value in load_settings(folder).env.items() if name != "reward_weights"
+    }
+    arguments = {**trained, "split": "test", **changes}
     envs = [ZoomEnvDiscrete(**arguments).zoom_env for _ in range(NUM_ENVS)]
     tasks = envs[0].tasks
     task_ids = [tasks[index].id for index in islice(range(len(tasks)), num_episodes)]

@@ -31,7 +31,7 @@ class Settings:
     eval_every: int = 10_000
     """Steps between two evaluations on test tasks."""
     eval_episodes: int = 100
-    checkpoint_every: int = 50_000
+    checkpoint_every: int = 10_000
     """Steps between two checkpoints."""
     learning_rate: float = 1e-3
     """At the start; it falls to zero in a straight line."""

@@ -10,10 +10,10 @@ import gymnasium as gym
 from sb3_contrib import MaskablePPO, RecurrentPPO
 from sb3_contrib.common.maskable.callbacks import MaskableEvalCallback
 from stable_baselines3 import PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import (
     BaseCallback,
     CallbackList,
-    CheckpointCallback,
     EvalCallback,
 )
 from stable_baselines3.common.logger import configure
@@ -130,13 +130,11 @@ def resume(folder: Path, total_timesteps: int | None = None) -> Path:
 
 
 def latest_model(folder: Path) -> Path:
-    """Returns the file of the model in folder, or of its last checkpoint. Raises OSError."""
-    if (folder / MODEL).exists():
-        return folder / MODEL
+    """Returns the file of the last checkpoint in folder. Raises OSError."""
     checkpoints = folder.glob(f"{CHECKPOINTS}/model_*_steps.zip")
     by_steps = {int(path.stem.split("_")[1]): path for path in checkpoints}
     if not by_steps:
-        raise FileNotFoundError(f"{folder} needs a {MODEL} or checkpoints, found none")
+        raise FileNotFoundError(f"{folder} needs checkpoints, found none")
     return by_steps[max(by_steps)]
 
 
@@ -152,26 +150,35 @@ def _learn(model: OnPolicyAlgorithm, envs: VecEnv, settings: Settings, folder: P
             callback=callbacks,
             reset_num_timesteps=model.num_timesteps == 0,
         )
-    except KeyboardInterrupt:  # leaves a model to go on with
-        model.save(folder / MODEL)
-        raise
     finally:
         model.logger.close()
         tests.close()
         envs.close()
-    model.save(folder / MODEL)
+        _save(model, folder)  # of an interrupted run, too: it is gone on with
     return folder / MODEL
+
+
+def _save(model: BaseAlgorithm, folder: Path) -> None:
+    """Saves a model as it stands, and the last checkpoint; files are whole or not there."""
+    _checkpoint(model, folder)
+    part = folder / "part.zip"
+    model.save(part)
+    part.replace(folder / MODEL)
+
+
+def _checkpoint(model: BaseAlgorithm, folder: Path) -> None:
+    """Saves a model as it stands, under the number of its steps."""
+    (folder / CHECKPOINTS).mkdir(exist_ok=True)
+    part = folder / CHECKPOINTS / "part.zip"
+    model.save(part)
+    part.replace(folder / CHECKPOINTS / f"model_{model.num_timesteps}_steps.zip")
 
 
 def _callbacks(settings: Settings, folder: Path, tests: VecEnv) -> list[BaseCallback]:
     """Returns what is called while a model learns: checkpoints and evaluations on test tasks."""
     kind = MaskableEvalCallback if settings.algorithm == "maskable" else EvalCallback
     return [
-        CheckpointCallback(
-            max(1, settings.checkpoint_every // settings.num_envs),
-            str(folder / CHECKPOINTS),
-            name_prefix="model",
-        ),
+        Checkpoints(folder, settings.checkpoint_every),
         kind(
             tests,
             eval_freq=max(1, settings.eval_every // settings.num_envs),
@@ -179,6 +186,30 @@ def _callbacks(settings: Settings, folder: Path, tests: VecEnv) -> list[BaseCall
             verbose=0,
         ),
     ]
+
+
+class Checkpoints(BaseCallback):
+    """Saves the model every so many steps; SB3's own leaves half a file in a run that is killed.
+
+    Args:
+        folder: of the run.
+        every: steps, of all environments together.
+    """
+
+    def __init__(self, folder: Path, every: int) -> None:
+        super().__init__()
+        self._folder, self._every = folder, every
+
+    def _on_training_start(self) -> None:
+        """Begins to count."""
+        self._last = self.num_timesteps
+
+    def _on_step(self) -> bool:
+        """Saves, if it is time."""
+        if self.num_timesteps - self._last >= self._every:
+            self._last = self.num_timesteps
+            _checkpoint(self.model, self._folder)
+        return True
 
 
 class Progress(BaseCallback):
