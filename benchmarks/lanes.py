@@ -6,7 +6,7 @@ such as local models; and processes for all others, whose time goes into decodin
 
 import json
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -104,33 +104,50 @@ def play(
         environments: where to play.
         num_games: at once.
     """
-    playable = []
-    for job in jobs:
-        opened = attempt(partial(environments.new, job))
-        if isinstance(opened, Exception):
-            yield _failure(job, opened)
-        else:
-            playable.append(job)
-    if not playable:
-        return
-    starts = (Start(environments.new(job), job.task_id) for job in playable)
-    name, seed = jobs[0].agent, jobs[0].seed
+    suite, name, seed = jobs[0].suite, jobs[0].agent, jobs[0].seed
+    failures = list[Failure]()
+    starts = _starts(jobs, environments, failures)
     for start, outcome in try_episodes(
         starts, agent, num_games=num_games, agent_name=name, seed=seed
     ):
-        start.env.close()
+        yield from failures
+        failures.clear()
+        closed = attempt(start.env.close)
         if isinstance(outcome, Record):
-            outcome = attempt(replace(outcome, suite=jobs[0].suite).checked)
+            checked = replace(outcome, suite=suite).checked
+            outcome = attempt(checked) if closed is None else closed
         if isinstance(outcome, Record):
             yield outcome
         else:
             yield _failure(replace(jobs[0], task_id=str(start.task_id)), outcome)
+    yield from failures
 
 
-def _failure(job: Job, error: Exception) -> Failure:
+def _starts(
+    jobs: Iterable[Job], environments: Environments, failures: list[Failure]
+) -> Iterator[Start]:
+    """Yields where jobs are played; adds a failure for each that can be played nowhere."""
+    for job in jobs:
+        env = attempt(partial(environments.new, job))
+        if isinstance(env, ZoomEnv):
+            yield Start(env, job.task_id)
+        else:
+            failures.append(_failure(job, env))
+
+
+def _surely(job: Job, agent: Agent, environments: Environments) -> Outcome:
+    """Returns what came of a job, whatever ends it: who waits for that must not wait for ever."""
+    try:
+        return next(play([job], agent, environments))
+    except BaseException as error:  # noqa: BLE001 - even an agent's own KeyboardInterrupt
+        return _failure(job, error)
+
+
+def _failure(job: Job, error: BaseException) -> Failure:
     """Returns what is told of an episode that failed."""
     kind = "" if isinstance(error, ZoomGymError) else f"{type(error).__name__}: "
-    said = " ".join(f"{kind}{error}".split())
+    told = attempt(partial(str, error))  # which is anybody's code, too
+    said = " ".join(f"{kind}{told if isinstance(told, str) else ''}".split())
     printable = "".join(one if one.isprintable() else "?" for one in said[:MAX_REASON])
     return Failure(job.agent, job.task_id, printable)
 
@@ -158,8 +175,7 @@ def _on_threads(jobs: Sequence[Job], agent: Agent, num_threads: int) -> Iterator
     def work() -> None:
         with suppress(Empty):
             while True:
-                for outcome in play([waiting.get_nowait()], agent, environments):
-                    outcomes.put(outcome)
+                outcomes.put(_surely(waiting.get_nowait(), agent, environments))
 
     for job in jobs:
         waiting.put(job)
@@ -255,9 +271,9 @@ def play_one(job: Job, agents: dict[str, Agent], environments: Environments) -> 
     close_files()  # each episode pays for its own, so that their seconds compare
     forget_frames()
     agent = attempt(partial(_ready_agent, job, agents))
-    if isinstance(agent, Exception):
+    if isinstance(agent, BaseException):
         return _failure(job, agent)
-    return next(play([job], agent, environments))
+    return _surely(job, agent, environments)
 
 
 def _ready_agent(job: Job, agents: dict[str, Agent]) -> Agent:

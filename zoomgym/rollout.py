@@ -127,10 +127,11 @@ def run_episodes(
 
 def try_episodes(
     starts: Iterable[Start], agent: Agent, *, num_games: int, agent_name: str, seed: int
-) -> Iterator[tuple[Start, Record | Exception]]:
+) -> Iterator[tuple[Start, Record | BaseException]]:
     """Plays episodes side by side, and yields what came of each: its record, or what ended it.
 
-    One that fails ends alone, whatever the trouble is: agents are anybody's code. The others go on.
+    One that fails ends alone, whatever the trouble is, but for Ctrl-C: agents are anybody's code.
+    The others go on.
 
     Args:
         starts: the episodes. They are taken as places get free, each with an environment of its
@@ -277,10 +278,10 @@ def _step(game: Game, reply: str) -> None:
         raise game.zoom_env.video_error
 
 
-def _try_turn(games: Sequence[Game], agent: Agent) -> list[Exception | None]:
+def _try_turn(games: Sequence[Game], agent: Agent) -> list[BaseException | None]:
     """Plays one turn of every game, and returns what went wrong in each."""
     replies = attempt(partial(_ask, games, agent))
-    if not isinstance(replies, Exception):
+    if not isinstance(replies, BaseException):
         return [
             attempt(partial(_step, game, reply)) for game, reply in zip(games, replies, strict=True)
         ]
@@ -289,9 +290,11 @@ def _try_turn(games: Sequence[Game], agent: Agent) -> list[Exception | None]:
     return [trouble for game in games for trouble in _try_turn([game], agent)]
 
 
-def attempt(call: Callable[[], Result]) -> Result | Exception:
-    """Returns what a call returns, or what it raises."""
+def attempt(call: Callable[[], Result]) -> Result | BaseException:
+    """Returns what a call returns, or what it raises. Ctrl-C goes on its way: it ends the run."""
     try:
         return call()
-    except Exception as error:  # noqa: BLE001 - an episode's trouble must not be that of others
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - an episode's trouble must not be that of others
         return error

@@ -1,6 +1,7 @@
 """What tests of the runner play: a small suite, and agents like `random`, each in its own way."""
 
 import os
+from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from threading import Barrier
 
@@ -71,6 +72,61 @@ class FailingShared(Failing):
 class FailingBatch(Failing):
     def act_batch(self, observations: Sequence[Observation]) -> list[str]:
         return [self.act(observation) for observation in observations]
+
+
+class Ending(RandomAgent):
+    """Ends in ways that are no errors, where a star is an option."""
+
+    end: BaseException = SystemExit("enough")
+
+    def act(self, observation: Observation) -> str:
+        if "magenta star" in observation.options:
+            raise self.end
+        return super().act(observation)
+
+
+class EndingShared(Ending):
+    max_concurrent = 2
+
+
+class EndingBatch(Ending):
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        return [self.act(observation) for observation in observations]
+
+
+class Cancelled(Ending):
+    end = CancelledError("enough")
+
+
+class CancelledShared(EndingShared):
+    end = CancelledError("enough")
+
+
+class CancelledBatch(EndingBatch):
+    end = CancelledError("enough")
+
+
+class Interrupted(Ending):
+    end = KeyboardInterrupt("enough")
+
+
+class InterruptedShared(EndingShared):
+    end = KeyboardInterrupt("enough")
+
+
+class InterruptedBatch(EndingBatch):
+    end = KeyboardInterrupt("enough")
+
+
+class MuteError(Exception):
+    """Cannot be shown."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class MuteShared(EndingShared):
+    end = MuteError()
 
 
 class Unready(RandomAgent):

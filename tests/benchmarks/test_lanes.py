@@ -110,6 +110,63 @@ def test_an_episode_that_fails_costs_no_other(
             assert outcome == in_a_process[flash(index)]
 
 
+@pytest.mark.parametrize("lane", ["", "Shared", "Batch"])
+@pytest.mark.parametrize(
+    ("kind", "end"), [("Ending", "SystemExit"), ("Cancelled", "CancelledError")]
+)
+def test_an_agent_that_ends_in_no_error_costs_no_other_episode(
+    kind: str, end: str, lane: str, in_a_process: dict[str, Record | Failure]
+) -> None:
+    name = PLAYERS + kind + lane
+    came = played(jobs_of(name, [4, 0, 2]))
+    assert came == {
+        flash(4): Failure(name, flash(4), f"{end}: enough"),
+        flash(0): Failure(name, flash(0), f"{end}: enough"),
+        flash(2): in_a_process[flash(2)],
+    }
+
+
+def test_ctrl_c_ends_a_run_but_not_from_within_a_thread_or_another_process() -> None:
+    for kind in ("Interrupted", "InterruptedShared"):
+        failure = Failure(PLAYERS + kind, flash(4), "KeyboardInterrupt: enough")
+        assert played(jobs_of(PLAYERS + kind, [4])) == {flash(4): failure}
+    with pytest.raises(KeyboardInterrupt):
+        played(jobs_of(f"{PLAYERS}InterruptedBatch", [4]))
+
+
+def test_an_error_that_cannot_be_shown_is_named() -> None:
+    name = f"{PLAYERS}MuteShared"
+    assert played(jobs_of(name, [4])) == {flash(4): Failure(name, flash(4), "MuteError:")}
+
+
+@pytest.mark.parametrize("kind", ["Counted", "Local"])
+def test_an_environment_that_breaks_costs_only_its_episode(
+    kind: str, monkeypatch: pytest.MonkeyPatch, in_a_process: dict[str, Record | Failure]
+) -> None:
+    fork, close, forks = ZoomEnv.fork, ZoomEnv.close, list[ZoomEnv]()
+
+    def breaks(env: ZoomEnv) -> ZoomEnv:
+        forks.append(env)
+        if len(forks) == 2:
+            raise OSError("no fork")
+        return fork(env)
+
+    def closes(env: ZoomEnv) -> None:
+        close(env)
+        if env.episode.task.id == flash(3):
+            raise OSError("no close")
+
+    monkeypatch.setattr(ZoomEnv, "fork", breaks)
+    monkeypatch.setattr(ZoomEnv, "close", closes)
+    name = PLAYERS + kind
+    assert played(jobs_of(name, [0, 1, 2, 3])) == {
+        flash(0): in_a_process[flash(0)],
+        flash(1): Failure(name, flash(1), "OSError: no fork"),
+        flash(2): in_a_process[flash(2)],
+        flash(3): Failure(name, flash(3), "OSError: no close"),
+    }
+
+
 @pytest.mark.parametrize("kind", ["Unready", "UnreadyBatch"])
 def test_an_agent_that_cannot_be_reset_fails_in_each_of_its_episodes(kind: str) -> None:
     came = played(jobs_of(PLAYERS + kind, [2, 3]))
