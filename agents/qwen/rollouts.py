@@ -5,6 +5,7 @@ read once, and the episodes fork from there. Replies stay as they were sampled, 
 they are what the trainer learns from; their text goes to the environment, which plays by its rules.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ from agents.qwen.policy import STOP
 from agents.qwen.speakers import ModelSpeaker, Speaker
 from zoomgym.agent import episode_rng
 from zoomgym.env import ZoomEnv
-from zoomgym.errors import GradingError
+from zoomgym.errors import GradingError, VideoError
 from zoomgym.prompts import images_of, new_messages, to_messages
 from zoomgym.records import Record
 from zoomgym.rollout import to_record
@@ -28,8 +29,13 @@ __all__ = ["Group", "Picture", "Player", "Rollout"]
 
 NAME = "qwen"
 """What records of training call the agent."""
+MAX_UNSHOWN = 20
+"""Tasks in a row whose videos cannot be shown, before something else must be wrong."""
 FLAT = 1e-4
 """A group whose rewards differ by less teaches nothing (std, as in VideoZoomer's code)."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +128,11 @@ class Player:
     """Sampled so far."""
 
     def play(
-        self, speaker: nn.Module | Speaker, task_ids: Sequence[str], turn_of_seed: int
+        self,
+        speaker: nn.Module | Speaker,
+        task_ids: Sequence[str],
+        turn_of_seed: int,
+        instead_of: Callable[[str], str] | None = None,
     ) -> list[Group]:
         """Plays a group on each task.
 
@@ -133,9 +143,10 @@ class Player:
             speaker: a Qwen2.5-VL, with adapters or not; or who speaks for one.
             task_ids: of the environments' task set.
             turn_of_seed: another number samples anew.
+            instead_of: tells which task to play instead of one whose video cannot be shown.
 
         Raises:
-            VideoError: a video cannot be shown at all (see ZoomEnv's `on_video_error`).
+            VideoError: a video cannot be shown at all, and neither can twenty others instead.
             ValueError: the model was shown another number of pictures than the rules count.
         """
         if isinstance(speaker, nn.Module):
@@ -143,22 +154,31 @@ class Player:
         at_once = max(1, self.rows // self.group_size)
         groups: list[Group] = []
         for first in range(0, len(task_ids), at_once):
-            groups += self._play_wave(speaker, task_ids[first : first + at_once], turn_of_seed)
+            wave = task_ids[first : first + at_once]
+            self.envs += [self.make_env() for _ in range(len(wave) - len(self.envs))]
+            envs = self.envs[: len(wave)]
+            for env, task_id in zip(envs, wave, strict=True):
+                self._open(env, task_id, instead_of)
+            groups += self._play_wave(speaker, envs, turn_of_seed)
         return groups
 
-    def close(self) -> None:
-        """Closes the environments."""
-        for env in self.envs:
-            env.close()
+    def _open(self, env: ZoomEnv, task_id: str, instead_of: Callable[[str], str] | None) -> None:
+        """Resets env to a task, or to one instead of it."""
+        for num_unshown in range(1, MAX_UNSHOWN + 1):
+            try:
+                env.reset(seed=self.seed, options={"task_id": task_id})
+            except VideoError as error:
+                if instead_of is None or num_unshown == MAX_UNSHOWN:
+                    raise
+                logger.warning("%s is not played: %s", task_id, error)
+                task_id = instead_of(task_id)
+            else:
+                return
 
     def _play_wave(
-        self, speaker: Speaker, task_ids: Sequence[str], turn_of_seed: int
+        self, speaker: Speaker, envs: Sequence[ZoomEnv], turn_of_seed: int
     ) -> list[Group]:
-        """Plays groups side by side."""
-        self.envs += [self.make_env() for _ in range(len(task_ids) - len(self.envs))]
-        envs = self.envs[: len(task_ids)]
-        for env, task_id in zip(envs, task_ids, strict=True):
-            env.reset(seed=self.seed, options={"task_id": task_id})
+        """Plays groups side by side, each from where its environment was reset."""
         messages = [to_messages(env.observation) for env in envs]
         chunks = [encode(self.processor, opening) for opening in messages]
         openings = [Conversation() for _ in envs]
@@ -174,8 +194,11 @@ class Player:
             going = [seat for seat in going if not seat.is_over]
         rollouts = [self._rollout(seat) for seat in seats]
         return [
-            Group(task_id, rollouts[index * self.group_size : (index + 1) * self.group_size])
-            for index, task_id in enumerate(task_ids)
+            Group(
+                env.episode.task.id,
+                rollouts[index * self.group_size : (index + 1) * self.group_size],
+            )
+            for index, env in enumerate(envs)
         ]
 
     def _seat(

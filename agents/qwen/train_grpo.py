@@ -219,7 +219,9 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
         self._task_ids: list[str] = list(task_ids)
         self._monitor = Monitor()
         self.groups: list[Group] = []
-        """Of the last generation, on this process."""
+        """Of the last generation, on this process: those that are learned from."""
+        self._played: list[Group] = []
+        """All of it: the groups as they were drawn, and then those that were drawn instead."""
 
     # generation ----------------------------------------------------------------------------------
 
@@ -257,18 +259,25 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
     def _play(self, speaker: Speaker, task_ids: Sequence[str]) -> list[Group]:
         """Returns a group for each task; where one is flat, of another task, if that helps."""
         step = self.state.global_step
-        groups = self._player.play(speaker, task_ids, step)
+        groups = self._player.play(speaker, task_ids, step, self._other)
+        self._played = list(groups)
         self._num_flat = sum(group.is_flat for group in groups)
-        self._num_redrawn = 0
         for attempt in range(1, self._settings.max_redraws + 1):
             flat = [index for index, group in enumerate(groups) if group.is_flat]
             if not flat:
                 break
             drawn = [self._redraw(task_ids[index], attempt) for index in flat]
-            self._num_redrawn += len(drawn)
-            for index, group in zip(flat, self._player.play(speaker, drawn, step), strict=True):
+            others = self._player.play(speaker, drawn, step, self._other)
+            self._played += others
+            for index, group in zip(flat, others, strict=True):
                 groups[index] = group
         return groups
+
+    def _other(self, task_id: str) -> str:
+        """Returns the task that follows one whose video cannot be shown."""
+        index = self._task_ids.index(task_id) + 1
+        other: str = self._task_ids[index % len(self._task_ids)]
+        return other
 
     def _redraw(self, task_id: str, attempt: int) -> str:
         """Returns another task: by the first one's place, so that processes agree."""
@@ -362,13 +371,18 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _report(self, seconds: float, num_tokens: int) -> None:
         """Adds what was played to the trainer's metrics, over all processes, and warns."""
-        mine = [rollout.record for group in self.groups for rollout in group.rollouts]
-        counts = [len(self.groups), self._num_flat, self._num_redrawn, num_tokens]
-        counts += [sum(group.is_flat for group in self.groups), sum(one is None for one in mine)]
-        [records, sums] = [gather_object(mine), gather_object([counts])]
-        played = [record for record in records if record is not None]
+        num_groups = len(self.groups)
+        first, again = [
+            [rollout.record for group in groups for rollout in group.rollouts]
+            for groups in (self._played[:num_groups], self._played[num_groups:])
+        ]
+        counts = [num_groups, self._num_flat, len(self._played) - num_groups, num_tokens]
+        counts += [sum(group.is_flat for group in self.groups), (first + again).count(None)]
+        firsts, agains, sums = map(gather_object, (first, again, [counts]))
+        drawn = [record for record in firsts if record is not None]
+        redrawn_too = [record for record in agains if record is not None]
         groups, flat, redrawn, tokens, unlearned, lost = map(sum, zip(*sums, strict=True))
-        means = summarise(played)
+        means = summarise(drawn)  # groups that are drawn instead were chosen by their rewards
         means |= {"flat_groups": flat / groups, "flat_after_redraws": unlearned / groups}
         metrics = {f"zoom/{name}": value for name, value in means.items()}
         metrics |= {"zoom/redrawn": float(redrawn), "zoom/lost": float(lost)}
@@ -377,13 +391,13 @@ class ZoomTrainer(GRPOTrainer):  # type: ignore[misc]
             self._metrics["train" if self.model.training else "eval"][name].append(value)
         if not self.accelerator.is_main_process:
             return
-        if played:
+        if drawn:
             for warning in self._monitor.watch(means):
                 logger.warning("step %d: %s", self.state.global_step, warning)
         if self._settings.keep_records:
             folder = self._settings.out / RECORDS
             folder.mkdir(exist_ok=True)
-            write_records(folder / f"{self.state.global_step:06d}.jsonl", played)
+            write_records(folder / f"{self.state.global_step:06d}.jsonl", drawn + redrawn_too)
 
 
 class ReadPictures:
@@ -540,7 +554,7 @@ def make_trainer(
         freeze_vision(model)
     if settings.lora_rank:
         model = add_lora(model, settings.lora_rank, settings.seed)
-    make_env = make_env or partial(ZoomEnv, **settings.env)
+    make_env = make_env or partial(ZoomEnv, **{"on_video_error": "skip", **settings.env})
     player = Player(
         processor,
         make_env,

@@ -54,8 +54,8 @@ class NoiseTasks:
     name, version = "noise", "0"
     content_hash = hash_tasks([TASK])
 
-    def __init__(self, num_tasks: int = 4, breaks_at_s: float = 1e9) -> None:
-        self.num_tasks, self.breaks_at_s = num_tasks, breaks_at_s
+    def __init__(self, num_tasks: int = 4, breaks_at_s: float = 1e9, unshown: str = "") -> None:
+        self.num_tasks, self.breaks_at_s, self.unshown = num_tasks, breaks_at_s, unshown
 
     def __len__(self) -> int:
         return self.num_tasks
@@ -67,6 +67,8 @@ class NoiseTasks:
         return self[int(task_id[1:])]
 
     def open_video(self, task: VideoQuestion) -> Any:
+        if task.id == self.unshown:
+            raise VideoError("noise.mp4: needed a video, got none")
         index = int(task.id[1:])
         return NoiseVideo(index, SIZES[index % len(SIZES)], self.breaks_at_s)
 

@@ -152,9 +152,9 @@ def test_flat_groups_are_drawn_anew_until_they_teach_something(
     trainer = make_trainer(replace(settings, steps=1, max_redraws=3))
     play, asked = trainer._player.play, []
 
-    def flat_at_first(policy: Any, task_ids: list[str], turn: int) -> list[Group]:
+    def flat_at_first(policy: Any, task_ids: list[str], *args: Any) -> list[Group]:
         asked.append(list(task_ids))
-        groups: list[Group] = play(policy, task_ids, turn)
+        groups: list[Group] = play(policy, task_ids, *args)
         return [flatten(group) for group in groups] if len(asked) < 3 else groups
 
     monkeypatch.setattr(trainer._player, "play", flat_at_first)
@@ -165,6 +165,21 @@ def test_flat_groups_are_drawn_anew_until_they_teach_something(
     history = trainer.state.log_history[0]
     assert history["zoom/flat_groups"] == 1.0
     assert history["zoom/redrawn"] >= 8
+    assert history["zoom/reward"] == 0.5  # of the groups as they were drawn
+    [path] = (settings.out / "episodes").iterdir()
+    assert len(list(read_records(path))) == settings.group_size * sum(map(len, asked))
+
+
+def test_a_video_that_cannot_be_shown_ends_no_run(
+    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "ZoomEnv", lambda **_: scripted_env(NoiseTasks(unshown="q1")))
+    trainer = make_trainer(replace(settings, steps=1))
+    trainer.train()
+    played = [group.task_id for group in trainer.groups]
+    assert len(played) == 4
+    assert set(played) == {"q0", "q2", "q3"}
+    assert "q1 is not played: noise.mp4: needed a video, got none" in caplog.text
 
 
 def test_flat_groups_pull_nowhere(settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch) -> None:
