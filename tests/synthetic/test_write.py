@@ -4,7 +4,6 @@ import io
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,18 @@ WRITE = f"""
 import sys
 from pathlib import Path
 from tests.synthetic.test_task_set import tasks_of
+from zoomgym.synthetic.scene import Scene
+
+draw, times = Scene.draw, []
+
+def draw_and_wait(scene, indexes, size):
+    times.append(len(indexes))
+    if sum(times) > {LONG_S}:
+        print("in the middle", flush=True)
+        sys.stdin.read()
+    return draw(scene, indexes, size)
+
+Scene.draw = draw_and_wait
 tasks = tasks_of("flash", duration_s={LONG_S})
 tasks.write_video(tasks[0], Path(sys.argv[1]))
 """
@@ -30,12 +41,18 @@ class Terminal(io.StringIO):
 
 def interrupted(folder: Path, kind: signal.Signals) -> int:
     """Sends a signal to a process that writes a video to folder; returns its exit status."""
-    process = subprocess.Popen([sys.executable, "-c", WRITE, folder], stderr=subprocess.DEVNULL)
-    while not any(part.stat().st_size for part in folder.glob(".part-*")):
-        assert process.poll() is None, "it ended before it began to write"
-        time.sleep(0.005)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITE, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "in the middle\n"
     process.send_signal(kind)
-    return process.wait(timeout=30)
+    process.communicate(timeout=30)
+    return process.returncode
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
