@@ -445,7 +445,10 @@ def is_gone(session: int) -> bool:
 def test_a_run_that_is_killed_at_any_moment_and_resumed_gives_the_table_of_one_that_is_not(
     tmp_path: Path,
 ) -> None:
+    started_s = time.monotonic()
     with start_short(tmp_path / "whole") as whole:
+        assert waited_for(lambda: num_lines(tmp_path / "whole") > 0)
+        start_s = time.monotonic() - started_s
         shown, _ = whole.communicate()
     assert whole.returncode == 0
     rng = random.Random(0)
@@ -456,7 +459,8 @@ def test_a_run_that_is_killed_at_any_moment_and_resumed_gives_the_table_of_one_t
             if number % 3:  # in the thick of it
                 wanted = before + rng.randint(1, 2)
                 assert waited_for(lambda wanted=wanted: num_lines(killed) >= wanted)
-            time.sleep(rng.uniform(0, 0.2 if number % 3 else 4))
+            else:
+                time.sleep(rng.uniform(0, start_s))
             assert process.poll() is None
             process.kill()
         assert process.returncode == -signal.SIGKILL
