@@ -14,11 +14,13 @@ from zoomgym.video import VideoFile
 
 LONG_S = 60
 WRITE = f"""
+import signal
 import sys
 from pathlib import Path
 from tests.synthetic.test_task_set import tasks_of
 from zoomgym.synthetic.scene import Scene
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background, shells ignore it
 draw, times = Scene.draw, []
 
 def draw_and_wait(scene, indexes, size):
