@@ -146,7 +146,7 @@ class Player:
             instead_of: tells which task to play instead of one whose video cannot be shown.
 
         Raises:
-            VideoError: a video cannot be shown at all, and neither can twenty others instead.
+            VideoError: a video cannot be shown, nor, with `instead_of`, twenty in a row.
             ValueError: the model was shown another number of pictures than the rules count.
         """
         if isinstance(speaker, nn.Module):
