@@ -1,11 +1,17 @@
 """The Gymnasium spaces of the environment, and how an observation fills them."""
 
+import ctypes
 import string
 import unicodedata
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector.utils import (
+    create_shared_memory,
+    read_from_shared_memory,
+    write_to_shared_memory,
+)
 from numpy.typing import NDArray
 
 from zoomgym.actions import Answer, ZoomCall
@@ -14,7 +20,14 @@ from zoomgym.grading import letter
 from zoomgym.grammar import MAX_REPLY_CHARS, write_reply
 from zoomgym.tasks import MAX_OPTIONS
 
-__all__ = ["MAX_DURATION_S", "ReplySpace", "clean_text", "observation_space", "to_dict"]
+__all__ = [
+    "MAX_DURATION_S",
+    "ReplySpace",
+    "ShownText",
+    "clean_text",
+    "observation_space",
+    "to_dict",
+]
 
 MAX_DURATION_S = 864_000.0
 """Ten days: bounds of spaces must be finite."""
@@ -57,6 +70,41 @@ class ReplySpace(spaces.Text):
         return write_reply(call, self._rules.grammar)
 
 
+class ShownText(spaces.Text):
+    """Texts in observations, which are right in every vector mode.
+
+    Source: `AsyncVectorEnv` of Gymnasium 1.4 reads a `Text` in shared memory once, when it is made,
+    and returns that reading from then on. Arrays stay views of the memory, so this text is one.
+    """
+
+
+class SharedTexts(np.ndarray[Any, Any]):
+    """(N,) str, a view of the shared memory of N environments; a copy is a tuple of plain texts."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        """Returns the texts as they are now, of the type that the other vector modes return."""
+        return tuple(self.tolist())
+
+
+@create_shared_memory.register
+def _share_texts(space: ShownText, n: int = 1, ctx: Any = None) -> Any:
+    """Returns shared memory for n texts, four bytes a character."""
+    return ctx.Array(ctypes.c_uint32, n * space.max_length)
+
+
+@read_from_shared_memory.register
+def _read_texts(space: ShownText, shared_memory: Any, n: int = 1) -> SharedTexts:
+    """Returns a view of the texts of n environments."""
+    texts = np.frombuffer(shared_memory.get_obj(), f"U{space.max_length}", n)
+    return texts.view(SharedTexts)
+
+
+@write_to_shared_memory.register
+def _write_text(space: ShownText, index: int, value: str, shared_memory: Any) -> None:
+    """Writes the text of the environment at index; NumPy fills it up with zeros."""
+    np.frombuffer(shared_memory.get_obj(), f"U{space.max_length}")[index] = value
+
+
 def observation_space(rules: Rules, frame_size: tuple[int, int]) -> spaces.Dict:
     """Returns the space of the Dict observation; frames are frame_size (H, W)."""
     num_clip = max(1, rules.max_clip_frames)
@@ -75,8 +123,8 @@ def observation_space(rules: Rules, frame_size: tuple[int, int]) -> spaces.Dict:
             "clip_t": times(-1, num_clip),
             "clip_call": spaces.Box(-1, rules.max_turns, (num_clip,), np.int8),
             "duration": times(0, 1),
-            "question": spaces.Text(MAX_QUESTION_CHARS, min_length=0, charset=CHARACTERS),
-            "feedback": spaces.Text(MAX_FEEDBACK_CHARS, min_length=0, charset=CHARACTERS),
+            "question": ShownText(MAX_QUESTION_CHARS, min_length=0, charset=CHARACTERS),
+            "feedback": ShownText(MAX_FEEDBACK_CHARS, min_length=0, charset=CHARACTERS),
             "frames_left": spaces.Discrete(rules.frame_budget + 1),
             "turns_left": spaces.Discrete(rules.max_turns + 1),
         }
