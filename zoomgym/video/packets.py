@@ -5,9 +5,9 @@ pts <= limit. Packets stay in decode order. Nothing is decoded here.
 """
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 from av.packet import Packet
@@ -60,6 +60,7 @@ class PacketReader:
         self._lowest = max(-FOREVER, min(start, 0) - 10 * self._second)
         self._claimed_end = min(FOREVER, start + _claimed_ticks(opened) + self._second)
         self._lead = 0  # ticks to seek ahead of a limit, as this file's seeks land late
+        self._demuxed = self._demux()
         self._begin()
 
     @property
@@ -119,6 +120,14 @@ class PacketReader:
         ]
         return self._packets[: until[-1] + 1 + self._num_behind] if until else self._packets
 
+    def close(self) -> None:
+        """Stops reading until the next seek. PyAV leaks a buffer for each reading left open."""
+        self._demuxed.close()
+
+    def _demux(self) -> Generator[VideoPacket]:
+        """Returns the packets of the stream from where the demuxer is; close it when done."""
+        return cast("Generator[VideoPacket]", self._container.demux(self._stream))
+
     def _begin(self) -> None:
         """Forgets what was read."""
         self._packets: list[VideoPacket] = []
@@ -131,8 +140,9 @@ class PacketReader:
     def _seek(self, pts: int, backward: bool = True) -> None:
         """Moves the demuxer to about pts: to the keyframe before it, or the one after it."""
         self._begin()
+        self.close()
         self._container.seek(pts, backward=backward, stream=self._stream)
-        self._demuxed = self._container.demux(self._stream)
+        self._demuxed = self._demux()
 
     def _rewind(self) -> None:
         """Moves the demuxer to the first packet of the file."""
