@@ -1,10 +1,12 @@
 """Upright pictures with square pixels and the right colours, and sizes."""
 
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -59,6 +61,49 @@ def test_picture_is_upright(
 
     write(tmp_path / name, options=X264, pts=[0, 1], pictures=corners, prepare=turn)
     size = (96, 64) if degrees % 180 else (64, 96)
+    assert shown_corners(tmp_path / name, size) == expected
+
+
+def write_exif(path: Path, orientation: int) -> None:
+    """Writes JPEG pictures with an orientation as cameras do: in Exif, before the picture."""
+    tag = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    exif = b"Exif\0\0" + struct.pack("<2sHIH", b"II", 42, 8, 1) + tag + bytes(4)
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    with av.open(str(path), "w") as out:
+        stream: Any = out.add_stream("mjpeg", rate=25)
+        stream.height, stream.width, _ = corners(0).shape
+        stream.pix_fmt = "yuvj420p"
+        for index in range(2):
+            frame = av.VideoFrame.from_ndarray(corners(index))
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            for encoded in stream.encode(frame):
+                data = bytes(encoded)
+                packet = av.Packet(data[:2] + segment + data[2:])
+                packet.pts = packet.dts = index
+                packet.stream, packet.time_base = stream, Fraction(1, 25)
+                packet.is_keyframe = True
+                out.mux(packet)
+
+
+@pytest.mark.parametrize("name", ["exif.avi", "exif.mov", "exif.mkv"])
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [
+        (1, ["red", "green", "blue", "white"]),
+        (2, ["green", "red", "white", "blue"]),
+        (3, ["white", "blue", "green", "red"]),
+        (4, ["blue", "white", "red", "green"]),
+        (5, ["red", "blue", "green", "white"]),
+        (6, ["blue", "red", "white", "green"]),
+        (7, ["white", "green", "blue", "red"]),
+        (8, ["green", "white", "red", "blue"]),
+    ],
+)
+def test_picture_is_upright_beside_side_data_that_pyav_does_not_know(
+    name: str, orientation: int, expected: list[str], tmp_path: Path
+) -> None:
+    write_exif(tmp_path / name, orientation)
+    size = (96, 64) if orientation > 4 else (64, 96)
     assert shown_corners(tmp_path / name, size) == expected
 
 
@@ -137,8 +182,6 @@ def write_yuv(
     path: Path, yuv: tuple[int, int, int], matrix: int, colour_range: int, pix_fmt: str
 ) -> None:
     """Writes a file of one colour, lossless, with tags."""
-    import av
-
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options={"qp": "0", "preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt

@@ -21,6 +21,10 @@ __all__ = ["OpenFile", "naming", "open_file"]
 # Left out on purpose: playlists (hls, dash, concat), image patterns, devices, raw streams.
 CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf")
 
+# What PyAV raises about a file: FFmpeg's own errors, and plain ones where a number in the file is
+# none of an enum's, is too large for its type, or asks for more memory than there is.
+PYAV_ERRORS = (av.FFmpegError, ValueError, OverflowError, MemoryError, NotImplementedError)
+
 PADDING = 1 << 20  # FFmpeg counts the pixels that it adds at the edges too
 
 
@@ -66,7 +70,6 @@ def open_file(path: Path, limits: Limits) -> OpenFile:
     Raises:
         VideoError: it is none, holds no video stream, or its pictures are over the limits.
     """
-    deadline = Deadline(path, limits.call_s)
     decoding = {"max_pixels": str(2 * limits.pixels + PADDING)}
     with naming(path, "open it"):
         container = av.open(
@@ -79,12 +82,19 @@ def open_file(path: Path, limits: Limits) -> OpenFile:
             metadata_errors="ignore",
             timeout=limits.call_s,
         )
-    try:
-        stream = _choose_stream(path, container)
-        _check_pixels(path, stream.codec_context, limits)
-    except VideoError:
-        container.close()
-        raise
+        try:
+            return _prepare(path, container, limits, decoding)
+        except BaseException:
+            container.close()
+            raise
+
+
+def _prepare(
+    path: Path, container: InputContainer, limits: Limits, decoding: dict[str, str]
+) -> OpenFile:
+    """Returns the container with its stream chosen and its decoder set. Raises VideoError."""
+    stream = _choose_stream(path, container)
+    _check_pixels(path, stream.codec_context, limits)
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
@@ -93,17 +103,18 @@ def open_file(path: Path, limits: Limits) -> OpenFile:
     codec.thread_count = 1
     codec.options = decoding  # pictures may grow in mid-file
     time_base = Fraction(stream.time_base or Fraction(1))
-    return OpenFile(path, container, stream, time_base, deadline)
+    return OpenFile(path, container, stream, time_base, Deadline(path, limits.call_s))
 
 
 @contextmanager
 def naming(path: Path, action: str) -> Iterator[None]:
-    """Turns FFmpeg's errors into a VideoError that names the file and what could not be done."""
+    """Turns errors of PyAV into a VideoError that names the file and what could not be done."""
     try:
         yield
-    except av.FFmpegError as error:
+    except PYAV_ERRORS as error:
+        reason = error.strerror if isinstance(error, av.FFmpegError) else error
         raise VideoError(
-            f"{path}: cannot {action}: {error.strerror}. Needed a whole video file "
+            f"{path}: cannot {action}: {reason}. Needed a whole video file "
             f"({', '.join(CONTAINERS)}): check it with ffprobe, or convert it with ffmpeg"
         ) from error
 

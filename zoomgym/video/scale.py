@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import cast
 
 import numpy as np
+from av.filter import Graph
 from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
@@ -23,6 +24,9 @@ SCALING = (
     | Interpolation.FULL_CHR_H_INT
     | Interpolation.FULL_CHR_H_INP
 )
+
+
+MAX_SIDE_DATA = 64  # FFmpeg 8.1 has 32 kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,7 @@ def orientation_of(frame: VideoFrame) -> Orientation:
 
     Source: FFmpeg, libavutil/display.h: x' = a*x + c*y, y' = b*x + d*y of [a, b, u, c, d, ...].
     """
-    entries = cast("Iterable[SideData]", frame.side_data)  # PyAV's type is that of a dict
-    for side_data in entries:
+    for side_data in _side_data(frame):
         if side_data.type is Type.DISPLAYMATRIX:
             a, b, _, c, d, *_ = struct.unpack("=9i", bytes(side_data))
             is_transposed = abs(b) > abs(a)
@@ -58,6 +61,37 @@ def orientation_of(frame: VideoFrame) -> Orientation:
                 is_mirrored_y=(b if is_transposed else d) < 0,
             )
     return Orientation()
+
+
+def _side_data(frame: VideoFrame) -> Iterable[SideData]:
+    """Returns the side data of frame that PyAV knows: it fails if there are any others.
+
+    FFmpeg 8 has kinds that PyAV 18 does not list, like Exif and the views of spatial video.
+    """
+    try:
+        known: object = frame.side_data
+    except ValueError:
+        known = _without_unknown_side_data(frame).side_data
+    return cast("Iterable[SideData]", known)  # PyAV's type is that of a dict
+
+
+def _without_unknown_side_data(frame: VideoFrame) -> VideoFrame:
+    """Returns the same picture with only those side data that PyAV has names for."""
+    unknown = set(range(MAX_SIDE_DATA)) - {kind.value for kind in Type}
+    graph = Graph()
+    nodes = [
+        graph.add_buffer(
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=frame.time_base,
+        ),
+        *(graph.add("sidedata", f"mode=delete:type={number}") for number in sorted(unknown)),
+        graph.add("buffersink"),
+    ]
+    graph.link_nodes(*nodes).configure()
+    graph.push(frame)
+    return cast("VideoFrame", graph.pull())
 
 
 def shown_size(
