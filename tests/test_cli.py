@@ -146,6 +146,29 @@ def test_synth_writes_videos_and_a_manifest_that_check_accepts(
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.mp4")} == before
 
 
+def test_commands_that_open_videos_take_limits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    main(["synth", str(out), "--family", "flash", "--num", "1", "--duration", "30"])
+    manifest = str(out / "manifest.jsonl")
+    few, many = '{"call_s": 1e-06}', '{"call_s": 100, "wait_s": 1e3}'
+    capsys.readouterr()
+    assert main(["check", manifest, "--limits", few]) == 1
+    assert "within 1e-06 s of processor time" in capsys.readouterr().out
+    assert main(["check", manifest, "--limits", many]) == 0
+    assert main(["tasks", manifest, "--durations", "--limits", few]) == 1
+    assert "within 1e-06 s of processor time" in capsys.readouterr().err
+    assert main(["play", "--tasks", manifest, "--limits", few]) == 1
+    assert "within 1e-06 s of processor time" in capsys.readouterr().err
+    video = str(next(out.rglob("*.mp4")))
+    assert main(["play", "--video", video, "--limits", few]) == 1
+    assert "within 1e-06 s of processor time" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["check", manifest, "--limits", '{"seconds": 3}'])
+    assert "--limits: limits need a mapping from names" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "row",
     [
@@ -254,7 +277,7 @@ def test_the_command_tells_its_version(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(name: str) -> None:
+    def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("zoomgym.cli.check_task_set", interrupt)

@@ -248,6 +248,8 @@ def test_the_task_can_be_named_and_nothing_else_can_be_asked_of_reset() -> None:
         ({"render_mode": "svg"}, ValueError, "render_mode needs None or one of"),
         ({"on_damage": "hide"}, ValueError, "on_damage needs one of"),
         ({"on_video_error": "ignore"}, ValueError, "on_video_error needs one of"),
+        ({"limits": {"hours": 1}}, ValueError, "limits need a mapping from names of"),
+        ({"limits": {"call_s": -1}}, ValueError, "limits need numbers > 0, got call_s=-1"),
         ({"reward_weights": {"tools": 1}}, ValueError, "reward_weights needs names from"),
     ],
 )
@@ -558,6 +560,15 @@ def test_a_long_question_keeps_its_options() -> None:
     assert observation["question"].startswith('"x""x"')
     assert observation["question"].endswith("\nA. y\nB. z")
     assert len(observation["question"]) == 4096
+
+
+def test_what_a_video_may_cost_can_be_set(tmp_path: Path, clip: Path) -> None:
+    tasks = manifest_of(tmp_path, clip)
+    with pytest.raises(VideoError, match=r"within 1e-06 s of processor time"):
+        ZoomEnv(tasks, limits={"call_s": 1e-6}).reset(seed=0)
+    _, info = ZoomEnv(tasks, limits={"call_s": 100}).reset(seed=0)
+    assert info["frames_used"] == 64
+    assert "limits" not in ZoomEnv(tasks, limits={"call_s": 100}).settings  # changes no result
 
 
 def test_nothing_but_broken_videos_is_an_error_at_last(tmp_path: Path) -> None:

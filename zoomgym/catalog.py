@@ -16,6 +16,7 @@ from zoomgym.datasets import (
 from zoomgym.errors import TaskError
 from zoomgym.synthetic import FAMILIES, SyntheticTasks
 from zoomgym.tasks import TaskSet
+from zoomgym.video import Limits
 
 __all__ = ["check_task_set", "open_task_set"]
 
@@ -31,6 +32,7 @@ def open_task_set(
     source: str = "file",
     cache_dir: str | Path | None = None,
     on_damage: str = "nearest",
+    limits: Limits = Limits(),  # noqa: B008 - frozen
     subtitles: bool = False,
 ) -> TaskSet:
     """Returns the task set called name; nothing is decoded or written yet.
@@ -46,13 +48,16 @@ def open_task_set(
         source: `file` for encoded synthetic video, `scene` for the same pictures without a codec.
         cache_dir: where synthetic videos are written; the user's cache folder if None.
         on_damage: what becomes of frames of files that do not decode, see `VideoFile`.
+        limits: how much work a file of a manifest or benchmark may cause.
         subtitles: whether a benchmark's subtitles stand in its questions.
 
     Raises:
         TaskError: there is no such set, it has no such split, or its files are wrong.
     """
     if benchmark := _find_benchmark(name):
-        return BenchmarkTasks(*benchmark, split, subtitles=subtitles, on_damage=on_damage)
+        return BenchmarkTasks(
+            *benchmark, split, subtitles=subtitles, on_damage=on_damage, limits=limits
+        )
     if subtitles:
         raise TaskError(f"{name} has no subtitles: leave subtitles out")
     kind, _, rest = name.partition(":")
@@ -61,23 +66,27 @@ def open_task_set(
         folder = None if cache_dir is None else Path(cache_dir)
         return SyntheticTasks(families, split, duration_s, difficulty, source, folder)
     if name.endswith(MANIFESTS):
-        return ManifestTasks(Path(name), on_damage)
+        return ManifestTasks(Path(name), on_damage, limits)
     raise _unknown(name)
 
 
-def check_task_set(name: str) -> Iterator[CheckedRow]:
+def check_task_set(
+    name: str,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Iterator[CheckedRow]:
     """Yields every row of the files of a task set, with all that is wrong with it.
 
     Args:
         name: a benchmark and its folder, or a manifest's path, as for `open_task_set`.
+        limits: how much work a video may cause.
 
     Raises:
         TaskError: there is no such set, or a file cannot be read.
     """
     if benchmark := _find_benchmark(name):
-        return check_benchmark(*benchmark)
+        return check_benchmark(*benchmark, limits)
     if name.endswith(MANIFESTS):
-        return check_manifest(Path(name))
+        return check_manifest(Path(name), limits)
     raise _unknown(name)
 
 

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from zoomgym.synthetic import (
 )
 from zoomgym.task_table import durations_s, task_table
 from zoomgym.tasks import UNPRINTABLE, VideoQuestion
+from zoomgym.video import Limits
 
 __all__ = ["main"]
 
@@ -60,7 +61,10 @@ def _check(args: argparse.Namespace) -> int:
     """Prints every problem of the files of a task set."""
     num_rows = num_bad = 0
     for row in tqdm(
-        check_task_set(args.tasks), desc="check", unit=" rows", disable=QUIET_UNLESS_TERMINAL
+        check_task_set(args.tasks, args.limits),
+        desc="check",
+        unit=" rows",
+        disable=QUIET_UNLESS_TERMINAL,
     ):
         num_rows += 1
         num_bad += bool(row.problems)
@@ -87,6 +91,7 @@ def _tasks(args: argparse.Namespace) -> int:
         difficulty=args.difficulty,
         source="scene",  # of one length with the file, which --durations would write
         subtitles=args.subtitles,
+        limits=args.limits,
     )
     indices = tqdm(range(len(tasks)), desc="tasks", disable=QUIET_UNLESS_TERMINAL)
     all_tasks = [tasks[index] for index in indices]
@@ -111,6 +116,7 @@ def _play(args: argparse.Namespace) -> int:
             duration_s=args.duration,
             difficulty=args.difficulty,
             cache_dir=args.cache_dir,
+            limits=asdict(args.limits),
         )
         play(
             env,
@@ -144,7 +150,7 @@ def _own_task(args: argparse.Namespace, scratch: Path) -> ManifestTasks:
         options=options,
     )
     write_manifest(scratch / MANIFEST, [task])
-    return ManifestTasks(scratch / MANIFEST)
+    return ManifestTasks(scratch / MANIFEST, limits=args.limits)
 
 
 def _synth(args: argparse.Namespace) -> int:
@@ -215,12 +221,14 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="report every problem of files of tasks")
     check.add_argument("tasks", help="a manifest, or a benchmark: videomme:FOLDER")
+    _add_limits(check)
     check.set_defaults(run=_check)
 
     listed = commands.add_parser("tasks", help="show what a task set holds")
     listed.add_argument("tasks", help="synthetic:flash, videomme:FOLDER, a manifest, ..")
     listed.add_argument("--subtitles", action="store_true", help="of a benchmark, in the questions")
     listed.add_argument("--durations", action="store_true", help="open every video to measure it")
+    _add_limits(listed)
     _add_synthetic(listed)
     listed.set_defaults(run=_tasks)
 
@@ -234,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     person.add_argument("--answer", help="of --question; without it nothing is graded")
     person.add_argument("--out", type=Path, help="folder for the pictures; default: a new one")
     person.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
+    _add_limits(person)
     _add_synthetic(person)
     person.set_defaults(run=_play)
 
@@ -279,6 +288,28 @@ def _add_synthetic(parser: argparse.ArgumentParser) -> None:
         help=f"{', '.join(DIFFICULTIES)}; or, as JSON, settings that are merged over one: "
         '{"preset": "hard", "symbols": 6}; default: easy',
     )
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    """Adds the argument of how much work a video file may cause."""
+    parser.add_argument(
+        "--limits",
+        default=Limits(),
+        type=_limits,
+        help='what a video file may cost, as JSON: {"call_s": 300} is processor time of one look, '
+        '{"wait_s": 300} a wait for a slow disk; also pixels and duration_s',
+    )
+
+
+def _limits(text: str) -> Limits:
+    """Returns the limits that text holds as JSON. Raises ArgumentTypeError."""
+    try:
+        return Limits.merged(json.loads(text))
+    except json.JSONDecodeError as error:
+        message = f'limits need JSON like {{"call_s": 300}}, got {text!r}'
+        raise argparse.ArgumentTypeError(message) from error
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _difficulty(text: str) -> str | dict[str, Any]:

@@ -22,7 +22,7 @@ from zoomgym.render import Screen, describe, paint
 from zoomgym.rewards import merge_weights
 from zoomgym.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
 from zoomgym.tasks import TaskSet, VideoQuestion
-from zoomgym.video import ON_DAMAGE, Video, letterbox
+from zoomgym.video import ON_DAMAGE, Limits, Video, letterbox
 
 __all__ = ["ZoomEnv"]
 
@@ -115,6 +115,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `cache_dir` | None | where synthetic videos are written; None: the user's cache folder |
     | `on_video_error` | `"raise"` | `"skip"`: see below |
     | `on_damage` | `"nearest"` | frames that do not decode: the nearest earlier, or `"raise"` |
+    | `limits` | None | of the work a video file may cause, like `{"call_s": 300}`: see `Limits` |
     | `subtitles` | False | whether a benchmark's subtitles stand in its questions |
     | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
 
@@ -158,6 +159,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         cache_dir: str | Path | None = None,
         on_video_error: str = "raise",
         on_damage: str = "nearest",
+        limits: Mapping[str, float] | None = None,
         subtitles: bool = False,
         render_mode: str | None = None,
     ) -> None:
@@ -185,6 +187,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 f"got {render_mode!r}"
             )
         self.render_mode = render_mode
+        work = Limits.merged(limits)
         self.settings = {
             "tasks": tasks if isinstance(tasks, str) else None,
             "split": split,
@@ -208,6 +211,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 source=source,
                 cache_dir=cache_dir,
                 on_damage=on_damage,
+                limits=work,
                 subtitles=subtitles,
             )
             if isinstance(tasks, str)

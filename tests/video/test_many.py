@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,13 @@ from zoomgym.video.scale import Orientation, Scaler
 
 Clip = Callable[[str], Path]
 SIZE = (24, 40)
+
+
+def work(time_s: float) -> None:
+    """Keeps the processor busy for so long."""
+    end_s = time.thread_time() + time_s
+    while time.thread_time() < end_s:
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -117,9 +125,47 @@ def test_parts_have_the_time_of_their_call_together(
     video = VideoFile(film, num_threads=2, limits=Limits(call_s=1.0))
     assert video.duration_s == 20.0
     decode = Decoder.frames
-    monkeypatch.setattr(Decoder, "frames", lambda *args: (time.sleep(0.6), decode(*args))[1])
+    monkeypatch.setattr(Decoder, "frames", lambda *args: (work(0.3), decode(*args))[1])
+    assert len(video.frames_at([0.0], SIZE)) == 1
     with pytest.raises(VideoError, match="needed an answer within 1 s"):
-        video.frames_at([0.0, 6.0, 12.0, 18.0], SIZE)  # four parts, two after each other
+        video.frames_at([0.0, 6.0, 12.0, 18.0], SIZE)  # four parts
+
+
+def test_scaling_beside_the_decoding_counts_for_the_time_of_a_call(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = VideoFile(film, num_threads=2, limits=Limits(call_s=1.0))
+    assert video.duration_s == 20.0
+    scale = Scaler.picture
+    monkeypatch.setattr(Scaler, "picture", lambda *args: (work(0.3), scale(*args))[1])
+    with pytest.raises(VideoError, match="needed an answer within 1 s"):
+        video.frames_at([2.0 + k / 8 for k in range(16)], SIZE)  # ten frames
+
+
+def test_call_does_not_fail_by_the_limits_of_another_one(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict, lenient = VideoFile(film, limits=Limits(call_s=0.5)), VideoFile(film)
+    assert strict.duration_s == lenient.duration_s == 20.0
+    decodes, may_fail, decode = threading.Event(), threading.Event(), Decoder.frames
+
+    def frames(self: Decoder, limits: list[int]) -> object:
+        if threading.current_thread() is not threading.main_thread():
+            decodes.set()
+            assert may_fail.wait(20)
+            work(0.6)
+        return decode(self, limits)
+
+    monkeypatch.setattr(Decoder, "frames", frames)
+    with ThreadPoolExecutor(1) as thread:
+        failing = thread.submit(strict.frames_at, [1.0], SIZE)
+        assert decodes.wait(20)
+        try:
+            assert number_in(lenient.frames_at([1.0], SIZE)[0]) == 5
+        finally:
+            may_fail.set()
+        with pytest.raises(VideoError, match=r"needed an answer within 0\.5 s"):
+            failing.result()
 
 
 def test_error_in_scaling_beside_the_decoding_is_raised(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -148,14 +149,66 @@ def test_video_that_lasts_a_billion_seconds_is_refused(tmp_path: Path) -> None:
 def test_call_that_takes_too_long_is_given_up(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     video = VideoFile(clip("one_gop.mp4"), limits=Limits(call_s=50.0))
     assert video.duration_s == 4.0
-    clock = itertools.count(0.0, 1.0)  # a second passes whenever somebody looks
-    monkeypatch.setattr(limits_module.time, "monotonic", lambda: next(clock))
+    clock = itertools.count(0.0, 1.0)  # a second of work whenever somebody looks
+    monkeypatch.setattr(limits_module.time, "thread_time", lambda: next(clock))
     with pytest.raises(
-        VideoError, match=r"one_gop\.mp4: needed an answer within 50 s, took longer"
+        VideoError, match=r"one_gop\.mp4: needed .* within 50 s of processor time, .* \(call_s\)"
     ):
         video.frames_at([3.9], SIZE)
     monkeypatch.undo()
     assert number_in(video.frames_at([3.9], SIZE)[0]) == 97
+
+
+def test_first_look_at_a_file_has_its_time_too(clip: Clip) -> None:
+    with pytest.raises(VideoError, match=r"base\.mp4: needed an answer within 1e-06 s"):
+        _ = VideoFile(clip("base.mp4"), limits=Limits(call_s=1e-6)).duration_s
+
+
+def test_busy_machine_takes_nothing_from_the_time_of_a_call(
+    clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = VideoFile(clip("one_gop.mp4"), limits=Limits(call_s=10.0))
+    assert video.duration_s == 4.0
+    clock = itertools.count(0.0, 1.0)  # a second passes whenever somebody looks
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert number_in(video.frames_at([3.9], SIZE)[0]) == 97
+
+
+def test_disk_that_does_not_answer_is_no_end_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.mkv"
+    write(path, options={"preset": "ultrafast", "qp": "0"})
+    video = VideoFile(path)
+    assert video.duration_s == 4.0
+    clock = itertools.count(0.0, 100.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: next(clock))  # PyAV looks here, too
+        for name in ("large.mkv: cannot decode it", "large.mkv: cannot open it"):
+            with pytest.raises(VideoError, match=f"{name}: its disk .* took too long.*wait_s"):
+                video.frames_at([3.9], SIZE)
+    assert number_in(video.frames_at([3.9], SIZE)[0]) == 97
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"call_s": 0}, "limits need numbers > 0, got call_s=0"),
+        ({"wait_s": float("nan")}, "limits need numbers > 0, got wait_s=nan"),
+        ({"pixels": "many"}, "limits need numbers > 0, got pixels='many'"),
+        ({"seconds": 1}, r"limits need a mapping from names of \['call_s', .*got \{'seconds': 1\}"),
+        ([60], r"limits need a mapping .*got \[60\]"),
+    ],
+)
+def test_limit_that_means_nothing_is_refused(settings: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Limits.merged(settings)
+
+
+def test_limits_that_are_not_given_stay() -> None:
+    assert Limits.merged(None) == Limits()
+    assert Limits.merged({"call_s": 5}) == Limits(call_s=5)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from zoomgym.datasets.rows import Row, TaskRow, contained, is_file, read_files
 from zoomgym.datasets.subtitles import SubtitleFile, read_cues, with_subtitles
 from zoomgym.errors import TaskError, VideoError
 from zoomgym.tasks import VideoQuestion, hash_tasks
-from zoomgym.video import Video, VideoFile
+from zoomgym.video import Limits, Video, VideoFile
 
 __all__ = ["BenchmarkTasks", "Layout", "locate_video", "read_tasks"]
 
@@ -57,10 +57,12 @@ class BenchmarkTasks:
         *,
         subtitles: bool = False,
         on_damage: str = "nearest",
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         self._layout = layout
         self._folder = folder
         self._on_damage = on_damage
+        self._limits = limits
         self._tasks: list[VideoQuestion] = []
         self._places: dict[str, int] = {}
         self._wheres: list[str] = []
@@ -124,7 +126,7 @@ class BenchmarkTasks:
             path = locate_video(self._layout, self._folder, task.video)
         except VideoError as error:
             raise VideoError(f"{self._wheres[self._places[task.id]]}: {error}") from error
-        return VideoFile(path, on_damage=self._on_damage)
+        return VideoFile(path, on_damage=self._on_damage, limits=self._limits)
 
 
 def _subtitles(to_subtitles: Callable[[Row], SubtitleFile], row: Row) -> SubtitleFile:

@@ -14,7 +14,7 @@ from zoomgym.datasets.manifest import read_rows
 from zoomgym.datasets.rows import TaskRow, has_files
 from zoomgym.errors import VideoError
 from zoomgym.timeline import overview_times
-from zoomgym.video import VideoFile
+from zoomgym.video import Limits, VideoFile
 
 __all__ = ["CheckedRow", "check_benchmark", "check_manifest"]
 
@@ -31,16 +31,23 @@ class CheckedRow:
     problems: tuple[str, ...]
 
 
-def check_manifest(path: Path) -> Iterator[CheckedRow]:
+def check_manifest(
+    path: Path,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Iterator[CheckedRow]:
     """Yields every row of a manifest with its problems; each video is looked at once.
 
     Raises:
         TaskError: the file cannot be read.
     """
-    return _check(read_rows(path), lambda video: path.parent / video)
+    return _check(read_rows(path), lambda video: path.parent / video, limits)
 
 
-def check_benchmark(layout: Layout, folder: Path) -> Iterator[CheckedRow]:
+def check_benchmark(
+    layout: Layout,
+    folder: Path,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Iterator[CheckedRow]:
     """Yields every row of a benchmark with its problems; each video is looked at once.
 
     Of several splits, those are checked whose files are there.
@@ -52,16 +59,18 @@ def check_benchmark(layout: Layout, folder: Path) -> Iterator[CheckedRow]:
     if len(splits) > 1:
         splits = [split for split in splits if has_files(folder, layout.files[split])] or splits
     rows = chain.from_iterable(read_tasks(layout, folder, split) for split in splits)
-    return _check(rows, partial(locate_video, layout, folder))
+    return _check(rows, partial(locate_video, layout, folder), limits)
 
 
-def _check(rows: Iterable[TaskRow], locate: Callable[[str], Path]) -> Iterator[CheckedRow]:
+def _check(
+    rows: Iterable[TaskRow], locate: Callable[[str], Path], limits: Limits
+) -> Iterator[CheckedRow]:
     """Yields every row with its problems. `locate` finds a video, or raises VideoError."""
     videos: dict[str, float | str] = {}
     for row in rows:
         problems = list(row.problems)
         if row.video and row.video not in videos:
-            videos[row.video] = _duration_or_problem(locate, row.video)
+            videos[row.video] = _duration_or_problem(locate, row.video, limits)
         found = videos.get(row.video)
         if isinstance(found, str):
             problems.append(found)
@@ -74,10 +83,10 @@ def _check(rows: Iterable[TaskRow], locate: Callable[[str], Path]) -> Iterator[C
         yield CheckedRow(row.where, tuple(problems))
 
 
-def _duration_or_problem(locate: Callable[[str], Path], name: str) -> float | str:
+def _duration_or_problem(locate: Callable[[str], Path], name: str, limits: Limits) -> float | str:
     """Returns a video's length in seconds, or why it cannot be shown."""
     try:
-        with VideoFile(locate(name), on_damage="raise") as video:
+        with VideoFile(locate(name), on_damage="raise", limits=limits) as video:
             video.frames_at(overview_times(video.last_frame_s, NUM_SAMPLES), SMALL)
             return video.duration_s
     except VideoError as error:

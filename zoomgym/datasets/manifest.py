@@ -22,7 +22,7 @@ from zoomgym.datasets.rows import Row, TaskRow, read_file
 from zoomgym.errors import TaskError
 from zoomgym.tasks import VideoQuestion, hash_tasks
 from zoomgym.timeline import Segment
-from zoomgym.video import Video, VideoFile
+from zoomgym.video import Limits, Video, VideoFile
 
 __all__ = ["ManifestTasks", "read_rows", "write_manifest"]
 
@@ -39,9 +39,15 @@ class ManifestTasks:
         TaskError: the file cannot be read, or a row is wrong; names the file and the line.
     """
 
-    def __init__(self, path: Path, on_damage: str = "nearest") -> None:
+    def __init__(
+        self,
+        path: Path,
+        on_damage: str = "nearest",
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
         self._path = path
         self._on_damage = on_damage
+        self._limits = limits
         self._tasks: list[VideoQuestion] = []
         for row in read_rows(path):
             if row.task is None:
@@ -86,7 +92,8 @@ class ManifestTasks:
 
     def open_video(self, task: VideoQuestion) -> Video:
         """Returns the video of a task, ready to be asked. Raises VideoError."""
-        return VideoFile(self._path.parent / task.video, on_damage=self._on_damage)
+        path = self._path.parent / task.video
+        return VideoFile(path, on_damage=self._on_damage, limits=self._limits)
 
 
 def read_rows(path: Path) -> Iterator[TaskRow]:

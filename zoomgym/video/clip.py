@@ -1,6 +1,5 @@
 """One call's frames: decoded in order, scaled, and put where they were asked for."""
 
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from zoomgym.video.container import naming
 from zoomgym.video.decode import Shown
 from zoomgym.video.facts import Facts
-from zoomgym.video.limits import Limits
+from zoomgym.video.limits import Limits, ProcessorTime
 from zoomgym.video.pool import POOL, Session
 from zoomgym.video.scale import Scaler
 from zoomgym.video.store import Clip, ClipKey
@@ -45,7 +44,7 @@ def decode_clip(key: ClipKey, facts: Facts, limits: Limits, num_threads: int = 1
     for row, pts in enumerate(key.pts):
         rows.setdefault(pts, []).append(row)
     pictures = np.empty((len(key.pts), *key.size, 3), np.uint8)
-    work = _Work(key, facts, limits, rows, pictures, time.monotonic())
+    work = _Work(key, facts, limits, rows, pictures, ProcessorTime())
     parts = _parts(sorted(rows), facts, num_threads)
     if num_threads < 2:
         num_damaged = sum(map(work.decode, parts))
@@ -80,8 +79,8 @@ class _Work:
     rows: dict[int, list[int]]
     """pts -> rows of pictures."""
     pictures: NDArray[np.uint8]
-    started_s: float
-    """By `monotonic`: parts have their time together, not each."""
+    call: ProcessorTime
+    """Parts have their time together, not each."""
 
     def decode(self, part: Sequence[int]) -> int:
         """Fills the rows of part, ascending pts; returns how many of them are damaged."""
@@ -97,7 +96,7 @@ class _Work:
         with self._lent() as session, ThreadPoolExecutor(1) as thread:
             waiting: deque[Future[int]] = deque()
             for answered, shown in session.decoder.frames(part):
-                waiting.append(thread.submit(self._place, session.scaler, answered, shown))
+                waiting.append(thread.submit(self._place_beside, session.scaler, answered, shown))
                 if len(waiting) > MAX_UNSCALED:
                     num_damaged += waiting.popleft().result()
             return num_damaged + sum(placed.result() for placed in waiting)
@@ -106,9 +105,14 @@ class _Work:
     def _lent(self) -> Iterator[Session]:
         """Lends the open file; errors name it."""
         file = self.key.file
-        lent = POOL.lent(file, self.limits, self.started_s)
+        lent = POOL.lent(file, self.limits, self.call)
         with lent as session, naming(file.path, "decode it"):
             yield session
+
+    def _place_beside(self, scaler: Scaler, answered: Sequence[int], shown: Shown) -> int:
+        """Does what `_place` does on a thread of its own, whose time nobody else counts."""
+        with self.call.counting():
+            return self._place(scaler, answered, shown)
 
     def _place(self, scaler: Scaler, answered: Sequence[int], shown: Shown) -> int:
         """Puts a frame into the rows of the pts that it answers; returns how many are damaged."""

@@ -26,6 +26,7 @@ CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf")
 PYAV_ERRORS = (av.FFmpegError, ValueError, OverflowError, MemoryError, NotImplementedError)
 
 PADDING = 1 << 20  # FFmpeg counts the pixels that it adds at the edges too
+MAX_INT = (1 << 31) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def open_file(path: Path, limits: Limits) -> OpenFile:
     Raises:
         VideoError: it is none, holds no video stream, or its pictures are over the limits.
     """
-    decoding = {"max_pixels": str(2 * limits.pixels + PADDING)}
+    decoding = {"max_pixels": str(int(min(2 * limits.pixels + PADDING, MAX_INT)))}
     with naming(path, "open it"):
         container = av.open(
             f"file:{path.absolute()}",  # the prefix keeps a name like "concat:a" a plain name
@@ -80,7 +81,7 @@ def open_file(path: Path, limits: Limits) -> OpenFile:
                 "format_whitelist": ",".join(CONTAINERS),
             },
             metadata_errors="ignore",
-            timeout=limits.call_s,
+            timeout=limits.wait_s,
         )
         try:
             return _prepare(path, container, limits, decoding)
@@ -112,6 +113,11 @@ def naming(path: Path, action: str) -> Iterator[None]:
     try:
         yield
     except PYAV_ERRORS as error:
+        if isinstance(error, av.ExitError):
+            raise VideoError(
+                f"{path}: cannot {action}: its disk or network took too long. Try again, copy it "
+                "to a local disk, or allow more in limits (wait_s)"
+            ) from error
         reason = error.strerror if isinstance(error, av.FFmpegError) else error
         raise VideoError(
             f"{path}: cannot {action}: {reason}. Needed a whole video file "
@@ -145,5 +151,5 @@ def _check_pixels(path: Path, codec: VideoCodecContext, limits: Limits) -> None:
     if codec.width * codec.height > limits.pixels:
         raise VideoError(
             f"{path}: needed frames of at most {limits.pixels} pixels, "
-            f"got {codec.width} x {codec.height}: shrink it, or allow more in Limits(pixels=..)"
+            f"got {codec.width} x {codec.height}: shrink it, or allow more in limits (pixels)"
         )

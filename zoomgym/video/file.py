@@ -126,7 +126,11 @@ class VideoFile:
             raise VideoError(f"{self.path}: {error}") from error
         num_threads = self._num_threads or _decode_threads
         clip_key = ClipKey(key, pts, (int(size[0]), int(size[1])))
-        clip = STORE.get(clip_key, lambda: decode_clip(clip_key, facts, self._limits, num_threads))
+        clip = STORE.get(
+            clip_key,
+            self._limits,
+            lambda: decode_clip(clip_key, facts, self._limits, num_threads),
+        )
         if clip.num_damaged and self._on_damage == "raise":
             raise VideoError(
                 f"{self.path}: needed {len(pts)} whole frames, {clip.num_damaged} do not decode: "
@@ -171,6 +175,6 @@ def _measured(key: FileKey, limits: Limits) -> Facts:
     if duration_s > limits.duration_s:
         raise VideoError(
             f"{key.path}: needed at most {limits.duration_s:g} s of video, got {duration_s:g} s: "
-            "cut it, or allow more in Limits(duration_s=..)"
+            "cut it, or allow more in limits (duration_s)"
         )
     return facts

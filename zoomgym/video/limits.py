@@ -1,12 +1,16 @@
 """How much work a file may cause: strangers made it."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from zoomgym.errors import VideoError
 
-__all__ = ["Deadline", "Limits"]
+__all__ = ["Deadline", "Limits", "ProcessorTime"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,27 +20,76 @@ class Limits:
     pixels: int = 8192 * 8192
     """Of a stored frame, by the header; frames that grow later may reach about twice as many."""
     call_s: float = 60.0
-    """Wall clock of one call, checked between packets."""
+    """Processor time of one call, of all its threads together, checked between packets.
+
+    Waiting is free: a busy machine, or another thread that decodes the same frames, is not the
+    file's fault.
+    """
+    wait_s: float = 60.0
+    """Wall clock of one read from the disk or network, and of opening the file."""
     duration_s: float = 10 * 24 * 3600.0
     """Time from the first frame to the end of the last."""
 
+    def __post_init__(self) -> None:
+        """Refuses what is no limit."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise ValueError(f"limits need numbers > 0, got {field.name}={value!r}")
+
+    @classmethod
+    def merged(cls, given: Mapping[str, Any] | None) -> "Limits":
+        """Returns the limits given by name, and the defaults of all others."""
+        given = {} if given is None else given
+        names = {field.name for field in fields(cls)}
+        if not isinstance(given, Mapping) or given.keys() - names:
+            raise ValueError(f"limits need a mapping from names of {sorted(names)}, got {given!r}")
+        return cls(**given)
+
+
+class ProcessorTime:
+    """The processor time that one call has used, on all of its threads."""
+
+    def __init__(self) -> None:
+        """Starts at 0."""
+        self.used_s = 0.0
+        self._lock = Lock()
+
+    def add(self, used_s: float) -> None:
+        """Counts what a thread has used."""
+        with self._lock:
+            self.used_s += used_s
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Counts what this thread uses inside."""
+        started_s = time.thread_time()
+        try:
+            yield
+        finally:
+            self.add(time.thread_time() - started_s)
+
 
 class Deadline:
-    """The moment at which a call has taken too long."""
+    """Ends a call that uses too much processor time. For one thread at a time."""
 
     def __init__(self, path: Path, limit_s: float) -> None:
-        """Starts counting down limit_s; path is what the error names."""
+        """Starts counting; path is what the error names."""
         self._path, self._limit_s = path, limit_s
-        self.restart()
+        self.restart(ProcessorTime())
 
-    def restart(self, started_s: float | None = None) -> None:
-        """Starts counting down anew: from now, or from when the call started, by `monotonic`."""
-        self._ends_s = (time.monotonic() if started_s is None else started_s) + self._limit_s
+    def restart(self, call: ProcessorTime) -> None:
+        """Counts what this thread uses from now on as a part of call."""
+        self._call = call
+        self._counted_s = time.thread_time()
 
     def check(self) -> None:
-        """Raises VideoError if the time is over."""
-        if time.monotonic() > self._ends_s:
+        """Raises VideoError if the call has used more than its time. Call it on the same thread."""
+        now_s = time.thread_time()
+        self._call.add(now_s - self._counted_s)
+        self._counted_s = now_s
+        if self._call.used_s > self._limit_s:
             raise VideoError(
-                f"{self._path}: needed an answer within {self._limit_s:g} s, took longer: "
-                "convert the file with ffmpeg, or allow more in Limits(call_s=..)"
+                f"{self._path}: needed an answer within {self._limit_s:g} s of processor time, "
+                "took longer: convert the file with ffmpeg, or allow more in limits (call_s)"
             )

@@ -163,6 +163,8 @@ class PacketReader:
             return None
         try:
             packet = next(self._demuxed)
+        except av.ExitError:  # a slow disk is no end
+            raise
         except (StopIteration, av.FFmpegError) as error:
             self._is_at_end, self._is_cut = True, isinstance(error, av.FFmpegError)
             return None

@@ -8,7 +8,7 @@ from threading import Lock
 from zoomgym.video.container import OpenFile, naming, open_file
 from zoomgym.video.decode import Decoder
 from zoomgym.video.identity import FileKey
-from zoomgym.video.limits import Limits
+from zoomgym.video.limits import Limits, ProcessorTime
 from zoomgym.video.memo import after_fork
 from zoomgym.video.scale import Scaler
 
@@ -54,24 +54,26 @@ class Pool:
 
     @contextmanager
     def lent(
-        self, key: FileKey, limits: Limits, started_s: float | None = None
+        self, key: FileKey, limits: Limits, call: ProcessorTime | None = None
     ) -> Iterator[Session]:
         """Lends an open session of the file. One that met an error is closed afterwards.
 
         Args:
             key: the file.
             limits: how much work it may cause.
-            started_s: when the call began that this is a part of, by `monotonic`; None is now.
+            call: what this is a part of; None begins a new one.
 
         Raises:
             VideoError: the file cannot be opened.
         """
         is_sound = False
+        call = call or ProcessorTime()
         session = self._take(key, limits)
         try:
             if session is None:
-                session = _open(key, limits)
-            session.opened.deadline.restart(started_s)
+                with call.counting():
+                    session = _open(key, limits)
+            session.opened.deadline.restart(call)
             yield session
             is_sound = True
         finally:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from zoomgym.video.disk import FrameFolder
 from zoomgym.video.identity import FileKey
+from zoomgym.video.limits import Limits
 from zoomgym.video.memo import Memo, after_fork
 
 __all__ = ["STORE", "Clip", "ClipKey", "FrameStore"]
@@ -42,7 +43,9 @@ class FrameStore:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         """Starts empty and without a folder."""
-        self._memo: Memo[ClipKey, Clip] = Memo(max_bytes, lambda clip: clip.pictures.nbytes)
+        self._memo: Memo[tuple[ClipKey, Limits], Clip] = Memo(
+            max_bytes, lambda clip: clip.pictures.nbytes
+        )
         self._folder: FrameFolder | None = None
 
     @property
@@ -50,9 +53,12 @@ class FrameStore:
         """Bytes of the frames at hand."""
         return self._memo.weight
 
-    def get(self, key: ClipKey, decode: Callable[[], Clip]) -> Clip:
-        """Returns the clip of key. Whoever asks while it is being decoded waits for it."""
-        return self._memo.get(key, lambda: self._make(key, decode))
+    def get(self, key: ClipKey, limits: Limits, decode: Callable[[], Clip]) -> Clip:
+        """Returns the clip of key. Threads that ask while it is being decoded wait for it.
+
+        They share errors too: so each has to have the limits of the one that decodes.
+        """
+        return self._memo.get((key, limits), lambda: self._make(key, decode))
 
     def resize(self, max_bytes: int) -> None:
         """Sets the bound in bytes. 0 keeps nothing, and threads still share a decode."""
