@@ -14,6 +14,7 @@ from zoomgym.video.container import naming
 from zoomgym.video.decode import Shown
 from zoomgym.video.facts import Facts
 from zoomgym.video.limits import Limits, ProcessorTime
+from zoomgym.video.playback import replay
 from zoomgym.video.pool import POOL, Session
 from zoomgym.video.scale import Scaler
 from zoomgym.video.store import Clip, ClipKey
@@ -39,6 +40,7 @@ def decode_clip(key: ClipKey, facts: Facts, limits: Limits, num_threads: int = 1
 
     Raises:
         VideoError: nothing decodes, or that takes too long.
+        Doubt: the file has to be played first (see `decode`).
     """
     rows: dict[int, list[int]] = {}
     for row, pts in enumerate(key.pts):
@@ -87,7 +89,7 @@ class _Work:
         with self._lent() as session:
             return sum(
                 self._place(session.scaler, answered, shown)
-                for answered, shown in session.decoder.frames(part)
+                for answered, shown in self._frames(session, part)
             )
 
     def decode_and_scale_beside(self, part: Sequence[int]) -> int:
@@ -95,11 +97,17 @@ class _Work:
         num_damaged = 0
         with self._lent() as session, ThreadPoolExecutor(1) as thread:
             waiting: deque[Future[int]] = deque()
-            for answered, shown in session.decoder.frames(part):
+            for answered, shown in self._frames(session, part):
                 waiting.append(thread.submit(self._place_beside, session.scaler, answered, shown))
                 if len(waiting) > MAX_UNSCALED:
                     num_damaged += waiting.popleft().result()
             return num_damaged + sum(placed.result() for placed in waiting)
+
+    def _frames(self, session: Session, part: Sequence[int]) -> Iterator[tuple[list[int], Shown]]:
+        """Yields the frames that answer part, with the pts that each one answers."""
+        if self.facts.playback is None:
+            return session.decoder.frames(part)
+        return replay(session.opened, self.facts.playback, part)
 
     @contextmanager
     def _lent(self) -> Iterator[Session]:
@@ -119,4 +127,4 @@ class _Work:
         picture = scaler.picture(shown.frame, self.key.size, self.facts.orientation)
         rows = [row for pts in answered for row in self.rows[pts]]
         self.pictures[rows] = picture
-        return len(rows) if shown.is_replacement else 0
+        return len(rows) if shown.is_damaged else 0

@@ -1,21 +1,28 @@
 """Opening a local file and choosing its video stream. What is decoded from it is not known here."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Discard, Disposition
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from zoomgym.errors import VideoError
 from zoomgym.video.limits import Deadline, Limits
 
-__all__ = ["OpenFile", "naming", "open_file"]
+__all__ = ["OpenFile", "VideoPacket", "naming"]
+
+if TYPE_CHECKING:  # PyAV's packets are generic in its stubs only
+    VideoPacket = Packet[VideoStream]
+else:
+    VideoPacket = Packet
 
 # FFmpeg's names of the formats that hold video, their own timestamps and nothing outside the file.
 # Left out on purpose: playlists (hls, dash, concat), image patterns, devices, raw streams.
@@ -29,17 +36,38 @@ PADDING = 1 << 20  # FFmpeg counts the pixels that it adds at the edges too
 MAX_INT = (1 << 31) - 1
 
 
-@dataclass(frozen=True, slots=True)
 class OpenFile:
-    """An open container and the one of its streams that is read."""
+    """An open container, the one stream that is read from it, and that stream's decoder.
 
-    path: Path
-    container: InputContainer
-    stream: VideoStream
-    time_base: Fraction
-    """Seconds per pts tick."""
-    deadline: Deadline
-    """To be checked between packets."""
+    For one thread at a time. Packets come from the start of the file, or from a seek on.
+    """
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        """Opens a local video file.
+
+        Raises:
+            VideoError: it is none, holds no video stream, or its pictures are over the limits.
+        """
+        self.path = path
+        self.deadline = Deadline(path, limits.call_s)
+        """To be checked between packets."""
+        self._limits = limits
+        self._open()
+
+    def _open(self) -> None:
+        """Opens the container at its start."""
+        self.container, self.stream = _open_container(self.path, self._limits)
+        self.time_base = Fraction(self.stream.time_base or Fraction(1))
+        """Seconds per pts tick."""
+        self._demuxed = self._demux()
+        self._is_fresh = True
+        self.first: VideoPacket | None = None
+        """The first packet of the file, once it was read."""
+        self._has_decoded_first = False
+
+    def _demux(self) -> Generator[VideoPacket]:
+        """Returns the packets from where the container is."""
+        return cast("Generator[VideoPacket]", self.container.demux(self.stream))
 
     @property
     def codec(self) -> VideoCodecContext:
@@ -52,25 +80,87 @@ class OpenFile:
         return frozenset(self.container.format.name.split(","))
 
     @property
-    def is_pts_by_decoding(self) -> bool:
-        """The pts of packets ascend in decode order, so they are not those of their own frames.
-
-        AVI stores no times, and FFmpeg cannot work them out for H.264 and HEVC with B-frames. The
-        n-th frame that the decoder shows then belongs to the n-th pts.
-        """
-        return (
-            "avi" in self.format_names
-            and self.codec.name in {"h264", "hevc"}
-            and bool(self.codec.has_b_frames)
+    def claimed_ticks(self) -> int:
+        """The longest duration that the headers claim, in ticks."""
+        container_s = (self.container.duration or 0) / av.time_base
+        index = self.stream.index_entries
+        return max(
+            self.stream.duration or 0,
+            round(container_s / self.time_base),
+            index[-1].timestamp if len(index) else 0,
         )
 
+    @property
+    def usual_ticks(self) -> int:
+        """How long a frame usually lasts, in ticks, at least 1."""
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        return max(1, round(1 / (rate * self.time_base))) if rate else 1
 
-def open_file(path: Path, limits: Limits) -> OpenFile:
-    """Opens a local video file.
+    @property
+    def claimed_pixels(self) -> int:
+        """Of all frames together, as far as the headers tell."""
+        num_frames = self.stream.frames or self.claimed_ticks // self.usual_ticks
+        return num_frames * self.codec.width * self.codec.height
 
-    Raises:
-        VideoError: it is none, holds no video stream, or its pictures are over the limits.
-    """
+    def from_start(self) -> Iterator[VideoPacket]:
+        """Yields the packets of the file in decode order, from the very first one.
+
+        The container is opened again if it was read: a seek to the start of MPEG-TS or MPEG-PS
+        loses the first times, and of a file without keyframes it fails.
+        """
+        if not self._is_fresh:
+            self.close()
+            self._open()
+        self._is_fresh = False
+        for packet in self._demuxed:
+            if self.first is None:
+                self.first = packet
+            yield packet
+
+    def from_seek(self, pts: int) -> Iterator[VideoPacket]:
+        """Returns the packets from the keyframe before pts on, or from about there.
+
+        Raises:
+            av.FFmpegError: the index holds no such place.
+        """
+        if self.first is None:
+            next(self.from_start(), None)
+        self._demuxed.close()  # a generator that is only dropped leaks memory
+        self.container.seek(pts, stream=self.stream)
+        self._demuxed = self._demux()
+        return self._demuxed
+
+    def start_decoding(self) -> None:
+        """Prepares the decoder for packets that do not follow the last ones it was fed.
+
+        It has to have seen the first packet of the file, which can hold what all others need:
+        x264's version, by which FFmpeg works around the faults of old ones, or a palette.
+        """
+        if self.first is not None and not self._has_decoded_first:
+            with suppress(av.FFmpegError):
+                self.decode(self.first)
+        self.codec.flush_buffers()
+        self.codec.skip_frame = "DEFAULT"
+
+    def decode(self, packet: VideoPacket | None) -> list[VideoFrame]:
+        """Feeds a packet, or None for the end, and returns the frames that come out.
+
+        Raises:
+            av.FFmpegError: the packet does not decode.
+            VideoError: the call takes too long.
+        """
+        self.deadline.check()
+        self._has_decoded_first = self._has_decoded_first or packet is self.first
+        return self.codec.decode(packet)
+
+    def close(self) -> None:
+        """Closes the file: a container that nobody closes lingers, with its file descriptor."""
+        self._demuxed.close()
+        self.container.close()
+
+
+def _open_container(path: Path, limits: Limits) -> tuple[InputContainer, VideoStream]:
+    """Opens a container and chooses its stream. Raises VideoError."""
     decoding = {"max_pixels": str(int(min(2 * limits.pixels + PADDING, MAX_INT)))}
     with naming(path, "open it"):
         container = av.open(
@@ -92,8 +182,8 @@ def open_file(path: Path, limits: Limits) -> OpenFile:
 
 def _prepare(
     path: Path, container: InputContainer, limits: Limits, decoding: dict[str, str]
-) -> OpenFile:
-    """Returns the container with its stream chosen and its decoder set. Raises VideoError."""
+) -> tuple[InputContainer, VideoStream]:
+    """Chooses the stream of the container and sets its decoder. Raises VideoError."""
     stream = _choose_stream(path, container)
     _check_pixels(path, stream.codec_context, limits)
     for other in container.streams:
@@ -103,8 +193,7 @@ def _prepare(
     codec.thread_type = "SLICE"  # frame threads delay frames past skip_frame
     codec.thread_count = 1
     codec.options = decoding  # pictures may grow in mid-file
-    time_base = Fraction(stream.time_base or Fraction(1))
-    return OpenFile(path, container, stream, time_base, Deadline(path, limits.call_s))
+    return container, stream
 
 
 @contextmanager

@@ -1,21 +1,39 @@
-"""Turning packets into the frames that are wanted, and as few others as possible."""
+"""Turning packets into the frames that are wanted, and as few others as possible.
 
-from collections import deque
+What is taken on trust, as it is nearly always true: a packet's time is that of its frame, and a
+packet marked as a keyframe is one. Wherever a decoded frame says otherwise there is a Doubt, and
+the file has to be played from its start once (see `playback`).
+"""
+
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import av
 from av.video.frame import VideoFrame
 
 from zoomgym.errors import VideoError
-from zoomgym.video.container import OpenFile
-from zoomgym.video.packets import FOREVER, PacketReader, VideoPacket
+from zoomgym.video.container import OpenFile, VideoPacket
+from zoomgym.video.emptiness import is_empty
+from zoomgym.video.packets import FOREVER, PacketReader, Run
 
-__all__ = ["Decoder", "Shown"]
+__all__ = ["Decoder", "Doubt", "Shown"]
 
 # Decoders that can leave out frames no other frame refers to; checked frame by frame in the tests.
 CAN_SKIP = {"h264", "hevc", "mpeg4", "mpeg2video", "vp8", "vp9"}
+GUESSED_TIMES = {"mpeg"}
+"""Formats whose packets have a time of their own only now and then. FFmpeg fills in the others, and
+differently after a seek."""
+CHANGING_PALETTES = {"pal8"}
+"""Pixel formats whose colors come from earlier packets, which need not be keyframes."""
 MAX_LEAD_INS = 4
+MAX_PIXELS_PLAYED = 10**10
+"""A damaged file is played whole up to this size, about half a minute's work. Frames of a larger
+one are concealed from the keyframe before them, which can look different from playing it."""
+
+
+class Doubt(Exception):  # noqa: N818 - no error: the reason for another way
+    """The packets of a file do not say which frame is on screen when."""
 
 
 class Shown(NamedTuple):
@@ -23,35 +41,37 @@ class Shown(NamedTuple):
 
     pts: int
     frame: VideoFrame
-    is_replacement: bool = False
-    """A later frame was wanted, and did not decode."""
+    is_damaged: bool = False
+    """It is corrupt, or a later frame was wanted and did not decode."""
 
 
 class Decoder:
-    """Decodes the frames that answer limits (see `packets`)."""
+    """Decodes the frames that answer limits (see `packets`). Any method may raise Doubt."""
 
     def __init__(self, opened: OpenFile) -> None:
         """Takes over the reading position of opened."""
-        self._path = opened.path
-        self._deadline = opened.deadline
-        self._codec = opened.codec
-        self._is_pts_by_decoding = opened.is_pts_by_decoding
-        self._can_skip = opened.codec.name in CAN_SKIP and not opened.is_pts_by_decoding
+        self._opened = opened
+        self._can_skip = opened.codec.name in CAN_SKIP
+        self._num_failed = 0
+        """Packets of the current run that did not decode and may hold pictures."""
         self.reader = PacketReader(opened)
         """Where the packets come from."""
 
     def first_frame(self) -> Shown:
         """Returns the first frame that is shown when the file is played from its start."""
-        packet = None if self._is_pts_by_decoding else self.reader.first_packet()
-        if packet is not None:
-            alone = next(self._decode([packet], wanted=None), None)
-            if alone is not None and alone.pts == packet.pts:
-                return alone
-        shown = next(self._decode(self.reader.from_start(), wanted=None), None)
+        codec = self._opened.codec
+        if self._opened.format_names & GUESSED_TIMES or codec.pix_fmt in CHANGING_PALETTES:
+            raise Doubt
+        shown = self._first_alone() or next(self._decode(self.reader.from_start(), None), None)
         if shown is None:
             raise VideoError(
-                f"{self._path}: needed frames with timestamps, none decodes: check it with ffprobe"
+                f"{self._opened.path}: needed frames with timestamps, none decodes: "
+                "check it with ffprobe"
             )
+        first = self._opened.first
+        is_key = shown.frame.key_frame or (first is not None and first.is_discard)
+        if not is_key or (codec.has_b_frames and not self.reader.descends()):
+            raise Doubt
         return shown
 
     def last_frame(self) -> Shown:
@@ -68,18 +88,40 @@ class Decoder:
         missing: list[tuple[int, list[int]]] = []
         for run in self.reader.runs(limits):
             answers = dict(run.wanted)
-            for shown in self._decode(run.packets, wanted=run.wanted.keys()):
+            for shown in self._decode_run(run):
                 if shown.pts in answers:
                     yield answers.pop(shown.pts), shown
             missing.extend(answers.items())
         for pts, answered in missing:  # only now, as this reads elsewhere
             yield answered, self._last_until(pts)
 
-    def _last_until(self, pts: int) -> Shown:
-        """Returns the last frame shown up to pts, where the packet of pts itself gave none.
+    def _first_alone(self) -> Shown | None:
+        """Returns the first frame if its packet is the first one and decodes alone."""
+        packet = self.reader.first_packet()
+        if packet is None:
+            return None
+        shown = next(self._decode([packet], None), None)
+        return shown if shown is not None and shown.pts == packet.pts else None
 
-        Either its keyframe was none (intra refresh) and an earlier one helps, or data are damaged.
-        """
+    def _decode_run(self, run: Run) -> Iterator[Shown]:
+        """Yields the frames of a run, at least those that are wanted and decode."""
+        start = run.packets[0]
+        is_trusted = start.is_discard or start.pts is None  # then its frame does not come out
+        num_missing = len(run.wanted)
+        for shown in self._decode(run.packets, wanted=run.wanted.keys()):
+            if not is_trusted and start.pts is not None and shown.pts >= start.pts:
+                if shown.pts > start.pts or not shown.frame.key_frame:
+                    if not self._num_failed:
+                        raise Doubt
+                    return
+                is_trusted = True
+            num_missing -= shown.pts in run.wanted
+            yield shown
+        if num_missing and not self._num_failed:
+            raise Doubt
+
+    def _last_until(self, pts: int) -> Shown:
+        """Returns the last frame shown up to pts, where the packet of pts itself is damaged."""
         best: Shown | None = None
         before, num_tried = pts + 1, 0
         while best is None or num_tried < MAX_LEAD_INS:
@@ -91,8 +133,10 @@ class Decoder:
                 break
             before, num_tried = earlier, num_tried + 1
         if best is None:
-            raise VideoError(f"{self._path}: needed a frame at pts {pts}, nothing decodes there")
-        return best._replace(is_replacement=best.pts != pts)
+            raise VideoError(
+                f"{self._opened.path}: needed a frame at pts {pts}, nothing decodes there"
+            )
+        return best._replace(is_damaged=best.is_damaged or best.pts != pts)
 
     def _decode(
         self, packets: Iterable[VideoPacket], wanted: Collection[int] | None
@@ -102,34 +146,38 @@ class Decoder:
         A packet whose own frame is not wanted may be left out if no other frame refers to it.
         """
         left = set(wanted or ())
-        fed: deque[int | None] = deque()
-        self._codec.flush_buffers()
-        self._codec.skip_frame = "DEFAULT"  # an abandoned loop may have left another
-        for packet in packets:
-            if packet.size:  # an empty one would put the decoder into draining
-                if wanted is not None and self._can_skip:
-                    self._codec.skip_frame = "DEFAULT" if packet.pts in left else "NONREF"
-                fed.append(packet.pts)
-                for shown in self._decoded(packet, fed):
+        is_first, last_pts = True, -FOREVER
+        for packet in chain(packets, [None]):
+            if is_first:  # only now, as reading may open the file again
+                self._opened.start_decoding()
+                self._num_failed = 0
+            elif packet is None and wanted is not None and not left:
+                break
+            if packet is None or packet.size:  # an empty one would put the decoder into draining
+                is_needed = wanted is None or is_first or packet is None or packet.pts in left
+                if self._can_skip:
+                    self._opened.codec.skip_frame = "DEFAULT" if is_needed else "NONREF"
+                for shown in self._decoded(packet):
+                    if shown.pts <= last_pts:
+                        raise Doubt
+                    last_pts = shown.pts
                     left.discard(shown.pts)
                     yield shown
-        self._codec.skip_frame = "DEFAULT"
-        if wanted is None or left:
-            yield from self._decoded(None, fed)
+            is_first = False
 
-    def _decoded(self, packet: VideoPacket | None, fed: deque[int | None]) -> list[Shown]:
-        """Feeds a packet, or None for the end, and returns the frames that come out.
-
-        Args:
-            packet: what to feed.
-            fed: pts of the packets fed that no frame took yet, only used if the n-th frame belongs
-                to the n-th of them.
-        """
-        self._deadline.check()
+    def _decoded(self, packet: VideoPacket | None) -> list[Shown]:
+        """Feeds a packet, or None for the end, and returns the frames that come out."""
         try:
-            frames = self._codec.decode(packet)
-        except av.FFmpegError:  # damaged data: a player goes on with the next packet
-            return []
-        if self._is_pts_by_decoding:
-            return [Shown(pts, f) for f in frames if fed and (pts := fed.popleft()) is not None]
-        return [Shown(frame.pts, frame) for frame in frames if frame.pts is not None]
+            frames = self._opened.decode(packet)
+        except av.FFmpegError:  # a player goes on with the next packet
+            if packet is not None and not is_empty(packet, self._opened.codec):
+                self._num_failed += 1
+            frames = []
+        is_damaged = self._num_failed or any(frame.is_corrupt for frame in frames)
+        if is_damaged and self._opened.claimed_pixels <= MAX_PIXELS_PLAYED:
+            raise Doubt
+        if any(frame.pts is None for frame in frames):
+            raise Doubt
+        return [
+            Shown(frame.pts, frame, frame.is_corrupt) for frame in frames if frame.pts is not None
+        ]

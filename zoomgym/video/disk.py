@@ -16,7 +16,7 @@ from zoomgym.video.scale import SCALING
 
 __all__ = ["FrameFolder"]
 
-VERSION = 1  # of what the entries hold; another decoder or scaler makes another entry
+VERSION = 2  # of what the entries hold; another decoder or scaler makes another entry
 MADE_BY = f"{VERSION} {av.ffmpeg_version_info} {int(SCALING)}"
 NUM_CHECK_BYTES = 4
 

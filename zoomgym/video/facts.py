@@ -3,13 +3,15 @@
 Found out from packets where that is exact, so that opening decodes one keyframe or little more.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
 from zoomgym.errors import VideoError
 from zoomgym.video.clock import tick_at
 from zoomgym.video.container import OpenFile
-from zoomgym.video.decode import Decoder
+from zoomgym.video.decode import Decoder, Doubt, Shown
+from zoomgym.video.playback import Playback, play
 from zoomgym.video.scale import Orientation, orientation_of, shown_size
 
 __all__ = ["Facts", "measure"]
@@ -31,6 +33,13 @@ class Facts:
     size: tuple[int, int]
     """(H, W) upright, with square pixels."""
     orientation: Orientation
+    playback: Playback | None = None
+    """What playing the file showed; None where its packets can be trusted."""
+
+    @property
+    def num_bytes(self) -> int:
+        """About how much memory they take."""
+        return 500 + (0 if self.playback is None else 100 * len(self.playback.pts))
 
     def seconds(self, pts: int) -> float:
         """Returns the time of pts, from the first frame."""
@@ -41,10 +50,34 @@ class Facts:
         return min(self.first_pts + tick_at(time_s, self.time_base), self.last_pts)
 
 
-def measure(opened: OpenFile, decoder: Decoder) -> Facts:
-    """Returns the facts of an open file. Raises VideoError if nothing in it decodes."""
-    first = decoder.first_frame()
-    last_pts, last_ticks = _last(opened, decoder)
+def measure(opened: OpenFile, decoder: Decoder, is_doubted: bool = False) -> Facts:
+    """Returns the facts of an open file.
+
+    Args:
+        opened: the file.
+        decoder: of it.
+        is_doubted: whether a frame that was decoded later raised a Doubt.
+
+    Raises:
+        VideoError: nothing in the file decodes, or that takes too long.
+    """
+    if not is_doubted:
+        with suppress(Doubt):
+            first = decoder.first_frame()
+            last_pts, last_ticks = _last(opened, decoder)
+            return _facts(opened, first, last_pts, last_ticks)
+    playback = play(opened)
+    return _facts(opened, playback.first, playback.pts[-1], playback.last_ticks, playback)
+
+
+def _facts(
+    opened: OpenFile,
+    first: Shown,
+    last_pts: int,
+    last_ticks: int,
+    playback: Playback | None = None,
+) -> Facts:
+    """Returns the facts that follow from the first frame and the times of the last one."""
     if last_pts < first.pts:
         raise VideoError(
             f"{opened.path}: needed times that ascend, got a last frame before the first: "
@@ -56,9 +89,10 @@ def measure(opened: OpenFile, decoder: Decoder) -> Facts:
         time_base=opened.time_base,
         first_pts=first.pts,
         last_pts=last_pts,
-        end_pts=last_pts + (last_ticks or _usual_ticks(opened)),
+        end_pts=last_pts + (last_ticks or opened.usual_ticks),
         size=shown_size((first.frame.height, first.frame.width), pixel_aspect, orientation),
         orientation=orientation,
+        playback=playback,
     )
 
 
@@ -70,9 +104,3 @@ def _last(opened: OpenFile, decoder: Decoder) -> tuple[int, int]:
             return packet.pts, packet.duration or 0
     shown = decoder.last_frame()
     return shown.pts, shown.frame.duration or 0
-
-
-def _usual_ticks(opened: OpenFile) -> int:
-    """Returns how long a frame of the stream usually lasts, in ticks, at least 1."""
-    rate = opened.stream.average_rate or opened.stream.guessed_rate
-    return max(1, round(1 / (rate * opened.time_base))) if rate else 1

@@ -11,20 +11,21 @@ from numpy.typing import NDArray
 from zoomgym.errors import VideoError
 from zoomgym.video.clip import decode_clip
 from zoomgym.video.container import naming
+from zoomgym.video.decode import Doubt
 from zoomgym.video.facts import Facts, measure
 from zoomgym.video.identity import FileKey, identify
 from zoomgym.video.limits import Limits
 from zoomgym.video.memo import Memo, after_fork
 from zoomgym.video.pool import POOL
-from zoomgym.video.store import STORE, ClipKey
+from zoomgym.video.store import STORE, Clip, ClipKey
 
 __all__ = ["ON_DAMAGE", "VideoFile", "set_decode_threads"]
 
 ON_DAMAGE = ("nearest", "raise")
 """What becomes of frames that do not decode: the nearest earlier one is shown, or VideoError."""
 
-FACTS: Memo[tuple[FileKey, Limits], Facts] = Memo(10_000, lambda facts: 1)
-"""What this process knows of files: about 500 bytes each."""
+FACTS: Memo[tuple[FileKey, Limits], Facts] = Memo(64 * 1024**2, lambda facts: facts.num_bytes)
+"""What this process knows of files."""
 after_fork(FACTS.start_anew_in_child)
 
 
@@ -119,22 +120,16 @@ class VideoFile:
                 long; or frames are damaged and `on_damage` is `raise`.
         """
         key = identify(self.path)
-        facts = self._facts(key)
         try:
-            pts = tuple(facts.limit(float(time_s)) for time_s in times_s)
-        except VideoError as error:
-            raise VideoError(f"{self.path}: {error}") from error
-        num_threads = self._num_threads or _decode_threads
-        clip_key = ClipKey(key, pts, (int(size[0]), int(size[1])))
-        clip = STORE.get(
-            clip_key,
-            self._limits,
-            lambda: decode_clip(clip_key, facts, self._limits, num_threads),
-        )
+            clip = self._clip(key, self._facts(key), times_s, size)
+        except Doubt:
+            facts = _measured(key, self._limits, is_doubted=True)
+            FACTS.put((key, self._limits), facts)
+            clip = self._clip(key, facts, times_s, size)
         if clip.num_damaged and self._on_damage == "raise":
             raise VideoError(
-                f"{self.path}: needed {len(pts)} whole frames, {clip.num_damaged} do not decode: "
-                'repair the file, or take the nearest ones with on_damage="nearest"'
+                f"{self.path}: needed {len(clip.pictures)} whole frames, {clip.num_damaged} do not "
+                'decode: repair the file, or take the nearest ones with on_damage="nearest"'
             )
         self.num_damaged += clip.num_damaged
         return clip.pictures
@@ -162,15 +157,31 @@ class VideoFile:
         """Returns the call that makes it."""
         return f"VideoFile({str(self.path)!r})"
 
+    def _clip(
+        self, key: FileKey, facts: Facts, times_s: Sequence[float], size: tuple[int, int]
+    ) -> Clip:
+        """Returns the frames at times_s, from the store or decoded."""
+        try:
+            pts = tuple(facts.limit(float(time_s)) for time_s in times_s)
+        except VideoError as error:
+            raise VideoError(f"{self.path}: {error}") from error
+        num_threads = self._num_threads or _decode_threads
+        clip_key = ClipKey(key, pts, (int(size[0]), int(size[1])), facts.playback is not None)
+        return STORE.get(
+            clip_key,
+            self._limits,
+            lambda: decode_clip(clip_key, facts, self._limits, num_threads),
+        )
+
     def _facts(self, key: FileKey) -> Facts:
         """Returns the facts of the file, opening it if they are not known."""
         return FACTS.get((key, self._limits), lambda: _measured(key, self._limits))
 
 
-def _measured(key: FileKey, limits: Limits) -> Facts:
+def _measured(key: FileKey, limits: Limits, is_doubted: bool = False) -> Facts:
     """Returns the facts of a file. Raises VideoError if it cannot be shown within the limits."""
     with POOL.lent(key, limits) as session, naming(key.path, "decode it"):
-        facts = measure(session.opened, session.decoder)
+        facts = measure(session.opened, session.decoder, is_doubted)
     duration_s = facts.seconds(facts.end_pts)
     if duration_s > limits.duration_s:
         raise VideoError(

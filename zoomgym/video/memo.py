@@ -50,6 +50,13 @@ class Memo(Generic[K, V]):
             except CancelledError:  # whoever was making it was interrupted
                 continue
 
+    def put(self, key: K, value: V) -> None:
+        """Keeps value, in the place of what was known of key before."""
+        with self._lock:
+            if key in self._made:
+                self._weight -= self._weigh(self._made.pop(key))
+            self._keep(key, value)
+
     def resize(self, max_weight: int) -> None:
         """Sets the bound, and forgets what is over it."""
         with self._lock:
@@ -82,12 +89,16 @@ class Memo(Generic[K, V]):
             raise
         with self._lock:
             self._in_flight.pop(key, None)
-            if self._weigh(value) <= self._max_weight:  # else it would push out all others
-                self._made[key] = value
-                self._weight += self._weigh(value)
-                self._shrink()
+            self._keep(key, value)
         flight.set_result(value)
         return value
+
+    def _keep(self, key: K, value: V) -> None:
+        """Adds a value unless it would push out all others. Needs the lock."""
+        if self._weigh(value) <= self._max_weight:
+            self._made[key] = value
+            self._weight += self._weigh(value)
+            self._shrink()
 
     def _shrink(self) -> None:
         """Forgets what was used longest ago until the rest fits. Needs the lock."""

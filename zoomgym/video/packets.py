@@ -5,29 +5,22 @@ pts <= limit. Packets stay in decode order. Nothing is decoded here.
 """
 
 import bisect
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from itertools import chain
 
 import av
-from av.packet import Packet
-from av.video.stream import VideoStream
 
 from zoomgym.errors import VideoError
-from zoomgym.video.container import OpenFile
+from zoomgym.video.container import OpenFile, VideoPacket
+from zoomgym.video.emptiness import is_empty
 
-__all__ = ["FOREVER", "PacketReader", "Run", "VideoPacket"]
-
-if TYPE_CHECKING:  # PyAV's packets are generic in its stubs only
-    VideoPacket = Packet[VideoStream]
-else:
-    VideoPacket = Packet
+__all__ = ["FOREVER", "PacketReader", "Run"]
 
 FOREVER = 1 << 62
 """A limit after every pts: the last frame of the file answers it."""
 
 MAX_REORDER = 16  # H.264 and HEVC: at most 16 frames follow in output but precede in decode order
-DTS_IS_STORED = {"mov", "mp4"}  # elsewhere FFmpeg guesses dts after a seek
 SEEKS_BY_INDEX = {"mov", "mp4", "matroska", "webm", "avi", "flv"}
 MAX_LEAD_S = 20
 READ_ON_S = 2  # nearer than this, reading on is cheaper than a seek
@@ -47,20 +40,13 @@ class PacketReader:
 
     def __init__(self, opened: OpenFile) -> None:
         """Takes over the reading position of opened."""
-        self._path = opened.path
-        self._deadline = opened.deadline
-        self._container = opened.container
-        self._stream = opened.stream
+        self._opened = opened
         self._second = max(1, round(1 / opened.time_base))  # in ticks
-        self._dts_is_stored = bool(opened.format_names & DTS_IS_STORED)
         self._seeks_by_index = bool(opened.format_names & SEEKS_BY_INDEX)
-        self._num_behind = MAX_REORDER if opened.is_pts_by_decoding else 0
-        """Packets after that of a pts which its frame may need."""
         start = opened.stream.start_time or 0
         self._lowest = max(-FOREVER, min(start, 0) - 10 * self._second)
-        self._claimed_end = min(FOREVER, start + _claimed_ticks(opened) + self._second)
+        self._claimed_end = min(FOREVER, start + opened.claimed_ticks + self._second)
         self._lead = 0  # ticks to seek ahead of a limit, as this file's seeks land late
-        self._demuxed = self._demux()
         self._begin()
 
     @property
@@ -71,14 +57,25 @@ class PacketReader:
     def from_start(self) -> Iterator[VideoPacket]:
         """Yields every packet of the file in decode order."""
         self._rewind()
-        while (packet := self._read()) is not None:
-            yield packet
+        yield from iter(self._read, None)
+
+    def descends(self) -> bool:
+        """Returns whether pts descend anywhere in decode order, as those of B-frames have to."""
+        if not (self._is_at_start and self._packets):
+            self._rewind()
+        highest = -FOREVER
+        for packet in chain(list(self._packets), iter(self._read, None)):
+            if (pts := self._pts_shown(packet)) is not None:
+                if pts < highest:
+                    return True
+                highest = pts
+        return False
 
     def first_packet(self) -> VideoPacket | None:
         """Returns the first packet if playing starts with its frame, and that one decodes alone."""
         self._rewind()
         packet = self._read()
-        if packet is None or not packet.is_keyframe or (pts := _shown_pts(packet)) is None:
+        if packet is None or not packet.is_keyframe or (pts := self._pts_shown(packet)) is None:
             return None
         self._keep(packet)
         self._read_past(pts)
@@ -118,38 +115,25 @@ class PacketReader:
             for i, packet in enumerate(self._packets)
             if packet.pts is not None and packet.pts <= pts
         ]
-        return self._packets[: until[-1] + 1 + self._num_behind] if until else self._packets
-
-    def close(self) -> None:
-        """Stops reading until the next seek. PyAV leaks a buffer for each reading left open."""
-        self._demuxed.close()
-
-    def _demux(self) -> Generator[VideoPacket]:
-        """Returns the packets of the stream from where the demuxer is; close it when done."""
-        return cast("Generator[VideoPacket]", self._container.demux(self._stream))
+        return self._packets[: until[-1] + 1] if until else self._packets
 
     def _begin(self) -> None:
         """Forgets what was read."""
         self._packets: list[VideoPacket] = []
         self._shown_pts: list[int] = []  # ascending, of the packets that are to be shown
-        self._max_dts = -FOREVER
         self._is_at_start = False
         self._is_at_end = False
         self._is_cut = False
 
-    def _seek(self, pts: int, backward: bool = True) -> None:
-        """Moves the demuxer to about pts: to the keyframe before it, or the one after it."""
+    def _seek(self, pts: int) -> None:
+        """Moves the demuxer to the keyframe before pts, or about there."""
         self._begin()
-        self.close()
-        self._container.seek(pts, backward=backward, stream=self._stream)
-        self._demuxed = self._demux()
+        self._demuxed = self._opened.from_seek(pts)
 
     def _rewind(self) -> None:
         """Moves the demuxer to the first packet of the file."""
-        try:
-            self._seek(self._lowest)
-        except av.FFmpegError:  # AVI and FLV find nothing before their first keyframe
-            self._seek(self._lowest, backward=False)
+        self._begin()
+        self._demuxed = self._opened.from_start()
         self._is_at_start = True
 
     def _read(self) -> VideoPacket | None:
@@ -158,7 +142,7 @@ class PacketReader:
         Raises:
             VideoError: the call takes too long.
         """
-        self._deadline.check()
+        self._opened.deadline.check()
         if self._is_at_end:
             return None
         try:
@@ -176,10 +160,14 @@ class PacketReader:
     def _keep(self, packet: VideoPacket) -> None:
         """Adds a packet to those at hand."""
         self._packets.append(packet)
-        if packet.dts is not None:
-            self._max_dts = max(self._max_dts, packet.dts)
-        if (pts := _shown_pts(packet)) is not None:
+        if (pts := self._pts_shown(packet)) is not None:
             bisect.insort(self._shown_pts, pts)
+
+    def _pts_shown(self, packet: VideoPacket) -> int | None:
+        """Returns the pts of the frame on screen; None if there is none, or it is edited out."""
+        if packet.is_discard or is_empty(packet, self._opened.codec):
+            return None
+        return packet.pts
 
     def _land(self, limit: int, before: int) -> None:
         """Seeks until the packets at hand answer limit and start with a keyframe of pts < before.
@@ -219,7 +207,7 @@ class PacketReader:
     def _is_past(self, limit: int) -> bool:
         """No later packet can have a pts <= limit."""
         num_later = len(self._shown_pts) - bisect.bisect_right(self._shown_pts, limit)
-        return num_later > MAX_REORDER or (self._dts_is_stored and self._max_dts > limit)
+        return num_later > MAX_REORDER
 
     def _read_past(self, limit: int) -> None:
         """Reads on until no later packet can have a pts <= limit."""
@@ -232,7 +220,7 @@ class PacketReader:
             return True
         if self._is_at_end or self._is_past(limit):
             return False
-        index = self._stream.index_entries
+        index = self._opened.stream.index_entries
         if self._seeks_by_index and len(index) and index[-1].timestamp >= limit:
             entry = index.search_timestamp(limit)
             return entry >= 0 and index[entry].pos > (self._packets[-1].pos or 0)
@@ -244,32 +232,18 @@ class PacketReader:
         shown = [
             (pts, i)
             for i, packet in enumerate(self._packets)
-            if (pts := _shown_pts(packet)) is not None
+            if (pts := self._pts_shown(packet)) is not None
         ]
         if not shown:
-            raise VideoError(f"{self._path}: needed frames with timestamps, found no more of them")
+            raise VideoError(
+                f"{self._opened.path}: needed frames with timestamps, found no more of them"
+            )
         pts, end = max((pair for pair in shown if pair[0] <= limit), default=min(shown))
         start = next((i for i in range(end, -1, -1) if _is_start_for(self._packets[i], pts)), 0)
         del self._packets[:start]  # later limits start here or later
-        return pts, self._packets[: end - start + 1 + self._num_behind]
-
-
-def _shown_pts(packet: VideoPacket) -> int | None:
-    """Returns the pts of the frame on screen; None if an edit list hides it, or there is none."""
-    return packet.pts if packet.size and not packet.is_discard else None
+        return pts, self._packets[: end - start + 1]
 
 
 def _is_start_for(packet: VideoPacket, pts: int) -> bool:
     """Decoding can start at packet to show the frame at pts."""
     return packet.is_keyframe and packet.pts is not None and packet.pts <= pts
-
-
-def _claimed_ticks(opened: OpenFile) -> int:
-    """Returns the longest duration that the headers claim, in ticks: where to look for the end."""
-    container_s = (opened.container.duration or 0) / av.time_base
-    index = opened.stream.index_entries
-    return max(
-        opened.stream.duration or 0,
-        round(container_s / opened.time_base),
-        index[-1].timestamp if len(index) else 0,
-    )

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-from zoomgym.video.container import OpenFile, naming, open_file
+from zoomgym.video.container import OpenFile, naming
 from zoomgym.video.decode import Decoder
 from zoomgym.video.identity import FileKey
 from zoomgym.video.limits import Limits, ProcessorTime
@@ -28,9 +28,8 @@ class Session:
     scaler: Scaler
 
     def close(self) -> None:
-        """Closes the file: a container that nobody closes lingers, with its file descriptor."""
-        self.decoder.reader.close()
-        self.opened.container.close()
+        """Closes the file."""
+        self.opened.close()
 
 
 class Pool:
@@ -133,12 +132,12 @@ class Pool:
 
 def _open(key: FileKey, limits: Limits) -> Session:
     """Opens a file."""
-    opened = open_file(key.path, limits)
+    opened = OpenFile(key.path, limits)
     try:
         with naming(key.path, "open it"):
             return Session(key, limits, opened, Decoder(opened), Scaler())
     except BaseException:
-        opened.container.close()
+        opened.close()
         raise
 
 

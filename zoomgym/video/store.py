@@ -26,6 +26,8 @@ class ClipKey(NamedTuple):
     """The highest pts of each frame, in ticks."""
     size: tuple[int, int]
     """(H, W)"""
+    is_played: bool = False
+    """The frames are those of playing the file, as its packets are not to be trusted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
