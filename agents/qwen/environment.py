@@ -2,10 +2,10 @@
 
 import argparse
 import inspect
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from agents import arguments
 from zoomgym.env import ZoomEnv
 
 __all__ = ["ARGUMENTS", "read_arguments"]
@@ -15,20 +15,17 @@ ARGUMENTS = {"grammar": "video_zoom"}
 
 
 def read_arguments(text: str, left_out: Sequence[str] = ("render_mode",)) -> dict[str, Any]:
-    """Returns the arguments of ZoomEnv in a JSON object, merged over those that stand unasked.
+    """Returns the arguments of ZoomEnv in a text, merged over those that stand unasked.
 
     Args:
-        text: from a command line.
+        text: from a command line: a JSON object, or NAME=VALUE.
         left_out: names of arguments that are not taken.
 
     Raises:
-        argparse.ArgumentTypeError: text is no such object.
+        argparse.ArgumentTypeError: text names something else.
     """
     names = [name for name in inspect.signature(ZoomEnv).parameters if name not in left_out]
     try:
-        given = json.loads(text)
+        return {**ARGUMENTS, **arguments.read_arguments([text], names)}
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"needs JSON like {{}}, got {text!r} ({error})") from error
-    if not isinstance(given, dict) or given.keys() - names:
-        raise argparse.ArgumentTypeError(f"needs an object of {', '.join(names)}, got {text!r}")
-    return {**ARGUMENTS, **given}
+        raise argparse.ArgumentTypeError(str(error)) from error

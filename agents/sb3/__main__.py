@@ -5,14 +5,13 @@ python -m agents.sb3 evaluate results/ppo-flash
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
+from agents.arguments import read_arguments
 from agents.sb3.evaluation import evaluate
 from agents.sb3.settings import ALGORITHMS, Settings, load_settings
 from agents.sb3.training import resume, train
@@ -94,9 +93,9 @@ def _train(args: argparse.Namespace) -> int:
     else:
         if args.out.exists() and any(args.out.iterdir()):
             raise ValueError(f"{args.out} is not empty: give --resume, or another folder")
-        env = {"tasks": args.tasks, "source": args.source, **_read_pairs(args.env)}
+        env = {"tasks": args.tasks, "source": args.source, **read_arguments(args.env)}
         if args.weights:
-            env["reward_weights"] = _read_pairs(args.weights)
+            env["reward_weights"] = read_arguments(args.weights)
         settings = Settings(
             algorithm=args.algorithm,
             env=env,
@@ -117,27 +116,13 @@ def _evaluate(args: argparse.Namespace) -> int:
     out = args.out or args.folder / "test.jsonl"
     if out.exists():
         raise ValueError(f"{out} exists: choose another --out")
-    records = evaluate(args.folder, args.episodes, out, **_read_pairs(args.env))
+    records = evaluate(args.folder, args.episodes, out, **read_arguments(args.env))
     num_right = sum(record.reward_parts.accuracy for record in records)
     num_zooms = sum(record.reward_parts.zoom_cost for record in records)
     print(f"{num_right:.0f} of {len(records)} right: {num_right / len(records):.3f}; ", end="")
     print(f"{num_zooms / len(records):.2f} zooms an episode -> {out}")
     print(f"intervals: python -m benchmarks.leaderboard {out}")
     return 0
-
-
-def _read_pairs(pairs: Sequence[str]) -> dict[str, Any]:
-    """Returns NAME=VALUE pairs as a dict. A value that is no JSON is a text."""
-    read = {}
-    for pair in pairs:
-        name, sign, value = pair.partition("=")
-        if not sign:
-            raise ValueError(f"{pair!r} needs the form NAME=VALUE")
-        try:
-            read[name] = json.loads(value)
-        except ValueError:
-            read[name] = value
-    return read
 
 
 if __name__ == "__main__":

@@ -1,0 +1,48 @@
+"""Arguments of an environment, from a command line: as JSON, or as NAME=VALUE."""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+__all__ = ["read_arguments"]
+
+
+def read_arguments(texts: Sequence[str], names: Collection[str] | None = None) -> dict[str, Any]:
+    """Returns the arguments that texts give; a later one replaces an earlier one.
+
+    Args:
+        texts: each is a JSON object, `{"max_turns": 3}`, or a pair, `max_turns=3`, whose value is
+            JSON or else a text.
+        names: of the arguments there are; None takes any.
+
+    Raises:
+        ValueError: a text is neither, or names another argument.
+    """
+    read: dict[str, Any] = {}
+    for text in texts:
+        given = _read_object(text) if text.lstrip()[:1] in ("{", "[") else _read_pair(text)
+        if given is None or (names is not None and given.keys() - names):
+            of_names = "" if names is None else f" of {', '.join(names)}"
+            raise ValueError(f"needs an object{of_names}, got {text!r}")
+        read |= given
+    return read
+
+
+def _read_object(text: str) -> dict[str, Any] | None:
+    """Returns the JSON object that text is; None if it is another value. Raises ValueError."""
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"needs JSON like {{}}, got {text!r} ({error})") from error
+    return given if isinstance(given, dict) else None
+
+
+def _read_pair(text: str) -> dict[str, Any]:
+    """Returns the argument in NAME=VALUE. Raises ValueError."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise ValueError(f"{text!r} needs the form NAME=VALUE")
+    try:
+        return {name: json.loads(value)}
+    except (ValueError, RecursionError):
+        return {name: value}

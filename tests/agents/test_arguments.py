@@ -1,0 +1,45 @@
+"""Arguments of an environment, as every command reads them."""
+
+from typing import Any
+
+import pytest
+
+from agents.arguments import read_arguments
+
+NAMES = ("max_turns", "grader", "difficulty")
+
+
+@pytest.mark.parametrize(
+    ("texts", "read"),
+    [
+        ([], {}),
+        (['{"max_turns": 3}'], {"max_turns": 3}),
+        (["max_turns=3"], {"max_turns": 3}),
+        (["grader=math", "max_turns=2"], {"grader": "math", "max_turns": 2}),
+        (['difficulty={"preset": "hard"}'], {"difficulty": {"preset": "hard"}}),
+        (['{"max_turns": 3}', "max_turns=4"], {"max_turns": 4}),
+        (["grader=a=b"], {"grader": "a=b"}),
+        (["grader="], {"grader": ""}),
+    ],
+)
+def test_objects_and_pairs_are_read_and_the_last_one_counts(
+    texts: list[str], read: dict[str, Any]
+) -> None:
+    assert read_arguments(texts, NAMES) == read
+    assert read_arguments(texts) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_turns", "'max_turns' needs the form NAME=VALUE"),
+        ("{", "needs JSON like {}, got '{'"),
+        ("[" * 100_000, "needs JSON like {}, got"),
+        ("[1]", r"needs an object of max_turns, grader, difficulty, got '\[1\]'"),
+        ("max_turn=3", "needs an object of max_turns, grader, difficulty, got 'max_turn=3'"),
+        ('{"seed": 1}', "needs an object of max_turns, grader, difficulty, got"),
+    ],
+)
+def test_what_is_no_argument_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_arguments([text], NAMES)
