@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks.details import Agents, apart, by_rules, details
-from benchmarks.leaderboard import ALL, leaderboard
+from benchmarks.leaderboard import ALL, in_order, leaderboard
 from benchmarks.origins import check_synthetic
 from benchmarks.sheets import Sheet, as_words, plain, to_csv, to_markdown, to_table
 from benchmarks.table import ranking, show_table
@@ -48,10 +48,9 @@ def blocks(records: Sequence[Record]) -> list[Block]:
     Args:
         records: every episode that counts; they have passed `check_terms`.
     """
-    ordered = sorted(records, key=lambda r: (r.suite, r.task.id, r.agent, r.seed, r.to_json()))
     return [
         block
-        for _, of_suite in groupby(ordered, key=lambda record: record.suite)
+        for _, of_suite in groupby(in_order(records), key=lambda record: record.suite)
         for block in _of_suite(list(of_suite))
     ]
 
@@ -63,7 +62,7 @@ def show_ranking(console: Console, records: Sequence[Record]) -> None:
         console: where to.
         records: every episode of the suite that counts.
     """
-    played = apart(records)
+    played = apart(in_order(records))
     for rules, own in played.items():
         if len(played) > 1:
             _show_title(

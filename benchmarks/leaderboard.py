@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.estimates import Estimate, bootstrap, rate, wilson
@@ -20,6 +20,7 @@ __all__ = [
     "bootstrap",
     "chance",
     "estimate",
+    "in_order",
     "leaderboard",
     "officials",
     "video_of",
@@ -83,11 +84,27 @@ class OfficialRow:
     comparison: Comparison
 
 
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """Returns records in the one order in which they are counted, whatever order they come in.
+
+    A bootstrap draws by position, so the same records give the same intervals only in one order.
+    """
+    by_place: dict[tuple[str, str, str, int], list[Record]] = {}
+    for record in records:
+        place = (record.suite, record.task.id, record.agent, record.seed)
+        by_place.setdefault(place, []).append(record)
+    return [
+        record
+        for _, own in sorted(by_place.items(), key=lambda item: item[0])
+        for record in (sorted(own, key=Record.to_json) if len(own) > 1 else own)
+    ]
+
+
 def leaderboard(records: Sequence[Record]) -> list[Row]:
     """Returns the rows of all agents, the most accurate first; of each agent first the pooled row.
 
     Args:
-        records: every episode that counts.
+        records: every episode that counts, see `in_order`.
     """
     categories = sorted({record.task.category for record in records})
     rows = []

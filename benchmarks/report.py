@@ -15,7 +15,7 @@ from benchmarks import charts, histograms
 from benchmarks.details import Agents, apart, by_rules, details, names_of
 from benchmarks.durations import chance_by_duration, duration_rows
 from benchmarks.extent import shortfalls
-from benchmarks.leaderboard import ALL, METRICS, Row, chance, leaderboard, officials
+from benchmarks.leaderboard import ALL, METRICS, Row, chance, in_order, leaderboard, officials
 from benchmarks.viewer import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
 from zoomgym.episode import Rules
 from zoomgym.records import Record
@@ -45,15 +45,8 @@ def write_report(
         records: every episode that counts.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
     """
-    by_place: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        by_place.setdefault((record.task.id, record.agent), []).append(record)
-    ordered = [
-        record
-        for _, own in sorted(by_place.items(), key=lambda item: item[0])
-        for record in (sorted(own, key=Record.to_json) if len(own) > 1 else own)
-    ]
-    _replace(path, _page(suite_name, ordered, cache_dir).encode("utf-8", "replace"))
+    page = _page(suite_name, in_order(records), cache_dir)
+    _replace(path, page.encode("utf-8", "replace"))
 
 
 def _replace(path: Path, content: bytes) -> None:

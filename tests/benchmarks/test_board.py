@@ -190,6 +190,18 @@ def test_a_run_ends_with_a_ranking_by_each_of_the_rules() -> None:
     assert "│ a     │     1 │       1.00 │" in second
 
 
+def test_a_run_shows_the_intervals_of_the_leaderboard_whatever_order_records_come_in() -> None:
+    ordered = [replace(result("a", n, RIGHT), agent_s=n**2 / 7) for n in range(40)]
+    mixed = random.Random(1).sample(ordered, len(ordered))
+    console = Console(width=200, file=io.StringIO())
+    with console.capture() as run:
+        show_ranking(console, mixed)
+    with console.capture() as board:
+        show(console, blocks(ordered))
+    assert run.get().count("\n") > 10
+    assert run.get() in board.get()
+
+
 def test_the_order_of_records_changes_nothing() -> None:
     records = [replace(record, suite=suite) for suite in ("a", "b") for record in RECORDS]
     texts = set()
