@@ -6,6 +6,9 @@ from typing import Any
 
 __all__ = ["read_arguments"]
 
+MAX_SHOWN = 200
+"""Characters of a text that is refused."""
+
 
 def read_arguments(texts: Sequence[str], names: Collection[str] | None = None) -> dict[str, Any]:
     """Returns the arguments that texts give; a later one replaces an earlier one.
@@ -23,7 +26,7 @@ def read_arguments(texts: Sequence[str], names: Collection[str] | None = None) -
         given = _read_object(text) if text.lstrip()[:1] in ("{", "[") else _read_pair(text)
         if given is None or (names is not None and given.keys() - names):
             of_names = "" if names is None else f" of {', '.join(names)}"
-            raise ValueError(f"needs an object{of_names}, got {text!r}")
+            raise ValueError(f"needs an object{of_names}, got {text[:MAX_SHOWN]!r}")
         read |= given
     return read
 
@@ -33,7 +36,8 @@ def _read_object(text: str) -> dict[str, Any] | None:
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"needs JSON like {{}}, got {text!r} ({error})") from error
+        shown = f"{text[:MAX_SHOWN]!r} ({error})"
+        raise ValueError(f"needs JSON like {{}}, got {shown}") from error
     return given if isinstance(given, dict) else None
 
 
@@ -41,7 +45,7 @@ def _read_pair(text: str) -> dict[str, Any]:
     """Returns the argument in NAME=VALUE. Raises ValueError."""
     name, sign, value = text.partition("=")
     if not sign:
-        raise ValueError(f"{text!r} needs the form NAME=VALUE")
+        raise ValueError(f"{text[:MAX_SHOWN]!r} needs the form NAME=VALUE")
     try:
         return {name: json.loads(value)}
     except (ValueError, RecursionError):

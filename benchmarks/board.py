@@ -14,6 +14,7 @@ from benchmarks.details import Agents, apart, by_rules, details
 from benchmarks.leaderboard import ALL, in_order, leaderboard
 from benchmarks.origins import check_synthetic
 from benchmarks.sheets import Sheet, as_words, plain, to_csv, to_markdown, to_table
+from benchmarks.suites import Suite
 from benchmarks.table import ranking, show_table
 from benchmarks.terms import check_terms, part_of
 from zoomgym.episode import Rules
@@ -55,12 +56,13 @@ def blocks(records: Sequence[Record]) -> list[Block]:
     ]
 
 
-def show_ranking(console: Console, records: Sequence[Record]) -> None:
+def show_ranking(console: Console, records: Sequence[Record], suite: Suite | None = None) -> None:
     """Prints the ranking of one suite, by each of its rules.
 
     Args:
         console: where to.
         records: every episode of the suite that counts.
+        suite: theirs, if it is not built in.
     """
     played = apart(in_order(records))
     for rules, own in played.items():
@@ -68,7 +70,7 @@ def show_ranking(console: Console, records: Sequence[Record]) -> None:
             _show_title(
                 console, ", ".join(f"{name} {value}" for name, value in asdict(rules).items())
             )
-        show_table(console, leaderboard(own), own)
+        show_table(console, leaderboard(own), own, suite)
 
 
 def _of_suite(records: Sequence[Record]) -> list[Block]:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.sheets import Line, Sheet
-from benchmarks.suites import SUITES, rules_of
+from benchmarks.suites import SUITES, Suite, rules_of
 from benchmarks.terms import part_of
 from zoomgym.records import Record
 
 __all__ = ["Extent", "extent_sheet", "shortfalls"]
 
-TITLE = "Not the whole suite: the rest was not played, or failed, and is in no number below"
+TITLE = "Not the whole suite: the rest was not played, not shown or failed, and is in no number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,17 @@ class Extent:
         return f"{self.num_played} of {self.num_tasks} tasks"
 
 
-def shortfalls(records: Sequence[Record]) -> list[Extent]:
+def shortfalls(records: Sequence[Record], suite: Suite | None = None) -> list[Extent]:
     """Returns the extents of agents that have not played their whole suite, in their order.
 
     Args:
-        records: of one suite, played by the same rules. There are none of suites unknown here.
+        records: of one suite, played by the same rules.
+        suite: theirs. None is the built-in one of its name; there is no extent where there is none.
     """
-    if not records or records[0].suite not in SUITES:
+    suite = suite or (SUITES.get(records[0].suite) if records else None)
+    if suite is None:
         return []
-    parts = SUITES[records[0].suite].parts
+    parts = suite.parts
     by_same = [part for part in parts if rules_of(part) == records[0].rules]
     num_tasks = sum(part.num_tasks for part in by_same or parts)
     played: dict[str, set[object]] = {}

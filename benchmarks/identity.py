@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from benchmarks.leaderboard import in_order
 from benchmarks.terms import check_terms
 from zoomgym.errors import RecordError
 from zoomgym.records import Record
 
-__all__ = ["Identity", "difference", "identity_of", "join_records"]
+__all__ = ["Identity", "difference", "identity_of", "join_records", "settings_of"]
+
+
+MAX_SHOWN = 80
+"""Characters of a setting."""
 
 
 class Identity(NamedTuple):
@@ -20,8 +25,13 @@ class Identity(NamedTuple):
     task_set_version: str
     task_set_hash: str
     settings: str
-    """Of its environment, as JSON."""
+    """Of its environment, as JSON: see `settings_of`."""
     task_id: str
+
+
+def settings_of(settings: Mapping[str, Any], task_set: str) -> str:
+    """Returns the settings of an environment as JSON, wherever the files of its task set are."""
+    return json.dumps({**settings, "tasks": task_set}, sort_keys=True)
 
 
 def identity_of(record: Record) -> Identity:
@@ -32,7 +42,7 @@ def identity_of(record: Record) -> Identity:
         seed=record.seed,
         task_set_version=record.task_set_version,
         task_set_hash=record.task_set_hash,
-        settings=json.dumps(record.settings, sort_keys=True),
+        settings=settings_of(record.settings, record.task_set),
         task_id=record.task.id,
     )
 
@@ -42,9 +52,21 @@ def difference(stranger: Identity, own: Identity, names: Sequence[str] = Identit
     for name in names:
         its, ours = getattr(stranger, name), getattr(own, name)
         if its != ours:
-            is_long = name == "settings"
-            return "other settings" if is_long else f"{name.replace('_', ' ')} {its}, not {ours}"
+            if name == "settings":
+                return _first_setting(its, ours)
+            return f"{name.replace('_', ' ')} {its}, not {ours}"
     return ""
+
+
+def _first_setting(stranger: str, own: str) -> str:
+    """Returns the first setting in which two episodes differ."""
+    its, ours = json.loads(stranger), json.loads(own)
+    if its.keys() == ours.keys():
+        for name in ours:
+            left, right = (json.dumps(settings[name]) for settings in (its, ours))
+            if left != right:
+                return f"{name} {left[:MAX_SHOWN]}, not {right[:MAX_SHOWN]}"
+    return "other settings"
 
 
 def join_records(files: Mapping[str, Sequence[Record]]) -> list[Record]:
@@ -73,4 +95,4 @@ def join_records(files: Mapping[str, Sequence[Record]]) -> list[Record]:
             if record is first or record != first:  # one that differs is refused by check_terms
                 once[name].append(record)
     check_terms(once)
-    return [first_of[key] for key in sorted(first_of)]
+    return in_order(first_of.values())

@@ -25,7 +25,7 @@ from zoomgym import ZoomEnv
 from zoomgym.agent import Agent, BatchAgent, SharedAgent
 from zoomgym.errors import ZoomGymError
 from zoomgym.records import Record
-from zoomgym.rollout import Start, attempt, try_episodes
+from zoomgym.rollout import Start, attempt, is_skipped, try_episodes
 from zoomgym.video import close_files, forget_frames
 
 __all__ = ["Failure", "Job", "Outcome", "play_all"]
@@ -54,6 +54,8 @@ class Failure:
     agent: str
     task_id: str
     reason: str
+    is_skipped: bool = False
+    """Whether its video cannot be shown, and the run was told to pass over such tasks."""
 
 
 Outcome = Record | Failure
@@ -119,7 +121,8 @@ def play(
         if isinstance(outcome, Record):
             yield outcome
         else:
-            yield _failure(replace(jobs[0], task_id=str(start.task_id)), outcome)
+            failure = _failure(replace(jobs[0], task_id=str(start.task_id)), outcome)
+            yield replace(failure, is_skipped=is_skipped(start.env, outcome))
     yield from failures
 
 

@@ -11,7 +11,7 @@ from zoomgym.errors import RecordError, TaskError
 from zoomgym.records import Record
 from zoomgym.tasks import TaskSet, VideoQuestion
 
-__all__ = ["check_synthetic", "open_again"]
+__all__ = ["check_synthetic", "holds", "open_again"]
 
 SYNTHETIC = "synthetic"
 
@@ -38,6 +38,14 @@ def open_again(record: Record, *, source: str = "", cache_dir: Path | None = Non
         source=source or settings["source"],
         cache_dir=cache_dir,
     )
+
+
+def holds(tasks: TaskSet, record: Record) -> bool:
+    """Returns whether a set holds the task of a record, as the record says it."""
+    try:
+        return tasks.name == record.task_set and tasks.by_id(record.task.id) == record.task
+    except TaskError:
+        return False
 
 
 def check_synthetic(records: Iterable[Record]) -> None:

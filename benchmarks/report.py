@@ -16,9 +16,11 @@ from benchmarks.details import Agents, apart, by_rules, details, names_of
 from benchmarks.durations import chance_by_duration, duration_rows
 from benchmarks.extent import shortfalls
 from benchmarks.leaderboard import ALL, METRICS, Row, chance, in_order, leaderboard, officials
+from benchmarks.suites import Suite
 from benchmarks.viewer import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
 from zoomgym.episode import Rules
 from zoomgym.records import Record
+from zoomgym.tasks import TaskSet
 
 __all__ = ["write_report"]
 
@@ -35,7 +37,13 @@ MOST_OPEN = 12
 
 
 def write_report(
-    path: Path, suite_name: str, records: Sequence[Record], *, cache_dir: Path | None
+    path: Path,
+    suite_name: str,
+    records: Sequence[Record],
+    *,
+    cache_dir: Path | None,
+    suite: Suite | None = None,
+    tasks: TaskSet | None = None,
 ) -> None:
     """Writes the page. The same records give the same bytes, in whatever order they come.
 
@@ -44,8 +52,10 @@ def write_report(
         suite_name: what the records are of.
         records: every episode that counts.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
+        suite: what they are of, if it is not built in.
+        tasks: the set that the user has named, whose videos are shown.
     """
-    page = _page(suite_name, in_order(records), cache_dir)
+    page = _page(suite_name, in_order(records), cache_dir, suite, tasks)
     _replace(path, page.encode("utf-8", "replace"))
 
 
@@ -61,7 +71,13 @@ def _replace(path: Path, content: bytes) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _page(suite_name: str, records: Sequence[Record], cache_dir: Path | None) -> str:
+def _page(
+    suite_name: str,
+    records: Sequence[Record],
+    cache_dir: Path | None,
+    suite: Suite | None,
+    tasks: TaskSet | None,
+) -> str:
     """Returns the HTML. Texts of others are escaped by the template and cut by its filter."""
     jinja = Environment(
         loader=FileSystemLoader(FOLDER, encoding="utf-8"),
@@ -83,7 +99,7 @@ def _page(suite_name: str, records: Sequence[Record], cache_dir: Path | None) ->
         script=Markup(script),
         script_hash=_hash_source(script),
         **facts,
-        **(_results(records, cache_dir) if records else {"groups": []}),
+        **(_results(records, cache_dir, suite, tasks) if records else {"groups": []}),
     )
 
 
@@ -133,7 +149,9 @@ def _task_sets(records: Sequence[Record]) -> list[dict[str, Any]]:
     ]
 
 
-def _results(records: Sequence[Record], cache_dir: Path | None) -> dict[str, Any]:
+def _results(
+    records: Sequence[Record], cache_dir: Path | None, suite: Suite | None, tasks: TaskSet | None
+) -> dict[str, Any]:
     """Returns what came out: tables and charts by each of the rules, and episodes."""
     played = apart(records)
     names = names_of(list(played))
@@ -142,7 +160,7 @@ def _results(records: Sequence[Record], cache_dir: Path | None) -> dict[str, Any
     categories = sorted({record.task.category for record in records})
     return {
         "groups": [
-            {"name": names[rules], "place": place} | _group(own, rows_of[rules])
+            {"name": names[rules], "place": place} | _group(own, rows_of[rules], suite)
             for place, (rules, own) in enumerate(played.items())
         ],
         "compared": _compared(played, rows_of, agents) if len(played) > 1 else None,
@@ -155,7 +173,7 @@ def _results(records: Sequence[Record], cache_dir: Path | None) -> dict[str, Any
         "most_parted": MOST_PARTED,
         "most_sets": MOST_SETS,
         "most_open": MOST_OPEN,
-        "viewer": viewer_data(records, agents, categories, names, cache_dir),
+        "viewer": viewer_data(records, agents, categories, names, cache_dir, tasks),
         "outcomes": OUTCOMES,
         "max_pictured": MAX_PICTURED,
     }
@@ -174,7 +192,7 @@ def _compared(
     }
 
 
-def _group(records: Sequence[Record], rows: Sequence[Row]) -> dict[str, Any]:
+def _group(records: Sequence[Record], rows: Sequence[Row], suite: Suite | None) -> dict[str, Any]:
     """Returns the tables and charts of episodes that were played by the same rules."""
     graded = [row for row in rows if "accuracy" in row.estimates]
     pooled = [row for row in rows if row.category == ALL]
@@ -185,7 +203,7 @@ def _group(records: Sequence[Record], rows: Sequence[Row]) -> dict[str, Any]:
     }
     return {
         "rows": pooled,
-        "shortfalls": shortfalls(records),
+        "shortfalls": shortfalls(records, suite),
         "chance": chance(records),
         "chances": chances,
         "officials": officials(records),

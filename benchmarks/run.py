@@ -1,12 +1,12 @@
-"""Runs agents on a suite, and shows how they compare: a table, the records, and a page.
+"""Runs agents on a suite or on your own tasks, and compares them: a table, records, and a page.
 
-Episodes are written as they are finished. Run again with the same arguments, it goes on where it
+Episodes are written as they are finished. Run again with the same arguments, it resumes where it
 was stopped; with other agents, it adds them. `python -m benchmarks.run merge OUT IN ..` joins what
 several machines have played, each with a --shard of its own.
 """
 
 import argparse
-import json
+import hashlib
 import os
 import sys
 import time
@@ -17,22 +17,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents.registry import AGENTS, make_agent
 from benchmarks.board import show_ranking
-from benchmarks.claims import Claim, judge, show_verdict
-from benchmarks.identity import Identity, difference, identity_of, join_records
+from benchmarks.claims import judge, show_verdict
+from benchmarks.identity import Identity, difference, identity_of, join_records, settings_of
 from benchmarks.lanes import Failure, Job, play_all
+from benchmarks.own import folder_name, own_suite
 from benchmarks.report import write_report
-from benchmarks.suites import SUITES, Suite, make_env
+from benchmarks.sheets import plain
+from benchmarks.suites import SUITES, Part, Suite, make_env, suite_of
 from zoomgym import __version__
 from zoomgym.errors import RecordError, ZoomGymError
+from zoomgym.grammar import GRAMMARS
 from zoomgym.locks import locked
 from zoomgym.records import Record, append_record, drop_cut_line, read_records, write_records
+from zoomgym.tasks import TaskSet
 
 __all__ = ["Choice", "main", "merge", "run_suite"]
 
+DEFAULT = "quick-v0"
 RECORDS = "records.jsonl"
 REPORT = "report.html"
 LOCK = ".lock"
@@ -49,9 +55,24 @@ class Choice:
     """Tasks are dealt out by their place: the same ones whatever the limit is."""
 
     def takes(self, part_index: int, task_index: int) -> bool:
-        """Returns whether a task is played."""
+        """Returns whether the task at a place is played."""
         is_within = self.limit is None or task_index < self.limit
         return is_within and (part_index + task_index) % self.num_shards == self.shard_index
+
+    def of_part(self, part_index: int, part: Part, task_ids: Sequence[str]) -> list[str]:
+        """Returns the tasks of a part that are played, in the order of task_ids.
+
+        Where the tasks of a part are drawn, their places are those of the hashes of their ids: a
+        sample that depends on neither the order of a file nor the limit, and grows with the limit.
+        """
+        by_place = sorted(task_ids, key=_hash) if part.is_drawn else task_ids
+        played = {one for place, one in enumerate(by_place) if self.takes(part_index, place)}
+        return [task_id for task_id in task_ids if task_id in played]
+
+
+def _hash(task_id: str) -> bytes:
+    """Returns what tasks are drawn by."""
+    return hashlib.sha256(task_id.encode("utf-8", "surrogatepass")).digest()
 
 
 EVERYTHING = Choice()
@@ -124,21 +145,24 @@ def _open_jobs(
             seed=seed,
             task_set_version=env.tasks.version,
             task_set_hash=env.tasks.content_hash,
-            settings=json.dumps(env.settings, sort_keys=True),
+            settings=settings_of(env.settings, env.tasks.name),
             task_id="",
         )
-        tasks = [of_part._replace(task_id=env.tasks[i].id) for i in range(part.num_tasks)]
-        known.update(tasks)
-        wanted = [one for index, one in enumerate(tasks) if choice.takes(part_index, index)]
+        task_ids = [env.tasks[index].id for index in range(part.num_tasks)]
+        known.update(of_part._replace(task_id=task_id) for task_id in task_ids)
+        chosen = choice.of_part(part_index, part, task_ids)
+        wanted = [of_part._replace(task_id=task_id) for task_id in chosen]
         for name in agents:
             missing = [one for one in wanted if name not in done.get(one, ())]
             num_done += len(wanted) - len(missing)
             jobs += [Job(suite.name, part, one.task_id, name, seed, cache_dir) for one in missing]
         env.close()
     for stranger in sorted(done.keys() - known):
+        namesakes = [one for one in known if one.task_id == stranger.task_id]
+        told = difference(stranger, min(namesakes or known))
         raise RecordError(
-            f"{out} holds episodes of another run: {difference(stranger, min(known))}. "
-            "Choose another --out, or give --fresh to start anew"
+            f"{out} holds episodes of another run: {told}. "
+            "Choose another --out, or give --fresh to forget them"
         )
     return jobs, num_done
 
@@ -188,17 +212,59 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main_run(argv: Sequence[str]) -> int:
-    """Runs a suite, and reports."""
+    """Runs a suite or the user's own tasks, or shows their records again; and reports."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    try:
+        suite, tasks = _suite(args)
+        agents = list(dict.fromkeys(args.agents or suite.agents))
+        if not args.page_only:
+            for name in agents:
+                make_agent(name)
+    except (ValueError, OSError, ZoomGymError) as error:
+        parser.error(plain(str(error)))
+    console = _console()
+    try:
+        if args.page_only:
+            return _show_again(console, args, suite, tasks)
+        return _run(console, args, suite, tasks, agents)
+    except (OSError, ZoomGymError) as error:
+        parser.error(plain(str(error)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command that runs agents."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument("--suite", default="quick-v0", choices=sorted(SUITES))
+    parser.add_argument("--suite", choices=sorted(SUITES), help=f"default: {DEFAULT}")
+    parser.add_argument(
+        "--tasks",
+        help="your own instead of a suite: a manifest (my.jsonl), or a benchmark and its folder "
+        "(videomme:/data/Video-MME)",
+    )
+    parser.add_argument("--split", help="of --tasks; default: test. A manifest has none")
+    parser.add_argument("--grammar", choices=sorted(GRAMMARS), help="of --tasks; default: json")
+    parser.add_argument(
+        "--env",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="further arguments of ZoomEnv for --tasks, values in JSON, or all as one JSON object: "
+        "max_turns=3 on_video_error=skip",
+    )
     parser.add_argument(
         "--agents",
         nargs="+",
         metavar="AGENT",
-        help=f"of {', '.join(AGENTS)}, or module:Class of your own; default: the suite's",
+        help=f"of {', '.join(AGENTS)}, chat:MODEL@URL, ppo:PATH, qwen:PATH, or module:Class of "
+        "your own; default: the suite's, and blind for --tasks",
     )
     parser.add_argument("--seed", type=int, default=0, help="of environments and agents")
-    parser.add_argument("--limit", type=_count, help="tasks of each part of the suite; default all")
+    parser.add_argument(
+        "--limit",
+        type=_count,
+        help="tasks of each part of the suite, the first ones; of --tasks, always the same sample. "
+        "Default: all",
+    )
     parser.add_argument(
         "--shard",
         type=_shard,
@@ -217,34 +283,65 @@ def _main_run(argv: Sequence[str]) -> int:
         type=_count,
         help="episodes at once of an agent with a model; default: a served one's own, or 8",
     )
-    parser.add_argument("--out", type=Path, help="folder to write; default: results/SUITE")
+    parser.add_argument(
+        "--out", type=Path, help="folder to write; default: results/ and the name of suite or tasks"
+    )
     parser.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
     parser.add_argument("--fresh", action="store_true", help="forget the episodes in --out")
-    args = parser.parse_args(argv)
-    suite = SUITES[args.suite]
-    agents = list(dict.fromkeys(args.agents or suite.agents))
+    parser.add_argument(
+        "--page-only",
+        action="store_true",
+        help="play nothing: make tables and page again, from the records in --out",
+    )
+    return parser
+
+
+def _suite(args: argparse.Namespace) -> tuple[Suite, TaskSet | None]:
+    """Returns what is to be played, and its task set if it is the user's own.
+
+    Raises:
+        ValueError: arguments contradict each other, or one is wrong.
+        TaskError: there is no such task set, or its files are wrong.
+    """
+    if args.tasks is not None:
+        if args.suite:
+            raise ValueError("--suite and --tasks both say what is played: leave one out")
+        return own_suite(args.tasks, split=args.split, grammar=args.grammar, env=args.env)
+    for name in ("split", "grammar", "env"):
+        if getattr(args, name):
+            raise ValueError(f"--{name} goes with --tasks: the settings of a suite are fixed")
+    return SUITES[args.suite or DEFAULT], None
+
+
+def _folder(args: argparse.Namespace, suite: Suite) -> Path:
+    """Returns the folder of a run's results."""
     index, num_shards = args.shard
     part = f"-{index + 1}of{num_shards}" if num_shards > 1 else ""
-    folder: Path = args.out or Path("results") / f"{suite.name}{part}"
+    return args.out or Path("results") / f"{folder_name(suite)}{part}"
+
+
+def _run(
+    console: Console,
+    args: argparse.Namespace,
+    suite: Suite,
+    tasks: TaskSet | None,
+    agents: Sequence[str],
+) -> int:
+    """Plays what is missing, and reports. Raises OSError, ZoomGymError."""
+    folder = _folder(args, suite)
     out = folder / RECORDS
-    console = _console()
-    try:
-        for name in agents:
-            make_agent(name)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
     try:
         with _held(folder):
             if args.fresh:
                 out.unlink(missing_ok=True)
-            console.print(f"[bold]{suite.name}[/]: {suite.purpose}")
+            console.print(f"[bold]{escape(suite.name)}[/]: {suite.purpose}")
             started_s = time.monotonic()
             failures = run_suite(
                 suite,
                 agents,
                 out,
                 seed=args.seed,
-                choice=Choice(args.limit, index, num_shards),
+                choice=Choice(args.limit, *args.shard),
                 workers=args.workers,
                 at_once=args.at_once,
                 cache_dir=args.cache_dir,
@@ -255,11 +352,35 @@ def _main_run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         console.print(f"stopped: run again to go on. Episodes so far: {out}", soft_wrap=True)
         return 130
-    except (OSError, ZoomGymError) as error:
-        parser.error(str(error))
-    is_refuted = _show(console, suite.name, records, folder, seconds, args.cache_dir)
+    is_refuted = _show(console, suite, records, folder, seconds, args.cache_dir, tasks)
+    _show_skipped(console, failures)
     _show_failures(console, failures)
-    return 1 if failures or is_refuted else 0
+    return 1 if is_refuted or any(not failure.is_skipped for failure in failures) else 0
+
+
+def _show_again(
+    console: Console, args: argparse.Namespace, suite: Suite, tasks: TaskSet | None
+) -> int:
+    """Reports from records. Raises OSError, RecordError."""
+    folder, started_s = _folder(args, suite), time.monotonic()
+    records = _read([folder / RECORDS])
+    if not records:
+        raise RecordError(f"{folder / RECORDS}: needed at least one record, got none")
+    played = suite_of(records)
+    if (args.suite or args.tasks) and played.name != suite.name:
+        raise RecordError(
+            f"{folder / RECORDS}: needed records of {suite.name}, got those of {played.name}"
+        )
+    if tasks and tasks.content_hash != records[0].task_set_hash:
+        raise RecordError(
+            f"{folder / RECORDS}: needed records of the tasks in {args.tasks}, got those of other "
+            "ones: give the tasks and the --env that were played"
+        )
+    if not tasks:
+        suite = played
+    with _held(folder):
+        seconds = f"{time.monotonic() - started_s:.0f} s"
+        return int(_show(console, suite, records, folder, seconds, args.cache_dir, tasks))
 
 
 def _main_merge(argv: Sequence[str]) -> int:
@@ -281,8 +402,8 @@ def _main_merge(argv: Sequence[str]) -> int:
     except (OSError, ZoomGymError) as error:
         parser.error(str(error))
     seconds = f"{time.monotonic() - started_s:.0f} s"
-    suite_name = records[0].suite
-    return int(_show(_console(), suite_name, records, args.out, seconds, args.cache_dir))
+    suite = suite_of(records)
+    return int(_show(_console(), suite, records, args.out, seconds, args.cache_dir, None))
 
 
 def _count(text: str) -> int:
@@ -307,29 +428,45 @@ def _console() -> Console:
 
 def _show(
     console: Console,
-    suite_name: str,
+    suite: Suite,
     records: Sequence[Record],
     folder: Path,
     seconds: str,
     cache_dir: Path | None,
+    tasks: TaskSet | None,
 ) -> bool:
     """Shows what came of a run, and returns whether that refutes a claim of its suite."""
-    show_ranking(console, records)
-    write_report(folder / REPORT, suite_name, records, cache_dir=cache_dir)
+    show_ranking(console, records, suite)
+    write_report(
+        folder / REPORT, suite.name, records, cache_dir=cache_dir, suite=suite, tasks=tasks
+    )
     console.print(f"{len(records)} episodes in {seconds} -> {folder / RECORDS}", soft_wrap=True)
     console.print(f"page with pictures -> {folder / REPORT}", soft_wrap=True)
-    claims: tuple[Claim, ...] = SUITES[suite_name].claims if suite_name in SUITES else ()
-    findings = judge(claims, records)
+    findings = judge(suite.claims, records)
     if findings:
         show_verdict(console, findings)
     return any(finding.is_false for finding in findings)
 
 
+def _show_skipped(console: Console, failures: Sequence[Failure]) -> None:
+    """Shows how many tasks are not shown, and why the first one is not."""
+    skipped = {failure.task_id: failure for failure in reversed(failures) if failure.is_skipped}
+    for first in [failure for failure in failures if failure.is_skipped][:1]:
+        console.print(
+            f"not shown: {len(skipped)} task{'s' * (len(skipped) > 1)}, in no number above; first "
+            f"{first.task_id}: {first.reason}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
 def _show_failures(console: Console, failures: Sequence[Failure]) -> None:
     """Shows how many episodes of each agent failed, and what went wrong first."""
-    counts = Counter(failure.agent for failure in failures)
+    failed = [failure for failure in failures if not failure.is_skipped]
+    counts = Counter(failure.agent for failure in failed)
     first_of: dict[str, Failure] = {}
-    for failure in failures:
+    for failure in failed:
         first_of.setdefault(failure.agent, failure)
     for name, first in first_of.items():
         console.print(

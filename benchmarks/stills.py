@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.origins import open_again
+from benchmarks.origins import holds, open_again
 from zoomgym.episode import look
 from zoomgym.records import Record, replay
+from zoomgym.tasks import TaskSet
 
 __all__ = ["Album", "Still", "spread", "stills"]
 
@@ -55,7 +56,7 @@ class Album:
 
 
 def stills(
-    record: Record, cache_dir: Path | None, *, with_overview: bool
+    record: Record, cache_dir: Path | None, *, with_overview: bool, tasks: TaskSet | None = None
 ) -> list[tuple[Still, ...]]:
     """Returns the overview of an episode, if it is wanted, and the clip of every zoom.
 
@@ -63,6 +64,7 @@ def stills(
         record: of the episode.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
         with_overview: whether the overview comes first.
+        tasks: the set that the user has named, whose videos are shown.
 
     Raises:
         TaskError: the task set is not known any more.
@@ -70,7 +72,8 @@ def stills(
         RecordError: the rules have changed since.
     """
     episode = replay(record)
-    tasks = open_again(record, cache_dir=cache_dir)
+    if tasks is None or not holds(tasks, record):
+        tasks = open_again(record, cache_dir=cache_dir)
     wanted = [(episode.overview_s, OVERVIEW_PIXELS)] if with_overview else []
     wanted += [(zoom.times_s, CLIP_PIXELS) for zoom in episode.zooms]
     if not wanted:

@@ -1,5 +1,6 @@
 """Suites: frozen choices of tasks and settings that a leaderboard row refers to, as plain data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 from benchmarks.claims import Claim, Level
 from zoomgym import ZoomEnv
 from zoomgym.episode import Rules
+from zoomgym.records import Record
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES
 
-__all__ = ["STANDARD", "SUITES", "Part", "Suite", "make_env", "rules_of"]
+__all__ = ["STANDARD", "SUITES", "Part", "Suite", "make_env", "rules_of", "suite_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class Part:
     num_tasks: int
     settings: dict[str, Any]
     """Arguments of ZoomEnv."""
+    is_drawn: bool = False
+    """Whether fewer tasks are drawn by their ids, instead of being the first ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,12 @@ class Suite:
 def make_env(part: Part, cache_dir: Path | None = None) -> ZoomEnv:
     """Returns the environment of a part."""
     return ZoomEnv(**{"frame_size": UNSEEN, **part.settings}, cache_dir=cache_dir)
+
+
+def suite_of(records: Sequence[Record]) -> Suite:
+    """Returns the suite that records are of; one without parts if it is not built in."""
+    name = records[0].suite
+    return SUITES.get(name) or Suite(name, "", ())
 
 
 def rules_of(part: Part) -> Rules:

@@ -7,6 +7,7 @@ from rich.console import Console
 from benchmarks.extent import extent_sheet, shortfalls
 from benchmarks.leaderboard import ALL, METRICS, OfficialRow, Row, chance, officials
 from benchmarks.sheets import Cell, Line, Sheet, to_table
+from benchmarks.suites import Suite
 from zoomgym.records import Record
 
 __all__ = ["ranking", "show_table"]
@@ -14,22 +15,27 @@ __all__ = ["ranking", "show_table"]
 READINGS = ("strict", "official")
 
 
-def show_table(console: Console, rows: Sequence[Row], records: Sequence[Record]) -> None:
+def show_table(
+    console: Console, rows: Sequence[Row], records: Sequence[Record], suite: Suite | None = None
+) -> None:
     """Prints every metric over all tasks, accuracy by category, and benchmarks' own scores."""
-    for sheet in ranking(rows, records):
+    for sheet in ranking(rows, records, suite):
         console.print(to_table(sheet))
 
 
-def ranking(rows: Sequence[Row], records: Sequence[Record]) -> list[Sheet]:
+def ranking(
+    rows: Sequence[Row], records: Sequence[Record], suite: Suite | None = None
+) -> list[Sheet]:
     """Returns the tables of a leaderboard, after that of what is missing, if there is any.
 
     Args:
         rows: the leaderboard's.
         records: those it was made from.
+        suite: theirs, if it is not built in.
     """
     pooled = [row for row in rows if row.category == ALL]
     official = officials(records)
-    missing = {one.agent: one for one in shortfalls(records)}
+    missing = {one.agent: one for one in shortfalls(records, suite)}
     extents = [missing[row.agent] for row in pooled if row.agent in missing]
     return [
         *([extent_sheet(extents)] * bool(extents)),

@@ -16,6 +16,7 @@ from zoomgym.grading import letter, read_choice
 from zoomgym.picture import AXIS_STEPS_S, clock
 from zoomgym.records import Record
 from zoomgym.rewards import RewardParts, merge_weights
+from zoomgym.tasks import TaskSet
 from zoomgym.timeline import Segment, overview_times
 
 __all__ = ["MAX_PICTURED", "OUTCOMES", "cut", "outcome_of", "set_key", "task_key", "viewer_data"]
@@ -41,6 +42,7 @@ def viewer_data(
     categories: Sequence[str],
     names: Mapping[Rules, str],
     cache_dir: Path | None,
+    tasks_named: TaskSet | None = None,
 ) -> dict[str, Any]:
     """Returns the episodes that a page has room for, to be written as JSON.
 
@@ -50,6 +52,7 @@ def viewer_data(
         categories: of all tasks.
         names: of all rules.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
+        tasks_named: the set that the user has named, whose videos are shown.
     """
     by_task = sorted(records, key=lambda r: (r.task.id, astuple(r.rules), agents.index(r.agent)))
     rows = _kept(by_task)
@@ -66,7 +69,8 @@ def viewer_data(
     album = Album(MAX_PICTURE_BYTES)
     for index in _pictured(kept, agents):
         episode = episodes[index]
-        _illustrate(episode, tasks[episode["task"]], kept[index], album, cache_dir)
+        task = tasks[episode["task"]]
+        _illustrate(episode, task, kept[index], album, cache_dir, tasks_named)
     return {
         "failures": list(FAILURES.items()),
         "rules": list(names.values()),
@@ -87,8 +91,9 @@ def outcome_of(record: Record) -> str:
 
 
 def set_key(record: Record) -> str:
-    """Returns what tells the task set of a record from others."""
-    return str((record.task_set, record.task_set_version, sorted(record.settings.items())))
+    """Returns what tells the task set of a record from others, wherever its files are."""
+    settings = sorted((name, one) for name, one in record.settings.items() if name != "tasks")
+    return str((record.task_set, record.task_set_version, record.task_set_hash, settings))
 
 
 def task_key(record: Record) -> str:
@@ -228,11 +233,16 @@ def _axis(duration_s: float) -> list[float]:
 
 
 def _illustrate(
-    episode: Row, task: Row, record: Record, album: Album, cache_dir: Path | None
+    episode: Row,
+    task: Row,
+    record: Record,
+    album: Album,
+    cache_dir: Path | None,
+    tasks_named: TaskSet | None,
 ) -> None:
     """Puts frames into an episode and its task; what cannot be shown any more becomes a note."""
     try:
-        strips = stills(record, cache_dir, with_overview=not task["frames"])
+        strips = stills(record, cache_dir, with_overview=not task["frames"], tasks=tasks_named)
     except (ZoomGymError, OSError) as error:
         episode["note"] = cut(str(error))
         return

@@ -3,17 +3,21 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agents.registry import make_agent
 from zoomgym import ZoomEnv
+from zoomgym.datasets import write_manifest
 from zoomgym.episode import Observation
-from zoomgym.errors import RecordError, TaskError
+from zoomgym.errors import RecordError, TaskError, VideoError
 from zoomgym.records import Record, replay
 from zoomgym.rewards import RewardParts
 from zoomgym.rollout import Start, finish_episode, run_episodes, try_episodes, watch_again
+from zoomgym.synthetic import SyntheticTasks
+from zoomgym.tasks import VideoQuestion
 
 NUM_TASKS = 7
 
@@ -206,3 +210,36 @@ def test_a_record_of_other_rules_is_not_watched() -> None:
     stricter = ZoomEnv("synthetic", source="scene", max_pixels=1024, frames_per_zoom=4)
     with pytest.raises(RecordError, match="needed the episode of the record, got another"):
         watch_again(stricter, record)
+
+
+@pytest.mark.parametrize("num_envs", [1, 2])
+def test_a_named_task_whose_video_cannot_be_shown_is_passed_over_if_asked(
+    num_envs: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks = SyntheticTasks(("flash",), "train", 30, "easy", "file")
+    video = tasks.write_video(tasks[0], tmp_path).name
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    names = [video, "broken.mp4", "gone.mp4", video]
+    rows = [
+        VideoQuestion(id=f"q{index}", video=name, question="?", answer="A", options=("x", "y"))
+        for index, name in enumerate(names)
+    ]
+    write_manifest(tmp_path / "my.jsonl", rows)
+
+    def ids(on_video_error: str) -> list[str]:
+        settings = {"max_pixels": 256, "on_video_error": on_video_error}
+        envs = [ZoomEnv(tmp_path / "my.jsonl", **settings) for _ in range(num_envs)]  # type: ignore[arg-type]
+        wanted = [row.id for row in rows]
+        played = run_episodes(
+            envs, make_agent("blind"), agent_name="blind", task_ids=wanted, seed=0
+        )
+        return sorted(record.task.id for record in played)
+
+    assert ids("skip") == ["q0", "q3"]
+    warned = [record.message for record in caplog.records]
+    assert [text.partition(": ")[0] for text in warned] == [
+        "task q1 is not shown",
+        "task q2 is not shown",
+    ]
+    with pytest.raises(VideoError, match=r"broken\.mp4"):
+        ids("raise")

@@ -121,7 +121,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     With `on_video_error="skip"`, a video that cannot be shown at reset is replaced by another one,
     drawn anew; one that fails in a zoom ends its episode, `truncated` and without a reward. Both
-    are counted in `videos_skipped`.
+    are counted in `videos_skipped`. A task that `reset` is told by its id is not replaced: what
+    plays named tasks (`rollout`, `benchmarks.run`) passes over it.
 
     `info` has the same keys at every step: `task_id`, `video_id`, `category`, `error` (why the last
     reply was not executed), `end_reason` (`answered`, `out_of_turns`, `video_error` or empty),
@@ -223,7 +224,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.decode_s = 0.0
         """Wall clock spent on opening and decoding in this episode. No info: it is not seeded."""
         self._max_pixels = max_pixels
-        self._on_video_error = on_video_error
+        self.on_video_error = on_video_error
         self.video_error: VideoError | None = None
         """What ended the episode, if that was its video (see `on_video_error`)."""
         self._videos_skipped = 0
@@ -276,7 +277,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 self._begin(task, key)
                 break
             except VideoError:
-                is_skipped = self._on_video_error == "skip" and task_id is None
+                is_skipped = self.on_video_error == "skip" and task_id is None
                 if not is_skipped or self._videos_skipped >= MAX_SKIPS:
                     raise
                 self._videos_skipped += 1
@@ -303,7 +304,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             try:
                 clip = self._look(zoom.times_s)
             except VideoError as error:
-                if self._on_video_error == "raise":
+                if self.on_video_error == "raise":
                     raise
                 self.video_error = error
                 self._videos_skipped += 1

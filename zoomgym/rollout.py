@@ -1,5 +1,6 @@
 """Plays episodes: an agent in one environment or many, from reset to record."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -11,13 +12,14 @@ import gymnasium as gym
 from zoomgym.agent import Agent, is_privileged, reply_to, usage_of
 from zoomgym.env import ZoomEnv
 from zoomgym.episode import Observation, score
-from zoomgym.errors import AgentError, RecordError
+from zoomgym.errors import AgentError, RecordError, VideoError
 from zoomgym.records import Record
 
 __all__ = [
     "Start",
     "attempt",
     "finish_episode",
+    "is_skipped",
     "run_episode",
     "run_episodes",
     "to_record",
@@ -26,6 +28,8 @@ __all__ = [
 ]
 
 Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
 
 
 class Start(NamedTuple):
@@ -109,7 +113,8 @@ def run_episodes(
 
     Raises:
         TypeError: env is no ZoomEnv.
-        VideoError: a task's video cannot be shown. Episodes beside it are lost.
+        VideoError: a task's video cannot be shown. Episodes beside it are lost. Where
+            `on_video_error="skip"`, its task is passed over instead, with a warning.
         AgentError: the agent cannot reply. Episodes beside it are lost.
     """
     agent.reset(seed)
@@ -119,10 +124,13 @@ def run_episodes(
     for start, outcome in try_episodes(
         starts, agent, num_games=len(envs), agent_name=agent_name, seed=seed
     ):
-        if not isinstance(outcome, Record):
-            raise outcome
         free.append(start.env)
-        yield outcome
+        if isinstance(outcome, Record):
+            yield outcome
+        elif is_skipped(start.env, outcome):
+            logger.warning("task %s is not shown: %s", start.task_id, outcome)
+        else:
+            raise outcome
 
 
 def try_episodes(
@@ -162,6 +170,16 @@ def try_episodes(
             else:
                 playing.append(game)
         games = playing
+
+
+def is_skipped(env: gym.Env[Any, Any], trouble: BaseException) -> bool:
+    """Returns whether an episode that trouble ended is one that env passes over.
+
+    Args:
+        env: a ZoomEnv, wrapped or not.
+        trouble: what `try_episodes` yields.
+    """
+    return isinstance(trouble, VideoError) and _inside(env).on_video_error == "skip"
 
 
 def watch_again(

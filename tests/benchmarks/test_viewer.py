@@ -115,7 +115,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     wanted: list[bool] = []
 
     def one_frame(
-        record: Record, cache_dir: Path | None, *, with_overview: bool
+        record: Record, cache_dir: Path | None, *, with_overview: bool, tasks: object
     ) -> list[tuple[Still, ...]]:
         wanted.append(with_overview)
         overview = [(Still(0.0, record.task.id.encode().ljust(100)),)] if with_overview else []
