@@ -4,6 +4,8 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from zoomgym.hints import did_you_mean
+
 __all__ = ["read_arguments"]
 
 MAX_SHOWN = 200
@@ -24,9 +26,11 @@ def read_arguments(texts: Sequence[str], names: Collection[str] | None = None) -
     read: dict[str, Any] = {}
     for text in texts:
         given = _read_object(text) if text.lstrip()[:1] in ("{", "[") else _read_pair(text)
-        if given is None or (names is not None and given.keys() - names):
+        unknown = set() if given is None or names is None else given.keys() - {*names}
+        if given is None or unknown:
             of_names = "" if names is None else f" of {', '.join(names)}"
-            raise ValueError(f"needs an object{of_names}, got {text[:MAX_SHOWN]!r}")
+            meant = did_you_mean(min(unknown), names or ()) if unknown else ""
+            raise ValueError(f"needs an object{of_names}, got {text[:MAX_SHOWN]!r}{meant}")
         read |= given
     return read
 

@@ -1,13 +1,17 @@
 """From a name to its agent."""
 
 import importlib
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 from agents.baselines import BlindAgent, GlanceAgent, OracleAgent, RandomAgent, UniformAgent
+from agents.extras import how_to_install
 from agents.heuristics import ChangeAgent, CoarseToFineAgent, KeyframeAgent
 from agents.probes import HalfAgent, OnceAgent, SlowAgent
 from agents.tutor import TutorAgent
 from zoomgym.agent import Agent
+from zoomgym.hints import did_you_mean, nearest
 
 __all__ = ["AGENTS", "FAMILIES", "make_agent"]
 
@@ -32,6 +36,7 @@ FAMILIES = {
     "qwen": "agents.qwen.policy:QwenAgent",
 }
 """Agents that are made from an argument: imported only then, as they need extras."""
+FORMS = {"chat": "chat:MODEL@URL", "ppo": "ppo:PATH", "qwen": "qwen:PATH"}
 
 
 def make_agent(name: str) -> Agent:
@@ -50,23 +55,58 @@ def make_agent(name: str) -> Agent:
         return AGENTS[name]()
     family, colon, argument = name.partition(":")
     if not colon:
-        known = ", ".join(AGENTS)
+        forms = {**{known: known for known in AGENTS}, **FORMS}
+        near = nearest(name, forms)
         raise ValueError(
-            f"agent needs one of {known}, chat:MODEL@URL, ppo:PATH, qwen:PATH or module:Class, "
-            f"got {name!r}"
+            f"agent needs one of {', '.join(forms.values())} or module:Class, got {name!r}"
+            + (f": did you mean {forms[near]}?" if near else "")
         )
     if family in FAMILIES:
         agent: Agent = _import(name, FAMILIES[family])(argument)
-    else:
-        agent = _import(name, name)()
-    return agent
+        return agent
+    return _own(name, _import(name, name))
 
 
-def _import(name: str, target: str) -> Callable[..., Agent]:
+def _import(name: str, target: str) -> Callable[..., Any]:
     """Returns what `module:Class` names, for the agent of a name. Raises ValueError."""
     module, _, attribute = target.partition(":")
+    if not all(part.isidentifier() for part in [*module.split("."), attribute]):
+        dotted = module.removesuffix(".py").strip("./").replace("/", ".")
+        written = f"{dotted or 'my_module'}:{attribute or 'MyAgent'}"
+        raise ValueError(f"agent needs module:Class, like {written}, got {name!r}")
     try:
-        kind: Callable[..., Agent] = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"agent {name!r} needs to be importable, got: {error}") from error
+        found = importlib.import_module(module)
+    except ImportError as error:
+        raise ValueError(f"agent {name!r}: {_why_missing(module, error)}") from error
+    if not hasattr(found, attribute):
+        hint = did_you_mean(attribute, vars(found))
+        raise ValueError(f"agent {name!r}: {module} has no {attribute}{hint}")
+    kind: Callable[..., Any] = getattr(found, attribute)
     return kind
+
+
+def _why_missing(module: str, error: ImportError) -> str:
+    """Returns why a module cannot be imported, and what to do."""
+    if error.name and f"{module}.".startswith(f"{error.name}."):
+        return (
+            f"needed a module {error.name}, got none: start in the folder that holds "
+            f"{module.replace('.', '/')}.py, or name that folder in PYTHONPATH"
+        )
+    return how_to_install(error) or f"needed to be importable, got: {error}"
+
+
+def _own(name: str, kind: Callable[..., Any]) -> Agent:
+    """Returns a new agent of a class that is not in the registry. Raises ValueError."""
+    try:
+        inspect.signature(kind).bind()
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"agent {name!r} needs a class that takes no arguments, got: {error}"
+        ) from error
+    agent: Agent = kind()
+    if not (hasattr(agent, "reset") and hasattr(agent, "act")):
+        raise ValueError(
+            f"agent {name!r} needs the methods reset(seed) and act(observation), "
+            f"got {type(agent).__name__}"
+        )
+    return agent

@@ -19,6 +19,7 @@ from benchmarks.table import ranking, show_table
 from benchmarks.terms import check_terms, part_of
 from zoomgym.episode import Rules
 from zoomgym.errors import RecordError
+from zoomgym.hints import in_words
 from zoomgym.records import Record, read_records, replay
 
 __all__ = ["Block", "blocks", "main", "show_ranking"]
@@ -167,5 +168,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             if path:
                 path.write_text(text_of(found), encoding="utf-8", newline="\n")
     except (RecordError, OSError) as error:
-        parser.error(plain(str(error)))
+        parser.error(plain(in_words(error)))
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.charts import Scale
+from zoomgym.hints import in_words
 
 __all__ = ["Curve", "draw_curves", "main", "read_curves"]
 
@@ -46,7 +47,10 @@ def read_curves(folder: Path, axis: str) -> Curve:
     """
     paths = sorted(folder.glob("log/from_*/progress.csv"), key=_first_step)
     if not paths:
-        raise FileNotFoundError(f"{folder} needs a log of agents.sb3, found none")
+        raise FileNotFoundError(
+            f"{folder} needs a log of agents.sb3, found none: name the --out of "
+            "`python -m agents.sb3 train`"
+        )
     train: list[tuple[float, float]] = []
     test: list[tuple[float, float]] = []
     start_s = 0.0
@@ -155,9 +159,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         curves = [read_curves(run, args.axis) for run in args.runs]
+        args.picture.write_text(draw_curves(curves, args.axis, args.chance))
     except OSError as error:
-        parser.error(str(error))
-    args.picture.write_text(draw_curves(curves, args.axis, args.chance))
+        parser.error(in_words(error))
     print(f"{len(curves)} runs -> {args.picture}")
     return 0
 

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from benchmarks.claims import CONFIDENCE
 from benchmarks.leaderboard import wilson
+from zoomgym.errors import TaskError
 from zoomgym.synthetic import FAMILIES, SyntheticTasks
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import overview_times
@@ -161,6 +162,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tasks", type=int, default=NUM_TASKS, help="of each family")
     parser.add_argument("--duration-s", type=float, default=60, help="of each video")
     args = parser.parse_args(argv)
+    if args.tasks < NUM_FOLDS:
+        parser.error(f"--tasks needs at least {NUM_FOLDS}, got {args.tasks}")
+    try:
+        SyntheticTasks((args.families[0],), "test", args.duration_s, "easy", "scene")
+    except TaskError as error:
+        parser.error(str(error))
     console = Console(width=None if sys.stdout.isatty() else 132)
     table = Table(
         title=f"Right answers by one clue alone, {args.tasks} tasks (95% interval)",

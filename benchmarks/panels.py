@@ -13,6 +13,7 @@ from benchmarks.durations import SPANS, span_of
 from benchmarks.leaderboard import ACCURACY, Row, chance, estimate
 from benchmarks.sheets import plain
 from zoomgym.errors import RecordError
+from zoomgym.hints import in_words
 from zoomgym.records import Record
 
 __all__ = ["draw_panels", "main"]
@@ -140,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise RecordError("needed a graded episode, got none: run `zoomgym grade` first")
         args.picture.write_text(draw_panels(records), encoding="utf-8")
     except (RecordError, OSError) as error:
-        parser.error(plain(str(error)))
+        parser.error(plain(in_words(error)))
     print(f"{len(records)} episodes -> {args.picture}")
     return 0
 

@@ -32,6 +32,7 @@ from benchmarks.suites import SUITES, Part, Suite, make_env, suite_of
 from zoomgym import __version__
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grammar import GRAMMARS
+from zoomgym.hints import in_words
 from zoomgym.locks import locked
 from zoomgym.records import Record, append_record, drop_cut_line, read_records, write_records
 from zoomgym.tasks import TaskSet
@@ -222,14 +223,14 @@ def _main_run(argv: Sequence[str]) -> int:
             for name in agents:
                 make_agent(name)
     except (ValueError, OSError, ZoomGymError) as error:
-        parser.error(plain(str(error)))
+        parser.error(plain(in_words(error)))
     console = _console()
     try:
         if args.page_only:
             return _show_again(console, args, suite, tasks)
         return _run(console, args, suite, tasks, agents)
     except (OSError, ZoomGymError) as error:
-        parser.error(plain(str(error)))
+        parser.error(plain(in_words(error)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -400,7 +401,7 @@ def _main_merge(argv: Sequence[str]) -> int:
         with _held(args.out):
             records = merge(args.paths, args.out / RECORDS)
     except (OSError, ZoomGymError) as error:
-        parser.error(str(error))
+        parser.error(in_words(error))
     seconds = f"{time.monotonic() - started_s:.0f} s"
     suite = suite_of(records)
     return int(_show(_console(), suite, records, args.out, seconds, args.cache_dir, None))

@@ -1,22 +1,33 @@
 """Draw an episode of a records file as `render_mode="rgb_array"` shows it, in larger frames."""
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from zoomgym import ZoomEnv
+from zoomgym import ZoomEnv, ZoomGymError
+from zoomgym.hints import in_words
 from zoomgym.records import read_records
 from zoomgym.rollout import watch_again
 
 MAX_PIXELS = 112 * 112
 
-records, picture = Path(sys.argv[1]), Path(sys.argv[2])
-index = int(sys.argv[3]) if len(sys.argv) > 3 else 0
-record = list(read_records(records))[index]
-settings = {**record.settings, "max_pixels": MAX_PIXELS}
-env = ZoomEnv(**settings, render_mode="rgb_array")
-watch_again(env, record)
-Image.fromarray(np.asarray(env.render())).quantize(128).save(picture, optimize=True)
-print(f"{record.agent}, {record.task.id} -> {picture}")
+parser = argparse.ArgumentParser(prog="python -m examples.draw_a_record", description=__doc__)
+parser.add_argument("records", type=Path, help="a file of records, JSON Lines")
+parser.add_argument("picture", type=Path, help="the file to write, such as episode.png")
+parser.add_argument("index", type=int, nargs="?", default=0, help="which record, from 0 on")
+args = parser.parse_args()
+try:
+    records = list(read_records(args.records))
+    if not 0 <= args.index < len(records):
+        parser.error(f"index needs 0 to {len(records) - 1}, got {args.index}")
+    record = records[args.index]
+    settings = {**record.settings, "max_pixels": MAX_PIXELS}
+    env = ZoomEnv(**settings, render_mode="rgb_array")
+    watch_again(env, record)
+    picture = Image.fromarray(np.asarray(env.render())).quantize(128)
+    picture.save(args.picture, optimize=True)
+except (ZoomGymError, ValueError, OSError) as error:
+    parser.error(in_words(error))
+print(f"{record.agent}, {record.task.id} -> {args.picture}")

@@ -1,6 +1,6 @@
 """Draw what each family of synthetic tasks shows: its overview, and the clips with the answer."""
 
-import sys
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -106,7 +106,11 @@ def draw_family(family: str) -> Image.Image:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "families")
+    parser = argparse.ArgumentParser(prog="python -m examples.draw_families", description=__doc__)
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path("families"), help="default: families"
+    )
+    folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for family in FAMILIES:
         path = folder / f"{family}.png"

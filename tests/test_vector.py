@@ -19,6 +19,11 @@ def test_it_is_made_under_an_id_of_its_own() -> None:
     envs.close()
 
 
+def test_gym_make_names_the_call_that_makes_many() -> None:
+    with pytest.raises(gym.error.Error, match=r'gym\.make_vec\("ZoomVectorEnv-v0", num_envs=8\)'):
+        gym.make("zoomgym:ZoomVectorEnv-v0", **SMALL)
+
+
 def test_it_gives_what_gymnasiums_own_vector_gives() -> None:
     ours = ZoomVectorEnv(3, **SMALL)
     theirs = gym.make_vec("ZoomEnv-v0", num_envs=3, vectorization_mode="sync", **SMALL)

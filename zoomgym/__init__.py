@@ -24,4 +24,8 @@ __version__ = version("zoomgym")
 
 gym.register(id="ZoomEnv-v0", entry_point="zoomgym.env:ZoomEnv")
 gym.register(id="ZoomEnvDiscrete-v0", entry_point="zoomgym.discrete:ZoomEnvDiscrete")
-gym.register(id="ZoomVectorEnv-v0", vector_entry_point="zoomgym.vector:ZoomVectorEnv")
+gym.register(
+    id="ZoomVectorEnv-v0",
+    entry_point="zoomgym.vector:refuse_single",
+    vector_entry_point="zoomgym.vector:ZoomVectorEnv",
+)

@@ -14,6 +14,7 @@ from zoomgym.datasets import (
     check_manifest,
 )
 from zoomgym.errors import TaskError
+from zoomgym.hints import file_in, is_folder, nearest
 from zoomgym.synthetic import FAMILIES, SyntheticTasks
 from zoomgym.tasks import TaskSet
 from zoomgym.video import Limits
@@ -21,6 +22,7 @@ from zoomgym.video import Limits
 __all__ = ["check_task_set", "open_task_set"]
 
 MANIFESTS = (".jsonl", ".json")
+SYNTHETIC = "synthetic"
 
 
 def open_task_set(
@@ -61,7 +63,7 @@ def open_task_set(
     if subtitles:
         raise TaskError(f"{name} has no subtitles: leave subtitles out")
     kind, _, rest = name.partition(":")
-    if kind == "synthetic":
+    if kind == SYNTHETIC:
         families = tuple(map(str.strip, rest.split(","))) if rest else tuple(FAMILIES)
         folder = None if cache_dir is None else Path(cache_dir)
         return SyntheticTasks(families, split, duration_s, difficulty, source, folder)
@@ -87,6 +89,11 @@ def check_task_set(
         return check_benchmark(*benchmark, limits)
     if name.endswith(MANIFESTS):
         return check_manifest(Path(name), limits)
+    if name.partition(":")[0] == SYNTHETIC:
+        raise TaskError(
+            f"{name} has no files to check, it is made from a seed: name a manifest, or a "
+            "benchmark and its folder"
+        )
     raise _unknown(name)
 
 
@@ -101,7 +108,17 @@ def _find_benchmark(name: str) -> tuple[Layout, Path] | None:
 
 
 def _unknown(name: str) -> TaskError:
-    """Returns the error that says what names there are."""
+    """Returns the error that says what a name most likely means, or what names there are."""
+    if name and is_folder(Path(name)):
+        manifest = file_in(Path(name), MANIFESTS)
+        own = f"name its manifest, {manifest}" if manifest else "name a manifest in it"
+        return TaskError(
+            f"needed a task set, got the folder {name}: {own}, or a benchmark, like videomme:{name}"
+        )
+    kind, colon, rest = name.partition(":")
+    near = f"{SYNTHETIC}:{kind}" if kind in FAMILIES else nearest(kind, (SYNTHETIC, *BENCHMARKS))
+    if near:
+        return TaskError(f"needed a task set, got {name!r}: did you mean {near + colon + rest!r}?")
     return TaskError(
         f"tasks needs `synthetic`, `synthetic:` and families ({', '.join(FAMILIES)}), a benchmark "
         f"({', '.join(BENCHMARKS)}) with `:` and its folder, or the path of a manifest that ends "

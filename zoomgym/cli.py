@@ -19,6 +19,7 @@ from zoomgym.env import ZoomEnv
 from zoomgym.errors import GradingError, TaskError, ZoomGymError
 from zoomgym.graders import make_grader
 from zoomgym.grading import Grader
+from zoomgym.hints import in_words, unreadable
 from zoomgym.play import play
 from zoomgym.records import read_records, write_records
 from zoomgym.regrade import regrade_all
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result: int = args.run(args)
     except (ZoomGymError, OSError) as error:
-        print(f"zoomgym: {error}", file=sys.stderr)
+        print(f"zoomgym: {in_words(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -141,6 +142,8 @@ def _refuse_mixture(args: argparse.Namespace) -> None:
 
 def _own_task(args: argparse.Namespace, scratch: Path) -> ManifestTasks:
     """Returns the task that a person's own video and question make."""
+    if not args.video.exists():
+        raise TaskError(unreadable(args.video, "a video file", FileNotFoundError()))
     options = tuple(args.option)
     task = VideoQuestion(
         id=OWN_TASK,

@@ -49,7 +49,7 @@ class MathGrader:
         """Looks for math-verify, without importing it."""
         if importlib.util.find_spec("math_verify") is None:
             raise GradingError(
-                "the grader math needs math-verify, got none: pip install 'zoomgym[math]'"
+                "the grader math needs math-verify, got none: pip install math-verify"
             )
 
     def is_right(self, question: str, truth: str, text: str) -> bool:

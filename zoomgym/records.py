@@ -17,6 +17,7 @@ from zoomgym.actions import ZoomCall
 from zoomgym.episode import Episode, Rules, Turn, advance, score, start
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import STRICT, UNGRADED, Given, Grader
+from zoomgym.hints import unreadable
 from zoomgym.rewards import RewardParts, merge_weights
 from zoomgym.tasks import UNPRINTABLE, VideoQuestion
 from zoomgym.timeline import Segment
@@ -254,7 +255,7 @@ def read_lines(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
     try:
         lines = path.read_text(encoding="ascii").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path}: needed a records file, got {error}") from error
+        raise RecordError(unreadable(path, "a records file", error, (".jsonl",))) from error
     *whole, last = lines  # a whole line ends in a line break, so the last one is empty or cut
     if last:
         logger.warning("%s: the last line was cut off and is passed over", path)

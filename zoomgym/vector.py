@@ -3,21 +3,30 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import numpy as np
+from gymnasium.error import Error
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 from numpy.typing import NDArray
 
 from zoomgym.env import ZoomEnv
 
-__all__ = ["ZoomVectorEnv"]
+__all__ = ["ZoomVectorEnv", "refuse_single"]
 
 Result = TypeVar("Result")
 VectorStep = tuple[
     dict[str, Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
 ]
+
+
+def refuse_single(**settings: Any) -> NoReturn:
+    """Raises the error of `gym.make`, which makes one environment: it names `gym.make_vec`."""
+    raise Error(
+        'ZoomVectorEnv-v0 is many environments: needed gym.make_vec("ZoomVectorEnv-v0", '
+        "num_envs=8), got gym.make. One environment is ZoomEnv-v0"
+    )
 
 
 class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):

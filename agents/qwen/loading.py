@@ -116,7 +116,7 @@ def load_model(
 
 def check_path(path: str) -> None:
     """Raises OSError if path is neither a folder nor can be a hub id."""
-    if not Path(path).is_dir() and path.count("/") != 1:
+    if not path or (not Path(path).is_dir() and path.count("/") != 1):
         raise FileNotFoundError(f"a model needs a folder or a hub id (owner/name), got {path!r}")
 
 

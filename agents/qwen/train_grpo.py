@@ -66,6 +66,7 @@ from agents.qwen.settings import keep_settings, read_settings
 from agents.qwen.speakers import ModelSpeaker, Speaker, VLLMSpeaker
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
+from zoomgym.hints import in_words
 from zoomgym.records import Record, write_records
 
 __all__ = [
@@ -579,7 +580,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         train_grpo(settings, resume=args.resume)
     except (OSError, ValueError, ZoomGymError) as error:
-        parser.error(str(error))
+        parser.error(in_words(error))
     return 0
 
 

@@ -52,6 +52,7 @@ from agents.qwen.loading import (
 from agents.qwen.settings import keep_settings, read_settings
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
+from zoomgym.hints import in_words
 from zoomgym.prompts import to_messages
 from zoomgym.rollout import watch_again
 
@@ -422,7 +423,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         train_sft(settings, resume=args.resume)
     except (OSError, ValueError, ZoomGymError) as error:
-        parser.error(str(error))
+        parser.error(in_words(error))
     return 0
 
 

@@ -9,16 +9,25 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 
 from agents.arguments import read_arguments
 from agents.sb3.evaluation import evaluate
 from agents.sb3.settings import ALGORITHMS, Settings, load_settings
 from agents.sb3.training import resume, train
+from zoomgym.discrete import ZoomEnvDiscrete
+from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
+from zoomgym.hints import in_words
 
 NUMBERS = {field.name: field for field in fields(Settings) if type(field.default) in (int, float)}
 """Settings that are one number: each is an option of `train`."""
+ARGUMENTS = sorted(
+    {*signature(ZoomEnvDiscrete).parameters, *signature(ZoomEnv).parameters}
+    - {"settings", "frame_size", "render_mode"}
+)
+"""Of the environment, that --env takes."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("stopped: go on with --resume")
         return 130
     except (ZoomGymError, ValueError, OSError) as error:
-        parser.error(str(error))
+        parser.error(in_words(error))
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -93,7 +102,7 @@ def _train(args: argparse.Namespace) -> int:
     else:
         if args.out.exists() and any(args.out.iterdir()):
             raise ValueError(f"{args.out} is not empty: give --resume, or another folder")
-        env = {"tasks": args.tasks, "source": args.source, **read_arguments(args.env)}
+        env = {"tasks": args.tasks, "source": args.source, **read_arguments(args.env, ARGUMENTS)}
         if args.weights:
             env["reward_weights"] = read_arguments(args.weights)
         settings = Settings(
@@ -116,7 +125,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     out = args.out or args.folder / "test.jsonl"
     if out.exists():
         raise ValueError(f"{out} exists: choose another --out")
-    records = evaluate(args.folder, args.episodes, out, **read_arguments(args.env))
+    records = evaluate(args.folder, args.episodes, out, **read_arguments(args.env, ARGUMENTS))
     num_right = sum(record.reward_parts.accuracy for record in records)
     num_zooms = sum(record.reward_parts.zoom_cost for record in records)
     print(f"{num_right:.0f} of {len(records)} right: {num_right / len(records):.3f}; ", end="")

@@ -54,14 +54,14 @@ def save_settings(folder: Path, settings: Settings, form: Form) -> None:
 
 def load_settings(folder: Path) -> Settings:
     """Returns the settings in folder. Raises OSError if there are none."""
-    row = json.loads((folder / SETTINGS).read_text())
+    row = _read(folder)
     del row["form"]
     return Settings(**row)
 
 
 def load_form(folder: Path) -> Form:
     """Returns the form in which a policy in folder sees episodes. Raises OSError if none is."""
-    row = json.loads((folder / SETTINGS).read_text())["form"]
+    row = _read(folder)["form"]
     return Form(
         **{
             **row,
@@ -70,3 +70,14 @@ def load_form(folder: Path) -> Form:
             "rates": tuple(row["rates"]),
         }
     )
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """Returns what `save_settings` wrote into folder. Raises OSError if there is no such file."""
+    if not (folder / SETTINGS).is_file():
+        raise FileNotFoundError(
+            f"{folder}: needed the folder of a run, got none with {SETTINGS}: name the --out of "
+            "`python -m agents.sb3 train`"
+        )
+    row: dict[str, Any] = json.loads((folder / SETTINGS).read_text())
+    return row

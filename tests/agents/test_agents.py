@@ -1,5 +1,7 @@
 """Every agent keeps its contract; the reader sees what is there; oracle proves it can be seen."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,31 @@ def test_the_contract_finds_an_agent_that_depends_on_what_it_played_before() -> 
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"agent needs one of blind, glance, .*, got 'blnd'"):
         make_agent("blnd")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("blnd", "got 'blnd': did you mean blind?"),
+        ("chat", "got 'chat': did you mean chat:MODEL@URL?"),
+        ("nothing", "or module:Class, got 'nothing'"),
+        (":Agent", "agent needs module:Class, like my_module:Agent, got ':Agent'"),
+        ("my_module:", "agent needs module:Class, like my_module:MyAgent, got 'my_module:'"),
+        ("./a/b.py:Agent", "agent needs module:Class, like a.b:Agent, got './a/b.py:Agent'"),
+        (
+            "no_folder.b:Agent",
+            "needed a module no_folder, got none: start in the folder that holds no_folder/b.py, "
+            "or name that folder in PYTHONPATH",
+        ),
+        ("agents.reader:Agnt", "agents.reader has no Agnt: check its name"),
+        ("json:loads", "needs a class that takes no arguments, got: missing a required argument"),
+        ("json:decoder", "needs a class that takes no arguments, got: "),
+        ("json:JSONDecoder", "needs the methods reset(seed) and act(observation), got JSONDec"),
+    ],
+)
+def test_a_name_that_means_no_agent_is_told_what_to_do(name: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        make_agent(name)
 
 
 @pytest.mark.parametrize("side", [28, 32, 112, 256])

@@ -36,7 +36,10 @@ def test_objects_and_pairs_are_read_and_the_last_one_counts(
         ("{", "needs JSON like {}, got '{'"),
         ("[" * 100_000, "needs JSON like {}, got"),
         ("[1]", r"needs an object of max_turns, grader, difficulty, got '\[1\]'"),
-        ("max_turn=3", "needs an object of max_turns, grader, difficulty, got 'max_turn=3'"),
+        (
+            "max_turn=3",
+            "of max_turns, grader, difficulty, got 'max_turn=3': did you mean 'max_turns'",
+        ),
         ('{"seed": 1}', "needs an object of max_turns, grader, difficulty, got"),
     ],
 )

@@ -67,7 +67,7 @@ def test_shares_are_of_all_that_was_played() -> None:
 
 def test_an_episode_that_fails_is_told() -> None:
     [job] = episode_speed._jobs("tests.benchmarks.players:Nobody", 1)
-    with pytest.raises(RuntimeError, match=r"players:Nobody on .*needs to be importable"):
+    with pytest.raises(RuntimeError, match=r"players:Nobody on .*has no Nobody"):
         episode_speed._in_one_process([job])()
 
 

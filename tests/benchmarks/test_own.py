@@ -304,7 +304,7 @@ def test_a_served_model_is_ranked_on_video_mme_with_its_official_scores(
         (["--tasks", "{my}", "--env", "duration_s"], "'duration_s' needs the form NAME=VALUE"),
         (["--tasks", "{my}", "--env", "subtitles=true"], "has no subtitles"),
         (["--tasks", "nothing.jsonl"], "nothing.jsonl"),
-        (["--tasks", "videomm:/data"], "tasks needs `synthetic`"),
+        (["--tasks", "videomm:/data"], "did you mean 'videomme:/data'?"),
         (["--tasks", "videomme:/nowhere"], "/nowhere"),
         (["--tasks", "{my}", "--agents", "nobody"], "agent needs one of blind"),
     ],

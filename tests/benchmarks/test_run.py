@@ -338,8 +338,9 @@ def test_an_agent_of_ones_own_is_added_to_the_table(
     ("name", "message"),
     [
         ("glnce", "agent needs one of blind, glance"),
-        ("nowhere:Agent", "agent 'nowhere:Agent' needs to be importable"),
-        ("agents.baselines:Nobody", "needs to be importable"),
+        ("nowhere:Agent", "agent 'nowhere:Agent': needed a module nowhere, got none: start in the"),
+        ("agents.baselines:Nobody", "agents.baselines has no Nobody: check its name"),
+        ("agents.baselines:BlndAgent", "has no BlndAgent: did you mean 'BlindAgent'?"),
     ],
 )
 def test_an_agent_that_does_not_exist_is_refused_at_once(

@@ -76,13 +76,13 @@ def test_a_file_that_is_no_manifest_is_an_error_that_names_it(tmp_path: Path) ->
     with pytest.raises(TaskError, match=r"none\.jsonl: needed a file of tasks"):
         open_task_set(str(tmp_path / "none.jsonl"))
     (tmp_path / "bytes.jsonl").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(TaskError, match=r"bytes\.jsonl: needed a file of tasks in UTF-8"):
+    with pytest.raises(TaskError, match=r"bytes\.jsonl: needed a file of tasks, got bytes"):
         open_task_set(str(tmp_path / "bytes.jsonl"))
     (tmp_path / "empty.jsonl").write_bytes(b"\n")
     with pytest.raises(TaskError, match="needed at least one task, got an empty file"):
         open_task_set(str(tmp_path / "empty.jsonl"))
-    with pytest.raises(TaskError, match=r"tasks needs `synthetic`, .* got 'videos'"):
-        open_task_set("videos")
+    with pytest.raises(TaskError, match=r"tasks needs `synthetic`, .* got 'footage'"):
+        open_task_set("footage")
 
 
 def test_a_missing_video_is_named_when_it_is_needed(tmp_path: Path) -> None:

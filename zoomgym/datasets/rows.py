@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from zoomgym.errors import TaskError
+from zoomgym.hints import no_folder, unreadable
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
@@ -147,7 +148,7 @@ def find_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
         TaskError: there is no such folder, or no pattern matches.
     """
     if not folder.is_dir():
-        raise TaskError(f"{folder}: needed a folder, got none: give the one that holds the files")
+        raise TaskError(no_folder(folder, "the folder that holds the files"))
     for pattern in patterns:
         if paths := sorted(path for path in folder.glob(pattern) if path.is_file()):
             return paths
@@ -177,7 +178,7 @@ def read_file(path: Path) -> Iterator[Row]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise TaskError(f"{path}: needed a file of tasks in UTF-8, got {error}") from error
+        raise TaskError(unreadable(path, "a file of tasks", error)) from error
     is_list = path.suffix == ".json" and text.lstrip().startswith("[")
     yield from _read_list(path, text) if is_list else _read_lines(path, text)
 
@@ -218,7 +219,7 @@ def _read_parquet(path: Path) -> Iterator[Row]:
         pyarrow = importlib.import_module("pyarrow")
         parquet = importlib.import_module("pyarrow.parquet")
     except ImportError as error:
-        raise TaskError(f"{path}: parquet needs pyarrow: pip install zoomgym[datasets]") from error
+        raise TaskError(f"{path}: parquet needs pyarrow, got none: pip install pyarrow") from error
     try:
         with parquet.ParquetFile(path) as file:
             columns = [column.name for column in file.schema_arrow if not _holds_bytes(column.type)]

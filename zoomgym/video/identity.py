@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zoomgym.errors import VideoError
+from zoomgym.hints import reason
 
 __all__ = ["FileKey", "identify"]
 
@@ -23,7 +24,10 @@ def identify(path: Path) -> FileKey:
     try:
         found = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise VideoError(f"{path}: needed a video file, found none ({error}): check it") from error
+        why = reason(error)
+        raise VideoError(
+            f"{path}: needed a video file, found none ({why}): check its name"
+        ) from error
     if not stat.S_ISREG(found.st_mode):
         raise VideoError(f"{path}: needed a regular file, got something else: name one file")
     if found.st_size == 0:

@@ -29,6 +29,7 @@ from agents.registry import AGENTS, make_agent
 from zoomgym.agent import BatchAgent
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
+from zoomgym.hints import in_words
 
 __all__ = ["main"]
 
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print("stopped: run the same command again to go on", soft_wrap=True)
         return 130
     except (ZoomGymError, ValueError, OSError) as error:
-        console.print(f"error: {error}", soft_wrap=True)
+        console.print(f"error: {in_words(error)}", soft_wrap=True)
         return 1
     return result
 

@@ -1,0 +1,115 @@
+"""What an error says about a missing file, folder or name: what is there, and what is near."""
+
+import os
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+
+__all__ = [
+    "did_you_mean",
+    "file_in",
+    "in_words",
+    "is_folder",
+    "nearest",
+    "no_folder",
+    "reason",
+    "unreadable",
+]
+
+MOST_NAMES = 10_000
+"""Names that are compared: a folder may hold any number."""
+LONGEST_NAME = 255
+"""Characters of a name that are compared."""
+LEAST_RATIO = 0.7
+"""Of equal characters, from which on a name is near another: `blnd` and `blind` have 0.89."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Returns the one of known that name most likely means, or None if none is near."""
+    near = get_close_matches(name[:LONGEST_NAME], list(islice(known, MOST_NAMES)), 1, LEAST_RATIO)
+    return near[0] if near else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Returns what to do about a name that is not known: a question about the nearest that is."""
+    near = nearest(name, known)
+    return ": check its name" if near is None else f": did you mean {near!r}?"
+
+
+def unreadable(path: Path, needed: str, error: Exception, endings: Sequence[str] = ()) -> str:
+    """Returns the message about a file that cannot be read.
+
+    Args:
+        path: of the file.
+        needed: what it should be, such as `a file of tasks`.
+        error: what reading it raised.
+        endings: of files that are suggested where path is a folder.
+    """
+    if is_folder(path):
+        one = file_in(path, endings)
+        remedy = f", like {one}" if one else ""
+        return f"{path}: needed {needed}, got a folder: name a file in it{remedy}"
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return f"{path}: needed {needed}, but {_absence(path)}"
+    return f"{path}: needed {needed}, got {reason(error)}"
+
+
+def file_in(folder: Path, endings: Sequence[str]) -> Path | None:
+    """Returns the first file in a folder whose name has one of endings, or None."""
+    names = [name for name in _names_in(folder) if name.endswith(tuple(endings))]
+    return folder / min(names) if names else None
+
+
+def no_folder(path: Path, needed: str) -> str:
+    """Returns the message about a path that is no folder; `needed` says which folder it is."""
+    found = "got a file" if path.exists() else f"but {_absence(path)}"
+    return f"{path}: needed {needed}, {found}"
+
+
+def in_words(error: Exception) -> str:
+    """Returns what a command says of an error: of the operating system's, without its number."""
+    if not isinstance(error, OSError) or not isinstance(error.filename, str | bytes):
+        return str(error)
+    path = Path(os.fsdecode(error.filename))
+    if isinstance(error, FileNotFoundError):
+        return f"{path}: {_absence(path)}"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"{path}: needed a folder, got a file there: choose another name"
+    return f"{path}: {reason(error)}"
+
+
+def reason(error: Exception) -> str:
+    """Returns why something failed; the caller names the file."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"bytes that are no {error.encoding}, from byte {error.start} on: is it a text file?"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    return str(error)
+
+
+def _absence(path: Path) -> str:
+    """Returns that there is nothing at path, and what is."""
+    folder, name = path.parent, path.name
+    while not is_folder(folder) and folder != folder.parent:
+        folder, name = folder.parent, folder.name
+    if folder != path.parent:
+        return f"there is no folder {folder / name}{did_you_mean(name, _names_in(folder))}"
+    return f"there is no such file{did_you_mean(name, _names_in(folder))}"
+
+
+def _names_in(folder: Path) -> list[str]:
+    """Returns names of what is in a folder, as far as they can be seen."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in islice(entries, MOST_NAMES)]
+    except OSError:
+        return []
+
+
+def is_folder(path: Path) -> bool:
+    """Returns whether there is a folder at path; not if nothing can be called so."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
