@@ -45,6 +45,8 @@ class Job:
     agent: str
     seed: int
     cache_dir: Path | None
+    agent_hash: str = ""
+    """Of the agent's code or weights, see `fingerprint`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ def play(
         environments: where to play.
         num_games: at once.
     """
-    suite, name, seed = jobs[0].suite, jobs[0].agent, jobs[0].seed
+    name, seed = jobs[0].agent, jobs[0].seed
+    label = partial(replace, suite=jobs[0].suite, agent_hash=jobs[0].agent_hash)
     failures = list[Failure]()
     starts = _starts(jobs, environments, failures)
     for start, outcome in try_episodes(
@@ -116,7 +119,7 @@ def play(
         failures.clear()
         closed = attempt(start.env.close)
         if isinstance(outcome, Record):
-            checked = replace(outcome, suite=suite).checked
+            checked = label(outcome).checked
             outcome = attempt(checked) if closed is None else closed
         if isinstance(outcome, Record):
             yield outcome

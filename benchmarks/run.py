@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from agents.fingerprint import fingerprint
 from agents.registry import AGENTS, make_agent
 from benchmarks.board import show_ranking
 from benchmarks.claims import judge, show_verdict
@@ -41,6 +42,8 @@ __all__ = ["Choice", "main", "merge", "run_suite"]
 
 DEFAULT = "quick-v0"
 RECORDS = "records.jsonl"
+REPLACED = "replaced.jsonl"
+"""Episodes that were played again, as the agent had changed."""
 REPORT = "report.html"
 LOCK = ".lock"
 
@@ -90,8 +93,12 @@ def run_suite(
     at_once: int | None = None,
     cache_dir: Path | None,
     console: Console,
+    fresh: Collection[str] = (),
 ) -> list[Failure]:
     """Plays every agent on every chosen task of a suite that is not recorded in out yet.
+
+    Episodes of an agent whose code or weights have changed since, and of those in fresh, are set
+    aside in another file and played again.
 
     Returns:
         What failed; those episodes are missing from the records.
@@ -99,7 +106,15 @@ def run_suite(
     Raises:
         RecordError: out holds episodes of another run.
     """
-    jobs, num_done = _open_jobs(suite, agents, out, seed, choice, cache_dir)
+    hashes = {name: fingerprint(name) for name in agents}
+    kept, outdated = list[Record](), list[Record]()
+    for record in _recorded(out):
+        is_kept = record.agent not in fresh and not _has_changed(record, hashes)
+        (kept if is_kept else outdated).append(record)
+    jobs, num_done = _open_jobs(suite, hashes, out, kept, seed, choice, cache_dir)
+    if outdated:
+        _set_aside(out, kept, outdated)
+    _show_plan(console, len(jobs), len(kept), outdated)
     failures: list[Failure] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
@@ -116,27 +131,64 @@ def run_suite(
     return failures
 
 
+def _recorded(out: Path) -> list[Record]:
+    """Returns the records in a file that may be missing, and removes what a kill left at its end.
+
+    Raises:
+        RecordError: they are wrong, or not of one run.
+    """
+    if not out.exists():
+        return []
+    drop_cut_line(out)
+    return _read([out])
+
+
+def _has_changed(record: Record, hashes: Mapping[str, str]) -> bool:
+    """Returns whether the agent of a record is known to be another one today."""
+    today = hashes.get(record.agent, "")
+    return bool(today and record.agent_hash) and today != record.agent_hash
+
+
+def _set_aside(out: Path, kept: Sequence[Record], outdated: Sequence[Record]) -> None:
+    """Leaves only the kept records in out, and adds the others to the file of replaced ones."""
+    for record in outdated:
+        append_record(out.with_name(REPLACED), record)
+    write_records(out, kept)
+
+
+def _show_plan(console: Console, num_new: int, num_kept: int, outdated: Sequence[Record]) -> None:
+    """Shows how many episodes will be played, how many are kept, and which are played again."""
+    console.print(f"{num_new} new, {num_kept} kept", highlight=False)
+    for name, count in Counter(record.agent for record in outdated).items():
+        console.print(
+            f"{name}: its {count} episodes here are of other code or weights, or given as --fresh. "
+            f"They are in {REPLACED} now, and played again",
+            style="yellow",
+            markup=False,
+            highlight=False,
+        )
+
+
 def _open_jobs(
     suite: Suite,
-    agents: Sequence[str],
+    hashes: Mapping[str, str],
     out: Path,
+    recorded: Sequence[Record],
     seed: int,
     choice: Choice,
     cache_dir: Path | None,
 ) -> tuple[list[Job], int]:
-    """Returns what is not recorded in out yet, and how much of what is wanted is.
+    """Returns what is not recorded yet, and how much of what is wanted is.
 
-    Episodes of other agents and other tasks of the suite may stand there: they are of its table.
+    Episodes of other agents and other tasks of the suite may be recorded: they are of its table.
     Tasks of an agent follow each other, so that no two workers write the same video.
 
     Raises:
         RecordError: out holds episodes of another run.
     """
     done: dict[Identity, set[str]] = {}
-    if out.exists():
-        drop_cut_line(out)
-        for record in _read([out]):
-            done.setdefault(identity_of(record), set()).add(record.agent)
+    for record in recorded:
+        done.setdefault(identity_of(record), set()).add(record.agent)
     jobs, known, num_done = list[Job](), set[Identity](), 0
     for part_index, part in enumerate(suite.parts):
         env = make_env(part, cache_dir)
@@ -153,10 +205,13 @@ def _open_jobs(
         known.update(of_part._replace(task_id=task_id) for task_id in task_ids)
         chosen = choice.of_part(part_index, part, task_ids)
         wanted = [of_part._replace(task_id=task_id) for task_id in chosen]
-        for name in agents:
+        for name, made_of in hashes.items():
             missing = [one for one in wanted if name not in done.get(one, ())]
             num_done += len(wanted) - len(missing)
-            jobs += [Job(suite.name, part, one.task_id, name, seed, cache_dir) for one in missing]
+            jobs += [
+                Job(suite.name, part, one.task_id, name, seed, cache_dir, made_of)
+                for one in missing
+            ]
         env.close()
     for stranger in sorted(done.keys() - known):
         namesakes = [one for one in known if one.task_id == stranger.task_id]
@@ -219,6 +274,8 @@ def _main_run(argv: Sequence[str]) -> int:
     try:
         suite, tasks = _suite(args)
         agents = list(dict.fromkeys(args.agents or suite.agents))
+        if unplayed := [name for name in args.fresh or () if name not in agents]:
+            raise ValueError(f"--fresh {unplayed[0]}: it does not play, add it to --agents")
         if not args.page_only:
             for name in agents:
                 make_agent(name)
@@ -288,7 +345,12 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, help="folder to write; default: results/ and the name of suite or tasks"
     )
     parser.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
-    parser.add_argument("--fresh", action="store_true", help="forget the episodes in --out")
+    parser.add_argument(
+        "--fresh",
+        nargs="*",
+        metavar="AGENT",
+        help="forget the episodes in --out, or only those of these agents, and play them again",
+    )
     parser.add_argument(
         "--page-only",
         action="store_true",
@@ -333,7 +395,7 @@ def _run(
     out = folder / RECORDS
     try:
         with _held(folder):
-            if args.fresh:
+            if args.fresh == []:  # all
                 out.unlink(missing_ok=True)
             console.print(f"[bold]{escape(suite.name)}[/]: {suite.purpose}")
             started_s = time.monotonic()
@@ -347,6 +409,7 @@ def _run(
                 at_once=args.at_once,
                 cache_dir=args.cache_dir,
                 console=console,
+                fresh=args.fresh or (),
             )
             seconds = f"{time.monotonic() - started_s:.0f} s"
             records = _read([out]) if out.exists() else []

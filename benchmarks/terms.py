@@ -41,8 +41,8 @@ def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
         files: what was read, by the name of its file.
 
     Raises:
-        RecordError: package versions, rules, weights, tasks, lengths of their videos or graders
-            differ, or an episode stands twice; says in what they differ, and where.
+        RecordError: package versions, rules, weights, tasks, lengths of their videos, graders or
+            an agent's code differ, or an episode stands twice; says in what, and where.
     """
     _check_same("the same package version", files, lambda record: ("", {"version": record.version}))
     suites = {record.suite for records in files.values() for record in records}
@@ -52,6 +52,7 @@ def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
     _check_same("the same tasks, shown alike", files, _tasks)
     _check_same("the same task and length of its video by the same id", files, _task)
     _check_same("the same grading of open-ended answers", files, _grading)
+    _check_same("the same code or weights of an agent", files, _agent)
     _check_loose(files)
     _check_once(files)
 
@@ -139,6 +140,13 @@ def _grading(record: Record) -> tuple[Hashable, Terms] | None:
     if record.task.options or not record.is_graded:
         return None
     return record.suite, {"grading": record.grading}
+
+
+def _agent(record: Record) -> tuple[Hashable, Terms] | None:
+    """Returns what an agent is made of, if that is known."""
+    if not record.agent_hash:
+        return None
+    return (record.suite, record.agent), {"hash": record.agent_hash}
 
 
 def _check_loose(files: Mapping[str, Sequence[Record]]) -> None:

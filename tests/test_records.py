@@ -147,6 +147,7 @@ def test_a_number_that_is_none_is_refused(record: Record, field: str, value: str
         (("reward_parts", "zoom_cost"), "x", "zoom_cost needs a number, got 'x'"),
         (("usage",), [], "needed an episode's record, got .*'items'"),
         (("suite",), "a\nb", "suite needs a text on one line"),
+        (("agent_hash",), 7, "agent_hash needs a text, got 7"),
         (("usage",), {"tokens": "x"}, "usage of tokens needs a number, got 'x'"),
         (("usage",), {"to\nkens": 1}, "name in usage needs a text on one line"),
         (("settings",), {}, "needed an episode's record, got .*'reward_weights'"),

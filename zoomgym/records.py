@@ -42,6 +42,7 @@ NAMES = (
     "version", "agent", "task_set", "task_set_version", "task_set_hash", "key", "end_reason",
     "grading",
 )  # fmt: skip
+OPTIONAL_NAMES = ("suite", "agent_hash")
 NUMBERS = ("seed", "duration_s", "last_frame_s", "frames_used", "reward", "agent_s", "decode_s")
 SETTINGS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "tasks": ((str, type(None)), "a text or null"),
@@ -95,6 +96,8 @@ class Record:
     """What the agent says that it used, such as tokens; empty if it does not count."""
     suite: str = ""
     """The suite that it was played for; empty if for none."""
+    agent_hash: str = ""
+    """Of the agent's code or weights; empty if unknown."""
 
     @property
     def is_graded(self) -> bool:
@@ -160,14 +163,15 @@ def _check(row: Mapping[str, Any]) -> None:
         ValueError, TypeError, KeyError, OverflowError: something is missing, or no weight.
     """
     turns, parts, usage = row["turns"], row["reward_parts"], row.get("usage", {})
-    texts = [*((name, row[name]) for name in NAMES), ("suite", row.get("suite", ""))]
+    texts = [(name, row[name]) for name in NAMES]
+    texts += [(name, row.get(name, "")) for name in OPTIONAL_NAMES]
     texts += [("category", row["task"]["category"]), ("question", row["task"]["question"])]
     texts += [(name, turn[name]) for turn in turns for name in ("reply", "error", "feedback")]
     texts += [("name in usage", name) for name in usage]
     for name, text in texts:
         if not isinstance(text, str):
             raise RecordError(f"{name} needs a text, got {reprlib.repr(text)}")
-        if name in (*NAMES, "suite", "name in usage") and UNPRINTABLE.search(text):
+        if name in (*NAMES, *OPTIONAL_NAMES, "name in usage") and UNPRINTABLE.search(text):
             raise RecordError(f"{name} needs a text on one line, got {reprlib.repr(text)}")
     numbers = [(name, row[name]) for name in NUMBERS]
     numbers += [(f"usage of {name}", number) for name, number in usage.items()]

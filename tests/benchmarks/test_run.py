@@ -22,7 +22,7 @@ from benchmarks.suites import SUITES, Part, Suite
 from zoomgym import __version__
 from zoomgym.datasets import write_manifest
 from zoomgym.locks import locked
-from zoomgym.records import Record, append_record, read_records
+from zoomgym.records import Record, append_record, read_records, write_records
 from zoomgym.synthetic import SyntheticTasks
 from zoomgym.tasks import VideoQuestion
 
@@ -332,6 +332,74 @@ def test_an_agent_of_ones_own_is_added_to_the_table(
     assert "glance" in printed
     assert "examples.own_agent:BrightAgent" in printed
     assert len(identities(tmp_path)) == 8
+
+
+MY_AGENT = """
+class Agent:
+    def reset(self, seed):
+        pass
+
+    def act(self, observation):
+        return '{"answer": "ANSWER"}'
+"""
+
+
+def test_an_agent_that_has_changed_is_played_again_and_others_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    out, name = tmp_path / "out", "my_own_changing_agent:Agent"
+
+    def played(answer: str, *arguments: str) -> tuple[str, set[str | None]]:
+        (tmp_path / "my_own_changing_agent.py").write_text(MY_AGENT.replace("ANSWER", answer))
+        monkeypatch.delitem(sys.modules, "my_own_changing_agent", raising=False)
+        assert run_tiny(out, "--agents", name, "blind", *arguments) == 0
+        records = list(read_records(out / "records.jsonl"))
+        assert len(records) == 8
+        return capsys.readouterr().out, {one.answer for one in records if one.agent == name}
+
+    said, answers = played("A")
+    assert "8 new, 0 kept" in said
+    assert answers == {"A"}
+    blind = [line for line in (out / "records.jsonl").read_text().splitlines() if '"blind"' in line]
+    assert len(blind) == 4
+    said, answers = played("A")
+    assert "0 new, 8 kept" in said
+    said, answers = played("B")
+    assert "4 new, 4 kept" in said
+    assert f"{name}: its 4 episodes here are of other code" in " ".join(said.split())
+    assert answers == {"B"}
+    lines = (out / "records.jsonl").read_text().splitlines()
+    assert sorted(line for line in lines if '"blind"' in line) == sorted(blind)  # byte by byte
+    replaced = list(read_records(out / "replaced.jsonl"))
+    assert [(one.agent, one.answer) for one in replaced] == [(name, "A")] * 4
+    said, answers = played("B", "--fresh", name)
+    assert "4 new, 4 kept" in said
+    assert len(list(read_records(out / "replaced.jsonl"))) == 8
+    said, answers = played("B", "--fresh")
+    assert "8 new, 0 kept" in said
+
+
+@pytest.mark.usefixtures("here")
+def test_episodes_of_unknown_code_are_kept_and_two_codes_do_not_share_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_tiny(tmp_path, "--agents", "blind") == 0
+    path = tmp_path / "records.jsonl"
+    records = list(read_records(path))
+    assert {len(record.agent_hash) for record in records} == {12}
+    write_records(path, [replace(record, agent_hash="") for record in records])  # as of old
+    assert run_tiny(tmp_path, "--agents", "blind") == 0
+    assert "0 new, 4 kept" in capsys.readouterr().out
+    other = tmp_path / "other.jsonl"
+    write_records(other, [replace(records[0], agent_hash="aaaaaaaaaaaa")])
+    write_records(path, records[1:])
+    with pytest.raises(SystemExit):
+        run.main(["merge", str(tmp_path / "all"), str(path), str(other)])
+    assert "records need the same code or weights of an agent, got hash " in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run_tiny(tmp_path, "--agents", "blind", "--fresh", "glance")
+    assert "--fresh glance: it does not play, add it to --agents" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
