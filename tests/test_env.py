@@ -546,6 +546,16 @@ def test_a_video_that_fails_leaves_no_half_played_turn() -> None:
         env.step(FULL_ZOOM)
 
 
+@pytest.mark.parametrize("text", ["e1", "E+9", ".", "1e999", "9" * 60_000, "1/0", "\u0660"])
+def test_an_answer_that_only_looks_like_a_number_is_wrong_and_ends_the_episode(text: str) -> None:
+    task = VideoQuestion(id="q", video="v", question="How many?", answer="5")
+    env = scene_env(tasks=Fixed(task))
+    env.reset(seed=0)
+    _, reward, terminated, truncated, info = env.step(json.dumps({"answer": text}))
+    assert (reward, terminated, truncated) == (0.1, True, False)
+    assert (info["end_reason"], info["is_success"], info["turns_used"]) == ("answered", False, 1)
+
+
 def test_what_agents_see_does_not_name_the_task() -> None:
     env = scene_env()
     env.reset(options={"task_id": "flash-easy-60s-train-00001"}, seed=0)

@@ -1,5 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
+from tests.conftest import TASK, new_episode
+from zoomgym.episode import advance
+from zoomgym.errors import GradingError
 from zoomgym.grading import is_correct, read_choice
 
 OPTIONS = ("red", "green", "blue", "a man")
@@ -74,6 +79,40 @@ def test_two_options_that_read_alike_are_told_apart_by_letter_only() -> None:
         ("1e999", "1e999", True),
         ("x" * 5000, "x" * 5000, False),
         ("٤٢", "42", False),
+        (".5", "0.5", True),
+        ("5.", "5", True),
+        ("+5e-1", ".5", True),
+        ("1,000.5e3", "1000500", True),
+        ("1,00", "100", False),
+        # What only looks like a number.
+        ("e1", "1", False),
+        ("e1", "e1", True),
+        ("E+9", "0", False),
+        ("-e9", "5", False),
+        ("e", "5", False),
+        (".", "0", False),
+        ("..", ".", False),
+        (".e5", "0", False),
+        ("5.e1", "50", False),
+        ("+", "0", False),
+        (",", "0", False),
+        (",000", "0", False),
+        ("1e", "1", False),
+        ("1e9999", "1e9999", True),
+        ("9" * 4096, "9" * 4096, True),
+        ("9" * 4096, "8" * 4096, False),
+        ("1e-999", "0", True),
+        ("-0", "0", True),
+        ("0x10", "16", False),
+        ("1_000", "1000", False),
+        ("inf", "inf", True),
+        ("nan", "nan", True),
+        ("infinity", "1e999", False),
+        ("½", "0.5", False),
+        ("1/0", "5", False),
+        ("50%", "50", False),
+        ("\ud800", "5", False),
+        ("\x00", "\x00\x00", False),
     ],
 )
 def test_open_answers_are_matched_normalised_or_as_numbers(
@@ -168,3 +207,40 @@ def test_a_choice_is_right_if_it_names_the_true_option() -> None:
     assert is_correct("B", "green", OPTIONS)
     assert not is_correct("A", "B", OPTIONS)
     assert not is_correct("A. He met B. Obama", "B", OPTIONS)
+
+
+class Fragile:
+    """Reads whole numbers, and minds nothing else."""
+
+    name = "fragile"
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def is_right(self, question: str, truth: str, text: str) -> bool:
+        if text != truth:
+            raise self._error
+        return True
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("no"), OverflowError(), ZeroDivisionError(), RecursionError(), MemoryError(),
+     KeyError("x"), TypeError(), AttributeError(), RuntimeError(), UnicodeError()],
+)  # fmt: skip
+def test_an_answer_that_breaks_a_grader_is_wrong_and_logged(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    episode = new_episode(replace(TASK, options=(), answer="5"))
+    over = advance(episode, '{"answer": "e1"}', Fragile(error))
+    assert (over.answer, over.is_right, over.graded_by) == ("e1", False, "fragile")
+    assert f"fragile: an answer broke its reader: {type(error).__name__}" in caplog.text
+    assert advance(episode, '{"answer": "5"}', Fragile(error)).is_right
+
+
+@pytest.mark.parametrize("error", [GradingError("no judge"), ConnectionError("refused")])
+def test_a_grader_that_cannot_tell_makes_no_answer_wrong(error: Exception) -> None:
+    episode = new_episode(replace(TASK, options=(), answer="5"))
+    with pytest.raises(type(error), match=str(error)):
+        advance(episode, '{"answer": "7"}', Fragile(error))
+    assert episode.turns == ()

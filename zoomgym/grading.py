@@ -10,12 +10,15 @@ text is right if it equals the true answer after normalising case, width, white 
 punctuation around it. That is what `STRICT` does; another `Grader` may decide instead.
 """
 
+import logging
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from zoomgym.errors import GradingError
 
 __all__ = [
     "CHOICE",
@@ -28,6 +31,7 @@ __all__ = [
     "is_correct",
     "letter",
     "read_choice",
+    "verdict",
 ]
 
 CHOICE = re.compile(
@@ -37,12 +41,15 @@ CHOICE = re.compile(
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
 NUMBER = re.compile(
-    r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
+    r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:e[+-]?\d{1,3})?",
+    re.ASCII | re.IGNORECASE,
 )
 NUMBER_TOLERANCE = 1e-6
 """Relative, and absolute below 1."""
 MAX_ANSWER_CHARS = 4096
 """A longer answer is wrong unread: no option and no short answer is that long."""
+
+logger = logging.getLogger(__name__)
 
 
 def letter(index: int) -> str:
@@ -105,10 +112,31 @@ def is_correct(text: str, truth: str, options: Sequence[str] = ()) -> bool:
 def read_number(text: str) -> float | None:
     """Returns the finite number that text is, as a whole, or None."""
     text = text.strip().rstrip(".")
-    if not (any(map(str.isdecimal, text)) and text.isascii() and NUMBER.fullmatch(text)):
+    if not NUMBER.fullmatch(text):
         return None
     number = float(text.replace(",", ""))
     return number if math.isfinite(number) else None
+
+
+def verdict(read: Callable[[], bool], reader: str) -> bool:
+    """Returns what read says of an answer; an answer that breaks its reader is wrong.
+
+    Otherwise an agent could send what breaks a reader, and never be wrong.
+
+    Args:
+        read: reads the answer.
+        reader: names who reads it, for the log.
+
+    Raises:
+        GradingError, OSError: the reader cannot tell now, whatever the answer says.
+    """
+    try:
+        return read()
+    except (GradingError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - hostile text may raise anything
+        logger.warning("%s: an answer broke its reader: %s", reader, type(error).__name__)
+        return False
 
 
 class Grader(Protocol):
@@ -126,6 +154,7 @@ class Grader(Protocol):
 
         Raises:
             GradingError: that cannot be told now. It is never guessed.
+            OSError: likewise. Any other exception is the answer's fault, which is then wrong.
         """
 
 

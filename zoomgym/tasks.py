@@ -6,10 +6,18 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Protocol
 
 from zoomgym.errors import TaskError
-from zoomgym.grading import STRICT, Grader, is_correct, letter, read_choice
+from zoomgym.grading import (
+    STRICT,
+    Grader,
+    is_correct,
+    letter,
+    read_choice,
+    verdict,
+)
 from zoomgym.timeline import Segment
 from zoomgym.video import Video
 
@@ -91,18 +99,20 @@ class VideoQuestion:
         return self.answer if index is None else letter(index)
 
     def grade(self, text: str, grader: Grader = STRICT) -> bool:
-        """Returns whether text answers the question rightly.
+        """Returns whether text answers the question rightly. A text that breaks a reader is wrong.
 
         Args:
             text: the answer action's own text, untrusted.
             grader: decides about open-ended questions; choices are always read strictly.
 
         Raises:
-            GradingError: the grader cannot tell now.
+            GradingError, OSError: the grader cannot tell now.
         """
         if self.options:
-            return is_correct(text, self.answer, self.options)
-        return grader.is_right(self.question, self.answer, text)
+            read = partial(is_correct, text, self.answer, self.options)
+            return verdict(read, STRICT.name)
+        read = partial(grader.is_right, self.question, self.answer, text)
+        return verdict(read, grader.name)
 
 
 class TaskSet(Protocol):

@@ -15,8 +15,9 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from zoomgym.grading import letter
+from zoomgym.grading import letter, verdict
 from zoomgym.tasks import VideoQuestion
 
 __all__ = ["CATEGORY", "SCORINGS", "Comparison", "Graded", "GroupScore", "Scoring", "compare"]
@@ -111,7 +112,8 @@ def _is_right_officially(scoring: Scoring, graded: Graded) -> bool:
     """Returns whether the benchmark's scorer takes an answer for right."""
     if graded.answer is None or not graded.task.options:
         return graded.is_right
-    return scoring.is_right(graded.task, graded.answer)
+    read = partial(scoring.is_right, graded.task, graded.answer)
+    return verdict(read, "official")
 
 
 def _groups(kind: str, pairs: Sequence[tuple[Graded, bool]]) -> Iterable[GroupScore]:
