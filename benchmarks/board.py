@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from benchmarks.details import Agents, apart, by_rules, details
 from benchmarks.leaderboard import ALL, in_order, leaderboard
-from benchmarks.origins import check_synthetic
+from benchmarks.origins import Origin, check_synthetic
 from benchmarks.sheets import Sheet, as_words, plain, to_csv, to_markdown, to_table
 from benchmarks.suites import Suite
 from benchmarks.table import ranking, show_table
@@ -117,10 +117,22 @@ def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record
     if not records:
         raise RecordError("needed at least one record, got none: run `python -m benchmarks.run`")
     if is_replayed:
-        for record in records:
-            replay(record)
-        check_synthetic(records)
+        _check_again(files)
     return records
+
+
+def _check_again(files: Mapping[str, Sequence[Record]]) -> None:
+    """Plays every episode again. Raises RecordError, which names its file, line, agent and task."""
+    made: dict[tuple[str, str], Origin] = {}
+    for name, records in files.items():
+        for line, record in enumerate(records, start=1):
+            where = f"{name}:{line}"
+            try:
+                check_synthetic([record], made)
+                where += f": agent {record.agent} on {record.task.id}"
+                replay(record)
+            except RecordError as error:
+                raise RecordError(f"{where}: {error}") from error
 
 
 def show(console: Console, found: Sequence[Block]) -> None:

@@ -20,10 +20,10 @@ from signal import SIG_IGN, SIGINT, signal
 from threading import Thread
 
 from agents.registry import make_agent
+from benchmarks.failed import Failure, tell_failure
 from benchmarks.suites import Part, make_env
 from zoomgym import ZoomEnv
 from zoomgym.agent import Agent, BatchAgent, SharedAgent
-from zoomgym.errors import ZoomGymError
 from zoomgym.records import Record
 from zoomgym.rollout import Start, attempt, is_skipped, try_episodes
 from zoomgym.video import close_files, forget_frames
@@ -31,8 +31,6 @@ from zoomgym.video import close_files, forget_frames
 __all__ = ["Failure", "Job", "Outcome", "play_all"]
 
 NUM_IN_BATCH = 8
-MAX_REASON = 500
-"""Characters of what went wrong; it may quote strangers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +45,6 @@ class Job:
     cache_dir: Path | None
     agent_hash: str = ""
     """Of the agent's code or weights, see `fingerprint`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an episode has no record."""
-
-    agent: str
-    task_id: str
-    reason: str
-    is_skipped: bool = False
-    """Whether its video cannot be shown, and the run was told to pass over such tasks."""
 
 
 Outcome = Record | Failure
@@ -150,12 +137,8 @@ def _surely(job: Job, agent: Agent, environments: Environments) -> Outcome:
 
 
 def _failure(job: Job, error: BaseException) -> Failure:
-    """Returns what is told of an episode that failed."""
-    kind = "" if isinstance(error, ZoomGymError) else f"{type(error).__name__}: "
-    told = attempt(partial(str, error))  # which is anybody's code, too
-    said = " ".join(f"{kind}{told if isinstance(told, str) else ''}".split())
-    printable = "".join(one if one.isprintable() else "?" for one in said[:MAX_REASON])
-    return Failure(job.agent, job.task_id, printable)
+    """Returns what is told of a job that an error ended."""
+    return tell_failure(job.agent, job.task_id, error)
 
 
 # Threads and batches -----------------------------------------------------------------------------

@@ -11,9 +11,21 @@ from zoomgym.errors import RecordError, TaskError
 from zoomgym.records import Record
 from zoomgym.tasks import TaskSet, VideoQuestion
 
-__all__ = ["check_synthetic", "holds", "open_again"]
+__all__ = ["Origin", "check_synthetic", "holds", "open_again"]
 
 SYNTHETIC = "synthetic"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a task set says of a task."""
+
+    task_set: str
+    version: str
+    content_hash: str
+    task: VideoQuestion
+    duration_s: float
+    last_frame_s: float
 
 
 def open_again(record: Record, *, source: str = "", cache_dir: Path | None = None) -> TaskSet:
@@ -48,15 +60,21 @@ def holds(tasks: TaskSet, record: Record) -> bool:
         return False
 
 
-def check_synthetic(records: Iterable[Record]) -> None:
+def check_synthetic(
+    records: Iterable[Record], made: dict[tuple[str, str], Origin] | None = None
+) -> None:
     """Refuses records whose synthetic task is not the one that their settings make today.
 
     Tasks of other sets are taken as they stand in the records: their files may be anywhere.
 
+    Args:
+        records: of episodes.
+        made: what settings were found to make, kept for the next call.
+
     Raises:
         RecordError: the task, its set's version or hash, or the length of its video is another.
     """
-    made: dict[tuple[str, str], Origin] = {}
+    made = {} if made is None else made
     for record in records:
         if SYNTHETIC not in (_kind(record.settings["tasks"]), _kind(record.task_set)):
             continue
@@ -82,18 +100,6 @@ def check_synthetic(records: Iterable[Record]) -> None:
                 f"{where}: needed the synthetic task that its settings make, got another: this "
                 f"version ({made[place].version}) makes others, or the record was edited"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What a task set says of a task."""
-
-    task_set: str
-    version: str
-    content_hash: str
-    task: VideoQuestion
-    duration_s: float
-    last_frame_s: float
 
 
 def _origin(record: Record) -> Origin:

@@ -15,6 +15,7 @@ from benchmarks import charts, histograms
 from benchmarks.details import Agents, apart, by_rules, details, names_of
 from benchmarks.durations import chance_by_duration, duration_rows
 from benchmarks.extent import shortfalls
+from benchmarks.failed import Failure
 from benchmarks.leaderboard import ALL, METRICS, Row, chance, in_order, leaderboard, officials
 from benchmarks.suites import Suite
 from benchmarks.viewer import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
@@ -28,6 +29,8 @@ FOLDER = Path(__file__).parent / "page"
 TEMPLATE, STYLE, SCRIPTS = "report.html.jinja", "style.css", ("tables.js", "viewer.js")
 MOST_PARTED = 20
 """Tasks that are listed, of those on which strict and official reading part."""
+MOST_FAILED = 50
+"""Episodes without a record that are listed."""
 MOST_SETS = 8
 """Task sets that are listed at the head; more are folded away."""
 LONGEST_NAME = 30
@@ -44,6 +47,7 @@ def write_report(
     cache_dir: Path | None,
     suite: Suite | None = None,
     tasks: TaskSet | None = None,
+    failures: Sequence[Failure] = (),
 ) -> None:
     """Writes the page. The same records give the same bytes, in whatever order they come.
 
@@ -54,8 +58,10 @@ def write_report(
         cache_dir: where synthetic videos are written; None is the user's cache folder.
         suite: what they are of, if it is not built in.
         tasks: the set that the user has named, whose videos are shown.
+        failures: episodes that have no record.
     """
-    page = _page(suite_name, in_order(records), cache_dir, suite, tasks)
+    failed = sorted(failures, key=lambda failure: (failure.agent, failure.task_id))
+    page = _page(suite_name, in_order(records), failed, cache_dir, suite, tasks)
     _replace(path, page.encode("utf-8", "replace"))
 
 
@@ -74,6 +80,7 @@ def _replace(path: Path, content: bytes) -> None:
 def _page(
     suite_name: str,
     records: Sequence[Record],
+    failures: Sequence[Failure],
     cache_dir: Path | None,
     suite: Suite | None,
     tasks: TaskSet | None,
@@ -98,6 +105,8 @@ def _page(
         style=Markup((FOLDER / STYLE).read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=_hash_source(script),
+        failed=failures,
+        most_failed=MOST_FAILED,
         **facts,
         **(_results(records, cache_dir, suite, tasks) if records else {"groups": []}),
     )

@@ -24,8 +24,9 @@ from agents.fingerprint import fingerprint
 from agents.registry import AGENTS, make_agent
 from benchmarks.board import show_ranking
 from benchmarks.claims import judge, show_verdict
+from benchmarks.failed import Failure, read_failures, write_failures
 from benchmarks.identity import Identity, difference, identity_of, join_records, settings_of
-from benchmarks.lanes import Failure, Job, play_all
+from benchmarks.lanes import Job, play_all
 from benchmarks.own import folder_name, own_suite
 from benchmarks.report import write_report
 from benchmarks.sheets import plain
@@ -44,6 +45,10 @@ DEFAULT = "quick-v0"
 RECORDS = "records.jsonl"
 REPLACED = "replaced.jsonl"
 """Episodes that were played again, as the agent had changed."""
+FAILURES = "failures.jsonl"
+"""Episodes that failed when they were last played."""
+MOST_LINES = 6
+"""Lines that are shown of a traceback."""
 REPORT = "report.html"
 LOCK = ".lock"
 
@@ -116,18 +121,24 @@ def run_suite(
         _set_aside(out, kept, outdated)
     _show_plan(console, len(jobs), len(kept), outdated)
     failures: list[Failure] = []
+    failed = {(one.agent, one.task_id): one for one in read_failures(out.with_name(FAILURES))}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with (
-        Progress(*columns, TimeRemainingColumn(), console=console) as progress,
-        closing(play_all(jobs, workers=workers, at_once=at_once)) as outcomes,
-    ):
-        bar = progress.add_task("episodes", total=num_done + len(jobs), completed=num_done)
-        for outcome in outcomes:
-            if isinstance(outcome, Record):
-                append_record(out, outcome)
-            else:
-                failures.append(outcome)
-            progress.advance(bar)
+    try:
+        with (
+            Progress(*columns, TimeRemainingColumn(), console=console) as progress,
+            closing(play_all(jobs, workers=workers, at_once=at_once)) as outcomes,
+        ):
+            bar = progress.add_task("episodes", total=num_done + len(jobs), completed=num_done)
+            for outcome in outcomes:
+                if isinstance(outcome, Record):
+                    append_record(out, outcome)
+                    failed.pop((outcome.agent, outcome.task.id), None)
+                else:
+                    failures.append(outcome)
+                    failed[outcome.agent, outcome.task_id] = outcome
+                progress.advance(bar)
+    finally:
+        write_failures(out.with_name(FAILURES), failed.values())
     return failures
 
 
@@ -397,6 +408,7 @@ def _run(
         with _held(folder):
             if args.fresh == []:  # all
                 out.unlink(missing_ok=True)
+                (folder / FAILURES).unlink(missing_ok=True)
             console.print(f"[bold]{escape(suite.name)}[/]: {suite.purpose}")
             started_s = time.monotonic()
             failures = run_suite(
@@ -502,7 +514,13 @@ def _show(
     """Shows what came of a run, and returns whether that refutes a claim of its suite."""
     show_ranking(console, records, suite)
     write_report(
-        folder / REPORT, suite.name, records, cache_dir=cache_dir, suite=suite, tasks=tasks
+        folder / REPORT,
+        suite.name,
+        records,
+        cache_dir=cache_dir,
+        suite=suite,
+        tasks=tasks,
+        failures=read_failures(folder / FAILURES),
     )
     console.print(f"{len(records)} episodes in {seconds} -> {folder / RECORDS}", soft_wrap=True)
     console.print(f"page with pictures -> {folder / REPORT}", soft_wrap=True)
@@ -540,6 +558,10 @@ def _show_failures(console: Console, failures: Sequence[Failure]) -> None:
             markup=False,
             soft_wrap=True,
         )
+        if first.traceback:
+            calls = first.traceback.splitlines()[:-1][-MOST_LINES:]
+            more = f"all of it: {FAILURES}, and the page"
+            console.print("\n".join([*calls, more]), style="dim", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

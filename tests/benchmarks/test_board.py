@@ -256,11 +256,13 @@ def test_an_edited_episode_is_found_when_it_is_played_again(
 ) -> None:
     assert main([str(path), "--replay"]) == 0
     parts = replace(RECORDS[2].reward_parts, accuracy=1.0)
-    write_records(path, [replace(RECORDS[2], reward_parts=parts)])
+    write_records(path, [*RECORDS[:2], replace(RECORDS[2], reward_parts=parts)])
     assert main([str(path)]) == 0
     with pytest.raises(SystemExit):
         main([str(path), "--replay"])
-    assert "the rules have changed, or the record was edited" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{path}:3: agent good on q2: key: needed the turns and scores of version 1" in said
+    assert "the rules have changed, or the record was edited" in said
 
 
 def test_a_file_that_cannot_be_read_or_written_is_named(

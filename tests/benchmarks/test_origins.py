@@ -92,7 +92,8 @@ def test_a_truth_that_was_edited_with_the_scores_is_found_when_it_is_played_agai
     replay(edited)
     write_records(path, [edited])
     assert read_all([path]) == [edited]
-    with pytest.raises(RecordError, match="or the record was edited"):
+    where = rf"{path}:1: agent blind on flash\S+: needed the synthetic task"
+    with pytest.raises(RecordError, match=f"{where}.* or the record was edited"):
         read_all([path], is_replayed=True)
     write_records(path, [record])
     assert read_all([path], is_replayed=True) == [record]

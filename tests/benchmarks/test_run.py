@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from agents.baselines import RandomAgent
 from benchmarks import lanes, run, suites
+from benchmarks.failed import read_failures
 from benchmarks.lanes import Environments, Job, Outcome, play_one
 from benchmarks.leaderboard import Row, leaderboard
 from benchmarks.run import Choice
@@ -266,6 +268,29 @@ def test_failures_are_counted_by_agent_with_the_first_one(
     assert "failed: 4 of tests.benchmarks.players:Unready, first on flash" in printed
     assert printed.count("failed: ") == 2
     assert len(identities(tmp_path)) == 5
+    assert re.search(r'players.py", line \d+, in act\n +raise ZeroDivisionError', printed)
+    assert "all of it: failures.jsonl, and the page" in printed
+    assert len(read_failures(tmp_path / "failures.jsonl")) == 7
+
+
+@pytest.mark.usefixtures("here")
+def test_a_failure_is_kept_until_its_episode_is_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "tests.benchmarks.players:Failing"
+    assert run_tiny(tmp_path, "--agents", name) == 1
+    path = tmp_path / "failures.jsonl"
+    [first, *more] = read_failures(path)
+    assert len(more) == 2
+    assert first.traceback.splitlines()[-2:] == ["ZeroDivisionError: no?[31m", "stars"]
+    assert run_tiny(tmp_path, "--agents", "blind") == 0  # which plays none of them
+    assert read_failures(path) == [first, *more]
+    monkeypatch.setattr("tests.benchmarks.players.Failing.act", RandomAgent.act)
+    assert run_tiny(tmp_path, "--agents", name, "--limit", "1") == 0
+    later = [one for one in more if not one.task_id.endswith("00000")]
+    assert read_failures(path) == later != more
+    assert run_tiny(tmp_path, "--agents", name) == 0
+    assert not path.exists()
 
 
 @pytest.mark.usefixtures("here")
