@@ -64,6 +64,7 @@ from agents.qwen.monitors import Monitor, summarise
 from agents.qwen.rollouts import Group, Picture, Player
 from agents.qwen.settings import keep_settings, read_settings
 from agents.qwen.speakers import ModelSpeaker, Speaker, VLLMSpeaker
+from agents.threads import use_threads
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
 from zoomgym.hints import in_words
@@ -142,6 +143,8 @@ class GRPOSettings:
     """Whether episodes are written, as a file of records for each generation."""
     save_steps: int = 48
     """Updates between checkpoints: whole generations, as what was played is not kept in them."""
+    num_threads: int = 0
+    """Of PyTorch; 0: as many as it wants."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -474,6 +477,7 @@ def train_grpo(settings: GRPOSettings, *, resume: bool = False) -> ZoomTrainer:
         ValueError: settings do not fit together, or the folder holds another run.
         TaskError: `settings.env` names no tasks.
     """
+    use_threads(settings.num_threads)
     keep_settings(settings.out, settings, resume=resume)
     trainer = make_trainer(settings)
     trainer.train(resume_from_checkpoint=last_checkpoint(settings.out))

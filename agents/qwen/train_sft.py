@@ -50,6 +50,7 @@ from agents.qwen.loading import (
     restore_weights,
 )
 from agents.qwen.settings import keep_settings, read_settings
+from agents.threads import use_threads
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
 from zoomgym.hints import in_words
@@ -313,11 +314,10 @@ def train_sft(settings: SFTSettings, *, resume: bool = False) -> None:
         ValueError: settings do not fit together, or the folder holds another run.
         RecordError: a line is no demonstration.
     """
+    use_threads(settings.num_threads)
     num_before = len(settings.demonstrations) - 1
     folders = [settings.out / f"stage{number + 1}" for number in range(num_before)]
     keep_settings(settings.out, settings, resume=resume, stages=folders)
-    if settings.num_threads:
-        torch.set_num_threads(settings.num_threads)
     start = settings.model
     for file, folder in zip(settings.demonstrations, [*folders, settings.out], strict=True):
         if not (resume and (folder / STATE).exists()):

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from agents.sb3.policy import PpoAgent
 from agents.sb3.settings import load_settings
+from agents.threads import use_threads
 from zoomgym.discrete import ZoomEnvDiscrete
 from zoomgym.records import Record, append_record
 from zoomgym.rollout import run_episodes
@@ -29,9 +30,9 @@ def evaluate(folder: Path, num_episodes: int, out: Path, **changes: Any) -> list
             the reward are those of ZoomEnv if none are given, not those of the training: records
             of all agents have the same.
     """
-    trained = {
-        name: value for name, value in load_settings(folder).env.items() if name != "reward_weights"
-    }
+    settings = load_settings(folder)
+    use_threads(settings.num_threads)
+    trained = {name: value for name, value in settings.env.items() if name != "reward_weights"}
     arguments = {**trained, "split": "test", **changes}
     envs = [ZoomEnvDiscrete(**arguments).zoom_env for _ in range(NUM_ENVS)]
     tasks = envs[0].tasks

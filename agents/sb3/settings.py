@@ -27,6 +27,8 @@ class Settings:
     num_envs: int = 32
     in_processes: bool = False
     """Each environment in a process of its own: worth it where decoding is slow."""
+    num_threads: int = 1
+    """Of PyTorch; 0: as many as it wants. In networks this small, more mostly wait."""
     total_timesteps: int = 100_000
     eval_every: int = 10_000
     """Steps between two evaluations on test tasks."""

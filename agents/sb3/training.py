@@ -31,6 +31,7 @@ from tqdm import tqdm
 from agents.sb3.extractor import CellExtractor
 from agents.sb3.head import MaskableMenuPolicy, MenuPolicy
 from agents.sb3.settings import MODEL, Settings, load_form, load_settings, save_settings
+from agents.threads import use_threads
 from zoomgym.discrete import Form, ZoomEnvDiscrete
 
 __all__ = ["CLASSES", "latest_model", "make_envs", "make_model", "resume", "train"]
@@ -140,6 +141,7 @@ def latest_model(folder: Path) -> Path:
 
 def _learn(model: OnPolicyAlgorithm, envs: VecEnv, settings: Settings, folder: Path) -> Path:
     """Trains model until it has had all its steps, and returns the file it is saved to."""
+    use_threads(settings.num_threads)
     log = folder / LOG / f"from_{model.num_timesteps}"
     model.set_logger(configure(str(log), ["csv", "tensorboard"]))
     tests = make_envs(settings, NUM_EVAL_ENVS, TEST_SEED, split="test")

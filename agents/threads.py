@@ -1,0 +1,28 @@
+"""Threads of PyTorch: how many there are, and how they wait for each other.
+
+OpenMP lets a thread that is done spin until the others are. Where another process holds a core, the
+one that all wait for does not run while the rest spin: two threads on two cores, one of them busy,
+take several times as long as one thread alone.
+"""
+
+import os
+
+__all__ = ["use_threads", "wait_asleep"]
+
+
+def wait_asleep() -> None:
+    """Lets threads sleep while they wait, unless the user has chosen otherwise.
+
+    OpenMP reads it once, when PyTorch is imported: packages that import PyTorch call this before.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def use_threads(num_threads: int) -> None:
+    """Sets how many threads compute; 0 leaves it to PyTorch. Raises ValueError if it is below."""
+    import torch
+
+    if num_threads < 0:
+        raise ValueError(f"num_threads needs 0 or more, got {num_threads}")
+    if num_threads:
+        torch.set_num_threads(num_threads)
