@@ -17,7 +17,7 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from agents.qwen.chunks import Chunk
 
-__all__ = ["Conversation", "Reply", "end_reply", "read", "say"]
+__all__ = ["Conversation", "Reply", "end_reply", "read", "say", "widened"]
 
 Segment = list[tuple[Tensor, Tensor]]
 """Of each layer: keys and values, each (heads, tokens, size)."""
@@ -43,7 +43,7 @@ class Conversation:
     next_position: int = 0
     """The rotary position of the next token."""
     next_logits: Tensor | None = None
-    """(vocabulary,) float32, after all that was read."""
+    """(vocabulary,) after all that was read, `widened`."""
 
     @property
     def num_read(self) -> int:
@@ -198,6 +198,11 @@ def end_reply(
     return Reply(tuple(so_far), log_probs, _text(tokenizer, so_far, stop))
 
 
+def widened(logits: Tensor) -> Tensor:
+    """Returns logits in float32, or in float64 if the model computes in that."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
 def _has_ended(tokenizer: PreTrainedTokenizerBase, ids: list[int], stop: str) -> bool:
     """Returns whether a reply is complete with the last of its ids."""
     if ids[-1] == tokenizer.eos_token_id:
@@ -244,8 +249,7 @@ class _Batch:
             use_cache=True,
         )
         self._positions = self._positions + 1
-        logits: Tensor = output.logits[:, -1].float()
-        return logits
+        return widened(output.logits[:, -1])
 
     def segment(self, row: int, num_tokens: int) -> Segment:
         """Returns the first tokens that a row has read in this batch."""
@@ -285,7 +289,7 @@ def _read_batch(model: Any, conversations: Sequence[Conversation], pieces: Seque
     for row, (conversation, piece) in enumerate(zip(conversations, pieces, strict=True)):
         last = slice(-len(piece.ids), None)
         conversation.memory = (*conversation.memory, _cut(cache, row, last))
-        conversation.next_logits = output.logits[row, -1].float()
+        conversation.next_logits = widened(output.logits[row, -1])
 
 
 def _assemble(model: Any, conversations: Sequence[Conversation]) -> tuple[DynamicCache, Tensor]:

@@ -42,6 +42,7 @@ from trl import SFTConfig, SFTTrainer
 from agents.qwen.checkpoints import has_ended, last_checkpoint
 from agents.qwen.chunks import Chunk, encode_turns, join, num_said
 from agents.qwen.demonstrations import Demonstration, read_demonstrations
+from agents.qwen.generation import widened
 from agents.qwen.loading import (
     add_lora,
     freeze_vision,
@@ -245,7 +246,7 @@ def reply_log_probs(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
     labels = inputs.pop("labels")[:, 1:]
     is_learned = labels != IGNORED
     output = model(**inputs, use_cache=False, logits_to_keep=pad(is_learned, (0, 1)))
-    return -cross_entropy(output.logits.float(), labels[is_learned], reduction="none")
+    return -cross_entropy(widened(output.logits), labels[is_learned], reduction="none")
 
 
 # training ----------------------------------------------------------------------------------------

@@ -124,7 +124,7 @@ def test_clips_are_pooled_by_what_was_shown_what_first_how_much_and_what_followe
     clips = torch.tensor([[[2.0, 4.0, 8.0, 7.0]], [[1.0, 1.0, 1.0, 1.0]]])
     times = torch.tensor([[0.2, 0.3, 0.6, -1.0], [-1.0] * 4])
     seen, nothing = net._pool(clips, times).tolist()
-    assert seen == pytest.approx([8, max(2 * 1, 4 * 0.75, 0), (2 + 4 + 8) / 8, (2 + 4) / 8])
+    assert seen == [8, max(2 * 1, 4 * 0.75, 0), (2 + 4 + 8) / 8, (2 + 4) / 8]  # float32 has them
     assert nothing == [0, 0, 0, 0]
 
 
@@ -175,10 +175,10 @@ def test_logits_stand_in_the_order_of_the_menu() -> None:
 
 def test_what_is_learned_in_one_bin_holds_in_every_other() -> None:
     form = Form(Rules(), ("A", "B"))
-    head = head_of(form)
+    head = head_of(form).double()
     bins = torch.zeros(2, 3, 16)
     bins[0, 1, 5] = bins[1, 1, 7] = 1.0
-    near, far = head(torch.cat([bins.flatten(1), torch.zeros(2, 5)], dim=1))
+    near, far = head(torch.cat([bins.flatten(1), torch.zeros(2, 5)], dim=1).double())
     starts = {
         (zoom.first_bin, zoom.num_bins, zoom.frames_per_bin): i for i, zoom in enumerate(form.zooms)
     }
@@ -189,7 +189,8 @@ def test_what_is_learned_in_one_bin_holds_in_every_other() -> None:
     ]
     assert len(moved) == 5 * len(form.kinds)
     for index, later in moved:
-        assert near[index].item() == pytest.approx(far[later].item(), abs=1e-6)
+        # sums in another order lose a few of 53 bits; the logits moved by 7e-6 or more
+        assert near[index].item() == pytest.approx(far[later].item(), abs=1e-12)
     assert near.std() > 0
 
 

@@ -34,6 +34,7 @@ def grpo(model: str, out: str, resume: str | None = None, **given: Any) -> ZoomT
         "max_redraws": 0,
         "kl": 0.01,
         "save_steps": 1,
+        "dtype": "float64",
     }
     trainer = make_trainer(
         GRPOSettings(model=model, out=Path(out), **{**settings, **given}), scripted_env

@@ -17,14 +17,27 @@ from zoomgym.episode import Episode, Frames, Observation, observe
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
-    torch.set_num_threads(1)  # rounding, and so a sampled id, must not depend on the machine
+    torch.set_num_threads(1)  # sums in another order round differently
+
+
+ROUNDING = 1e-6
+"""How far apart the log-probs of a token may be when a float64 model gets them in two ways.
+
+The norms and rotary embeddings of Qwen2.5-VL are float32 in any model, and TRL keeps log-probs in
+float32, which rounds those of tiny models (about 7) by up to 2.4e-7. A mistake is much larger:
+`test_a_mistake_is_much_larger_than_rounding`.
+"""
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model whose pictures take up to four tokens."""
+    """A tiny model whose pictures take up to four tokens.
+
+    It is float64, so that what it says does not depend on the processor: PyTorch draws other
+    float32 weights with AVX2 than without, and adds up float32 products in other orders.
+    """
     path = tmp_path_factory.mktemp("tiny")
-    save_tiny(path, tokens_per_frame=4)
+    save_tiny(path, tokens_per_frame=4, dtype=torch.float64)
     return path
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from accelerate.commands.config.config_args import ClusterConfig, load_config_from_file
 from accelerate.commands.launch import launch_command_parser
+from torch import Tensor
 
 from agents.qwen.demonstrations import append_demonstration
 from agents.qwen.loading import load_model
@@ -22,7 +24,8 @@ from agents.qwen.settings import read_settings
 from agents.qwen.train_grpo import GRPOSettings
 from agents.qwen.train_sft import SFTSettings
 from tests.agents.qwen import launched
-from tests.agents.qwen.test_train_sft import demonstration
+from tests.agents.qwen.model import ROUNDING
+from tests.agents.qwen.test_train_sft import ROUNDED, demonstration
 from zoomgym.records import Record, read_records
 
 LAUNCH = (sys.executable, "-m", "accelerate.commands.launch")
@@ -54,11 +57,24 @@ def launch(kind: str, config: str = "8-gpus", **given: Any) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
-def weights_differ_by(one: Path, other: Path) -> float:
-    """Returns the largest difference between the weights, or adapters, in two folders."""
-    first, second = (load_model(str(folder)).state_dict() for folder in (one, other))
-    assert first.keys() == second.keys()
-    return max(float((first[name] - second[name]).abs().max()) for name in first)
+SAME_WAY = 1e-3
+"""What is left of the way that weights went together when they went the same way.
+
+Adam divides a gradient by its size, and so makes whole steps of rounding where there is little
+else: up to 2e-5 of the way was seen. Where one token more counts, hundredths of it differ.
+"""
+
+
+def weights(folder: Path) -> Tensor:
+    """Returns all weights, or adapters, in a folder as one vector."""
+    named = load_model(str(folder), dtype=torch.float64).state_dict()
+    return torch.cat([named[name].flatten() for name in sorted(named)])
+
+
+def share_apart(start: Path, one: Path, other: Path) -> float:
+    """Returns how far apart two trainings ended, as a share of the way from where both began."""
+    first, second = weights(one), weights(other)
+    return float((first - second).norm() / (first - weights(start)).norm())
 
 
 def read_untimed(path: Path) -> list[Record]:
@@ -107,9 +123,9 @@ def test_grpo_on_two_processes_is_grpo_on_one(
     assert len(history(one)) == len(history(two)) == 2
     for first, second in zip(history(one), history(two), strict=True):
         for name in ("loss", "grad_norm", "reward", "zoom/zooms"):
-            assert first[name] == pytest.approx(second[name], abs=1e-4), name
-    assert weights_differ_by(one / "checkpoint-1", one) > 1e-4
-    assert weights_differ_by(one, two) < 1e-4
+            # TRL keeps these, which are up to about 1, in float32
+            assert first[name] == pytest.approx(second[name], abs=ROUNDING), name
+    assert share_apart(one / "checkpoint-1", one, two) < SAME_WAY
 
 
 @pytest.mark.slow
@@ -154,9 +170,8 @@ def test_sft_on_two_processes_is_sft_on_one(folder: Path, tmp_path: Path, config
         for out in (one, two)
         for stage in ("stage1", ".")
     ]
-    assert losses[:2] == pytest.approx(losses[2:], abs=1e-4)
-    assert weights_differ_by(folder, one) > 1e-3
-    assert weights_differ_by(one, two) < 1e-4
+    assert losses[:2] == pytest.approx(losses[2:], rel=ROUNDED)
+    assert share_apart(folder, one, two) < SAME_WAY
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))

@@ -13,7 +13,7 @@ from agents.qwen import train_grpo as module
 from agents.qwen.policy import QwenAgent
 from agents.qwen.rollouts import Group
 from agents.qwen.train_grpo import GRPOSettings, ZoomTrainer, main, make_trainer, train_grpo
-from tests.agents.qwen.model import Broken
+from tests.agents.qwen.model import ROUNDING, Broken
 from tests.agents.qwen.noise import NoiseTasks, scripted_env
 from zoomgym.records import read_records, replay
 
@@ -37,6 +37,7 @@ def settings(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> G
         micro_batch=4,
         max_tokens=6,
         max_redraws=0,
+        dtype="float64",
     )
 
 
@@ -83,7 +84,7 @@ def test_the_loss_sees_the_log_probs_that_were_sampled(
         said = (batch["completion_mask"] * batch["tool_mask"]).bool()
         sampled = batch["sampling_per_token_logps"]
         assert int(said.sum()) > 0
-        assert float((log_probs.detach() - sampled)[said].abs().max()) < 1e-4
+        assert float((log_probs.detach() - sampled)[said].abs().max()) < ROUNDING
 
 
 def test_no_gradient_reaches_what_the_model_did_not_say(
@@ -93,15 +94,16 @@ def test_no_gradient_reaches_what_the_model_did_not_say(
     watched = Watched(trainer, monkeypatch)
     trainer.train()
     assert len(watched.batches) == 2
+    num_observed = 0
     for batch, state in zip(watched.batches, watched.states, strict=True):
         said = (batch["completion_mask"] * batch["tool_mask"]).bool()
-        observed = batch["completion_mask"].bool() & ~said
-        assert int(observed.sum()) > 0
+        num_observed += int((batch["completion_mask"].bool() & ~said).sum())
         opening = torch.zeros_like(batch["prompt_ids"], dtype=torch.bool)
         comes_next = torch.cat([opening, said], dim=1)[:, 1:]
         assert state.grad is not None
         assert torch.equal(state.grad[:, :-1].abs().sum(-1) > 0, comes_next)
         assert not state.grad[:, -1].any()
+    assert num_observed > 0
 
 
 def test_rewards_in_the_trainer_are_those_of_the_episodes(settings: GRPOSettings) -> None:
@@ -114,10 +116,12 @@ def test_rewards_in_the_trainer_are_those_of_the_episodes(settings: GRPOSettings
         replay(record)  # raises if rules, terms and reward are not those of the record
     used = list(trainer._logs["rewards"]["environment_reward"])
     assert used == torch.tensor([record.reward for record in records]).tolist()
-    groups = torch.tensor([record.reward for record in records]).view(4, 4)
-    spread = groups.std(dim=1, keepdim=True)
-    advantages = (groups - groups.mean(dim=1, keepdim=True)) / (spread + 1e-4)
-    assert list(trainer._logs["advantages"]) == pytest.approx(advantages.flatten().tolist())
+    groups = torch.tensor([record.reward for record in records], dtype=torch.float64).view(4, 4)
+    spread = groups.std(dim=1, keepdim=True) + 1e-4
+    advantages = (groups - groups.mean(dim=1, keepdim=True)) / spread
+    logged = torch.tensor(list(trainer._logs["advantages"]), dtype=torch.float64).view(4, 4)
+    rounding = 2**-22  # of rewards up to 1.5 and their means, which TRL keeps in float32's 24 bits
+    assert torch.all((logged - advantages).abs() < rounding / spread)
 
 
 def test_a_dropped_picture_is_an_error(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from accelerate import PartialState
 from accelerate.utils import gather_object
 from PIL import Image
 
@@ -27,6 +28,7 @@ class MadeUpVLLM:
         self.asked: list[tuple[list[int], list[Image.Image] | None]] = []
         self.num_synced = 0
         self.num_calls = 0
+        self.rank = PartialState().process_index
         self.vllm_client = self
 
     def get_server_info(self) -> dict[str, Any]:
@@ -60,7 +62,7 @@ class MadeUpVLLM:
             policy,
             self.processor.tokenizer,
             talks,
-            [np.random.default_rng([self.num_calls, row]) for row in range(len(talks))],
+            [np.random.default_rng([self.rank, self.num_calls, row]) for row in range(len(talks))],
             temperature=self.temperature,
             max_tokens=self.generation_kwargs["max_tokens"],
             stop="".join(self.generation_kwargs.get("stop", [])),
