@@ -28,6 +28,28 @@ JSON_REPLIES = [
     ('{"why": "}{", "answer": "B"}', 1, 1, 0),
     ('{"answer": "\\u0042"}', 1, 1, 0),
     ('{"answer": "The answer is B"}', 0, 1, 0),
+    ('<think>hm</think>{"answer": "B"}', 1, 1, 0),
+    ('<think>\n\n</think>\n\n{"answer": "B"}\n', 1, 1, 0),
+    ('<think>maybe {"answer": "A"}, or {"segment"</think>\n{"answer": "B"}', 1, 1, 0),
+    ('<think>"quoted {" and }{</think>{"answer": "B"}', 1, 1, 0),
+    ('<think>a</think> <think>b {"answer": "A"}</think> {"answer": "B"}', 1, 1, 0),
+    ('<think>a <think> b</think>{"answer": "B"}', 1, 1, 0),
+    ('I see {"answer": "A"}? No.</think>{"answer": "B"}', 1, 1, 0),
+    ('{"answer": "A"} is wrong.</think>\n\n{"answer": "B"}', 1, 1, 0),
+    ('so {"</think>{"answer": "B"}', 1, 1, 0),
+    ('</think>{"answer": "B"}', 1, 1, 0),
+    ('a</think>b {"answer": "A"}</think>{"answer": "B"}', 1, 1, 0),
+    ('<think>a</think>b</think>{"answer": "B"}', 1, 1, 0),
+    (f"<think>{ZOOM}</think>{ZOOM}", 1, 1, 1),
+    (f"hm, {ZOOM}</think>{ZOOM}", 1, 1, 1),
+    ('{"answer": "</think>"}', 0, 1, 0),
+    ('{"answer": "<think>B</think>"}', 0, 1, 0),
+    ('{"answer": "A</think>B"}', 0, 1, 0),
+    ('{"answer": "</think>{\\"answer\\": \\"B\\"}"}', 0, 1, 0),
+    ('{"why": "</think>", "answer": "B"}', 1, 1, 0),
+    ('<think>hm</think>{"why": "</think>", "answer": "B"}', 1, 1, 0),
+    ('hm</think>{"why": "<think>", "answer": "B"}', 1, 1, 0),
+    ('hm</think>{"answer": "</think>"}', 0, 1, 0),
     (ZOOM, 1, 1, 1),
     ('{\n "fps": 8,\n "segment": [4, 6]\n}', 1, 1, 1),
     ('{"segment": [0.2, 8.2], "fps": 2, "note": null}', 1, 1, 1),
@@ -44,6 +66,12 @@ JSON_REPLIES = [
     ('{"answer": "B"} {', 1, 0, 0),
     ('{ hm {"answer": "C"}', 1, 0, 0),
     ('{"answer": "C"} {"', 1, 0, 0),
+    ('<think>hm</think>I say {"answer": "B"}', 1, 0, 0),
+    ('Well. <think>{"answer": "A"}</think>{"answer": "B"}', 1, 0, 0),
+    ('hm {"answer": "A"}</think>```json\n{"answer": "B"}\n```', 1, 0, 0),
+    ('{"answer": "B"}<think>or {"answer": "A"}</think>', 1, 0, 0),
+    ('{"answer": "B"}<think>or {"answer": "A"}', 1, 0, 0),
+    ('<think>hm</think>{"answer": "B"}<think>or', 1, 0, 0),
     # not usable
     ("", 1, 0, 0),
     ("B", 1, 0, 0),
@@ -77,6 +105,15 @@ JSON_REPLIES = [
     ('{"segment": {"start": 4, "end": 6}, "fps": 8}', 1, 0, 0),
     ('{"segment": [4, NaN], "fps": 8}', 1, 0, 0),
     ('{"segment": [4, Infinity], "fps": 8}', 1, 0, 0),
+    ('<think>{"answer": "A"}', 1, 0, 0),
+    ('<think>{"answer": "A"}</think>', 1, 0, 0),
+    ('<think>a</think><think>{"answer": "A"}', 1, 0, 0),
+    ('{"answer": "A"}</think>', 1, 0, 0),
+    ('{"answer": "A"} it is</think>B', 1, 0, 0),
+    ('<think>{"answer": "A"}</THINK>', 1, 0, 0),
+    ('<think>hm</think>{"answer": "A"}{"answer": "B"}', 1, 0, 0),
+    ('{"answer": <think>hm</think>"A"}', 1, 0, 0),
+    ('{"ans<think>hm</think>wer": "A", }', 1, 0, 0),
     # refused: clear, but not executable
     ('{"segment": [4, 1e999], "fps": 8}', 1, 0, 0),
     ('{"segment": [4, 1' + "0" * 400 + '], "fps": 8}', 1, 0, 0),
@@ -96,6 +133,7 @@ VIDEO_ZOOM_REPLIES = [
     (f"{T}<answer>C</answer>", 0, 1, 0),
     (f"{T}<answer></answer>", 0, 1, 0),
     (f" \n{T}\n<answer> (B) </answer>\n", 1, 1, 0),
+    (f"{T}<answer>A</think>B</answer>", 0, 1, 0),
     (f"{T}{VZ}", 1, 1, 1),
     (f'{T}<video_zoom>\n{{"segment":\n [4, 6],\n "fps": 8}}\n</video_zoom>', 1, 1, 1),
     ("<think></think><answer>B</answer>", 1, 1, 0),
@@ -110,12 +148,21 @@ VIDEO_ZOOM_REPLIES = [
     (f"Well. {T}<answer>B</answer>", 1, 0, 0),
     (f"{T}{T}<answer>B</answer>", 1, 0, 0),
     ("hm</think><answer>B</answer>", 1, 0, 0),
+    ("<answer>A</answer>? No.</think><answer>B</answer>", 1, 0, 0),
+    (f"{VZ}</think><answer>B</answer>", 1, 0, 0),
+    (f"maybe <answer> or {VZ}</think>{VZ}", 1, 0, 1),
+    (f"{T}<answer>A</answer></think><answer>B</answer>", 1, 0, 0),
+    (f"hm</think>{T}<answer>B</answer>", 1, 0, 0),
+    ("<answer></think></answer>", 0, 0, 0),
     (f"<answer>B</answer>{T}", 1, 0, 0),
     (f"{T}<video_zoom>{ZOOM}", 1, 0, 1),
     (f"<video_zoom>{ZOOM}\n", 1, 0, 1),
     # not usable
     ("", 1, 0, 0),
     (T, 1, 0, 0),
+    ("<answer>A</answer></think>", 1, 0, 0),
+    (f"<answer>A</answer> hm</think>{VZ}{VZ}", 1, 0, 0),
+    ("<answer>A</think>B", 1, 0, 0),
     ("B", 1, 0, 0),
     ("<think>The answer is B.</think>", 1, 0, 0),
     ("<think><answer>B</answer>", 1, 0, 0),
@@ -166,6 +213,8 @@ def test_each_reply_earns_its_terms(
     [
         ("let me think", "exactly one JSON object, .*, found 0 in 'let me think'"),
         ('{"answer": "A"} {"answer": "B"}', "exactly one JSON object, .*, found 2"),
+        ('<think>{"answer": "A"}', "exactly one JSON object, .*, found 0 outside thoughts in '<th"),
+        ('{"answer": "A"} no</think>', "exactly one JSON object, .*, found 0 outside thoughts"),
         ('{"answer": "B", "answer": "B"}', "JSON like .* .a key stands twice"),
         ('{"answer": "B",}', "JSON like .*, got "),
         ('{"answer": 2}', 'a text like {"answer": "B"}, got 2'),
@@ -182,6 +231,24 @@ def test_each_reply_earns_its_terms(
 def test_a_bad_reply_says_what_is_wrong(reply: str, message: str) -> None:
     with pytest.raises(ReplyError, match=message):
         read_reply(reply, "json")
+
+
+@pytest.mark.parametrize(
+    ("grammar", "reply"),
+    [
+        ("json", '{"answer": "A"}? No.</think>{"answer": "B"}'),
+        ("json", 'Well. <think>{"answer": "A"}</think>{"answer": "B"}'),
+        ("json", '{"answer": "B"}<think>or {"answer": "A"}'),
+        ("video_zoom", "<answer>A</answer>? No.</think><answer>B</answer>"),
+        ("video_zoom", f"{VZ} or <answer></think><answer>B</answer>"),
+        ("video_zoom", f"{T}<answer>A</answer></think><answer>B</answer>"),
+        ("video_zoom", f"<answer>A</answer></think>{T}<answer>B</answer>"),
+    ],
+)
+def test_an_action_inside_a_thought_is_passed_over(grammar: str, reply: str) -> None:
+    reading = read_reply(reply, grammar)
+    assert reading.action == Answer("B")
+    assert reading.is_well_formed is (grammar == "json" and reply.startswith('{"answer": "A"}'))
 
 
 @pytest.mark.parametrize("segment", ["[3, 3]", "[-1, 3]", "[0, 1e999]", f"[0, 1{'0' * 400}]"])

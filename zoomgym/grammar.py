@@ -4,6 +4,9 @@ A reply is *well-formed* if it is written exactly as its grammar says, and *usab
 action is clear all the same. A usable reply is executed; only a well-formed one earns the format
 reward. Replies are hostile: readers take linear time and raise nothing but ReplyError.
 
+Thoughts are no action: a `<think>` block is passed over, and so is all that ends with a `</think>`
+whose opening tag is missing, as a chat template may have written that one into the prompt.
+
 Source: `video_zoom` is VideoZoomer's (arXiv 2512.22315, section 3.1); what was left open there is
 decided here and tested.
 """
@@ -24,6 +27,7 @@ EXCERPT_CHARS = 80
 ZOOM_EXAMPLE = '{"segment": [12.5, 15.0], "fps": 2}'
 ANSWER_EXAMPLE = '{"answer": "B"}'
 TAGS = ("video_zoom", "answer")
+THINK, END_OF_THOUGHT = "<think>", "</think>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,28 @@ def _excerpt(value: Any) -> str:
     return ascii(cut) if isinstance(value, str) else cut
 
 
+# thoughts ----------------------------------------------------------------------------------------
+
+THINK_TAG = re.compile(r"</?think>")
+BLOCKS = re.compile(r"(?:\s*+<think>(?>.*?</think>))*+\s*+", re.DOTALL)
+
+
+def _without_blocks(text: str) -> list[str]:
+    """Returns the pieces of text outside its <think> blocks; one more than there are blocks.
+
+    A block that stays open hides the rest of the text: the agent never stopped thinking.
+    """
+    before, *blocks = text.split(THINK)
+    return [before, *(block.partition(END_OF_THOUGHT)[2] for block in blocks)]
+
+
+def _without_first_thoughts(text: str) -> str:
+    """Returns text without the thoughts it begins with; the first may lack its opening tag."""
+    tag = THINK_TAG.search(text)
+    start = tag.end() if tag and tag[0] == END_OF_THOUGHT else 0
+    return BLOCKS.sub("", text[start:], count=1)
+
+
 # json --------------------------------------------------------------------------------------------
 
 JSON_LESSON = (
@@ -142,11 +168,13 @@ TOKEN = re.compile(r'"(?:[^"\\]+|\\.?)*+"?|[{}]', re.DOTALL)
 def _read_json(reply: str) -> Reading:
     """Reads a reply of the grammar `json`. Raises ReplyError."""
     text = reply.strip()
-    objects = _find_objects(text)
+    pieces = _spoken(text)
+    objects = [piece[slice(*span)] for piece in pieces for span in _find_objects(piece)]
     if len(objects) != 1:
+        where = " outside thoughts" if pieces != [text] else ""
         raise ReplyError(
             f"reply needs exactly one JSON object, {JSON_EXAMPLES}, "
-            f"found {len(objects)} in {_excerpt(text)}"
+            f"found {len(objects)}{where} in {_excerpt(text)}"
         )
     [body] = objects
     row = _load(body, JSON_EXAMPLES)
@@ -154,11 +182,46 @@ def _read_json(reply: str) -> Reading:
         raise ReplyError(
             f"reply needs either a zoom or an answer, {JSON_EXAMPLES}, got {_excerpt(text)}"
         )
-    return Reading(_answer(row["answer"]) if "answer" in row else _zoom(row), body == text)
+    *before, last = map(str.strip, pieces)
+    is_well_formed = last == body and not any(before)
+    return Reading(_answer(row["answer"]) if "answer" in row else _zoom(row), is_well_formed)
 
 
-def _find_objects(text: str) -> list[str]:
-    """Returns every outermost {..} in text that has a quote in it: other braces are prose.
+def _spoken(text: str) -> list[str]:
+    """Returns the pieces of text that are no thoughts. Tags inside a JSON string don't count."""
+    for rest in (text, _without_first_thoughts(text)):
+        if not _has_thoughts(rest):
+            return [rest]
+    pieces = _without_blocks(text)
+    last = max((i for i, piece in enumerate(pieces) if END_OF_THOUGHT in piece), default=0)
+    return [pieces[last].rpartition(END_OF_THOUGHT)[2], *pieces[last + 1 :]]
+
+
+def _has_thoughts(text: str) -> bool:
+    """Returns whether a tag of a thought stands outside the strings of JSON objects in text."""
+    if not THINK_TAG.search(text):
+        return False
+    start = 0
+    for first, end in _find_objects(text):
+        if THINK_TAG.search(text, start, first):
+            return True
+        if THINK_TAG.search(text, first, end) and not _is_json(text[first:end]):
+            return True
+        start = end
+    return bool(THINK_TAG.search(text, start))
+
+
+def _is_json(text: str) -> bool:
+    """Returns whether text is a JSON value as a whole."""
+    try:
+        _load(text, "")
+    except ReplyError:
+        return False
+    return True
+
+
+def _find_objects(text: str) -> list[tuple[int, int]]:
+    """Returns where every outermost {..} that has a quote in it begins and ends: others are prose.
 
     One that stays open runs to the end. One pass; quotes count only inside braces.
     """
@@ -167,7 +230,7 @@ def _find_objects(text: str) -> list[str]:
     while start >= 0:
         end = _end_of_object(text, start)
         if '"' in text[start:end]:
-            objects.append(text[start:end])
+            objects.append((start, end))
         start = text.find("{", end)
     return objects
 
@@ -211,8 +274,13 @@ VIDEO_ZOOM_LESSON = (
 def _read_video_zoom(reply: str) -> Reading:
     """Reads a reply of the grammar `video_zoom`. Raises ReplyError."""
     text = reply.strip()
-    spoken, is_well_formed = _without_thoughts(text)
-    opened = [(tag, at) for tag in TAGS for at in _places(spoken, f"<{tag}>")]
+    is_well_formed = _has_one_thought(text)
+    spoken = "\n".join(_without_blocks(text))  # a line break, so that no two halves form a tag
+    opened = _opened(spoken)
+    if END_OF_THOUGHT in (_after(spoken, *opened[0]) if len(opened) == 1 else spoken):
+        is_well_formed = False
+        spoken = spoken.rpartition(END_OF_THOUGHT)[2]
+        opened = _opened(spoken)
     if len(opened) != 1:
         raise ReplyError(
             f"reply needs exactly one <video_zoom>{ZOOM_EXAMPLE}</video_zoom> or "
@@ -227,21 +295,22 @@ def _read_video_zoom(reply: str) -> Reading:
     return Reading(action, is_well_formed)
 
 
-def _without_thoughts(text: str) -> tuple[str, bool]:
-    """Returns text without its <think> blocks, and whether it has exactly one, at its start.
+def _has_one_thought(text: str) -> bool:
+    """Returns whether text begins with its one <think> block, which is closed."""
+    before, *blocks = text.split(THINK)
+    are_closed = [END_OF_THOUGHT in block for block in blocks]
+    return not before and are_closed[-1:] == [True] and sum(are_closed) == 1
 
-    A block that stays open hides the rest of the text: the agent never stopped thinking.
-    """
-    before, *blocks = text.split("<think>")
-    if not blocks:
-        return text, False
-    spoken, num_closed = [before], 0
-    for block in blocks:
-        _, closing, after = block.partition("</think>")
-        num_closed += bool(closing)
-        spoken.append(after)
-    is_well_formed = not before and num_closed == 1 and bool(closing)
-    return "\n".join(spoken), is_well_formed  # a line break, lest the halves form a tag
+
+def _opened(spoken: str) -> list[tuple[str, int]]:
+    """Returns every opening tag of an action, and where it stands."""
+    return [(tag, at) for tag in TAGS for at in _places(spoken, f"<{tag}>")]
+
+
+def _after(spoken: str, tag: str, at: int) -> str:
+    """Returns what follows the action that opens at `at`; all of it if the action stays open."""
+    body, closing, after = spoken[at:].partition(f"</{tag}>")
+    return after if closing else body
 
 
 def _places(text: str, part: str) -> list[int]:
