@@ -1,5 +1,7 @@
 """What tests share: one plain task, and its episode on an imaginary video of a minute."""
 
+from collections import Counter
+
 import pytest
 
 from zoomgym.episode import Episode, Rules, start
@@ -28,3 +30,16 @@ def new_episode(task: VideoQuestion = TASK, **rules: object) -> Episode:
 @pytest.fixture
 def episode() -> Episode:
     return new_episode()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says at the end of a run which tests were skipped and why: a line for a file and a reason."""
+    reports = terminalreporter.stats.get("skipped", [])
+    skipped = Counter(
+        (report.nodeid.split("::")[0], report.longrepr[2].removeprefix("Skipped: "))
+        for report in reports
+    )
+    if skipped:
+        terminalreporter.section("skipped tests")
+    for (file, reason), count in sorted(skipped.items()):
+        terminalreporter.line(f"{count} in {file}: {reason}")

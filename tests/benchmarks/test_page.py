@@ -33,7 +33,7 @@ ROWS_AT_ONCE = 50
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs Chromium and its driver"),
+    pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs Chromium and chromedriver"),
 ]
 
 
