@@ -104,7 +104,10 @@ def _find_benchmark(name: str) -> tuple[Layout, Path] | None:
         return None
     if not folder:
         raise TaskError(f"{kind} needs the folder of its files, like {kind}:/data/{kind}")
-    return BENCHMARKS[kind], Path(folder).expanduser()
+    try:
+        return BENCHMARKS[kind], Path(folder).expanduser()
+    except RuntimeError as error:  # ~name, of nobody here
+        raise TaskError(f"{kind} needs a folder that is there, got {folder!r}: {error}") from error
 
 
 def _unknown(name: str) -> TaskError:

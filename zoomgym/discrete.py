@@ -5,7 +5,7 @@ of an `Observation`, so that a policy plays wherever an agent does.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -16,6 +16,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from zoomgym.actions import Answer, ZoomCall
+from zoomgym.arguments import brief, is_whole_number
 from zoomgym.env import ZoomEnv
 from zoomgym.episode import Frames, Observation, Rules
 from zoomgym.errors import TaskError
@@ -86,16 +87,17 @@ class Form:
         _check_number("num_bins", self.num_bins, MAX_BINS)
         _check_number("cell_px", self.cell_px, MAX_CELL_PX)
         most = self.rules.frames_per_zoom
-        if not all(type(rate) is int and 1 <= rate <= most for rate in self.rates):
+        if not all(is_whole_number(rate, 1, most) for rate in self.rates):
             raise ValueError(
-                f"rates need whole numbers of frames a bin, from 1 to {most}, got {self.rates!r}"
+                f"rates need whole numbers of frames a bin, from 1 to {most}, "
+                f"got {brief(self.rates)}"
             )
+        if not all(isinstance(name, str) and name.strip() for name in self.answers):
+            raise ValueError(f"answers need texts, got {brief(self.answers)}")
         for name in ("rates", "answers"):
             values = getattr(self, name)
             if not values or len(set(values)) < len(values):
-                raise ValueError(f"{name} need to be one or more that differ, got {values!r}")
-        if not all(isinstance(name, str) and name.strip() for name in self.answers):
-            raise ValueError(f"answers need texts, got {self.answers!r}")
+                raise ValueError(f"{name} need to be one or more that differ, got {brief(values)}")
 
     # Choices -------------------------------------------------------------------------------------
 
@@ -220,8 +222,15 @@ class Form:
 
 def _check_number(name: str, value: object, most: int) -> None:
     """Refuses what is no whole number from 1 to most."""
-    if type(value) is not int or not 1 <= value <= most:
-        raise ValueError(f"{name} needs a whole number from 1 to {most}, got {value!r}")
+    if not is_whole_number(value, 1, most):
+        raise ValueError(f"{name} needs a whole number from 1 to {most}, got {brief(value)}")
+
+
+def _items(name: str, values: Any) -> tuple[Any, ...]:
+    """Returns what a list holds. Raises ValueError if values is nothing of the kind."""
+    if not isinstance(values, Iterable):
+        raise ValueError(f"{name} needs a list, got {brief(values)}")
+    return tuple(values)
 
 
 @lru_cache(maxsize=1024)
@@ -336,8 +345,8 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
             frame_size=(cell_px, cell_px),
         )
         """The environment that is played."""
-        known = _vocabulary(self.zoom_env.tasks) if answers is None else tuple(answers)
-        self.form = Form(self.zoom_env.rules, known, num_bins, tuple(rates), cell_px)
+        known = _vocabulary(self.zoom_env.tasks) if answers is None else _items("answers", answers)
+        self.form = Form(self.zoom_env.rules, known, num_bins, _items("rates", rates), cell_px)
         self.observation_space = self.form.space  # type: ignore[assignment]
         self.action_space = spaces.Discrete(self.form.num_choices)  # type: ignore[assignment]
         self.render_mode = self.zoom_env.render_mode

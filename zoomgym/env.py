@@ -14,6 +14,7 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from zoomgym import episode as rules_of_play
+from zoomgym.arguments import brief, is_whole_number, plain_number
 from zoomgym.catalog import open_task_set
 from zoomgym.episode import Episode, Frames, Observation, Rules
 from zoomgym.errors import TaskError, VideoError
@@ -28,6 +29,8 @@ __all__ = ["ZoomEnv"]
 
 DEFAULT_HORIZON_S = 10.0
 MAX_SKIPS = 100
+MOST_PIXELS = 10**12
+"""More than any picture has; beyond it, arithmetic with pixels would not be exact."""
 ON_VIDEO_ERROR = ("raise", "skip")
 
 
@@ -165,28 +168,35 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         render_mode: str | None = None,
     ) -> None:
         numbers = (num_overview, frames_per_zoom, frame_budget, max_turns)
-        self.rules = Rules(grammar, *map(_plain_number, numbers))
+        self.rules = Rules(grammar, *map(plain_number, numbers))
         if isinstance(tasks, Path):
             tasks = str(tasks)
         if not isinstance(tasks, str) and not hasattr(tasks, "open_video"):
-            raise TaskError(f"tasks needs a name, a path or a TaskSet, got {tasks!r}")
+            raise TaskError(f"tasks needs a name, a path or a TaskSet, got {brief(tasks)}")
+        if cache_dir is not None and not isinstance(cache_dir, str | Path):
+            raise ValueError(f"cache_dir needs a path or None, got {brief(cache_dir)}")
         self.reward_weights = merge_weights(reward_weights)
         self.grader = make_grader(grader, cache_dir)
         self.frame_size = _checked_size(frame_size)
-        max_pixels = _plain_number(max_pixels)
-        if not isinstance(max_pixels, int) or max_pixels < 1:
-            raise ValueError(f"max_pixels needs a whole number >= 1, got {max_pixels!r}")
-        if on_video_error not in ON_VIDEO_ERROR:
+        max_pixels = plain_number(max_pixels)
+        if not is_whole_number(max_pixels, 1, MOST_PIXELS):
             raise ValueError(
-                f"on_video_error needs one of {ON_VIDEO_ERROR}, got {on_video_error!r}"
+                f"max_pixels needs a whole number >= 1, got {brief(max_pixels)}: "
+                f"give at most {MOST_PIXELS}"
             )
-        if on_damage not in ON_DAMAGE:
-            raise ValueError(f"on_damage needs one of {ON_DAMAGE}, got {on_damage!r}")
-        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(
-                f"render_mode needs None or one of {self.metadata['render_modes']}, "
-                f"got {render_mode!r}"
-            )
+        for name, value, known in (
+            ("on_video_error", on_video_error, ON_VIDEO_ERROR),
+            ("on_damage", on_damage, ON_DAMAGE),
+        ):
+            if not isinstance(value, str) or value not in known:
+                raise ValueError(f"{name} needs one of {known}, got {brief(value)}")
+        if not isinstance(subtitles, bool):
+            raise ValueError(f"subtitles needs True or False, got {brief(subtitles)}")
+        modes = self.metadata["render_modes"]
+        if render_mode is not None and (
+            not isinstance(render_mode, str) or render_mode not in modes
+        ):
+            raise ValueError(f"render_mode needs None or one of {modes}, got {brief(render_mode)}")
         self.render_mode = render_mode
         work = Limits.merged(limits)
         self.settings = {
@@ -445,18 +455,13 @@ def _task_id(options: dict[str, Any] | None) -> str | None:
     return task_id
 
 
-def _plain_number(value: Any) -> Any:
-    """Returns a whole number of any kind (NumPy has many) as int, and all else as it is."""
-    return int(value) if isinstance(value, np.integer) else value
-
-
 def _checked_size(frame_size: tuple[int, int]) -> tuple[int, int]:
     """Returns frame_size as a tuple (it may come from JSON). Raises ValueError if it is no size."""
-    size = tuple(map(_plain_number, frame_size)) if isinstance(frame_size, Iterable) else ()
-    are_whole = len(size) == 2 and all(isinstance(side, int) for side in size)
+    size = tuple(map(plain_number, frame_size)) if isinstance(frame_size, Iterable) else ()
+    are_whole = len(size) == 2 and all(type(side) is int for side in size)
     if not are_whole or not (size == (0, 0) or all(1 <= side <= 4096 for side in size)):
         raise ValueError(
             f"frame_size needs (H, W) from 1 to 4096 pixels, or (0, 0) for no frames, "
-            f"got {frame_size!r}"
+            f"got {brief(frame_size)}"
         )
     return size[0], size[1]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.actions import Answer, ZoomCall
+from zoomgym.arguments import brief, is_whole_number
 from zoomgym.budget import FrameBudget
 from zoomgym.errors import ReplyError
 from zoomgym.grading import STRICT, Grader
@@ -63,11 +64,13 @@ class Rules:
     def __post_init__(self) -> None:
         """Refuses numbers that leave no episode to play."""
         if not isinstance(self.grammar, str) or self.grammar not in GRAMMARS:
-            raise ValueError(f"grammar needs one of {list(GRAMMARS)}, got {self.grammar!r}")
+            raise ValueError(f"grammar needs one of {list(GRAMMARS)}, got {brief(self.grammar)}")
         for name, most in MOST.items():
             value = getattr(self, name)
-            if type(value) is not int or not 1 <= value <= most:
-                raise ValueError(f"{name} needs a whole number from 1 to {most}, got {value!r}")
+            if not is_whole_number(value, 1, most):
+                raise ValueError(
+                    f"{name} needs a whole number from 1 to {most}, got {brief(value)}"
+                )
         if self.frame_budget < self.num_overview:
             raise ValueError(
                 f"frame_budget needs room for the overview of {self.num_overview} frames, "

@@ -1,10 +1,11 @@
 """From a setting to its grader."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from zoomgym.arguments import brief
 from zoomgym.formula import MathGrader
 from zoomgym.grading import STRICT, Grader
 from zoomgym.judge import JudgeGrader
@@ -14,6 +15,7 @@ __all__ = ["make_grader"]
 
 OWN_FIELDS = ("cache_dir", "sleep", "failures")
 """Of a judge, that are no settings."""
+NAMED: Mapping[str, Callable[[], Grader]] = {"strict": lambda: STRICT, "math": MathGrader}
 
 
 def make_grader(
@@ -30,14 +32,12 @@ def make_grader(
         ValueError: there is no such grader, or a setting of it cannot be meant.
         GradingError: what the grader needs is not there: math-verify, or an API key.
     """
-    if setting == "strict":
-        return STRICT
-    if setting == "math":
-        return MathGrader()
+    if isinstance(setting, str) and setting in NAMED:
+        return NAMED[setting]()
     if not isinstance(setting, Mapping) or setting.keys() != {"judge"}:
         raise ValueError(
             f'grader needs "strict", "math" or {{"judge": {{"url": .., "model": ..}}}}, '
-            f"got {setting!r}"
+            f"got {brief(setting)}"
         )
     return _make_judge(setting["judge"], Path(cache_dir or default_cache_dir()) / "judge")
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from zoomgym.arguments import brief, is_finite_number
 from zoomgym.timeline import Segment
 
 __all__ = ["DEFAULT_WEIGHTS", "RewardParts", "evidence_share", "merge_weights"]
@@ -46,12 +47,15 @@ def merge_weights(weights: Mapping[str, float] | None) -> dict[str, float]:
     """
     merged = dict(DEFAULT_WEIGHTS)
     if weights is not None and not isinstance(weights, Mapping):
-        raise ValueError(f"reward_weights needs a dict of {list(merged)}, got {weights!r}")
+        raise ValueError(f"reward_weights needs a dict of {list(merged)}, got {brief(weights)}")
     for name, weight in (weights or {}).items():
         if name not in merged:
-            raise ValueError(f"reward_weights needs names from {list(merged)}, got {name!r}")
-        if not isinstance(weight, int | float) or not math.isfinite(weight):
-            raise ValueError(f"reward_weights needs finite numbers, got {name}={weight!r}")
+            raise ValueError(f"reward_weights needs names from {list(merged)}, got {brief(name)}")
+        if not is_finite_number(weight):
+            raise ValueError(
+                f"reward_weights needs finite numbers, got {name}={brief(weight)}: "
+                "give numbers below 1e300"
+            )
         merged[name] = float(weight)
     return merged
 

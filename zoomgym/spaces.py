@@ -31,6 +31,8 @@ __all__ = [
 
 MAX_DURATION_S = 864_000.0
 """Ten days: bounds of spaces must be finite."""
+MAX_SHOWN_BYTES = 4 * 1024**3
+"""Of the frames in an observation; the bounds of their spaces take twice as much again."""
 MAX_QUESTION_CHARS = 4096
 MAX_FEEDBACK_CHARS = 1024
 CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n\t"
@@ -106,8 +108,18 @@ def _write_text(space: ShownText, index: int, value: str, shared_memory: Any) ->
 
 
 def observation_space(rules: Rules, frame_size: tuple[int, int]) -> spaces.Dict:
-    """Returns the space of the Dict observation; frames are frame_size (H, W)."""
+    """Returns the space of the Dict observation; frames are frame_size (H, W).
+
+    Raises:
+        ValueError: the frames of an observation would not fit into memory.
+    """
     num_clip = max(1, rules.max_clip_frames)
+    num_bytes = (rules.num_overview + num_clip) * frame_size[0] * frame_size[1] * 3
+    if num_bytes > MAX_SHOWN_BYTES:
+        raise ValueError(
+            f"an observation needs at most {MAX_SHOWN_BYTES} bytes of frames, got {num_bytes}: "
+            "lower frame_size, num_overview or frame_budget"
+        )
 
     def images(count: int) -> spaces.Box:
         return spaces.Box(0, 255, (count, *frame_size, 3), np.uint8)

@@ -1,9 +1,9 @@
 """ZoomVectorEnv: many episodes in one process, whose videos are decoded at the same time."""
 
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn, TypeVar, cast
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, NoReturn, cast
 
 import numpy as np
 from gymnasium.error import Error
@@ -11,11 +11,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 from numpy.typing import NDArray
 
+from zoomgym.arguments import brief, is_whole_number, plain_number
 from zoomgym.env import ZoomEnv
 
 __all__ = ["ZoomVectorEnv", "refuse_single"]
 
-Result = TypeVar("Result")
+MAX_ENVS = 10_000
+Turn = tuple[dict[str, Any], float, bool, bool, dict[str, Any]]
 VectorStep = tuple[
     dict[str, Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]
 ]
@@ -36,6 +38,9 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
     copying observations between processes; environments that show the same video share its frames.
     Episodes that ended are reset in the next step, whose action is passed over (`NEXT_STEP`).
 
+    An error in one environment loses nothing of the others: see `step`. With
+    `on_video_error="skip"` a video that fails ends its own episode only, truncated.
+
     Args:
         num_envs: how many.
         num_threads: that step at the same time; None is one for each core.
@@ -45,8 +50,14 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
     def __init__(
         self, num_envs: int = 1, *, num_threads: int | None = None, **settings: Any
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs needs at least 1, got {num_envs}")
+        num_envs, num_threads = plain_number(num_envs), plain_number(num_threads)
+        given_threads = 1 if num_threads is None else num_threads
+        for name, value in (("num_envs", num_envs), ("num_threads", given_threads)):
+            if not is_whole_number(value, 1, MAX_ENVS):
+                raise ValueError(
+                    f"{name} needs at least 1, got {brief(value)}: give a whole number up to "
+                    f"{MAX_ENVS}"
+                )
         self.envs = [ZoomEnv(**settings) for _ in range(num_envs)]
         self.num_envs = num_envs
         self.metadata = {**ZoomEnv.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}
@@ -58,6 +69,8 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         self._num_threads = min(num_envs, num_threads or os.cpu_count() or 1)
         self._pool = ThreadPoolExecutor(self._num_threads, thread_name_prefix="zoomgym")
         self._is_over = np.zeros(num_envs, np.bool_)
+        self._turns: list[Future[Turn] | None] = [None] * num_envs
+        """What each environment plays or has played in a step that has not returned yet."""
 
     def reset(
         self,
@@ -72,22 +85,51 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
                 seed for all starts the same episode in all.
             options: of `ZoomEnv.reset`, for all.
         """
+        seed = plain_number(seed)
         if seed is None or isinstance(seed, int):
             seed = [None if seed is None else seed + index for index in range(self.num_envs)]
         if len(seed) != self.num_envs:
             raise ValueError(f"seed needs {self.num_envs} numbers, got {len(seed)}")
         seeds = list(seed)
-        started = self._each(lambda i: self.envs[i].reset(seed=seeds[i], options=options))
+        wait([turn for turn in self._turns if turn])  # a step may have been interrupted
+        self._turns = [None] * self.num_envs
+        starts = [
+            self._pool.submit(env.reset, seed=seeds[index], options=options)
+            for index, env in enumerate(self.envs)
+        ]
+        self._raise_first(starts, "call reset again")
         self._is_over[:] = False
-        return self._batch([observation for observation, _ in started]), self._infos(
-            [info for _, info in started]
-        )
+        observations, infos = zip(*(start.result() for start in starts), strict=True)
+        return self._batch(list(observations)), self._infos(list(infos))
 
     def step(self, actions: Sequence[str]) -> VectorStep:
-        """Plays one turn in every environment; those whose episode is over start another one."""
+        """Plays one turn in every environment; those whose episode is over start another one.
+
+        An error is raised after all environments have ended their turn, and says which failed. The
+        others keep what came of theirs: the next step returns it, passes over what it is told to
+        play there, and plays in those that failed only.
+
+        Raises:
+            ValueError: there are not as many actions as environments; nothing is played.
+            ZoomGymError: an environment raises it, see `ZoomEnv.step`.
+        """
         replies = list(iterate(self.action_space, actions))
-        outcomes = self._each(lambda index: self._step_one(index, replies[index]))
-        observations, rewards, terminated, truncated, infos = zip(*outcomes, strict=True)
+        if len(replies) != self.num_envs:
+            raise ValueError(f"actions needs {self.num_envs} replies, got {len(replies)}")
+        turns = [
+            turn or self._pool.submit(self._step_one, index, replies[index])
+            for index, turn in enumerate(self._turns)
+        ]
+        self._turns = list(turns)
+        wait(turns)
+        self._turns = [None if turn.exception() else turn for turn in turns]
+        self._raise_first(
+            turns, "call step again, which plays there and returns what the others keep"
+        )
+        self._turns = [None] * self.num_envs
+        observations, rewards, terminated, truncated, infos = zip(
+            *(turn.result() for turn in turns), strict=True
+        )
         self._is_over = np.array(terminated, np.bool_) | np.array(truncated, np.bool_)
         return (
             self._batch(list(observations)),
@@ -107,21 +149,21 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         for env in self.envs:
             env.close()
 
-    def _step_one(self, index: int, reply: str) -> tuple[dict[str, Any], float, bool, bool, Any]:
+    def _step_one(self, index: int, reply: str) -> Turn:
         """Plays a turn in one environment, or starts another episode if its last one is over."""
         if self._is_over[index]:
             observation, info = self.envs[index].reset()
             return observation, 0.0, False, False, info
         return self.envs[index].step(reply)
 
-    def _each(self, call: Callable[[int], Result]) -> list[Result]:
-        """Returns call(index) for every environment; the first error is raised after all ended."""
-        futures = [self._pool.submit(call, index) for index in range(self.num_envs)]
-        errors = [future.exception() for future in futures]
-        for error in errors:
-            if error is not None:
-                raise error
-        return [future.result() for future in futures]
+    def _raise_first(self, calls: Sequence[Future[Any]], remedy: str) -> None:
+        """Raises the first error of calls, one an environment, after all ended; names those."""
+        errors = {index: error for index, call in enumerate(calls) if (error := call.exception())}
+        if errors:
+            failed = ", ".join(map(str, errors))
+            error = errors[min(errors)]
+            error.add_note(f"in environment {failed} of 0 to {self.num_envs - 1}: {remedy}")
+            raise error
 
     def _batch(self, observations: list[dict[str, Any]]) -> dict[str, Any]:
         """Returns observations as one, freshly allocated."""

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from zoomgym.arguments import brief
 from zoomgym.errors import TaskError
 from zoomgym.synthetic.symbols import SYMBOLS
 
@@ -60,14 +60,14 @@ def named_difficulty(given: str | Mapping[str, Any]) -> tuple[str, Difficulty]:
     if not isinstance(given, Mapping):
         raise TaskError(
             f"difficulty needs one of {', '.join(DIFFICULTIES)}, or a mapping of "
-            f"{_known_keys()}, got {given!r}"
+            f"{_known_keys()}, got {brief(given)}"
         )
     preset = given.get("preset", "easy")
     base = _preset(preset)
     values = {key: value for key, value in given.items() if key != "preset"}
     for key in values:
         if key not in READERS:
-            raise TaskError(f"difficulty needs keys among {_known_keys()}, got {key!r}")
+            raise TaskError(f"difficulty needs keys among {_known_keys()}, got {brief(key)}")
     difficulty = replace(base, **{key: READERS[key](value) for key, value in values.items()})
     if difficulty == base:
         return preset, base
@@ -78,7 +78,7 @@ def named_difficulty(given: str | Mapping[str, Any]) -> tuple[str, Difficulty]:
 def _preset(name: object) -> Difficulty:
     """Returns the preset called name. Raises TaskError if there is none."""
     if not isinstance(name, str) or name not in DIFFICULTIES:
-        raise TaskError(f"difficulty needs one of {', '.join(DIFFICULTIES)}, got {name!r}")
+        raise TaskError(f"difficulty needs one of {', '.join(DIFFICULTIES)}, got {brief(name)}")
     return DIFFICULTIES[name]
 
 
@@ -90,7 +90,7 @@ def _known_keys() -> str:
 def _is_within(value: object, low: float, high: float) -> bool:
     """Returns whether value is a number from low to high."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and low <= value <= high  # type: ignore[arg-type, operator]
+    return is_number and low <= value <= high  # type: ignore[operator]
 
 
 def _event_s(value: Any) -> tuple[float, float]:
@@ -101,28 +101,30 @@ def _event_s(value: Any) -> tuple[float, float]:
             return float(shortest), float(longest)
     raise TaskError(
         f"event_s needs the shortest and the longest event, [{EVENT_S[0]}, {EVENT_S[1]}] at most, "
-        f"got {value!r}"
+        f"got {brief(value)}"
     )
 
 
 def _lit_steps(value: Any) -> float:
     """Reads how long a beacon is lit."""
     if not _is_within(value, *LIT_STEPS):
-        raise TaskError(f"lit_steps needs {LIT_STEPS[0]:g} to {LIT_STEPS[1]:g}, got {value!r}")
+        raise TaskError(f"lit_steps needs {LIT_STEPS[0]:g} to {LIT_STEPS[1]:g}, got {brief(value)}")
     return float(value)
 
 
 def _num_decoys(value: Any) -> int:
     """Reads how many decoys there are."""
     if not isinstance(value, int) or not _is_within(value, 0, MOST_DECOYS):
-        raise TaskError(f"num_decoys needs a whole number from 0 to {MOST_DECOYS}, got {value!r}")
+        raise TaskError(
+            f"num_decoys needs a whole number from 0 to {MOST_DECOYS}, got {brief(value)}"
+        )
     return int(value)
 
 
 def _contrast(value: Any) -> float:
     """Reads the opacity."""
     if not _is_within(value, *CONTRAST):
-        raise TaskError(f"contrast needs {CONTRAST[0]:g} to {CONTRAST[1]:g}, got {value!r}")
+        raise TaskError(f"contrast needs {CONTRAST[0]:g} to {CONTRAST[1]:g}, got {brief(value)}")
     return float(value)
 
 
@@ -136,7 +138,7 @@ def _symbols(value: Any) -> tuple[str, ...]:
             return tuple(name for name in SYMBOLS if name in value)
     raise TaskError(
         f"symbols needs {MIN_SYMBOLS} to {len(SYMBOLS)}, or so many different ones of "
-        f"{', '.join(SYMBOLS)}, got {value!r}"
+        f"{', '.join(SYMBOLS)}, got {brief(value)}"
     )
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import math
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import av
 import numpy as np
 
+from zoomgym.arguments import brief, is_finite_number
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
 from zoomgym.synthetic import layout, marks, symbols
@@ -72,11 +72,11 @@ class SyntheticTasks:
         _check_choice("split", self.split, SPLITS)
         self._named_difficulty  # noqa: B018 - read once, before anybody changes the mapping
         _check_choice("source", self.source, SOURCES)
-        is_number = isinstance(self.duration_s, int | float) and math.isfinite(self.duration_s)
+        is_number = is_finite_number(self.duration_s)
         if not is_number or not MIN_DURATION_S <= self.duration_s <= MAX_DURATION_S:
             raise TaskError(
                 f"duration_s needs {MIN_DURATION_S} to {MAX_DURATION_S} seconds, "
-                f"got {self.duration_s!r}"
+                f"got {brief(self.duration_s)}"
             )
 
     @property
@@ -223,4 +223,4 @@ def _write(scene: Scene, part: Path, path: Path) -> None:
 def _check_choice(what: str, name: str, known: Collection[str]) -> None:
     """Raises TaskError unless name is known."""
     if not isinstance(name, str) or name not in known:
-        raise TaskError(f"{what} needs one of {', '.join(known)}, got {name!r}")
+        raise TaskError(f"{what} needs one of {', '.join(known)}, got {brief(name)}")

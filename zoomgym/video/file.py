@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from zoomgym.arguments import brief, is_whole_number
 from zoomgym.errors import VideoError
 from zoomgym.video.clip import decode_clip
 from zoomgym.video.container import naming
@@ -24,6 +25,7 @@ __all__ = ["ON_DAMAGE", "VideoFile", "set_decode_threads"]
 ON_DAMAGE = ("nearest", "raise")
 """What becomes of frames that do not decode: the nearest earlier one is shown, or VideoError."""
 
+MAX_THREADS = 1024
 FACTS: Memo[tuple[FileKey, Limits], Facts] = Memo(64 * 1024**2, lambda facts: facts.num_bytes)
 """What this process knows of files."""
 after_fork(FACTS.start_anew_in_child)
@@ -44,8 +46,11 @@ def set_decode_threads(num_threads: int) -> None:
 
 def _checked_threads(num_threads: int) -> int:
     """Returns num_threads. Raises ValueError if it is no number of threads."""
-    if num_threads < 1:
-        raise ValueError(f"num_threads needs at least 1, got {num_threads}")
+    if not is_whole_number(num_threads, 1, MAX_THREADS):
+        raise ValueError(
+            f"num_threads needs at least 1, got {brief(num_threads)}: give a whole number up to "
+            f"{MAX_THREADS}"
+        )
     return num_threads
 
 
