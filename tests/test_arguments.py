@@ -141,3 +141,10 @@ def test_what_is_shown_of_a_value_is_short() -> None:
     assert brief(UNPRINTABLE) == "a number of thousands of digits"
     assert brief([UNPRINTABLE]) == "a number of thousands of digits"
     assert brief((4, 8, 16)) == "(4, 8, 16)"
+
+
+@pytest.mark.parametrize("name", ["pixels", "call_s", "wait_s", "duration_s"])
+def test_a_limit_that_is_no_number_is_refused_by_its_name(name: str) -> None:
+    for value in (HUGE, UNPRINTABLE, math.inf, math.nan, True, 0, -1, "60", None):
+        with pytest.raises(ValueError, match=f"limits need numbers > 0, got {name}="):
+            ZoomEnv(limits={name: value}, **SETTINGS)

@@ -8,9 +8,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from zoomgym.arguments import brief, is_finite_number
 from zoomgym.errors import VideoError
 
 __all__ = ["Deadline", "Limits", "ProcessorTime"]
+
+MOST = 1e12
+"""Of any limit: more pixels than FFmpeg counts, and 30,000 years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,11 @@ class Limits:
         """Refuses what is no limit."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise ValueError(f"limits need numbers > 0, got {field.name}={value!r}")
+            if not is_finite_number(value) or not 0 < value <= MOST:
+                raise ValueError(
+                    f"limits need numbers > 0, got {field.name}={brief(value)}: "
+                    f"give at most {MOST:g}"
+                )
 
     @classmethod
     def merged(cls, given: Mapping[str, Any] | None) -> "Limits":
@@ -43,7 +50,9 @@ class Limits:
         given = {} if given is None else given
         names = {field.name for field in fields(cls)}
         if not isinstance(given, Mapping) or given.keys() - names:
-            raise ValueError(f"limits need a mapping from names of {sorted(names)}, got {given!r}")
+            raise ValueError(
+                f"limits need a mapping from names of {sorted(names)}, got {brief(given)}"
+            )
         return cls(**given)
 
 
