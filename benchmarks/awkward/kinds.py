@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.awkward.clips import GOP, NUM_FRAMES, X264, Pipe, draw, remux, write
+from benchmarks.awkward.strange import STRANGE
 
 Get = Callable[[str], Path]
 """Returns the path of another kind, written first if need be."""
@@ -186,8 +187,11 @@ KINDS: dict[str, Callable[[Path, Get], None]] = {
     "av1.mp4": encoded("libsvtav1", {"preset": "12", "crf": "45", "g": "40"}),
     "av1.mkv": encoded("libsvtav1", {"preset": "12", "crf": "45", "g": "40"}),
     "mpeg4.avi": encoded("mpeg4", {"bf": "2", "g": "30", "b": "900k"}),
+    "mpeg4_one_b.avi": encoded("mpeg4", {"bf": "1", "g": "30", "b": "900k"}),
+    "mpeg4_no_b.avi": encoded("mpeg4", {"g": "30", "b": "900k"}),
     "mpeg4.mp4": encoded("mpeg4", {"bf": "2", "g": "30", "b": "900k"}),
     "mpeg2.ts": encoded("mpeg2video", {"bf": "2", "g": "15", "b": "900k"}, with_audio=True),
+    "mpeg2_packs.mpg": encoded("mpeg2video", {"bf": "2", "g": "12", "b": "300k"}),
     "mpeg2.mpg": encoded("mpeg2video", {"bf": "2", "g": "15", "b": "900k"}, with_audio=True),
     "mjpeg.avi": encoded("mjpeg", {"q:v": "4"}, pix_fmt="yuvj420p"),
     "wmv2.asf": encoded("wmv2", {"g": "30", "b": "900k"}),
@@ -205,4 +209,5 @@ KINDS: dict[str, Callable[[Path, Get], None]] = {
     "truncated.ts": cut_off("base.ts", 0.6),
     "truncated.flv": cut_off("base.flv", 0.6),
     "truncated.webm": cut_off("vp9.webm", 0.6),
+    **STRANGE,
 }

@@ -130,6 +130,14 @@ class OpenFile:
         self._demuxed = self._demux()
         return self._demuxed
 
+    def from_byte(self, offset: int) -> Iterator[VideoPacket]:
+        """Returns the packets from about this byte of the file on. Raises av.FFmpegError."""
+        self._is_fresh = False
+        self._demuxed.close()
+        self.container.seek(offset, stream=self.stream, unsupported_byte_offset=True)
+        self._demuxed = self._demux()
+        return self._demuxed
+
     def start_decoding(self) -> None:
         """Prepares the decoder for packets that do not follow the last ones it was fed.
 

@@ -15,9 +15,9 @@ from av.video.frame import VideoFrame
 from zoomgym.errors import VideoError
 from zoomgym.video.container import OpenFile, VideoPacket
 from zoomgym.video.emptiness import is_empty
-from zoomgym.video.packets import FOREVER, PacketReader, Run
+from zoomgym.video.packets import FOREVER, Doubt, PacketReader, Run
 
-__all__ = ["Decoder", "Doubt", "Shown"]
+__all__ = ["Decoder", "Shown"]
 
 # Decoders that can leave out frames no other frame refers to; checked frame by frame in the tests.
 CAN_SKIP = {"h264", "hevc", "mpeg4", "mpeg2video", "vp8", "vp9"}
@@ -30,10 +30,6 @@ MAX_LEAD_INS = 4
 MAX_PIXELS_PLAYED = 10**10
 """A damaged file is played whole up to this size, about half a minute's work. Frames of a larger
 one are concealed from the keyframe before them, which can look different from playing it."""
-
-
-class Doubt(Exception):  # noqa: N818 - no error: the reason for another way
-    """The packets of a file do not say which frame is on screen when."""
 
 
 class Shown(NamedTuple):
@@ -72,7 +68,22 @@ class Decoder:
         is_key = shown.frame.key_frame or (first is not None and first.is_discard)
         if not is_key or (codec.has_b_frames and not self.reader.descends()):
             raise Doubt
+        if "mpegts" in self._opened.format_names and self.reader.starts_again():
+            raise Doubt
         return shown
+
+    def last_packet(self) -> VideoPacket | None:
+        """Returns the packet of the last frame; None if only decoding can tell which that is."""
+        run = self.reader.last_run()
+        if run is None:
+            return None
+        start = run.packets[0]
+        if not start.is_discard:
+            alone = next(self._decode([start], None), None)
+            is_key = alone is not None and alone.frame.key_frame
+            if not is_key and not self._num_failed:
+                raise Doubt  # frames that are shown later may come before it
+        return next(packet for packet in run.packets if packet.pts in run.wanted)
 
     def last_frame(self) -> Shown:
         """Returns the last frame of the file."""

@@ -10,7 +10,8 @@ from fractions import Fraction
 from zoomgym.errors import VideoError
 from zoomgym.video.clock import tick_at
 from zoomgym.video.container import OpenFile
-from zoomgym.video.decode import Decoder, Doubt, Shown
+from zoomgym.video.decode import Decoder, Shown
+from zoomgym.video.packets import Doubt
 from zoomgym.video.playback import Playback, play
 from zoomgym.video.scale import Orientation, orientation_of, shown_size
 
@@ -99,7 +100,7 @@ def _facts(
 def _last(opened: OpenFile, decoder: Decoder) -> tuple[int, int]:
     """Returns the pts of the last frame and its duration in ticks, 0 if unknown."""
     if opened.format_names & WHOLE_PACKET_FORMATS and opened.codec.name in ONE_FRAME_CODECS:
-        packet = decoder.reader.last_packet()
+        packet = decoder.last_packet()
         if packet is not None and packet.pts is not None:
             return packet.pts, packet.duration or 0
     shown = decoder.last_frame()

@@ -12,11 +12,11 @@ from zoomgym.arguments import brief, is_whole_number
 from zoomgym.errors import VideoError
 from zoomgym.video.clip import decode_clip
 from zoomgym.video.container import naming
-from zoomgym.video.decode import Doubt
 from zoomgym.video.facts import Facts, measure
 from zoomgym.video.identity import FileKey, identify
 from zoomgym.video.limits import Limits
 from zoomgym.video.memo import Memo, after_fork
+from zoomgym.video.packets import Doubt
 from zoomgym.video.pool import POOL
 from zoomgym.video.store import STORE, Clip, ClipKey
 

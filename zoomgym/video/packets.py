@@ -6,8 +6,9 @@ pts <= limit. Packets stay in decode order. Nothing is decoded here.
 
 import bisect
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice, pairwise
 
 import av
 
@@ -15,7 +16,7 @@ from zoomgym.errors import VideoError
 from zoomgym.video.container import OpenFile, VideoPacket
 from zoomgym.video.emptiness import is_empty
 
-__all__ = ["FOREVER", "PacketReader", "Run"]
+__all__ = ["FOREVER", "Doubt", "PacketReader", "Run"]
 
 FOREVER = 1 << 62
 """A limit after every pts: the last frame of the file answers it."""
@@ -23,7 +24,12 @@ FOREVER = 1 << 62
 MAX_REORDER = 16  # H.264 and HEVC: at most 16 frames follow in output but precede in decode order
 SEEKS_BY_INDEX = {"mov", "mp4", "matroska", "webm", "avi", "flv"}
 MAX_LEAD_S = 20
+NUM_SAMPLES = 16
 READ_ON_S = 2  # nearer than this, reading on is cheaper than a seek
+
+
+class Doubt(Exception):  # noqa: N818 - no error: the reason for another way
+    """The packets of a file do not say which frame is on screen when."""
 
 
 @dataclass(slots=True)
@@ -71,6 +77,18 @@ class PacketReader:
                 highest = pts
         return False
 
+    def starts_again(self) -> bool:
+        """Returns whether somewhere in the file times start again, by a few samples of its bytes.
+
+        In MPEG-TS, which has no index, a seek would land in either of two joined recordings.
+        """
+        samples: list[int] = []
+        for place in range(NUM_SAMPLES):
+            with suppress(av.FFmpegError):
+                packets = self._opened.from_byte(self._opened.container.size * place // NUM_SAMPLES)
+                samples += [packet.pts for packet in islice(packets, 1) if packet.pts is not None]
+        return any(later < earlier - self._second for earlier, later in pairwise(samples))
+
     def first_packet(self) -> VideoPacket | None:
         """Returns the first packet if playing starts with its frame, and that one decodes alone."""
         self._rewind()
@@ -81,15 +99,19 @@ class PacketReader:
         self._read_past(pts)
         return packet if self._shown_pts[0] == pts else None
 
-    def last_packet(self) -> VideoPacket | None:
-        """Returns the packet of the last frame; None if the file may be cut off in mid-packet."""
+    def last_run(self) -> Run | None:
+        """Returns the run of the last frame; None if the file may be cut off in mid-packet."""
         [run] = self.runs([FOREVER])
         if self._is_cut or any(packet.is_corrupt for packet in run.packets):
             return None
-        return next(packet for packet in run.packets if packet.pts in run.wanted)
+        return run
 
     def runs(self, limits: Sequence[int]) -> Iterator[Run]:
-        """Yields runs that together hold an answer for each of the ascending limits."""
+        """Yields runs that together hold an answer for each of the ascending limits.
+
+        Raises:
+            Doubt: later times come earlier in the file, as where recordings were joined.
+        """
         run: Run | None = None
         self._begin()
         for limit in limits:
@@ -98,6 +120,8 @@ class PacketReader:
             pts, packets = self._packets_for(limit)
             if run is None or run.packets[0].pts != packets[0].pts:
                 if run is not None:
+                    if not self._seeks_by_index and _place(packets) < _place(run.packets):
+                        raise Doubt
                     yield run
                 run = Run(packets)
             elif len(packets) > len(run.packets):
@@ -158,9 +182,15 @@ class PacketReader:
         return packet
 
     def _keep(self, packet: VideoPacket) -> None:
-        """Adds a packet to those at hand."""
+        """Adds a packet to those at hand.
+
+        Raises:
+            Doubt: times start again, as where recordings were joined.
+        """
         self._packets.append(packet)
         if (pts := self._pts_shown(packet)) is not None:
+            if self._num_after(pts) > MAX_REORDER:
+                raise Doubt
             bisect.insort(self._shown_pts, pts)
 
     def _pts_shown(self, packet: VideoPacket) -> int | None:
@@ -206,8 +236,11 @@ class PacketReader:
 
     def _is_past(self, limit: int) -> bool:
         """No later packet can have a pts <= limit."""
-        num_later = len(self._shown_pts) - bisect.bisect_right(self._shown_pts, limit)
-        return num_later > MAX_REORDER
+        return self._num_after(limit) > MAX_REORDER
+
+    def _num_after(self, pts: int) -> int:
+        """Returns how many of the packets that were read have a later pts."""
+        return len(self._shown_pts) - bisect.bisect_right(self._shown_pts, pts)
 
     def _read_past(self, limit: int) -> None:
         """Reads on until no later packet can have a pts <= limit."""
@@ -247,3 +280,8 @@ class PacketReader:
 def _is_start_for(packet: VideoPacket, pts: int) -> bool:
     """Decoding can start at packet to show the frame at pts."""
     return packet.is_keyframe and packet.pts is not None and packet.pts <= pts
+
+
+def _place(packets: Sequence[VideoPacket]) -> int:
+    """Returns where in the file packets start, in bytes."""
+    return next((packet.pos for packet in packets if packet.pos is not None), 0)

@@ -29,6 +29,8 @@ MAX_TRIES = 4
 """Keyframes from which a call tries to decode before it plays the file from its start."""
 MAX_SKIPPED = 1000
 """Packets after a seek in which the keyframe is looked for."""
+MAX_SHIFT = 32
+"""Places by which the times of frames can be out of order: twice what a codec reorders."""
 MAX_LEADING = 32
 """Frames that a decoder may show before the keyframe it was started at."""
 
@@ -100,10 +102,15 @@ def play(opened: OpenFile) -> Playback:
     if first is None:
         raise VideoError(f"{opened.path}: needed frames, none decodes: check it with ffprobe")
     known = _filled(pts, opened.usual_ticks)
+    if _starts_again(known):
+        raise VideoError(
+            f"{opened.path}: needed times that ascend, got some that start again, as where "
+            "recordings were joined: convert it with ffmpeg"
+        )
     return Playback(
-        first=Shown(known[0], first),
+        first=Shown(min(known), first),
         last_ticks=last_ticks,
-        pts=known,
+        pts=tuple(sorted(known)),
         fingerprints=tuple(fingerprints),
         corrupt=frozenset(corrupt),
         failed_pts=tuple(sorted(failed_pts)),
@@ -208,8 +215,8 @@ def _readable(packets: Iterator[VideoPacket]) -> Iterator[VideoPacket]:
         yield from packets
 
 
-def _filled(pts: list[int | None], usual_ticks: int) -> tuple[int, ...]:
-    """Returns pts in ascending order. Frames without one follow the frame before them."""
+def _filled(pts: list[int | None], usual_ticks: int) -> list[int]:
+    """Returns pts. Frames without one follow the frame before them."""
     number, first = next(
         ((number, ticks) for number, ticks in enumerate(pts) if ticks is not None), (0, 0)
     )
@@ -217,7 +224,13 @@ def _filled(pts: list[int | None], usual_ticks: int) -> tuple[int, ...]:
     for ticks in pts:
         last = last + usual_ticks if ticks is None else ticks
         known.append(last)
-    return tuple(sorted(known))
+    return known
+
+
+def _starts_again(pts: list[int]) -> bool:
+    """Returns whether pts in the order of display ascend twice, but for a few damaged ones."""
+    shifts = np.abs(np.argsort(pts, kind="stable") - np.arange(len(pts)))
+    return int((shifts > MAX_SHIFT).sum()) > MAX_SHIFT
 
 
 def _fingerprint(frame: VideoFrame) -> int:
