@@ -78,7 +78,7 @@ class UniformAgent:
 
 
 class OracleAgent:
-    """Is told where the evidence is, zooms there unless the overview answers, and reads it."""
+    """Zooms on the evidence, which it is told, unless the overview answers; and reads it."""
 
     privileged = True
 

@@ -24,7 +24,7 @@ FEWEST = 2
 
 
 class OnceAgent:
-    """Zooms once, on the first piece of evidence, as densely as the rules allow; then answers.
+    """Zooms once, on the first piece of the evidence it is told, as densely as the rules allow.
 
     (Told of two pieces, it could span both with one zoom of two frames. Who is not told learns of
     the second from the first.)
@@ -45,7 +45,7 @@ class OnceAgent:
 
 
 class SlowAgent:
-    """Zooms on every piece of evidence at one frame a second, but shows two of it at least."""
+    """Zooms on the evidence, which it is told, at one frame a second, but at least at two of it."""
 
     privileged = True
 
@@ -65,7 +65,7 @@ class SlowAgent:
 
 
 class HalfAgent:
-    """Sees every second frame of brief evidence, and knows how tasks are drawn.
+    """Sees every second frame of the evidence it is told, and knows how tasks are drawn.
 
     So it makes the most of what it saw: of `count`, it answers the number that is most likely then.
     (Of `motion`, the reader's shorter turn is as likely as the longer one, whatever is known.)

@@ -10,10 +10,10 @@ from agents.extras import how_to_install
 from agents.heuristics import ChangeAgent, CoarseToFineAgent, KeyframeAgent
 from agents.probes import HalfAgent, OnceAgent, SlowAgent
 from agents.tutor import TutorAgent
-from zoomgym.agent import Agent
+from zoomgym.agent import Agent, is_privileged
 from zoomgym.hints import did_you_mean, nearest
 
-__all__ = ["AGENTS", "FAMILIES", "make_agent"]
+__all__ = ["AGENTS", "FAMILIES", "about", "is_told_evidence", "make_agent"]
 
 AGENTS: dict[str, Callable[[], Agent]] = {
     "blind": BlindAgent,
@@ -37,6 +37,27 @@ FAMILIES = {
 }
 """Agents that are made from an argument: imported only then, as they need extras."""
 FORMS = {"chat": "chat:MODEL@URL", "ppo": "ppo:PATH", "qwen": "qwen:PATH"}
+ABOUT = {
+    "chat": "A model that is served at an OpenAI-compatible endpoint.",
+    "ppo": "A policy that PPO trained on the menu of zooms.",
+    "qwen": "A Qwen2.5-VL, run by this package.",
+}
+"""What the agents of a family are, in one line; the others say so in their docstrings."""
+
+
+def about(name: str) -> str:
+    """Returns what an agent is, in one line; an empty text for one of the user's own.
+
+    Nothing is imported for it: names stand in records of strangers.
+    """
+    if name in AGENTS:
+        return (AGENTS[name].__doc__ or "").partition("\n")[0]
+    return ABOUT.get(name.partition(":")[0], "")
+
+
+def is_told_evidence(name: str) -> bool:
+    """Returns whether a registered agent is told where the evidence is."""
+    return name in AGENTS and is_privileged(AGENTS[name]())
 
 
 def make_agent(name: str) -> Agent:

@@ -29,7 +29,7 @@ CENT = 100
 
 
 class TutorAgent:
-    """Is told where the evidence is, zooms there for a reason, and answers with what it read.
+    """Zooms on the evidence, which it is told, for a reason that it gives; and reads it.
 
     Args:
         in_words: whether it answers with an option's own text, for models that have yet to learn

@@ -1,6 +1,7 @@
 """Where everything stands in the charts of a report, in pixels; the template draws it."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ __all__ = [
     "category_chart",
     "colour_class",
     "frames_chart",
+    "number_agents",
     "rules_chart",
     "shape_path",
     "shorten",
@@ -57,6 +59,12 @@ COLOURS = (
     ("#857500", "#e0d04e"),
 )
 """On light and on dark, for colour-blind people too. Source: after Okabe and Ito, 2008."""
+NUM_LOOKS = len(SHAPES) * len(COLOURS)
+FIXED = (
+    *("coarse_to_fine", "uniform", "oracle", "change", "glance", "keyframe", "blind", "random"),
+    *("half", "once", "slow", "tutor"),
+)
+"""Registered agents by their number. The first eight, which are often compared, share no color."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +191,22 @@ class RulesChart:
     labels: tuple[tuple[float, int], ...]
     """Where a number of zooms stands, and the number."""
     curves: tuple[Curve, ...]
+
+
+def number_agents(agents: Collection[str]) -> dict[str, int]:
+    """Returns the number of each agent, which gives it shape and colour: the same on every page.
+
+    It depends on the agent's name alone, unless that would make two agents here look alike.
+    """
+    numbers = {agent: FIXED.index(agent) for agent in sorted(agents) if agent in FIXED}
+    room = NUM_LOOKS - len(FIXED)
+    for agent in sorted({*agents} - numbers.keys()):
+        digest = hashlib.sha256(agent.encode("utf-8", "surrogatepass")).digest()
+        start = int.from_bytes(digest[:8], "big")
+        places = [len(FIXED) + (start + step) % room for step in range(room)]
+        taken = {*numbers.values()}
+        numbers[agent] = next((place for place in places if place not in taken), places[0])
+    return numbers
 
 
 def shape_path(index: int) -> str:

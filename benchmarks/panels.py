@@ -36,7 +36,7 @@ def draw_panels(records: Sequence[Record]) -> str:
     panels = {name: _panel(own, agents, categories) for name, own in by_span.items() if own}
     width = max(panel.width for panel in panels.values())
     height = KEY_HEIGHT + charts.HEIGHT * len(panels)
-    styles = {agent: _style(index) for index, agent in enumerate(sorted(agents))}
+    styles = {agent: _style(number) for agent, number in charts.number_agents(agents).items()}
     lines = _key(agents, styles)
     for index, (span, panel) in enumerate(panels.items()):
         lines.append(f'<g transform="translate(0 {KEY_HEIGHT + index * charts.HEIGHT})">')

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from agents.registry import about, is_told_evidence
 from benchmarks import charts, histograms
 from benchmarks.details import Agents, apart, by_rules, details, names_of
 from benchmarks.durations import chance_by_duration, duration_rows
@@ -21,6 +22,7 @@ from benchmarks.suites import Suite
 from benchmarks.viewer import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
 from zoomgym.episode import Rules
 from zoomgym.records import Record
+from zoomgym.synthetic import FAMILIES
 from zoomgym.tasks import TaskSet
 
 __all__ = ["write_report"]
@@ -53,7 +55,7 @@ def write_report(
 
     Args:
         path: the file, which is replaced as a whole.
-        suite_name: what the records are of.
+        suite_name: what the records are of; empty if they are of no suite.
         records: every episode that counts.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
         suite: what they are of, if it is not built in.
@@ -97,7 +99,7 @@ def _page(
     facts = _facts(records) if records else {}
     script = "".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
     return jinja.get_template(TEMPLATE).render(
-        suite_name=suite_name,
+        title=cut(_title(suite_name, records)),
         metrics=METRICS,
         all_tasks=ALL,
         charts=charts,
@@ -110,6 +112,12 @@ def _page(
         **facts,
         **(_results(records, cache_dir, suite, tasks) if records else {"groups": []}),
     )
+
+
+def _title(suite_name: str, records: Sequence[Record]) -> str:
+    """Returns what stands over a page: the suite, or the sets of tasks that are of none."""
+    sets = dict.fromkeys(record.task_set for record in records)
+    return suite_name.strip() or ", ".join(sets) or "No episodes"
 
 
 def _hash_source(script: str) -> Markup:
@@ -175,7 +183,10 @@ def _results(
         "compared": _compared(played, rows_of, agents) if len(played) > 1 else None,
         "agents": agents,
         "places": {agent: place for place, agent in enumerate(agents)},
-        "numbers": {agent: number for number, agent in enumerate(sorted(agents))},
+        "numbers": charts.number_agents(agents),
+        "abouts": {agent: line for agent in agents if (line := about(agent))},
+        "told": [agent for agent in agents if is_told_evidence(agent)],
+        "family_abouts": _family_abouts(records),
         "categories": categories,
         "num_ungraded": sum(not record.is_graded for record in records),
         "longest_name": LONGEST_NAME,
@@ -185,6 +196,16 @@ def _results(
         "viewer": viewer_data(records, agents, categories, names, cache_dir, tasks),
         "outcomes": OUTCOMES,
         "max_pictured": MAX_PICTURED,
+    }
+
+
+def _family_abouts(records: Sequence[Record]) -> dict[str, str]:
+    """Returns what each family of synthetic tasks asks for, in one line."""
+    shown = {record.task.category for record in records if record.task_set.startswith("synthetic")}
+    return {
+        family: (make.__doc__ or "").partition("\n")[0]
+        for family, make in FAMILIES.items()
+        if family in shown
     }
 
 

@@ -12,8 +12,19 @@ from typing import Any
 
 import pytest
 
+from agents.registry import AGENTS, about
 from benchmarks import viewer
-from benchmarks.charts import Scale, frames_chart, rules_chart, shorten
+from benchmarks.charts import (
+    COLOURS,
+    FIXED,
+    NUM_LOOKS,
+    Scale,
+    frames_chart,
+    number_agents,
+    rules_chart,
+    shape_path,
+    shorten,
+)
 from benchmarks.details import names_of
 from benchmarks.failures import FAILURES
 from benchmarks.leaderboard import METRICS, Estimate, leaderboard
@@ -189,6 +200,63 @@ def test_settings_of_the_run_stand_at_its_head(tmp_path: Path) -> None:
     assert "<dt>Seed</dt><dd>7</dd>" in source
     assert "<dd>zoomgym 0.1.0</dd>" in source
     assert "not run on the same tasks" not in source
+
+
+def test_an_agent_looks_the_same_on_every_page() -> None:
+    assert sorted(FIXED) == sorted(AGENTS)
+    own = [f"my_module:Agent{number}" for number in range(NUM_LOOKS - len(FIXED))]
+    numbers = number_agents([*AGENTS, *own])
+    assert sorted(numbers.values()) == list(range(NUM_LOOKS))
+    looks = {(shape_path(n), n % len(COLOURS)) for n in numbers.values()}
+    assert len(looks) == NUM_LOOKS
+    for agent in (*AGENTS, own[0]):
+        alone = number_agents([agent])
+        assert number_agents([agent, "random", "chat:m@http://h"])[agent] == alone[agent]
+    assert len(number_agents([*own, *map(str, range(100))])) == len(own) + 100
+
+
+def test_agents_and_families_are_told_in_one_line_each(tmp_path: Path) -> None:
+    relay = replace(TASK, id="relay-1", category="relay")
+    own = replace(TASK, id="own-1", category="count")
+    records = [
+        played("oracle", RIGHT, task=relay, tasks="synthetic:relay"),
+        played("blind", RIGHT, task=relay, tasks="synthetic:relay"),
+        played("chat:m@http://h", RIGHT, task=relay, tasks="synthetic:relay"),
+        played("my_module:Agent", RIGHT, task=own),
+    ]
+    source = page_of(records, tmp_path).source
+    for agent in ("oracle", "blind", "chat:m@http://h"):
+        assert f"<dd>{about(agent)}</dd>" in source
+    assert about("my_module:Agent") == ""
+    assert "<dt>relay</dt><dd>The amber beacon&#39;s clip shows a colour and a place" in source
+    assert "<dt>count</dt>" not in source  # of no synthetic set
+    assert '<bdi>oracle</bdi><sup title="told where the evidence is">†</sup>' in source
+    assert "<bdi>blind</bdi><sup" not in source
+    assert "† told where the evidence is: its numbers say" in source
+    assert "<sup" not in page_of(RECORDS, tmp_path).source
+
+
+def test_every_registered_agent_has_a_line_of_its_own() -> None:
+    lines = {agent: about(agent) for agent in AGENTS}
+    assert len(set(lines.values())) == len(AGENTS)
+    assert all(line.endswith(".") and len(line) < 100 for line in lines.values())
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_page_about_no_suite_is_titled_by_its_tasks(tmp_path: Path, name: str) -> None:
+    write_report(tmp_path / "report.html", name, RECORDS, cache_dir=None)
+    source = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<title>gone.jsonl · zoomgym</title>" in source
+    assert "<h1>gone.jsonl</h1>" in source
+    write_report(tmp_path / "report.html", name, [], cache_dir=None)
+    assert "<h1>No episodes</h1>" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_task_without_a_category_has_a_name_in_the_chart(tmp_path: Path) -> None:
+    plain = replace(TASK, category="")
+    source = page_of([played("a", RIGHT, task=plain)], tmp_path).source
+    assert "<title></title>" not in source
+    assert "<title>(none), a: accuracy 1.00" in source
 
 
 def test_agents_on_different_tasks_are_marked_as_not_comparable(tmp_path: Path) -> None:
