@@ -113,6 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     video.add_argument("--files", nargs="+", default=PEER_FILES, choices=PEER_FILES, metavar="FILE")
     video.add_argument("--repeats", type=int, default=5, help="processes per peer and file")
     exactness.add_argument("--clips", nargs="*", type=Path, default=[], help="more files to check")
+    exactness.add_argument(
+        "--folder", type=Path, help="check the videos in this folder, and not the awkward ones"
+    )
     args = parser.parse_args(argv)
     console = Console()
     if args.what == "video":
@@ -128,7 +131,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif args.what == "episodes":
         measure_episodes(console, args.episodes)
     elif args.what == "exactness":
-        measure_exactness(console, args.out, args.peers, args.clips, is_quick=args.quick)
+        if args.folder is not None and not args.folder.is_dir():
+            parser.error(f"--folder needs a folder of videos, found none at {args.folder}")
+        measure_exactness(
+            console, args.out, args.peers, args.clips, folder=args.folder, is_quick=args.quick
+        )
     else:
         MEASUREMENTS[args.what](console)
     return 0

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
@@ -44,7 +45,10 @@ MAX_ERROR = 40
 """Mean difference in levels at which a picture is no longer the one that it should be."""
 LIMIT_S = 60
 QUICK = ("base.mp4", "open_gop.mkv", "base.ts")
-UPSIDE_DOWN = {"rotated.mp4"}
+MAX_FRAMES = 20_000
+"""Frames of one file that are held for comparison: 230 MB."""
+MAX_SHIFTED = 16
+"""Frames that can be shown before one that the decoder gave out earlier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,7 @@ def measure_exactness(
     peers: Sequence[str],
     clips: Sequence[Path],
     *,
+    folder: Path | None = None,
     is_quick: bool = False,
 ) -> None:
     """Compares, prints, and writes exactness.json to the folder out.
@@ -108,6 +113,7 @@ def measure_exactness(
         out: the folder.
         peers: of PEERS. Those that are not installed are listed as absent.
         clips: files to check beside the awkward ones.
+        folder: files to check in their place, in all of its folders.
         is_quick: whether a few files and times do.
     """
     asked = [name for name in peers if name in ASKED]
@@ -115,14 +121,17 @@ def measure_exactness(
     asked = [name for name in asked if name not in absent]
     cells: list[Cell] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        files = list(_playbacks(clips, is_quick))
-        for playback, is_reproducible in tqdm(files, "awkward files", unit="file", leave=False):
+        playbacks = _folder(folder, console) if folder else _playbacks(clips, is_quick)
+        for playback, is_reproducible in tqdm(playbacks, "files", unit="file", leave=False):
             wanted = _wanted(playback, 20 if is_quick else NUM_SINGLES)
             jobs = [_job(peer, playback, wanted) for peer in asked]
             outcomes = threads.map(lambda job: run_job(job, LIMIT_S), jobs)
             for peer, outcome in zip(asked, outcomes, strict=True):
                 cells.append(_cell(peer, playback, wanted, outcome, is_reproducible))
     _print(console, cells, asked)
+    for cell in cells:
+        if cell.peer == OURS and cell.error:
+            console.print(f"ours refuses {cell.error}", markup=False)
     for name in absent:
         console.print(f"absent: {name} (needs the package {PEERS[name].package})")
     out.mkdir(parents=True, exist_ok=True)
@@ -150,14 +159,29 @@ def _playbacks(clips: Sequence[Path], is_quick: bool) -> Iterator[tuple[Playback
         yield _playback(path.name, path.absolute()), True
 
 
+def _folder(folder: Path, console: Console) -> Iterator[tuple[Playback, bool]]:
+    """Yields every file of a folder that FFmpeg can play, played in order, however it is named."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = str(path.relative_to(folder))
+        try:
+            playback = _playback(name, path.absolute())
+        except (av.FFmpegError, StopIteration) as error:
+            console.print(f"no video: {name} ({error})", markup=False)
+            continue
+        if len(playback.starts_s):
+            yield playback, True
+        else:
+            console.print(f"no frames with times: {name}", markup=False)
+
+
 def _playback(name: str, path: Path) -> Playback:
-    """Plays a file in order."""
-    played = play(path, SIZE)
-    pictures = np.array(played.pictures)
-    if name in UPSIDE_DOWN:
-        pictures = pictures[:, ::-1, ::-1]
-    starts_s = [played.time_s(index) for index in range(len(played.pts))]
-    return Playback(name, str(path), np.array(starts_s), pictures)
+    """Plays a file in order, or the beginning of a long one."""
+    played = play(path, SIZE, MAX_FRAMES)
+    num_frames = len(played.pts)
+    if num_frames == MAX_FRAMES:
+        num_frames -= MAX_SHIFTED
+    starts_s = [played.time_s(index) for index in range(num_frames)]
+    return Playback(name, str(path), np.array(starts_s), np.array(played.pictures[:num_frames]))
 
 
 def _wanted(playback: Playback, num_singles: int) -> list[list[tuple[float, int]]]:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from av.bitstream import BitStreamFilterContext
 from av.stream import Disposition
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
+
+from zoomgym.video.scale import Orientation, orientation_of
 
 WIDTH, HEIGHT = 160, 96
 NUM_FRAMES = 100
@@ -166,15 +169,23 @@ class Playback:
         return float((self.pts[index] - self.pts[0]) * self.time_base)
 
 
-def play(path: Path, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Playback:
-    """Decodes a whole file in order, skipping nothing but damaged packets.
+def play(
+    path: Path, size: tuple[int, int] = (HEIGHT, WIDTH), max_frames: int | None = None
+) -> Playback:
+    """Decodes a file in order, skipping nothing but damaged packets.
 
     Decoders show frames in their right order, so the n-th frame gets the n-th pts. Mostly that is
     the frame's own, but FFmpeg's pts of H.264 with B-frames in AVI are in decode order.
+
+    Args:
+        path: the file.
+        size: (H, W) of the pictures, upright.
+        max_frames: where to stop, for the memory's sake.
     """
     pts: list[int] = []
     pictures: list[NDArray[np.uint8]] = []
     reformatter = VideoReformatter()
+    orientation: Orientation | None = None
     with av.open(str(path), metadata_errors="ignore") as container:
         stream: Any = next(
             stream
@@ -182,12 +193,14 @@ def play(path: Path, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Playback:
             if stream is not None and not stream.disposition & Disposition.attached_pic
         )
         stream.codec_context.thread_count = 1
-        for frame in _decoded(container, stream):
+        for frame in islice(_decoded(container, stream), max_frames):
             if frame.pts is not None:
+                orientation = orientation or orientation_of(frame)
+                height, width = size[::-1] if orientation.is_transposed else size
                 scaled = reformatter.reformat(
                     frame,
-                    width=size[1],
-                    height=size[0],
+                    width=width,
+                    height=height,
                     format="rgb24",
                     interpolation=Interpolation.LANCZOS
                     | Interpolation.ACCURATE_RND
@@ -197,7 +210,7 @@ def play(path: Path, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Playback:
                     threads=1,
                 )
                 pts.append(frame.pts)
-                pictures.append(scaled.to_ndarray().astype(np.uint8, copy=False))
+                pictures.append(orientation.apply(scaled.to_ndarray().astype(np.uint8, copy=False)))
         return Playback(Fraction(stream.time_base), sorted(pts), pictures)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks import speed, video_exactness, video_files, video_peers
+from benchmarks.awkward.clips import write
 from benchmarks.peers import Call, Job, run_job
 from benchmarks.video_files import QUICK_FILES, SpeedFile, number_in, number_shown
 from benchmarks.video_results import Bar, Part, write_part
@@ -137,3 +138,20 @@ def test_exactness_finds_no_wrong_frame_of_ours(tmp_path: Path) -> None:
     assert speed.main(["exactness", "--quick", "--peers", "ours", "--out", str(tmp_path)]) == 0
     cells = json.loads((tmp_path / "exactness.json").read_text())["cells"]
     assert [(cell["num_wrong"], cell["num_missing"]) for cell in cells] == [(0, 0)] * 3
+
+
+def test_exactness_takes_a_folder_of_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    (folder / "deeper").mkdir(parents=True)
+    write(folder / "deeper" / "clip.mp4", pts=range(20))
+    (folder / "notes.txt").write_text("no video")
+    arguments = ["exactness", "--folder", str(folder), "--quick", "--peers", "ours"]
+    assert speed.main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    [cell] = json.loads((tmp_path / "out" / "exactness.json").read_text())["cells"]
+    assert (cell["file"], cell["num_wrong"], cell["num_missing"]) == ("deeper/clip.mp4", 0, 0)
+    assert "no video: notes.txt" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        speed.main(["exactness", "--folder", str(tmp_path / "absent")])
+    assert "--folder needs a folder of videos, found none" in capsys.readouterr().err
