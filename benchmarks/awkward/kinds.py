@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.awkward.clips import GOP, NUM_FRAMES, X264, Pipe, draw, remux, write
 from benchmarks.awkward.strange import STRANGE
@@ -72,6 +73,11 @@ def shown_only_for(source: str, num_ms: int) -> Callable[[Path, Get], None]:
     return write_edited
 
 
+def large(index: int) -> NDArray[np.uint8]:
+    """Returns frame `index` in the size of PAL."""
+    return np.kron(draw(index), np.ones((6, 5, 1), np.uint8))[:576, :720]
+
+
 def with_second_video(path: Path, get: Get) -> None:
     """Writes a file whose first video stream is small and not the default one."""
     import av
@@ -110,7 +116,7 @@ def with_cover(path: Path, get: Get) -> None:
         out.mux(cover.encode())
 
 
-MILLI = Fraction(1, 1000)
+MILLI, CENTI = Fraction(1, 1000), Fraction(1, 100)
 
 INEXACT: dict[str, Callable[[Path, Get], None]] = {
     "intra_refresh.mp4": x264("intra-refresh=1:keyint=30"),
@@ -165,6 +171,22 @@ KINDS: dict[str, Callable[[Path, Get], None]] = {
     "base.flv": copied("base.mp4"),
     "no_b.avi": x264("bframes=0:keyint=30"),
     "base.avi": lambda path, get: write(path, options=H264, with_audio=True),
+    # and rarer ones
+    "vp8.ivf": copied("vp8.webm"),
+    "vp9.ivf": copied("vp9.webm"),
+    "av1.ivf": encoded("libsvtav1", {"preset": "12", "crf": "45", "g": "40"}),
+    "vp8.ogg": copied("vp8.webm"),
+    "mpeg2.mxf": encoded("mpeg2video", {"bf": "2", "g": "15", "b": "900k"}),
+    "base.nut": copied("base.mp4"),
+    "open_gop.nut": copied("open_gop.mp4"),
+    "rv20.rm": encoded("rv20", {"g": "20", "b": "300k"}),
+    "mpeg2.wtv": encoded("mpeg2video", {"bf": "2", "g": "15", "b": "900k"}),
+    "raw.y4m": encoded("rawvideo", {}, pts=range(30)),
+    "pal.dv": encoded("dvvideo", {}, pts=range(10), pictures=large),
+    "base.gif": encoded("gif", {}, pix_fmt="rgb8", pts=range(40)),
+    "vfr.gif": encoded("gif", {}, pix_fmt="rgb8", pts=uneven_pts(40, 4, 9), time_base=CENTI),
+    "base.apng": encoded("apng", {}, pix_fmt="rgb24", pts=range(40)),
+    "alpha.apng": encoded("apng", {}, pix_fmt="rgba", pts=range(20)),
     # other codecs
     "hevc.mp4": encoded("libx265", {"preset": "fast", "x265-params": X265}),
     "hevc_closed.mp4": encoded("libx265", {"preset": "fast", "x265-params": X265 + ":open-gop=0"}),

@@ -23,7 +23,11 @@ from zoomgym.video import limits as limits_module
 Clip = Callable[[str], Path]
 SIZE = (96, 160)
 MUTATED = ["base.mp4", "base.mkv", "base.ts", "hevc.mp4", "vp9.webm", "mpeg4.avi", "fragments.mp4"]
-SLOWLY_MUTATED = [*MUTATED, "base.flv", "mpeg2.mpg", "av1.mp4", "wmv2.asf", "one_gop.mp4"]
+SLOWLY_MUTATED = [
+    *(*MUTATED, "base.flv", "mpeg2.mpg", "av1.mp4", "wmv2.asf", "one_gop.mp4", "base.gif"),
+    *("base.apng", "vp8.ogg", "vp8.ivf", "mpeg2.mxf", "base.nut", "rv20.rm", "mpeg2.wtv"),
+    *("raw.y4m", "pal.dv"),
+]
 
 
 def write_mutants(clip: Clip, names: list[str], num_each: int, seed: int, folder: Path) -> None:

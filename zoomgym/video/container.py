@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from zoomgym.errors import VideoError
+from zoomgym.video.formats import CONTAINERS, why_not
 from zoomgym.video.limits import Deadline, Limits
 
 __all__ = ["OpenFile", "VideoPacket", "naming"]
@@ -24,13 +25,11 @@ if TYPE_CHECKING:  # PyAV's packets are generic in its stubs only
 else:
     VideoPacket = Packet
 
-# FFmpeg's names of the formats that hold video, their own timestamps and nothing outside the file.
-# Left out on purpose: playlists (hls, dash, concat), image patterns, devices, raw streams.
-CONTAINERS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "asf")
-
 # What PyAV raises about a file: FFmpeg's own errors, and plain ones where a number in the file is
 # none of an enum's, is too large for its type, or asks for more memory than there is.
 PYAV_ERRORS = (av.FFmpegError, ValueError, OverflowError, MemoryError, NotImplementedError)
+
+NO_CONTAINER = (av.InvalidDataError, av.ArgumentError)  # the second: a format that is not opened
 
 PADDING = 1 << 20  # FFmpeg counts the pixels that it adds at the edges too
 MAX_INT = (1 << 31) - 1
@@ -215,7 +214,9 @@ def naming(path: Path, action: str) -> Iterator[None]:
                 f"{path}: cannot {action}: its disk or network took too long. Try again, copy it "
                 "to a local disk, or allow more in limits (wait_s)"
             ) from error
-        reason = error.strerror if isinstance(error, av.FFmpegError) else error
+        reason = str(error.strerror if isinstance(error, av.FFmpegError) else error)
+        if isinstance(error, NO_CONTAINER):
+            reason += f" ({why_not(path)})"
         raise VideoError(
             f"{path}: cannot {action}: {reason}. Needed a whole video file "
             f"({', '.join(CONTAINERS)}): check it with ffprobe, or convert it with ffmpeg"
