@@ -16,7 +16,7 @@ from zoomgym.grading import letter, read_choice
 from zoomgym.picture import AXIS_STEPS_S, clock
 from zoomgym.records import Record
 from zoomgym.rewards import RewardParts, merge_weights
-from zoomgym.tasks import TaskSet
+from zoomgym.tasks import TaskSet, VideoQuestion
 from zoomgym.timeline import Segment, overview_times
 
 __all__ = ["MAX_PICTURED", "OUTCOMES", "cut", "outcome_of", "set_key", "task_key", "viewer_data"]
@@ -141,22 +141,31 @@ def _fairly(records: Sequence[Record]) -> Iterator[int]:
 
 
 def _pictured(records: Sequence[Record], agents: Sequence[str]) -> list[int]:
-    """Returns positions of episodes on the first task of each category, the best agents' first.
+    """Returns positions of the episodes with frames, the most wanted first.
 
-    Of a task that was played by several rules, those by the last of these, which allow most.
+    First those on the first task of each category, then those on the second, and so on; on them
+    the best agents' first. Of a task that was played by several rules, those by the last of these,
+    which allow most.
     """
-    firsts: dict[str, Record] = {}
-    for record in records:
-        first = firsts.setdefault(record.task.category, record)
-        if record.task == first.task and astuple(record.rules) > astuple(first.rules):
-            firsts[record.task.category] = record
-    wanted = {(task_key(record), record.rules) for record in firsts.values()}
-    chosen = [
-        (agents.index(record.agent), record.task.category, index)
-        for index, record in enumerate(records)
-        if (task_key(record), record.rules) in wanted
-    ]
-    return [index for *_, index in sorted(chosen)[:MAX_PICTURED]]
+    tasks: dict[str, dict[VideoQuestion, list[int]]] = {}
+    for index, record in enumerate(records):
+        tasks.setdefault(record.task.category, {}).setdefault(record.task, []).append(index)
+    wanted: list[int] = []
+    for on_tasks in zip_longest(*(own.values() for own in tasks.values()), fillvalue=[]):
+        chosen = [index for on_task in on_tasks for index in _by_last_rules(records, on_task)]
+        wanted += sorted(chosen, key=lambda index: agents.index(records[index].agent))
+        if len(wanted) >= MAX_PICTURED:
+            break
+    return wanted[:MAX_PICTURED]
+
+
+def _by_last_rules(records: Sequence[Record], on_task: Sequence[int]) -> list[int]:
+    """Returns those positions of records on a task that were played by its last rules."""
+    if not on_task:
+        return []
+    last = max(on_task, key=lambda index: astuple(records[index].rules))
+    key = task_key(records[last]), records[last].rules
+    return [index for index in on_task if (task_key(records[index]), records[index].rules) == key]
 
 
 def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> Row:

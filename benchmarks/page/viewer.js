@@ -233,12 +233,39 @@ function timeline(episode, task) {
 }
 
 function strip(frames, label, className) {
-  const tiles = frames.map(([time_s, picture, isEvidence]) => {
+  const tiles = frames.map(([time_s, picture, isEvidence], position) => {
     const time = `${time_s.toFixed(2)} s`;
     const image = make("img", { alt: time, src: `data:image/webp;base64,${data.pictures[picture]}` });
-    return make("figure", { class: isEvidence ? "on-evidence" : "" }, image, make("figcaption", {}, className === "overview" ? time_s.toFixed(1) : time));
+    const button = make("button", { type: "button", title: "enlarge", tabindex: position ? -1 : 0 }, image);
+    button.addEventListener("click", () => enlarge(frames, position, label));
+    return make("figure", { class: isEvidence ? "on-evidence" : "" }, button, make("figcaption", {}, className === "overview" ? time_s.toFixed(1) : time));
   });
   return make("div", { class: `strip ${className}`, role: "group", "aria-label": label }, ...tiles);
+}
+
+// Shows a frame of a strip as large as the window allows; arrow keys go on to its neighbors.
+function enlarge(frames, position, label) {
+  const image = make("img", {}), caption = make("p", {});
+  const dialog = make("dialog", { class: "enlarged", "aria-label": label }, image, caption);
+  const turn = (by) => {
+    position = Math.min(Math.max(position + by, 0), frames.length - 1);
+    const [time_s, picture, isEvidence] = frames[position];
+    image.alt = `${time_s.toFixed(2)} s`;
+    image.src = `data:image/webp;base64,${data.pictures[picture]}`;
+    caption.textContent = `${label}: ${position + 1} of ${frames.length}, ${image.alt}${isEvidence ? ", evidence" : ""}`;
+  };
+  const steps = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1, Home: -Infinity, End: Infinity };
+  image.addEventListener("load", () => dialog.style.setProperty("--ratio", image.naturalWidth / image.naturalHeight));
+  dialog.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("keydown", (event) => {
+    if (!(event.key in steps)) return;
+    turn(steps[event.key]);
+    event.preventDefault();
+  });
+  turn(0);
+  document.body.append(dialog);
+  dialog.showModal();
 }
 
 function overview(episode, task) {

@@ -244,6 +244,28 @@ def test_open_episode_shows_its_frames(browser: webdriver.Chrome) -> None:
     assert len(all_of(browser, "#episode .turns .strip")) == 1
 
 
+def test_click_on_a_frame_enlarges_it(browser: webdriver.Chrome) -> None:
+    one(browser, "#filters [name=pictured]").click()
+    choose(browser, "agent", "agent4")
+    frames = all_of(browser, "#episode .strip.clip button")
+    browser.execute_script("arguments[0].scrollIntoView()", frames[1])
+    frames[1].click()
+    assert texts(browser, ".enlarged p") == ["Frames of zoom 1: 2 of 4, 10.50 s"]
+    height = browser.execute_script("return innerHeight")
+    assert one(browser, ".enlarged img").size["height"] == round(0.82 * height)
+    press(browser, Keys.ARROW_RIGHT)
+    assert one(browser, ".enlarged img").get_attribute("alt") == "11.00 s"
+    press(browser, Keys.END, Keys.ARROW_RIGHT)
+    assert texts(browser, ".enlarged p") == ["Frames of zoom 1: 4 of 4, 11.50 s"]
+    press(browser, Keys.ESCAPE)
+    assert all_of(browser, ".enlarged") == []
+    assert browser.switch_to.active_element == frames[1]
+    press(browser, Keys.ENTER)
+    assert texts(browser, ".enlarged p") == ["Frames of zoom 1: 2 of 4, 10.50 s"]
+    one(browser, ".enlarged img").click()
+    assert all_of(browser, ".enlarged") == []
+
+
 def test_what_there_is_not_is_not_shown(browser: webdriver.Chrome) -> None:
     choose(browser, "failure", "none")
     [shown] = texts(browser, "#episode")
@@ -449,7 +471,8 @@ def test_short_names_stay_on_one_line(browser: webdriver.Chrome) -> None:
 def test_controls_are_large_enough_for_fingers(browser: webdriver.Chrome) -> None:
     with seen_at(browser, 400):
         heights = browser.execute_script("""
-            const found = document.querySelectorAll("#episodes :is(select, button, .steps a)");
+            const found = document.querySelectorAll(
+                "#episodes :is(select, button:not(.strip *), .steps a)");
             return [...found].map((control) => control.getBoundingClientRect().height);
         """)
         assert len(heights) == 8

@@ -126,7 +126,10 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return wanted
 
 
-def test_frames_stand_with_the_first_task_of_each_category(shown: list[bool]) -> None:
+def test_frames_stand_with_the_first_task_of_each_category(
+    shown: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer, "MAX_PICTURED", 4)
     more = [played("zoomer", ZOOM, RIGHT, task=replace(TASK, id="sky-2"))]
     data = given([*RECORDS, *more])
     assert [episode["is_pictured"] for episode in data["episodes"]] == [True] * 4 + [False]
@@ -134,6 +137,23 @@ def test_frames_stand_with_the_first_task_of_each_category(shown: list[bool]) ->
     assert data["episodes"][0]["clips"] == [[[10.5, 1, True]]]
     assert len(data["pictures"]) == 4
     assert shown == [True, True, False, False]  # one overview for all agents on a task
+
+
+def test_frames_stand_with_further_tasks_as_long_as_there_is_room(
+    shown: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sky = [replace(TASK, id=f"sky-{number}") for number in range(1, 5)]
+    tasks = [*sky, replace(SEA, id="sea-1")]
+    records = [played(agent, ZOOM, RIGHT, task=task) for task in tasks for agent in AGENTS]
+    assert all(episode["is_pictured"] for episode in given(records)["episodes"])
+    monkeypatch.setattr(viewer, "MAX_PICTURED", 7)
+    data = given(records)
+    shown_of = [e for e in data["episodes"] if e["is_pictured"]]
+    pictured = [(data["tasks"][e["task"]]["id"], e["agent"]) for e in shown_of]
+    assert pictured == [
+        ("sea-1", 0), ("sea-1", 1), ("sky-1", 0), ("sky-1", 1),
+        ("sky-2", 0), ("sky-2", 1), ("sky-3", 0),
+    ]  # fmt: skip
 
 
 def test_the_best_agents_get_the_frames(shown: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
