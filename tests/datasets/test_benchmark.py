@@ -81,9 +81,9 @@ def test_a_parquet_value_that_python_has_no_word_for_is_named(
 def test_repeated_ids_are_numbered_in_linear_time(tmp_path: Path) -> None:
     rows = [{**ROW, "id": name} for name in ["a", "a#2", *["a"] * 20_000]]
     write_json(tmp_path / "lvb_val.json", rows)
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     tasks = open_tasks("longvideobench", tmp_path)
-    assert time.perf_counter() - started_s < 10
+    assert time.process_time() - started_s < 10  # 2e8 tries of a number take longer
     ids = [tasks[index].id for index in range(len(tasks))]
     assert ids[:4] == ["a", "a#2", "a#3", "a#4"]
     assert len(set(ids)) == 20_002

