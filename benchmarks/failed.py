@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from zoomgym.errors import RecordError, ZoomGymError
+from zoomgym.files import replaced
 from zoomgym.records import read_lines
 from zoomgym.rollout import attempt
 
@@ -61,7 +62,8 @@ def write_failures(path: Path, failures: Iterable[Failure]) -> None:
     """Puts failures into a file in place of what stood there; no file if there are none."""
     text = "".join(f"{json.dumps(asdict(failure))}\n" for failure in failures)
     if text:
-        path.write_text(text, encoding="ascii")
+        with replaced(path) as file:
+            file.write(text.encode("ascii"))
     else:
         path.unlink(missing_ok=True)
 

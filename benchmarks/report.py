@@ -2,8 +2,6 @@
 
 import base64
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from benchmarks.leaderboard import ALL, METRICS, Row, chance, in_order, leaderbo
 from benchmarks.suites import Suite
 from benchmarks.viewer import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
 from zoomgym.episode import Rules
+from zoomgym.files import replaced
 from zoomgym.records import Record
 from zoomgym.synthetic import FAMILIES
 from zoomgym.tasks import TaskSet
@@ -64,19 +63,8 @@ def write_report(
     """
     failed = sorted(failures, key=lambda failure: (failure.agent, failure.task_id))
     page = _page(suite_name, in_order(records), failed, cache_dir, suite, tasks)
-    _replace(path, page.encode("utf-8", "replace"))
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Writes content to path; an interrupted write leaves what stood there."""
-    handle, name = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with replaced(path) as file:
+        file.write(page.encode("utf-8", "replace"))
 
 
 def _page(

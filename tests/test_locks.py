@@ -1,8 +1,11 @@
 """A lock is held by one process at a time, and by none that was killed."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from zoomgym.locks import locked
 
@@ -55,3 +58,15 @@ def test_what_stands_in_a_file_that_is_held_stays(tmp_path: Path) -> None:
     with locked(path) as is_held:
         assert is_held
     assert path.read_text() == "x"
+
+
+def test_what_somebody_put_in_the_place_of_a_lock_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "private")
+    (tmp_path / "dangling").symlink_to(tmp_path / "new")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "dangling", "pipe"):
+        with pytest.raises(OSError, match=name), locked(tmp_path / name):
+            pass
+    assert (tmp_path / "private").read_text() == "x"
+    assert not (tmp_path / "new").exists()

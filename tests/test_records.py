@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from zoomgym import RecordError, ZoomEnv
+from zoomgym import RecordError, ZoomEnv, records
+from zoomgym.files import open_own
 from zoomgym.records import (
     Record,
     append_record,
@@ -261,12 +262,26 @@ def test_whole_lines_stand_in_the_file_while_a_cut_one_is_dropped(
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:100])
     opened: list[str] = []
-    real_open = Path.open
     monkeypatch.setattr(
-        Path, "open", lambda self, mode="r", **rest: opened.append(mode) or real_open(self, mode)
+        records, "open_own", lambda path, mode: opened.append(mode) or open_own(path, mode)
     )
     drop_cut_line(path)
     assert opened == ["r+b"]  # "w" would empty it first, and a kill then lose every record
+
+
+def test_records_are_written_to_no_file_that_a_link_leads_to(
+    record: Record, tmp_path: Path
+) -> None:
+    (tmp_path / "private").write_text("no line break, so all of it looks cut off")
+    path = tmp_path / "records.jsonl"
+    path.symlink_to(tmp_path / "private")
+    (tmp_path / "records.jsonl.part").symlink_to(tmp_path / "private")
+    for write in (lambda: append_record(path, record), lambda: drop_cut_line(path)):
+        with pytest.raises(OSError, match="a symbolic link: put the file itself there"):
+            write()
+    write_records(path, [record])
+    assert list(read_records(path)) == [record]
+    assert (tmp_path / "private").read_text() == "no line break, so all of it looks cut off"
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:

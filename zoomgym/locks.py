@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zoomgym.files import open_own
+
 __all__ = ["locked"]
 
 if sys.platform == "win32":
@@ -48,9 +50,9 @@ def locked(path: Path, *, is_waiting: bool = True) -> Iterator[bool]:
         is_waiting: whether to wait until nobody else holds it.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be made, or something else is there: a link to a file of others.
     """
-    with path.open("ab") as file:
+    with open_own(path, "ab") as file:
         is_held = _take(file.fileno(), is_waiting)
         try:
             yield is_held

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 from zoomgym.actions import ZoomCall
 from zoomgym.episode import Episode, Rules, Turn, advance, score, start
 from zoomgym.errors import RecordError, ZoomGymError
+from zoomgym.files import open_own, replaced
 from zoomgym.grading import STRICT, UNGRADED, Given, Grader
 from zoomgym.hints import unreadable
 from zoomgym.rewards import RewardParts, merge_weights
@@ -217,23 +218,19 @@ def append_record(path: Path, record: Record) -> None:
 
 def append_line(path: Path, line: str) -> None:
     """Adds a line of ASCII to the end of a file."""
-    with path.open("a", encoding="ascii") as file:
-        file.write(f"{line}\n")
+    with open_own(path, "ab") as file:
+        file.write(f"{line}\n".encode("ascii"))
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Puts records into a file in place of what stood there, as a whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text("".join(f"{record.to_json()}\n" for record in records), encoding="ascii")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replaced(path) as file:
+        file.writelines(f"{record.to_json()}\n".encode("ascii") for record in records)
 
 
 def drop_cut_line(path: Path) -> None:
     """Removes what an interrupted write left at the end of a file, so that it can be added to."""
-    with path.open("r+b") as file:  # never empty in between: a run may be killed here too
+    with open_own(path, "r+b") as file:  # never empty in between: a run may be killed here too
         file.truncate(file.read().rfind(b"\n") + 1)
 
 

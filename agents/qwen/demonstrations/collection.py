@@ -17,6 +17,7 @@ from agents.qwen.demonstrations.demonstration import (
 from zoomgym import __version__
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import RecordError
+from zoomgym.files import open_own
 from zoomgym.records import append_line, drop_cut_line, read_lines
 
 __all__ = ["Attempt", "Result", "collect", "describe_run", "rejected_path"]
@@ -99,10 +100,10 @@ def _resume(out: Path, run: Mapping[str, Any]) -> dict[str, str]:
                 "choose another file"
             )
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.touch()
+        open_own(out, "ab").close()
         append_line(rejected, json.dumps({"run": run}))
         return {}
-    out.touch()
+    open_own(out, "ab").close()
     drop_cut_line(out)
     [[_, before], *reasons] = read_lines(rejected, _parse)
     if not isinstance(before, dict):

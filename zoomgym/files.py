@@ -1,0 +1,80 @@
+"""Files in folders that others can write to: plain ones are opened, replaced ones appear whole."""
+
+import errno
+import os
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+__all__ = ["PART", "new_part", "open_named", "open_own", "replaced"]
+
+PART = ".part-"
+"""Begins the name of a file that is being written."""
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has neither, nor named pipes in folders
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)
+
+
+def open_named(path: Path) -> BinaryIO:
+    """Opens a file that the user names, to be read.
+
+    Raises:
+        OSError: there is none; or it is a pipe or a device, which may never end.
+    """
+    return _open(path, "rb", NO_WAIT)
+
+
+def open_own(path: Path, mode: str) -> BinaryIO:
+    """Opens a file of ours, to be read or written, in a folder that may come from a stranger.
+
+    Args:
+        path: of the file.
+        mode: as for `open`, binary.
+
+    Raises:
+        OSError: it cannot be opened; or it is a symbolic link, which may lead to another's file;
+            or a pipe or a device.
+    """
+    try:
+        return _open(path, mode, NO_WAIT | NO_FOLLOW)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            what = "a symbolic link: put the file itself there"
+            raise OSError(errno.ELOOP, what, str(path)) from error
+        raise
+
+
+def _open(path: Path, mode: str, more_flags: int) -> BinaryIO:
+    """Opens a file if it is a regular one. Raises OSError."""
+
+    def regular(name: str, flags: int) -> int:
+        handle = os.open(name, flags | more_flags, 0o666)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(errno.EINVAL, "no regular file: name one", name)
+        return handle
+
+    return cast(BinaryIO, open(path, mode, opener=regular))
+
+
+def new_part(path: Path) -> Path:
+    """Returns a name for what is to take the place of path: beside it, and nobody else's."""
+    return path.with_name(f"{PART}{os.getpid()}-{uuid.uuid4().hex}{path.suffix}")
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """Yields a file to write what takes the place of path, as a whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    part = new_part(path)
+    try:
+        with open_own(part, "xb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
