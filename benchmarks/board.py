@@ -1,14 +1,13 @@
 """The command `python -m benchmarks.leaderboard`: records of agents, compared in tables."""
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from benchmarks.details import Agents, apart, by_rules, details
 from benchmarks.leaderboard import ALL, in_order, leaderboard
@@ -24,8 +23,6 @@ from zoomgym.records import Record, read_records, replay
 
 __all__ = ["Block", "blocks", "main", "show_ranking"]
 
-WIDTH = 132
-"""Columns, where it is no terminal."""
 UNEVEN = "Not all agents have played the same tasks: compare these in pairs."
 
 
@@ -147,7 +144,7 @@ def show(console: Console, found: Sequence[Block]) -> None:
 
 def _show_title(console: Console, title: str) -> None:
     """Prints what the tables below are about."""
-    console.rule(f"[bold]{escape(plain(title))}[/]", align="left")
+    console.print(Text(plain(title), style="bold"))
 
 
 def as_markdown(found: Sequence[Block]) -> str:
@@ -175,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         found = blocks(read_all(args.records, is_replayed=args.replay))
-        show(Console(width=None if sys.stdout.isatty() else WIDTH), found)
+        show(Console(), found)
         for path, text_of in ((args.markdown, as_markdown), (args.csv, as_csv)):
             if path:
                 path.write_text(text_of(found), encoding="utf-8", newline="\n")

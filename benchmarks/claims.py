@@ -100,12 +100,11 @@ def judge(claims: Sequence[Claim], records: Sequence[Record]) -> list[Finding]:
 
 def show_verdict(console: Console, findings: Sequence[Finding]) -> None:
     """Prints each claim with what became of it, and how many hold."""
-    table = Table(
-        title=f"Claims (intervals of accuracy that hold at {CONFIDENCE:.0%} for all at once)",
-        title_justify="left",
-    )
+    title = f"Claims (intervals of accuracy that hold at {CONFIDENCE:.0%} for all at once)"
+    widest = max(len(line) for line in _intervals(findings).split("\n"))  # which is not broken
+    table = Table(title=title, title_justify="left")
     for name in ("agent", "is", "on", "verdict"):
-        table.add_column(name)
+        table.add_column(name, min_width=widest if name == "on" else None, overflow="fold")
     for claim in dict.fromkeys(finding.claim for finding in findings):
         table.add_section()
         own = [finding for finding in findings if finding.claim == claim]

@@ -74,7 +74,7 @@ def _of_metrics(name: str, title: str, metrics: Sequence[Metric], by_agent: Agen
         for agent, own in by_agent.items()
     ]
     columns = ("episodes", *(metric.name for metric in metrics))
-    return Sheet(name, title, ("agent",), columns, tuple(lines))
+    return Sheet(name, title, ("agent",), columns, tuple(lines), main=columns[1:2])
 
 
 def _by_cell(by_agent: Agents) -> Sheet:

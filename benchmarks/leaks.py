@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 from tqdm import tqdm
 
 from benchmarks.claims import CONFIDENCE
 from benchmarks.leaderboard import wilson
+from benchmarks.sheets import Cell, Line, Sheet, to_table
 from zoomgym.errors import TaskError
 from zoomgym.synthetic import FAMILIES, SyntheticTasks
 from zoomgym.tasks import VideoQuestion
@@ -168,31 +168,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         SyntheticTasks((args.families[0],), "test", args.duration_s, "easy", "scene")
     except TaskError as error:
         parser.error(str(error))
-    console = Console(width=None if sys.stdout.isatty() else 132)
-    table = Table(
-        title=f"Right answers by one clue alone, {args.tasks} tasks (95% interval)",
-        title_justify="left",
-    )
-    table.add_column("family")
-    table.add_column("chance", justify="right")
-    for clue in args.clues:
-        table.add_column(clue, justify="right")
+    console = Console()
+    title = f"Right answers by one clue alone, {args.tasks} tasks (mean, 95% interval)"
+    lines: list[Line] = []
     num_cells = len(args.families) * len(args.clues)
     leaks: list[str] = []
     for family in tqdm(args.families, "families", leave=False, disable=None):
         tasks = SyntheticTasks((family,), "test", args.duration_s, "easy", "scene")
         drawn = [tasks[index] for index in range(args.tasks)]
         chance = 1 / len(drawn[0].options)
-        cells = []
+        cells: list[Cell] = [chance]
         for clue in args.clues:
             with tempfile.TemporaryDirectory() as folder:
                 is_right = found(CLUES[clue](tasks, drawn, Path(folder)), drawn)
-            shown = wilson(is_right)
-            cells.append(f"{shown.mean:.3f} {shown.low:.3f}..{shown.high:.3f}")
+            cells.append(wilson(is_right))
             if wilson(is_right, 1 - (1 - CONFIDENCE) / num_cells).low > chance:  # Bonferroni
                 leaks.append(f"{family} by {clue}")
-        table.add_row(family, f"{chance:.2f}", *cells)
-    console.print(table)
+        lines.append(Line((family,), tuple(cells)))
+    columns = ("chance", *args.clues)
+    console.print(to_table(Sheet("leaks", title, ("family",), columns, tuple(lines), digits=3)))
     console.print(
         f"[bold]{len(leaks)} of {num_cells} clues tell more than chance[/] (by intervals that hold "
         f"at {CONFIDENCE:.0%} for all at once){': ' if leaks else ''}{', '.join(leaks)}"

@@ -292,7 +292,7 @@ def _main_run(argv: Sequence[str]) -> int:
                 make_agent(name)
     except (ValueError, OSError, ZoomGymError) as error:
         parser.error(plain(in_words(error)))
-    console = _console()
+    console = Console()
     try:
         if args.page_only:
             return _show_again(console, args, suite, tasks)
@@ -479,7 +479,7 @@ def _main_merge(argv: Sequence[str]) -> int:
         parser.error(in_words(error))
     seconds = f"{time.monotonic() - started_s:.0f} s"
     suite = suite_of(records)
-    return int(_show(_console(), suite, records, args.out, seconds, args.cache_dir, None))
+    return int(_show(Console(), suite, records, args.out, seconds, args.cache_dir, None))
 
 
 def _count(text: str) -> int:
@@ -495,11 +495,6 @@ def _shard(text: str) -> tuple[int, int]:
     if first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second):
         return int(first) - 1, int(second)
     raise argparse.ArgumentTypeError(f"needs I/N with I from 1 to N, like 2/4, got {text!r}")
-
-
-def _console() -> Console:
-    """Returns where results are shown."""
-    return Console(width=None if sys.stdout.isatty() else 132)
 
 
 def _show(

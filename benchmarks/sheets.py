@@ -6,11 +6,16 @@ Names of agents, categories and counters come from others: they are shown, never
 import csv
 import io
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from benchmarks.estimates import Estimate
 
@@ -20,8 +25,14 @@ Cell = Estimate | float | int | None
 Value = str | float | int
 
 NONE = "-"
-FEW = 4
-"""Columns that leave room for intervals beside their means."""
+LABEL_WIDTHS = (60, 30, 20)
+"""Columns of a terminal that a label may take, before it goes on in the next line."""
+HEAD, WORD = 6, 14
+"""Columns that the head of a column may take, and a long word in it."""
+WIDEST = 10_000
+"""More columns than any terminal has."""
+INTERVAL = "95% interval"
+"""What titles call it."""
 LARGE = 100
 """Larger numbers are shown without decimals."""
 VALUES = ("column", "count", "mean", "low", "high")
@@ -58,6 +69,10 @@ class Sheet:
     """Decimals that are shown."""
     turned: str = ""
     """If given, people are shown lines as columns, and columns as lines under this label."""
+    main: tuple[str, ...] = ()
+    """Columns that keep their intervals where a terminal is too narrow for all."""
+    spared: tuple[str, ...] = ()
+    """Columns that a narrow terminal is spared, the first ones first."""
 
 
 def plain(text: str) -> str:
@@ -74,20 +89,106 @@ def for_people(sheet: Sheet) -> Sheet:
         Line((column,), tuple(line.cells[index] for line in sheet.lines))
         for index, column in enumerate(sheet.columns)
     ]
-    return replace(sheet, labels=(sheet.turned,), columns=columns, lines=tuple(lines), turned="")
+    return replace(
+        sheet,
+        labels=(sheet.turned,),
+        columns=columns,
+        lines=tuple(lines),
+        turned="",
+        main=(),
+        spared=(),
+    )
 
 
-def to_table(sheet: Sheet) -> Table:
+def to_table(sheet: Sheet) -> "FittedTable":
     """Returns the sheet for a terminal. A first label that is the one above it is left out."""
-    sheet = for_people(sheet)
-    table = Table(title=escape(sheet.title), title_justify="left")
+    return FittedTable(for_people(sheet))
+
+
+@dataclass(frozen=True, slots=True)
+class FittedTable:
+    """A sheet on a terminal: as much of it as there is room for, and no number broken."""
+
+    sheet: Sheet
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yields the fullest table that fits; if none does, the columns in several tables."""
+        width = options.max_width
+        shapes = list(_shapes(self.sheet))
+        fitting = (shape for shape in shapes if _width(self.sheet, shape, console) <= width)
+        shape = next(fitting, None) or shapes[-1]
+        yield Text(_title(self.sheet, shape), style="italic")
+        for band in _bands(self.sheet, shape, console, width):
+            yield _draw(self.sheet, band)
+        if told := _left_out(self.sheet, shape):
+            yield Text(f"Left out at {width} columns: {told}.", style="dim")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How much of a sheet is shown."""
+
+    columns: tuple[int, ...]
+    """Places of those that are shown."""
+    intervals: frozenset[int]
+    """Places of those that are shown with intervals."""
+    label_width: int
+    """A longer label goes on in the next line."""
+
+
+def _shapes(sheet: Sheet) -> Iterator[Shape]:
+    """Yields how a sheet may be shown, the fullest first."""
+    every = tuple(range(len(sheet.columns)))
+    places = {column: place for place, column in enumerate(sheet.columns)}
+    main = [places[column] for column in sheet.main]
+    spared = [places[column] for column in sheet.spared]
+    kept = [
+        tuple(place for place in every if place not in spared[:count])
+        for count in range(len(spared) + 1)
+    ]
+    plans = [(every, frozenset(every))]
+    plans += [(columns, frozenset(main)) for columns in kept if main]
+    plans += [(kept[-1], frozenset(main[:count])) for count in reversed(range(max(1, len(main))))]
+    for columns, intervals in plans:
+        for label_width in LABEL_WIDTHS:
+            yield Shape(columns, intervals, label_width)
+
+
+def _bands(sheet: Sheet, shape: Shape, console: Console, width: int) -> Iterator[Shape]:
+    """Yields shapes that share the columns of one, each as many as fit; at least one."""
+    rest = shape.columns
+    while rest or not shape.columns:
+        count = len(rest)
+        while count > 1 and _width(sheet, replace(shape, columns=rest[:count]), console) > width:
+            count -= 1
+        yield replace(shape, columns=rest[:count])
+        rest = rest[count:]
+        if not shape.columns:
+            return
+
+
+def _width(sheet: Sheet, shape: Shape, console: Console) -> int:
+    """Returns how wide a table is."""
+    options = console.options.update(width=WIDEST)
+    return Measurement.get(console, options, _draw(sheet, shape)).maximum
+
+
+def _draw(sheet: Sheet, shape: Shape) -> Table:
+    """Returns the table of a shape, each of whose columns is as wide as what stands in it."""
+    table = Table()
     for label in sheet.labels:
-        table.add_column(label, overflow="fold")
-    for column in sheet.columns:
-        table.add_column(escape(plain(column)), justify="right", overflow="fold")
-    is_wide = len(sheet.columns) > FEW
+        table.add_column(label, max_width=shape.label_width, overflow="fold")
+    cells = [
+        [_parts(line.cells[place], sheet.digits, place in shape.intervals) for line in sheet.lines]
+        for place in shape.columns
+    ]
+    for place, own in zip(shape.columns, cells, strict=True):
+        widest = max((cell_len("".join(cell)) for cell in own), default=1)
+        head = _wrapped(plain(sheet.columns[place]), widest)
+        width = max(widest, *map(cell_len, head))
+        table.add_column(escape("\n".join(head)), width=width, justify="right", no_wrap=True)
     above = None
-    for line in sheet.lines:
+    for index, line in enumerate(sheet.lines):
         shown = [escape(plain(label)) for label in line.labels]
         if len(shown) > 1:
             if line.labels[0] == above:
@@ -95,24 +196,42 @@ def to_table(sheet: Sheet) -> Table:
             else:
                 table.add_section()
             above = line.labels[0]
-        table.add_row(*shown, *(_with_style(cell, sheet.digits, is_wide) for cell in line.cells))
+        table.add_row(*shown, *(f"{own[index][0]}[dim]{own[index][1]}[/]" for own in cells))
     return table
 
 
-def _with_style(cell: Cell, digits: int, is_wide: bool) -> str:
-    """Returns a cell for a terminal: in a wide table, an interval stands below its mean."""
-    mean, interval = _parts(cell, digits)
-    if not interval:
-        return mean
-    return f"{mean}\n[dim]{interval}[/]" if is_wide else f"{mean} [dim]({interval})[/]"
+def _wrapped(head: str, width: int) -> list[str]:
+    """Returns the head of a column in lines, its words whole unless they are very long."""
+    longest = max(map(len, head.split()), default=0)
+    return textwrap.wrap(head, max(width, HEAD, min(longest, WORD))) or [""]
 
 
-def _parts(cell: Cell, digits: int) -> tuple[str, str]:
-    """Returns what a cell says: its number, and its interval if it has one."""
+def _title(sheet: Sheet, shape: Shape) -> str:
+    """Returns the title of what is shown of a sheet."""
+    if shape.intervals:
+        return sheet.title
+    return sheet.title.replace(f" ({INTERVAL})", "").replace(f", {INTERVAL}", "")
+
+
+def _left_out(sheet: Sheet, shape: Shape) -> str:
+    """Returns what of a sheet is not shown."""
+    columns = [name for place, name in enumerate(sheet.columns) if place not in shape.columns]
+    has_more = any(
+        isinstance(line.cells[place], Estimate)
+        for line in sheet.lines
+        for place in shape.columns
+        if place not in shape.intervals
+    )
+    intervals = f"{'other ' if shape.intervals else ''}intervals"
+    return ", ".join([*map(plain, columns), *([intervals] * has_more)])
+
+
+def _parts(cell: Cell, digits: int, with_interval: bool = True) -> tuple[str, str]:
+    """Returns what a cell says: its number, and its interval if it has one, in the one form."""
     if not isinstance(cell, Estimate):
         return _number(cell, digits), ""
     mean, low, high = (_number(value, digits) for value in (cell.mean, cell.low, cell.high))
-    return mean, f"{low}..{high}"
+    return mean, f" ({low}..{high})" if with_interval else ""
 
 
 def _number(value: float | None, digits: int) -> str:
@@ -130,17 +249,11 @@ def to_markdown(sheet: Sheet) -> str:
     head = [*sheet.labels, *map(as_words, sheet.columns)]
     rule = ["---"] * len(sheet.labels) + ["---:"] * len(sheet.columns)
     rows = [
-        [*map(as_words, line.labels), *(_on_a_line(cell, sheet.digits) for cell in line.cells)]
+        [*map(as_words, line.labels), *("".join(_parts(c, sheet.digits)) for c in line.cells)]
         for line in sheet.lines
     ]
     table = "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
     return f"### {sheet.title}\n\n{table}\n"
-
-
-def _on_a_line(cell: Cell, digits: int) -> str:
-    """Returns a cell, an interval after its mean."""
-    mean, interval = _parts(cell, digits)
-    return f"{mean} ({interval})" if interval else mean
 
 
 def as_words(text: str) -> str:

@@ -60,7 +60,15 @@ def _overall(rows: Sequence[Row]) -> Sheet:
     ]
     measured = tuple(f"{metric.name} {metric.unit}".strip() for metric in METRICS)
     title = "All tasks (mean, 95% interval)"
-    return Sheet("agents", title, ("agent",), (*counts, *measured), tuple(lines))
+    return Sheet(
+        "agents",
+        title,
+        ("agent",),
+        (*counts, *measured),
+        tuple(lines),
+        main=("accuracy", "reward"),
+        spared=("tool", "format", "grounding", "tasks"),
+    )
 
 
 def _count_columns(has_ungraded: bool) -> tuple[str, ...]:
@@ -94,6 +102,7 @@ def _official(rows: Sequence[OfficialRow]) -> Sheet:
         (*counts, *READINGS, "parted"),
         tuple(line for row in rows for line in _official_lines(row, len(counts))),
         digits=3,
+        spared=("parted",),
     )
 
 

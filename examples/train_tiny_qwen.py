@@ -14,7 +14,6 @@ start comes a longer one with overviews of four frames.
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -306,7 +305,9 @@ def _pool(runs: Sequence[Played]) -> Played:
 
 def show(console: Console, title: str, rows: Mapping[str, Any]) -> None:
     """Prints the stages as a table."""
-    table = Table("stage", "accuracy", "gain on the stage before", "zooms", "format", title=title)
+    table = Table("stage", title=title)
+    for name in ("accuracy", "gain on the stage before", "zooms", "format"):
+        table.add_column(name, justify="right", no_wrap=name != "gain on the stage before")
     for stage, row in rows.items():
         gain = _interval(row["gain"], "+.3f") if "gain" in row else ""
         shares = (f"{row[name]:.2f}" for name in ("zooms", "format"))
@@ -355,7 +356,7 @@ def _mean(values: Iterable[float]) -> float:
 
 def _interval(estimate: Mapping[str, float], form: str) -> str:
     """Returns a mean with its interval as text."""
-    return f"{estimate['mean']:{form}} [{estimate['low']:{form}}, {estimate['high']:{form}}]"
+    return f"{estimate['mean']:{form}} ({estimate['low']:{form}}..{estimate['high']:{form}})"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -368,7 +369,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(flag, type=kind, default=field.default, dest=field.name)
     args = parser.parse_args(argv)
     plan = Plan(**{field.name: getattr(args, field.name) for field in fields(Plan)})
-    console = Console(width=None if sys.stdout.isatty() else 132)
+    console = Console()
     played: dict[str, list[Played]] = {manner: [] for manner in MANNERS}
     results: dict[str, Any] = {"plan": asdict(plan), "env": ENV, "seeds": {}}
     for seed in args.seeds:

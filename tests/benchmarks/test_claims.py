@@ -117,6 +117,23 @@ def test_the_verdict_names_what_fails_and_what_is_open(
     ]
 
 
+@pytest.mark.parametrize("width", [66, 80, 120])
+def test_no_interval_of_a_verdict_is_broken(
+    width: int, record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = [
+        *results(record, "coarse_to_fine", "overview", 120, 200),
+        *results(record, "coarse_to_fine", "motion", 10, 20),
+    ]
+    claims = [Claim("coarse_to_fine", Level.LOW, ("overview", "motion"))]
+    show_verdict(Console(width=width), judge(claims, records))
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= width
+    for family, num_right, count in (("overview", 120, 200), ("motion", 10, 20)):
+        one = wilson([1] * num_right + [0] * (count - num_right), 0.975)
+        assert f"{family}: {one.mean:.3f} ({one.low:.3f}..{one.high:.3f})" in printed
+
+
 SMALL = {"split": "test", "source": "scene", "max_pixels": 32 * 32, "frame_size": (8, 8)}
 NUM_TASKS = 12
 

@@ -89,7 +89,7 @@ def test_one_interval_of_many_that_misses_by_luck_is_no_leak(
     assert leaks.main([*arguments, "flash"]) == 1
     assert leaks.main([*arguments, *(name for name in FAMILIES if name != "motion")]) == 0
     said = capsys.readouterr().out
-    assert said.count("0.360 0.273..0.458") == 7
+    assert said.count("0.360 (0.273..0.458)") == 7
     assert "0 of 6 clues tell more than chance" in said
 
 

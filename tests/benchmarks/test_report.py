@@ -179,13 +179,13 @@ def test_table_holds_every_agent_and_every_number(tmp_path: Path) -> None:
     agents, by_category = tables["Table of agents"], tables["Table of accuracy by category"]
     assert agents[0] == ["agent", "tasks", *(f"{m.name}{m.unit}" for m in METRICS)]
     assert ["|".join(row) for row in agents[1:]] == [
-        "zoomer|2|1.00 [0.34, 1.00]|1.50 [1.50, 1.50]|1.00|1.00|1.00|1.00|68.0|0.75",
-        "guesser|2|0.50 [0.09, 0.91]|0.55 [0.10, 1.00]|1.00|0.00|0.00|0.00|64.0|0.75",
+        "zoomer|2|1.00 (0.34..1.00)|1.50 (1.50..1.50)|1.00|1.00|1.00|1.00|68.0|0.75",
+        "guesser|2|0.50 (0.09..0.91)|0.55 (0.10..1.00)|1.00|0.00|0.00|0.00|64.0|0.75",
     ]
     assert by_category == [
         ["agent", "sea", "sky", "all"],
-        ["zoomer", "1.00 [0.21, 1.00]", "1.00 [0.21, 1.00]", "1.00 [0.34, 1.00]"],
-        ["guesser", "1.00 [0.21, 1.00]", "0.00 [0.00, 0.79]", "0.50 [0.09, 0.91]"],
+        ["zoomer", "1.00 (0.21..1.00)", "1.00 (0.21..1.00)", "1.00 (0.34..1.00)"],
+        ["guesser", "1.00 (0.21..1.00)", "0.00 (0.00..0.79)", "0.50 (0.09..0.91)"],
         ["chance", "0.25", "0.50", "0.38"],
     ]
 
@@ -297,10 +297,10 @@ def test_tables_that_explain_stand_on_the_page(tmp_path: Path) -> None:
     [pairs] = [table for name, table in tables.items() if name.startswith("Table: In pairs")]
     assert pairs == [
         ["agent", "against", "tasks", "difference", "better on", "worse on"],
-        ["zoomer", "guesser", "2", "0.50 [0.00, 1.00]", "1", "0"],
+        ["zoomer", "guesser", "2", "0.50 (0.00..1.00)", "1", "0"],
     ]
     assert tables["Table: Where zooms fell, of episodes with evidence and a zoom"][1][:3] == [
-        "zoomer", "2", "1.00 [0.34, 1.00]",
+        "zoomer", "2", "1.00 (0.34..1.00)",
     ]  # fmt: skip
     assert "Table: Failures" not in "".join(tables)
 
@@ -473,7 +473,7 @@ def test_checkpoints_of_one_agent_read_differently(tmp_path: Path) -> None:
 def test_large_numbers_are_grouped(tmp_path: Path) -> None:
     page = page_of([replace(RECORDS[0], usage={"tokens": 1234567.0})], tmp_path)
     [costs] = [table for name, table in page.tables.items() if "episode took" in name]
-    assert costs[1][-1] == "1,234,567 [1,234,567, 1,234,567]"
+    assert costs[1][-1] == "1,234,567 (1,234,567..1,234,567)"
 
 
 OPEN = replace(TASK, id="open-1", options=(), answer="a red kite")
@@ -485,7 +485,7 @@ def test_what_nobody_could_grade_is_shown_as_a_gap(tmp_path: Path) -> None:
     assert page.tables["Table of agents"][1][:3] == [
         "zoomer",
         "3 (1 ungraded)",
-        "1.00 [0.34, 1.00]",
+        "1.00 (0.34..1.00)",
     ]
     assert "1 ungraded" in page.source
     assert page.viewer["episodes"][0]["outcome"] == "ungraded"

@@ -1,6 +1,8 @@
 import csv
 import io
+import re
 
+import pytest
 from rich.console import Console
 
 from benchmarks.estimates import Estimate
@@ -34,11 +36,54 @@ def test_a_terminal_shows_names_numbers_and_intervals() -> None:
     ]
 
 
-def test_intervals_of_a_wide_table_stand_below_their_means() -> None:
-    wide = Sheet("w", "Wide", ("agent",), tuple("abcde"), (Line(("x",), (HALF,) * 5),))
-    lines = [line.split() for line in shown(wide).splitlines() if ".." in line or "x" in line]
-    assert lines == [["│", "x", *["│", "0.50"] * 5, "│"], ["│", *["│", "0.25..0.75"] * 5, "│"]]
-    assert "\u2026" not in shown(wide, width=60)  # nothing is cut off where room is short
+METRICS = ("tasks", "accuracy", "reward", "zooms a task", "seconds")
+MEASURED = Sheet(
+    "agents",
+    "All tasks (mean, 95% interval)",
+    ("agent",),
+    METRICS,
+    (Line(("coarse_to_fine",), (8, *(Estimate(0.69, 0.495, 0.951, 8),) * 4)),),
+    main=("accuracy", "reward"),
+    spared=("seconds", "tasks"),
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "row", "left_out"),
+    [
+        (120, ["8", *["0.69 (0.49..0.95)"] * 4], ""),
+        (100, ["8", *["0.69 (0.49..0.95)"] * 2, "0.69", "0.69"], "other intervals"),
+        (81, ["8", *["0.69 (0.49..0.95)"] * 2, "0.69"], "seconds, other intervals"),
+        (60, ["0.69 (0.49..0.95)", "0.69", "0.69"], "tasks, seconds, other intervals"),
+        (47, ["0.69", "0.69", "0.69"], "tasks, seconds, intervals"),
+    ],
+)
+def test_a_narrow_terminal_is_shown_fewer_columns_and_no_broken_number(
+    width: int, row: list[str], left_out: str
+) -> None:
+    printed = shown(MEASURED, width)
+    assert max(map(len, printed.splitlines())) <= width
+    [line] = [line for line in printed.splitlines() if "coarse_to_fine" in line]
+    assert [cell.strip() for cell in line.strip("│").split("│")] == ["coarse_to_fine", *row]
+    told = " ".join(printed.split()).partition(f"Left out at {width} columns: ")[2]
+    assert told == (f"{left_out}." if left_out else "")
+    assert printed.startswith(
+        "All tasks (mean, 95%" if "..." in str(row) or ".." in line else "All"
+    )
+
+
+@pytest.mark.parametrize("width", [30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 132, 200])
+def test_every_number_stands_whole_at_every_width(width: int) -> None:
+    names = tuple(f"a rather long category {index}" for index in range(9))
+    agents = ("chat:model@http://localhost:8000/v1?max_concurrent=8", "b")
+    cells = tuple(Estimate(index / 8, 0.0123, 0.9876, 8) for index in range(9))
+    lines = tuple(Line((agent,), cells) for agent in agents)
+    printed = shown(Sheet("c", "By category (mean, 95% interval)", ("agent",), names, lines), width)
+    assert max(map(len, printed.splitlines())) <= width
+    numbers = re.findall(r"\d\.\d\d(?: \(0\.01\.\.0\.99\))?(?= +│)", printed)
+    wanted = [f"{one.mean:.2f}" for one in cells] * 2
+    assert sorted(number[:4] for number in numbers) == sorted(wanted)
+    assert "…" not in printed
 
 
 def test_a_turned_table_has_a_column_for_each_line() -> None:
