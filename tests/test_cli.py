@@ -108,13 +108,13 @@ def test_play_takes_a_file_and_a_question_of_ones_own(
         "--option",
         "y",
     ]
-    assert main(["play", *arguments, "--out", str(tmp_path)]) == 0
+    assert main(["play", *arguments, "--out", str(tmp_path / "first")]) == 0
     printed = capsys.readouterr().out
     assert "What is it?" in printed
     assert "your answer: B (no --answer was given to grade it by)" in printed
     assert "True:" not in printed
     lines = typed("answer B")
-    assert main(["play", *arguments, "--answer", "y", "--out", str(tmp_path)]) == 0
+    assert main(["play", *arguments, "--answer", "y", "--out", str(tmp_path / "second")]) == 0
     assert capsys.readouterr().out.endswith("right\n")
 
 
@@ -122,7 +122,7 @@ def test_play_of_a_file_that_is_no_video_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "no.mp4").write_text("text")
-    assert main(["play", "--video", str(tmp_path / "no.mp4"), "--out", str(tmp_path)]) == 1
+    assert main(["play", "--video", str(tmp_path / "no.mp4")]) == 1
     assert "no.mp4" in capsys.readouterr().err
 
 
@@ -244,13 +244,44 @@ def test_a_difficulty_may_be_settings_in_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = '{"preset": "hard", "symbols": 6, "num_decoys": 1}'
-    arguments = ["synth", str(tmp_path), "--family", "flash", "--num", "1", "--duration", "30"]
-    assert main([*arguments, "--difficulty", given]) == 0
+    wanted = ["--family", "flash", "--num", "1", "--duration", "30"]
+    hard, medium = tmp_path / "hard", tmp_path / "medium"
+    assert main(["synth", str(hard), *wanted, "--difficulty", given]) == 0
     tasks = SyntheticTasks(("flash",), "train", 30, json.loads(given), "scene")
-    assert ManifestTasks(tmp_path / "manifest.jsonl")[0].id == tasks[0].id
+    assert ManifestTasks(hard / "manifest.jsonl")[0].id == tasks[0].id
     assert tasks[0].id.startswith("flash-hard_")
-    assert main([*arguments, "--difficulty", '{"preset": "medium"}']) == 0
-    assert ManifestTasks(tmp_path / "manifest.jsonl")[0].id == "flash-medium-30s-train-00000"
+    assert main(["synth", str(medium), *wanted, "--difficulty", '{"preset": "medium"}']) == 0
+    assert ManifestTasks(medium / "manifest.jsonl")[0].id == "flash-medium-30s-train-00000"
+
+
+def test_synth_writes_into_no_folder_with_other_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["synth", str(tmp_path), "--family", "flash", "--duration", "30"]
+    assert main([*arguments, "--num", "1"]) == 0
+    [video] = tmp_path.glob("videos/*")
+    (tmp_path / "manifest.jsonl").unlink()  # as if it had been killed
+    (tmp_path / "videos" / ".part-7-ab.mp4").touch()
+    assert main([*arguments, "--num", "2"]) == 0  # more of the same: it goes on
+    before = sorted(tmp_path.rglob("*"))
+    capsys.readouterr()
+    assert main([*arguments, "--num", "1"]) == 1
+    assert "needed a new or empty folder, got one that holds videos/" in capsys.readouterr().err
+    assert main([*arguments, "--num", "2", "--split", "test"]) == 1
+    assert sorted(tmp_path.rglob("*")) == before
+    assert video in before
+
+
+def test_play_saves_into_no_folder_with_other_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "overview").mkdir()
+    (tmp_path / "overview" / "000_0.00s.png").touch()
+    assert main(["play", "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"zoomgym: {tmp_path}: needed a new or empty folder, got one that holds "
+        "overview/000_0.00s.png: choose another one\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -107,6 +107,8 @@ def _tasks(args: argparse.Namespace) -> int:
 def _play(args: argparse.Namespace) -> int:
     """Lets a person play one episode."""
     _refuse_mixture(args)
+    if args.out:
+        _check_unused(args.out)
     folder = args.out or Path(tempfile.mkdtemp(prefix="zoomgym-play-"))
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -160,18 +162,27 @@ def _synth(args: argparse.Namespace) -> int:
     """Writes synthetic videos and their manifest."""
     families = tuple(args.family or FAMILIES)
     tasks = SyntheticTasks(families, args.split, args.duration, args.difficulty, "file")
-    num_tasks = min(args.num, len(tasks))
+    wanted = [tasks[index] for index in range(min(args.num, len(tasks)))]
+    videos = args.out / "videos"
+    _check_unused(args.out, {args.out / MANIFEST, *(videos / tasks.video_name(t) for t in wanted)})
     args.out.mkdir(parents=True, exist_ok=True)
     written = []
-    for index in tqdm(
-        range(num_tasks), desc="write", unit=" videos", disable=QUIET_UNLESS_TERMINAL
-    ):
-        task = tasks[index]
-        path = tasks.write_video(task, args.out / "videos")
+    for task in tqdm(wanted, desc="write", unit=" videos", disable=QUIET_UNLESS_TERMINAL):
+        path = tasks.write_video(task, videos)
         written.append(replace(task, video=path.relative_to(args.out).as_posix()))
     write_manifest(args.out / MANIFEST, written)
     print(f"{len(written)} tasks -> {args.out / MANIFEST}")
     return 0
+
+
+def _check_unused(folder: Path, own: Collection[Path] = ()) -> None:
+    """Raises TaskError if a folder holds files that a command will not write; hidden ones may."""
+    for path in folder.rglob("*"):
+        if path not in own and not path.name.startswith(".") and not path.is_dir():
+            raise TaskError(
+                f"{folder}: needed a new or empty folder, got one that holds "
+                f"{path.relative_to(folder)}: choose another one"
+            )
 
 
 def _grade(args: argparse.Namespace) -> int:

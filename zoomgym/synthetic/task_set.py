@@ -132,6 +132,10 @@ class SyntheticTasks:
         scene = self._puzzle(*self._locate(task.video)).scene
         return written_file(folder / _file_name(task, scene), lambda part: write_video(scene, part))
 
+    def video_name(self, task: VideoQuestion) -> str:
+        """Returns what `write_video` calls the file of a task's video."""
+        return _file_name(task, self._puzzle(*self._locate(task.video)).scene)
+
     @property
     def _num_frames(self) -> int:
         """Length of every video of the set."""
