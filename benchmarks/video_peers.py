@@ -18,7 +18,8 @@ from benchmarks.peers import OURS, OURS_TWICE, PEERS, Call, Job, Outcome, run_jo
 from benchmarks.video_files import SpeedFile, number_in, number_shown
 from benchmarks.video_plan import COLD, HD, HOUR, OVERVIEW, TEN_MIN, WARM, Plan, calls_of
 from benchmarks.video_results import Bar, Part, Row
-from zoomgym.synthetic.cache import written_file
+from zoomgym.synthetic.cache import cached_file
+from zoomgym.synthetic.seal import is_sealed, seal
 from zoomgym.video.scale import Scaler, orientation_of
 
 __all__ = ["JOB_LIMIT_S", "PEER_FILES", "measure_peers", "rows_of"]
@@ -103,8 +104,9 @@ def _played(
     def play(part: Path) -> None:
         with part.open("wb") as out:
             np.save(out, np.stack(list(_play(path, size, set(indices), file.num_frames))))
+        seal(part, kept.name)
 
-    pictures = np.load(written_file(kept, play), mmap_mode="r")
+    pictures = np.load(cached_file(kept, play, is_right=is_sealed), mmap_mode="r")
     for index, picture in zip(indices, pictures, strict=True):
         if number_in(picture) != number_shown(index, file):
             raise RuntimeError(f"{path}: frame {index} shows {number_in(picture)}: delete the file")

@@ -1,6 +1,7 @@
 """JudgeGrader, against a real server that fails in every way that endpoints fail."""
 
 import json
+import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -177,7 +178,18 @@ def test_a_verdict_of_a_model_at_another_url_is_not_taken(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "damage", ["", "{", "null", "[]", '{"is_right": 1}', '{"is_right": false}', "ü", "[" * 99_999]
+    "damage",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        '{"is_right": 1}',
+        '{"is_right": false}',
+        "ü",
+        "[" * 99_999,
+        "9" * 5000,
+    ],
 )
 def test_a_damaged_cache_entry_is_asked_again_and_mended(tmp_path: Path, damage: str) -> None:
     with judging(says("RIGHT")) as server:
@@ -189,6 +201,26 @@ def test_a_damaged_cache_entry_is_asked_again_and_mended(tmp_path: Path, damage:
         assert len(server.requests) == 2
     assert path.read_bytes() == whole
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_cache_entry_that_is_no_plain_file_is_asked_again_and_replaced(tmp_path: Path) -> None:
+    cache, private = tmp_path / "cache", tmp_path / "private"
+    with judging(says("RIGHT")) as server:
+        assert judge(server, cache, []).is_right(*CASE)
+        [path] = cache.iterdir()
+        private.write_bytes(path.read_bytes())
+        for put in (
+            lambda: path.symlink_to(private),
+            lambda: path.symlink_to("/dev/zero"),
+            lambda: os.mkfifo(path),
+        ):
+            path.unlink()
+            put()
+            num_asked = len(server.requests)
+            assert judge(server, cache, []).is_right(*CASE)
+            assert len(server.requests) == num_asked + 1
+            assert path.read_bytes() == private.read_bytes()
+            assert not path.is_symlink()
 
 
 def test_a_cache_that_cannot_be_written_loses_no_verdict(

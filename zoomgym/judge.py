@@ -16,9 +16,7 @@ import hashlib
 import http.client
 import json
 import logging
-import os
 import re
-import tempfile
 import threading
 import time
 import urllib.error
@@ -30,6 +28,7 @@ from typing import Any
 
 from zoomgym.endpoint import check_address, is_passing, read_key, wait_after
 from zoomgym.errors import GradingError
+from zoomgym.files import open_own, replaced
 from zoomgym.grading import MAX_ANSWER_CHARS, is_correct
 
 __all__ = ["PROMPT", "JudgeGrader", "read_verdict"]
@@ -277,27 +276,25 @@ def _clean(text: str) -> str:
 
 
 def _read_cached(path: Path, asked: Mapping[str, Any]) -> bool | None:
-    """Returns the verdict in a cached file; None if that is missing, damaged or of another case."""
+    """Returns the verdict in a cached file; None unless it is, byte for byte, one of this case."""
+    verdicts = {_entry(asked, verdict): verdict for verdict in (True, False)}
     try:
-        entry = json.loads(path.read_text(encoding="ascii"))
-    except (OSError, ValueError, RecursionError):
+        with open_own(path, "rb") as file:
+            return verdicts.get(file.read(max(map(len, verdicts)) + 1))
+    except OSError:
         return None
-    if not isinstance(entry, dict) or not isinstance(entry.get("is_right"), bool):
-        return None
-    verdict: bool = entry.pop("is_right")
-    return verdict if entry == asked else None
 
 
 def _write_cached(path: Path, asked: Mapping[str, Any], verdict: bool) -> None:
     """Keeps a verdict, as a whole or not at all. A cache that fails is said, but costs none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=".part-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                json.dump({**asked, "is_right": verdict}, file)
-            Path(part).replace(path)
-        finally:
-            Path(part).unlink(missing_ok=True)
+        with replaced(path) as file:
+            file.write(_entry(asked, verdict))
     except OSError as error:
         logger.warning("%s: the verdict could not be kept: %s", path, error)
+
+
+def _entry(asked: Mapping[str, Any], verdict: bool) -> bytes:
+    """Returns what a cached file holds."""
+    return json.dumps({**asked, "is_right": verdict}).encode("ascii")

@@ -37,6 +37,35 @@ def test_using_a_file_does_not_make_it_another_one(tmp_path: Path) -> None:
     assert path.stat().st_atime > 1000
 
 
+def test_a_file_is_told_to_be_used_once_a_day_as_that_makes_it_another_one(tmp_path: Path) -> None:
+    path = cached_file(tmp_path / "a.mp4", lambda part: None)
+    yesterday_s = int(time.time()) - 90_000
+    os.utime(path, (yesterday_s, 1000))
+    changed_ns = path.stat().st_ctime_ns
+    cached_file(path, lambda part: None)
+    touched = path.stat()
+    assert touched.st_ctime_ns > changed_ns
+    assert touched.st_atime > yesterday_s + 80_000
+    cached_file(path, lambda part: None)
+    assert path.stat().st_ctime_ns == touched.st_ctime_ns
+
+
+def test_a_file_that_is_not_the_right_one_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"wrong")
+    (tmp_path / "link.mp4").symlink_to(path)
+
+    def is_right(path: Path) -> bool:
+        return path.read_bytes() == b"right"
+
+    for name in ("a.mp4", "link.mp4"):
+        cached_file(
+            tmp_path / name, lambda part: part.write_bytes(b"right") and None, is_right=is_right
+        )
+        assert not (tmp_path / name).is_symlink()
+        assert (tmp_path / name).read_bytes() == b"right"
+
+
 def test_an_interrupted_make_leaves_nothing_behind(tmp_path: Path) -> None:
     def make(part: Path) -> None:
         part.write_bytes(b"half")

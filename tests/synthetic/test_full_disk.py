@@ -4,6 +4,7 @@ The real thing without a root's mounts: a limit on the size of files fails in mi
 disk does, in a process of its own.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,7 @@ def test_a_file_of_somebody_else_is_used_though_its_time_cannot_be_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written_file(tmp_path / "a.mp4", lambda part: None)
+    os.utime(path, (1000, 1000))
 
     def refuse(*args: object, **others: object) -> None:
         raise PermissionError(1, "Operation not permitted")

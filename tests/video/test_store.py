@@ -1,8 +1,11 @@
 """Frames that are kept: by the process, and in a folder."""
 
+import io
 import multiprocessing
+import os
 import pickle
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -140,9 +143,75 @@ def test_folder_never_grows_past_its_bound(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "dead.part").write_bytes(b"half")
+    (tmp_path / ".part-1-dead.npy").write_bytes(b"half")
+    (tmp_path / "music.mp3.part").write_bytes(b"half of another's")
     FrameFolder(tmp_path, 5000).write("a", np.zeros((1, 2, 2, 3), np.uint8))
-    assert not list(tmp_path.glob("*.part"))
+    left = {path.name for path in tmp_path.iterdir() if path.suffix != ".npy"}
+    assert left == {"lock", "music.mp3.part"}
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_files_of_others_are_neither_counted_nor_removed(tmp_path: Path) -> None:
+    (tmp_path / "mine.npy").write_bytes(bytes(9000))
+    (tmp_path / f"{'0' * 64}.npy").symlink_to(tmp_path / "gone")
+    folder = FrameFolder(tmp_path, 300)
+    for index in range(3):
+        folder.write(f"{index}", np.zeros((1, 2, 2, 3), np.uint8))
+    assert folder.read("2", (1, 2, 2, 3)) is not None
+    assert (tmp_path / "mine.npy").stat().st_size == 9000
+
+
+def test_an_entry_is_an_npy_file_with_a_checksum_behind_it(tmp_path: Path) -> None:
+    array = np.arange(2 * 3 * 5 * 3, dtype=np.uint8).reshape(2, 3, 5, 3)
+    FrameFolder(tmp_path, 5000).write("a", array)
+    [entry] = tmp_path.glob("*.npy")
+    assert (np.load(io.BytesIO(entry.read_bytes()[:-4])) == array).all()
+
+
+HEADERS = (
+    "{'descr': '|O', 'fortran_order': False, 'shape': (1, 10, 40, 3), }",
+    "{'descr': '|u1', 'fortran_order': False, 'shape': (1" + "0" * 12 + ", 10, 40, 3), }",
+    "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 10, 40, 3), }",
+    "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 10, 40, 3), ",
+    "(" * 500,
+    "1+" * 5000 + "1",
+    "\x00" * 50,
+)
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_an_entry_with_a_header_made_to_harm_is_absent(header: str, tmp_path: Path) -> None:
+    shape = (1, 10, 40, 3)
+    folder = FrameFolder(tmp_path, 50_000)
+    folder.write("a", np.zeros(shape, np.uint8))
+    [entry] = tmp_path.glob("*.npy")
+    text = f"{header}\n".encode()
+    body = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(1200)
+    entry.write_bytes(body + zlib.crc32(body).to_bytes(4, "big"))
+    assert folder.read("a", shape) is None
+    folder.write("a", np.ones(shape, np.uint8))
+    assert (folder.read("a", shape) == 1).all()
+
+
+def test_an_entry_that_is_no_plain_file_is_absent_and_left_alone(tmp_path: Path) -> None:
+    shape = (1, 2, 2, 3)
+    folder = FrameFolder(tmp_path / "frames", 5000)
+    folder.write("a", np.zeros(shape, np.uint8))
+    [entry] = (tmp_path / "frames").glob("*.npy")
+    private = entry.rename(tmp_path / "private")
+    content = private.read_bytes()
+    for put in (
+        lambda: entry.symlink_to(private),
+        lambda: entry.symlink_to("/dev/zero"),
+        lambda: os.mkfifo(entry),
+    ):
+        put()
+        assert folder.read("a", shape) is None
+        folder.write("a", np.ones(shape, np.uint8))
+        assert (folder.read("a", shape) == 1).all()
+        assert not entry.is_symlink()
+        entry.unlink()
+    assert private.read_bytes() == content
 
 
 def test_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from zoomgym.synthetic.families import FAMILIES
 from zoomgym.synthetic.layout import FPS, SCENE_SIZE
 from zoomgym.synthetic.plan import Plan, Puzzle
 from zoomgym.synthetic.scene import Scene
+from zoomgym.synthetic.seal import is_sealed, seal
 from zoomgym.synthetic.write import ENCODER, ENCODING, write_video
 from zoomgym.tasks import VideoQuestion
 from zoomgym.video import Video, VideoFile
@@ -125,7 +126,8 @@ class SyntheticTasks:
         if self.source == "scene":
             return DrawnVideo(scene)
         path = self._folder / _file_name(task, scene)
-        return VideoFile(cached_file(path, lambda part: _write(scene, part, path)))
+        make = partial(_write, scene, path)
+        return VideoFile(cached_file(path, make, is_right=is_sealed))
 
     def write_video(self, task: VideoQuestion, folder: Path) -> Path:
         """Returns the file of a task's video in folder, which is written if it is not there."""
@@ -217,10 +219,11 @@ def _place(seed: int, family: str, num_options: int) -> int:
     return int(order[within])
 
 
-def _write(scene: Scene, part: Path, path: Path) -> None:
-    """Writes a scene to part and logs how long that took."""
+def _write(scene: Scene, path: Path, part: Path) -> None:
+    """Writes a scene to part, which will be path, and logs how long that took."""
     started_s = time.monotonic()
     write_video(scene, part)
+    seal(part, path.name)
     logger.info("wrote %s in %.1f s", path, time.monotonic() - started_s)
 
 

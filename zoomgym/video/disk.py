@@ -2,8 +2,12 @@
 
 import hashlib
 import io
+import math
 import os
+import re
+import stat
 import zlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -11,6 +15,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from zoomgym.files import PART, open_own, replaced
 from zoomgym.locks import locked
 from zoomgym.video.scale import SCALING
 
@@ -19,6 +24,8 @@ __all__ = ["FrameFolder"]
 VERSION = 2  # of what the entries hold; another decoder or scaler makes another entry
 MADE_BY = f"{VERSION} {av.ffmpeg_version_info} {int(SCALING)}"
 NUM_CHECK_BYTES = 4
+ENTRY = re.compile(r"[0-9a-f]{64}\.npy")
+"""Names of entries. Nothing else in the folder is counted or removed, but parts of entries."""
 
 
 class FrameFolder:
@@ -31,38 +38,36 @@ class FrameFolder:
         folder.mkdir(parents=True, exist_ok=True)
 
     def read(self, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-        """Returns the (N, H, W, 3) uint8 array of name; None if it is absent, or corrupt."""
+        """Returns the (N, H, W, 3) uint8 array of name, read-only; None if it is absent or wrong.
+
+        The header is compared, not read: there is but one for an array of this shape.
+        """
+        head, num_values = _header(shape), math.prod(shape)
+        num_bytes = len(head) + num_values + NUM_CHECK_BYTES
         path = self._path(name)
         try:
-            data = path.read_bytes()
+            with open_own(path, "rb") as file:
+                data = file.read(num_bytes + 1)
             os.utime(path)  # used now: it goes last
         except OSError:
             return None
         body, check = data[:-NUM_CHECK_BYTES], data[-NUM_CHECK_BYTES:]
-        if _checksum(body) != check:
+        if len(data) != num_bytes or not data.startswith(head) or _checksum(body) != check:
             return None
-        try:
-            array = np.load(io.BytesIO(body), allow_pickle=False)
-        except (ValueError, EOFError):
-            return None
-        is_right = array.shape == shape and array.dtype == np.uint8
-        return array if is_right else None
+        return np.frombuffer(body, np.uint8, num_values, len(head)).reshape(shape)
 
     def write(self, name: str, array: NDArray[np.uint8]) -> None:
         """Keeps array under name. Where that cannot be done, nothing is kept and nobody is told.
 
         All or nothing: the file gets its name when it is whole.
         """
-        held = io.BytesIO()
-        np.save(held, array, allow_pickle=False)
-        body = held.getvalue()
+        body = _header(array.shape) + array.tobytes()
         data = body + _checksum(body)
         try:
             with self._locked():
                 if self._make_room(len(data), self._path(name)):
-                    part = self._path(name).with_suffix(".part")
-                    part.write_bytes(data)
-                    part.replace(self._path(name))
+                    with replaced(self._path(name)) as file:
+                        file.write(data)
         except OSError:  # a full or read-only disk: a cache is never needed
             return
 
@@ -77,13 +82,12 @@ class FrameFolder:
 
     def _make_room(self, num_bytes: int, path: Path) -> bool:
         """Removes what was used longest ago until num_bytes more fit. Needs the lock."""
-        for part in self._folder.glob("*.part"):  # of a writer that was killed: the lock is ours
+        for part in self._folder.glob(f"{PART}*.npy"):  # of a killed writer: the lock is ours
             part.unlink(missing_ok=True)
         if num_bytes > self._max_bytes:
             return False
         path.unlink(missing_ok=True)
-        entries = [(entry.stat(), entry) for entry in self._folder.glob("*.npy")]
-        entries.sort(key=lambda pair: pair[0].st_mtime_ns)
+        entries = sorted(self._entries(), key=lambda pair: pair[0].st_mtime_ns)
         num_over = sum(found.st_size for found, _ in entries) + num_bytes - self._max_bytes
         for found, entry in entries:
             if num_over <= 0:
@@ -91,6 +95,22 @@ class FrameFolder:
             entry.unlink(missing_ok=True)
             num_over -= found.st_size
         return True
+
+    def _entries(self) -> Iterator[tuple[os.stat_result, Path]]:
+        """Yields the entries, each with what is known of its file."""
+        for path in self._folder.iterdir():
+            if ENTRY.fullmatch(path.name):
+                found = path.lstat()
+                if not stat.S_ISDIR(found.st_mode):
+                    yield found, path
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """Returns how a `.npy` file of a uint8 array begins."""
+    head = io.BytesIO()
+    about = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(head, about)
+    return head.getvalue()
 
 
 def _checksum(body: bytes) -> bytes:
