@@ -8,10 +8,11 @@ import json
 import urllib.parse
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from functools import partial
 from io import BytesIO
-from threading import Lock
+from queue import SimpleQueue
+from threading import BoundedSemaphore, Lock, Thread
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,8 +24,9 @@ from agents.completions import Completion, Endpoint
 from zoomgym.agent import episode_rng
 from zoomgym.episode import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
-from zoomgym.grammar import read_reply
+from zoomgym.grammar import MAX_REPLY_CHARS, read_reply
 from zoomgym.prompts import Message, images_of, text_of, to_messages
+from zoomgym.rollout import attempt
 
 __all__ = ["ChatAgent", "make_chat", "write_completion"]
 
@@ -173,8 +175,21 @@ class ChatAgent:
         Raises:
             AgentError: there is none to one of them.
         """
-        with ThreadPoolExecutor(min(self.max_concurrent, max(1, len(observations)))) as pool:
-            return list(pool.map(self.act, observations))
+        outcomes = [SimpleQueue[str | BaseException]() for _ in observations]
+        slots = BoundedSemaphore(self.max_concurrent)
+
+        def work(observation: Observation, outcome: SimpleQueue[str | BaseException]) -> None:
+            with slots:
+                outcome.put(attempt(partial(self.act, observation)))
+
+        for pair in zip(observations, outcomes, strict=True):
+            Thread(target=work, args=pair, daemon=True).start()  # Ctrl-C waits for none
+        replies = list[str]()
+        for reply in [outcome.get() for outcome in outcomes]:
+            if isinstance(reply, BaseException):
+                raise reply
+            replies.append(reply)
+        return replies
 
     def usage(self, episode_key: str) -> Mapping[str, float]:
         """Returns what the replies of an episode took, and forgets it: see `Completion.usage`."""
@@ -224,6 +239,7 @@ class ChatAgent:
 def write_completion(said: Completion, grammar: str) -> str:
     """Returns the reply that a completion is: what the model wrote, as it wrote it.
 
+    One that is refused for its length in any case is cut a little beyond that, as it is kept.
     What the server took out is put back: the stop string, and in the grammar `video_zoom` what the
     model thought. Arguments of a tool stand where the grammar has its JSON, right or wrong, be it
     one call or several: whether they can be executed is for the rules to say. Words that come with
@@ -234,9 +250,10 @@ def write_completion(said: Completion, grammar: str) -> str:
         for name, arguments in said.calls
     ]
     if grammar == ZOOM:
-        return _write_tags(said, bodies)
+        return _write_tags(said, bodies)[: MAX_REPLY_CHARS + 1]
     is_action = not bodies or _acts(said.text, grammar)
-    return "\n".join([*([said.text] if said.text and is_action else []), *bodies])
+    reply = "\n".join([*([said.text] if said.text and is_action else []), *bodies])
+    return reply[: MAX_REPLY_CHARS + 1]
 
 
 def _write_tags(said: Completion, bodies: Sequence[str]) -> str:

@@ -1,25 +1,33 @@
 """Asks an OpenAI-compatible endpoint to go on with a chat, until it does or is given up.
 
-HTTP, keys and errors are the `openai` library's; when to ask again is decided here, because
-providers also fail with status 200: with garbage, no choice, or a message that says nothing.
+Providers also fail with status 200: with garbage, no choice, or a message that says nothing.
 """
 
 import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from openai import APIConnectionError, APIStatusError, OpenAI
-
-from zoomgym.endpoint import check_address, is_passing, read_key, wait_after
+from zoomgym.endpoint import (
+    EndpointError,
+    ask,
+    check_address,
+    excerpt,
+    mask,
+    read_content,
+    read_key,
+)
 from zoomgym.errors import AgentError
+from zoomgym.post import post
 
 __all__ = ["Completion", "Endpoint", "read_completion"]
 
-NO_KEY = "none"
-"""Sent where no key is needed: the library does not go without."""
-EXCERPT_CHARS = 300
+MAX_REPLY_BYTES = 8_388_608
+"""Of a whole reply: 100,000 words of thought, written out three times over as some servers do."""
+START_BYTES = 65_536
+"""Of what is no completion: more than what is shown of it."""
 MOST = 1e15
 """No count of tokens, and no cost, is as large."""
 BOUNDS = {
@@ -67,13 +75,12 @@ class Endpoint:
     key_variable: str = ""
     """Names the environment variable with the API key; empty if none is needed."""
     timeout_s: float = 600.0
-    """Without a byte for so long, a try has failed."""
+    """Of a try, from its start to the last byte."""
     max_tries: int = 8
     input_price: float = 0.0
     """Of a million tokens. Without prices, the cost is what the endpoint says, if it does."""
     output_price: float = 0.0
     sleep: Callable[[float], None] = time.sleep
-    client: OpenAI = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuses settings that cannot be meant, before anything is asked."""
@@ -84,13 +91,10 @@ class Endpoint:
             value = getattr(self, name)
             if type(value) not in (type(low), int) or not low <= value <= high:
                 raise ValueError(f"chat {name} needs a number from {low} to {high}, got {value!r}")
-        key = read_key(str(self.key_variable)) if self.key_variable else NO_KEY
-        if not key:
+        if self.key_variable and not self._key():
             raise ValueError(
                 f"chat needs the API key in the environment variable {self.key_variable}, got none"
             )
-        client = OpenAI(api_key=key, base_url=self.url, timeout=self.timeout_s, max_retries=0)
-        object.__setattr__(self, "client", client)
 
     def ask(self, messages: list[dict[str, Any]], fields: Mapping[str, Any]) -> Completion:
         """Returns what the model says next, after as many tries as it takes.
@@ -102,55 +106,55 @@ class Endpoint:
         Raises:
             AgentError: the endpoint cannot be reached, refuses, or sends nothing of use.
         """
-        trouble, wait_s = "", 0.0
-        for number in range(self.max_tries):
-            if number:
-                self.sleep(wait_s)
-            wait_s = wait_after(number)
-            started_s = time.perf_counter()
-            try:
-                said = read_completion(self._post(messages, fields))
-            except APIStatusError as error:
-                trouble = f"status {error.status_code}: {self._excerpt(error.response.text)}"
-                if not is_passing(error.status_code):
-                    break
-                wait_s = wait_after(number, error.response.headers.get("retry-after"))
-            except APIConnectionError as error:
-                trouble = type(error.__cause__ or error).__name__
-            except NothingSaidError as error:
-                trouble = self._excerpt(str(error))
-            else:
-                if said.finish_reason == "content_filter":
-                    trouble = "a reply that the content filter of the provider withheld"
-                    break
-                return self._metered(said, number + 1, time.perf_counter() - started_s)
-        raise AgentError(
-            f"{self.model} at {self.url}: needed a reply, got {trouble} at try {number + 1} of "
-            f"{self.max_tries}: play the episode again when that is mended"
+        row = {"model": self.model, "messages": messages, **fields}
+        try:
+            said, num_requests = ask(
+                partial(self._ask_once, row), max_tries=self.max_tries, sleep=self.sleep
+            )
+        except EndpointError as error:
+            got = f"{error}: {error.said}" if error.said else str(error)
+            raise AgentError(
+                f"{self.model} at {self.url}: needed a reply, got {got} at {error.tries}: play the "
+                "episode again when that is mended"
+            ) from error
+        return self._metered(said, num_requests)
+
+    def _ask_once(self, row: Mapping[str, Any]) -> Completion:
+        """Returns what one request brings, without the key. Raises EndpointError."""
+        key, started_s = self._key(), time.perf_counter()
+        body = post(
+            f"{self.url.rstrip('/')}/chat/completions",
+            row,
+            key=key,
+            timeout_s=self.timeout_s,
+            max_bytes=MAX_REPLY_BYTES,
+        )
+        try:
+            said = read_completion(body)
+        except NothingSaidError as error:
+            raise EndpointError(excerpt(str(error), key)) from None  # it quotes the endpoint
+        if said.finish_reason == "content_filter":
+            trouble = "a reply that the content filter of the provider withheld"
+            raise EndpointError(trouble, is_passing=False)
+        return replace(
+            said,
+            text=mask(said.text, key),
+            reasoning=mask(said.reasoning, key),
+            calls=tuple((mask(name, key), mask(text, key)) for name, text in said.calls),
+            usage={**said.usage, "endpoint_s": time.perf_counter() - started_s},
         )
 
-    def _post(self, messages: list[dict[str, Any]], fields: Mapping[str, Any]) -> bytes:
-        """Returns what one request brings. Raises APIStatusError, APIConnectionError."""
-        answer = self.client.chat.completions.with_raw_response.create(
-            model=self.model,
-            messages=messages,  # type: ignore[arg-type]
-            extra_body=dict(fields),
-        )
-        return answer.http_response.content
+    def _key(self) -> str:
+        """Returns the API key; empty if none is needed."""
+        return read_key(str(self.key_variable)) if self.key_variable else ""
 
-    def _metered(self, said: Completion, num_requests: int, seconds: float) -> Completion:
-        """Returns a completion whose usage holds its requests, seconds and cost, too."""
-        usage = {**said.usage, "requests": num_requests, "endpoint_s": seconds}
+    def _metered(self, said: Completion, num_requests: int) -> Completion:
+        """Returns a completion whose usage holds its requests and cost, too."""
+        usage = {**said.usage, "requests": num_requests}
         if (self.input_price or self.output_price) and "input_tokens" in usage:
             cost = usage["input_tokens"] * self.input_price
             usage["cost"] = (cost + usage["output_tokens"] * self.output_price) / 1e6
         return replace(said, usage=usage)
-
-    def _excerpt(self, text: str) -> str:
-        """Returns the start of what the endpoint said, on one line and without the key."""
-        key = self.client.api_key
-        shown = text if key == NO_KEY else text.replace(key, "***")
-        return ascii(" ".join(shown.split())[:EXCERPT_CHARS])[1:-1]
 
 
 def read_completion(body: bytes) -> Completion:
@@ -163,9 +167,11 @@ def read_completion(body: bytes) -> Completion:
         row = json.loads(body)
         choice = row["choices"][0]
         message = choice["message"]
+        text, thought = read_content(message.get("content"))
+        reasoning = read_content(message.get("reasoning_content") or message.get("reasoning"))
         said = Completion(
-            text=_text(message.get("content")) or _text(message.get("refusal")),
-            reasoning=_text(message.get("reasoning_content") or message.get("reasoning")),
+            text=text or _text(message.get("refusal")),
+            reasoning="".join(reasoning) or thought,
             calls=tuple(_call(call["function"]) for call in message.get("tool_calls") or ()),
             finish_reason=_text(choice.get("finish_reason")),
             is_at_stop=choice.get("finish_reason") == "stop"
@@ -173,7 +179,7 @@ def read_completion(body: bytes) -> Completion:
             usage=_usage(row.get("usage"), choice.get("finish_reason") == "length"),
         )
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-        start = body[:EXCERPT_CHARS].decode(errors="replace")
+        start = body[:START_BYTES].decode(errors="replace")
         raise NothingSaidError(f"no chat completion but {start}") from error
     is_silent = message.get("content") is None and not (said.text or said.reasoning or said.calls)
     if is_silent and said.finish_reason not in ("length", "content_filter"):

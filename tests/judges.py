@@ -141,6 +141,32 @@ def drips(handler: Handler) -> None:
         time.sleep(0.02)
 
 
+def raw(*pieces: bytes, pause_s: float = 0.0) -> Answer:
+    """Replies with these very bytes, status line and all."""
+
+    def answer(handler: Handler) -> None:
+        for piece in pieces:
+            handler.wfile.write(piece)
+            time.sleep(pause_s)
+
+    return answer
+
+
+def endless(head: bytes, piece: bytes) -> Answer:
+    """Replies with head, and then with piece until nobody listens."""
+
+    def answer(handler: Handler) -> None:
+        handler.wfile.write(head)
+        while True:
+            handler.wfile.write(piece)
+
+    return answer
+
+
+def redirects(status: int, url: str) -> Answer:
+    return fails(status, Location=url)
+
+
 def cuts(handler: Handler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")

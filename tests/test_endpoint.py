@@ -1,6 +1,18 @@
+import base64
+
 import pytest
 
-from zoomgym.endpoint import check_address, is_passing, read_key, wait_after
+from zoomgym.endpoint import (
+    EndpointError,
+    ask,
+    check_address,
+    excerpt,
+    is_passing,
+    mask,
+    read_content,
+    read_key,
+    wait_after,
+)
 
 
 @pytest.mark.parametrize(
@@ -9,7 +21,28 @@ from zoomgym.endpoint import check_address, is_passing, read_key, wait_after
         ("localhost:8000", "chat url needs to be like http://localhost:8000/v1"),
         ("https:///v1", "chat url needs to be like"),
         (None, "chat url needs to be like"),
+        ("file:///secret", "chat url needs to be like"),
+        ("ftp://secret/v1", "chat url needs to be like"),
+        ("data:,secret", "chat url needs to be like"),
+        ("javascript:secret", "chat url needs to be like"),
+        ("unix:///var/run/secret.sock", "chat url needs to be like"),
+        ("http://host:99999/secret", "chat url needs to be like"),
+        ("http://host:secret/v1", "chat url needs to be like"),
+        ("http://host:0/secret", "chat url needs to be like"),
+        ("http://[::1/secret", "chat url needs to be like"),
+        ("http://[secret]/v1", "chat url needs to be like"),
+        ("http://host/v1 secret", "chat url needs to be like"),
+        ("http://host/v1\r\nX: secret", "chat url needs to be like"),
+        ("http://host\t/secret", "chat url needs to be like"),
+        ("http://host/v1\0secret", "chat url needs to be like"),
+        ("http://h\u00f6st/secret", "chat url needs to be like"),
+        ("http://me:secret\uff20host/v1", "chat url needs to be like"),
+        (b"http://host/secret", "chat url needs to be like"),
+        ("", "chat url needs to be like"),
         ("https://me:secret@host/v1", "chat url needs no user, query or fragment"),
+        ("https://good.host\\@secret/v1", "chat url needs no user"),
+        ("https://host/v1?", "chat url needs no user"),
+        ("https://host/v1#", "chat url needs no user"),
         ("https://host/v1?key=secret", "chat url needs no user"),
         ("https://host/v1#secret", "chat url needs no user"),
     ],
@@ -18,7 +51,15 @@ def test_an_address_that_is_none_is_refused_without_being_shown(url: object, mes
     with pytest.raises(ValueError, match=message) as caught:
         check_address(url, "chat")
     assert "secret" not in str(caught.value)
-    check_address("https://host:80/v1", "chat")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://host:80/v1", "HTTP://Host", "http://[::1]:8000/v1", "http://127.0.0.1/v1/",
+     "https://gateway/accounts/1/@cf/v1", "https://xn--hst-sna/%20/v1"],
+)  # fmt: skip
+def test_an_address_may_have_a_port_and_a_path(url: str) -> None:
+    check_address(url, "chat")
 
 
 @pytest.mark.parametrize(
@@ -50,3 +91,111 @@ def test_some_statuses_may_go_away() -> None:
     statuses = (200, 301, 400, 401, 403, 404, 408, 409, 413, 422, 425, 429, 500, 502, 503, 529)
     passing = [status for status in statuses if is_passing(status)]
     assert passing == [408, 409, 425, 429, 500, 502, 503, 529]
+
+
+# Asking again ------------------------------------------------------------------------------------
+
+
+def failing(*troubles: EndpointError) -> tuple[list[str], object]:
+    """Returns what was called, and a call that fails with troubles and then says yes."""
+    rest = list(troubles)
+    called: list[str] = []
+
+    def call() -> str:
+        called.append("called")
+        if rest:
+            raise rest.pop(0)
+        return "yes"
+
+    return called, call
+
+
+def test_a_fault_that_passes_is_waited_for() -> None:
+    waited: list[float] = []
+    _, call = failing(*[EndpointError("no"), EndpointError("no", retry_after="9")])
+    assert ask(call, max_tries=3, sleep=waited.append) == ("yes", 3)  # type: ignore[arg-type]
+    assert waited == [1.0, 9.0]
+
+
+@pytest.mark.parametrize(
+    ("faults", "num_called", "tries"),
+    [
+        ([EndpointError("no")] * 9, 3, "try 3 of 3"),
+        ([EndpointError("no"), EndpointError("no", is_passing=False)], 2, "try 2 of 3"),
+    ],
+)
+def test_a_fault_that_stays_is_raised_with_its_try(
+    faults: list[EndpointError], num_called: int, tries: str
+) -> None:
+    waited: list[float] = []
+    called, call = failing(*faults)
+    with pytest.raises(EndpointError, match=r"^no$") as caught:
+        ask(call, max_tries=3, sleep=waited.append)  # type: ignore[arg-type]
+    assert (len(called), len(waited), caught.value.tries) == (num_called, num_called - 1, tries)
+
+
+# What it says ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, ("", "")),
+        ("B", ("B", "")),
+        ([], ("", "")),
+        (["B", {"type": "text", "text": "C"}], ("BC", "")),
+        ([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "B"}], ("B", "hm")),
+        ([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}], ("", "hm")),
+        ([{"type": "reasoning", "text": "hm"}, {"type": "reasoning"}], ("", "hm")),
+        ([{"type": "refusal", "refusal": "no"}], ("no", "")),
+        ([{"type": "image_url", "image_url": {"url": "x"}}], ("", "")),
+    ],
+)
+def test_content_is_a_text_or_parts(content: object, said: tuple[str, str]) -> None:
+    assert read_content(content) == said
+
+
+@pytest.mark.parametrize("content", [5, True, {}, [5], [None], [["B"]], [{"text": 5}]])
+def test_content_of_another_kind_is_refused(content: object) -> None:
+    with pytest.raises(TypeError, match="content needs"):
+        read_content(content)
+
+
+# Keys --------------------------------------------------------------------------------------------
+
+KEY = "sk-or-v1-0a1B2c3D4e5F6g7H8i9J_-+/xyz"
+
+
+@pytest.mark.parametrize("before", ["", "x", "xy", "xyz"])
+@pytest.mark.parametrize("after", ["", "x", "xy", "xyz"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode, bytes])
+def test_a_key_is_masked_wherever_it_stands(before: str, after: str, encode: object) -> None:
+    text = encode(f"{before}{KEY}{after}".encode()).decode()  # type: ignore[operator]
+    masked = mask(f"<{text}>", KEY)
+    assert masked.count("***") == 1
+    assert len(masked.replace("***", "")) <= 2 + 12  # what stands around it, packed or not
+    assert masked[0] + masked[-1] == "<>"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "masked"),
+    [
+        ("abcdefgh", "abcdefgh", "***"),
+        ("abcdefg", "abcdefg", "abcdefg"),
+        ("abcdefghabcdefgh-abcdefg", "abcdefgh", "***-abcdefg"),
+        ("the 0123456789ab of it", "sk-0123456789abcdef", "the *** of it"),
+        ("the 0123456789a of it", "sk-0123456789abcdef", "the 0123456789a of it"),
+        ("a" * 50, "a" * 20, "***"),
+        ("B", "", "B"),
+        ("", KEY, ""),
+        ("\ud800\0" + KEY + "\u2603", KEY, "\ud800\0***\u2603"),
+    ],
+)
+def test_long_runs_of_a_key_are_masked(text: str, key: str, masked: str) -> None:
+    assert mask(text, key) == masked
+
+
+def test_an_excerpt_is_short_plain_and_on_one_line() -> None:
+    assert excerpt(f" a\n\x1b[31m\u2603 '{KEY}'\t", KEY) == "a \\x1b[31m\\u2603 '***'"
+    assert excerpt("x" * 999, KEY) == "x" * 300
+    assert excerpt("x" * 295 + KEY, KEY) == "x" * 295 + "***"

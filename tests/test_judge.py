@@ -1,5 +1,6 @@
 """JudgeGrader, against a real server that fails in every way that endpoints fail."""
 
+import gzip
 import json
 import os
 import pickle
@@ -16,17 +17,21 @@ from tests.judges import (
     completion,
     cuts,
     drips,
+    endless,
     fails,
     hangs_up,
     judging,
     meets,
+    raw,
     says,
+    send,
     sends,
     waits,
 )  # fmt: skip
 from zoomgym.errors import GradingError
 from zoomgym.judge import PROMPT, JudgeGrader, read_verdict
 
+BOMB = gzip.compress(bytes(20_000_000))
 CASE = ("Who is it?", "a tall man", "some tall bloke")
 
 
@@ -46,9 +51,11 @@ def judge(server: JudgeServer, folder: Path, waited: list[float], **settings: An
         ("Wrong.\n", False),
         ("<think>WRONG? No: RIGHT.</think>\n\nRIGHT", True),
         ("It says RIGHT, but not so.\n</think>\nWRONG", False),  # where the template opens it
+        ([{"type": "text", "text": "WRO"}, {"type": "text", "text": "NG"}], False),
+        ([{"type": "thinking", "thinking": "WRONG?"}, {"type": "text", "text": "RIGHT"}], True),
     ],
 )
-def test_a_word_of_the_judge_is_the_verdict(tmp_path: Path, word: str, verdict: bool) -> None:
+def test_a_word_of_the_judge_is_the_verdict(tmp_path: Path, word: Any, verdict: bool) -> None:
     with judging(says(word)) as server:
         assert judge(server, tmp_path, []).is_right(*CASE) is verdict
     [(path, _, body)] = server.requests
@@ -97,6 +104,11 @@ def test_anything_but_the_word_is_no_verdict(content: object) -> None:
         (hangs_up, [1.0]),
         (waits(0.5, says("RIGHT")), [1.0]),
         (drips, [1.0]),
+        (raw(*[b"X"] * 100, pause_s=0.02), [1.0]),
+        (raw(b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 100, pause_s=0.02), [1.0]),
+        (endless(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65_536), [1.0]),
+        (endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), [1.0]),
+        (lambda handler: send(handler, BOMB, Content_Encoding="gzip"), [1.0]),
     ],
 )
 def test_a_fault_that_passes_costs_one_more_request(
@@ -136,12 +148,12 @@ def test_a_fault_that_stays_is_an_error_and_never_a_verdict(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("status", [301, 307, 400, 401, 404])
-def test_a_refusal_is_not_asked_again(tmp_path: Path, status: int) -> None:
-    with judging(fails(status, Location="http://127.0.0.1:9/")) as server:
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 400, 401, 404])
+def test_a_refusal_is_not_asked_again_nor_a_redirect_followed(tmp_path: Path, status: int) -> None:
+    with judging(says("RIGHT")) as other, judging(fails(status, Location=other.url)) as server:
         with pytest.raises(GradingError, match=f"status {status} at try 1 of 5"):
             judge(server, tmp_path, []).is_right(*CASE)
-        assert len(server.requests) == 1
+        assert (len(server.requests), len(other.requests)) == (1, 0)
 
 
 def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:

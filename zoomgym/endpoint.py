@@ -1,14 +1,60 @@
-"""An OpenAI-compatible endpoint: its address, its key, and when it is asked again."""
+"""An OpenAI-compatible endpoint: its address, its key, what it says, and when it is asked again."""
 
 import os
+import re
 import urllib.parse
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-__all__ = ["check_address", "is_passing", "read_key", "wait_after"]
+__all__ = [
+    "EndpointError",
+    "ask",
+    "check_address",
+    "excerpt",
+    "is_passing",
+    "mask",
+    "read_content",
+    "read_key",
+    "wait_after",
+]
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
 PASSING = frozenset({408, 409, 425, 429})
 """Statuses below 500 that may go away when asked again."""
+EXCERPT_CHARS = 300
+SHORTEST_KEY = 8
+"""Characters. A shorter key is no secret, and may be a word of a reply."""
+RUN_CHARS = 12
+"""So many characters of a key in a row are masked, too. Prefixes such as `sk-proj-` are shorter."""
+MASKED = "***"
+
+Result = TypeVar("Result")
+
+
+class EndpointError(Exception):
+    """An endpoint gave nothing of use. The message has none of the endpoint's own words.
+
+    Args:
+        trouble: what came instead.
+        said: an excerpt of what the endpoint said.
+        is_passing: whether the fault may go away when asked again.
+        retry_after: what the endpoint said in the header of this name.
+    """
+
+    def __init__(
+        self,
+        trouble: str,
+        *,
+        said: str = "",
+        is_passing: bool = True,
+        retry_after: str | None = None,
+    ) -> None:
+        super().__init__(trouble)
+        self.said, self.is_passing, self.retry_after = said, is_passing, retry_after
+        self.tries = ""
+        """The last try, and how many there might be."""
 
 
 def check_address(url: object, whose: str) -> None:
@@ -17,10 +63,15 @@ def check_address(url: object, whose: str) -> None:
     Raises:
         ValueError: url is none, or holds more, which may be a secret; names whose it is, not url.
     """
-    parts = urllib.parse.urlsplit(url) if isinstance(url, str) else None
-    if not (parts and parts.scheme in ("http", "https") and parts.hostname):
-        raise ValueError(f"{whose} url needs to be like http://localhost:8000/v1")
-    if "@" in parts.netloc or parts.query or parts.fragment:
+    text = url if isinstance(url, str) and re.fullmatch("[!-~]+", url) else ""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        is_address = bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError:  # which may quote the url
+        is_address = False
+    if not is_address:
+        raise ValueError(f"{whose} url needs to be like http://localhost:8000/v1, in ASCII")
+    if "@" in parts.netloc or "?" in text or "#" in text:
         raise ValueError(
             f"{whose} url needs no user, query or fragment: name the variable with the key by "
             "key_variable"
@@ -31,6 +82,32 @@ def read_key(variable: str) -> str:
     """Returns the key in an environment variable; empty if there is none that could be sent."""
     key = os.environ.get(variable, "").strip()
     return key if key.isascii() and key.isprintable() else ""
+
+
+def ask(
+    call: Callable[[], Result], *, max_tries: int, sleep: Callable[[float], None]
+) -> tuple[Result, int]:
+    """Returns what a call brings, and how many tries it took.
+
+    Args:
+        call: raises EndpointError if it brings nothing.
+        max_tries: after so many it is given up.
+        sleep: waits for so many seconds before the next try.
+
+    Raises:
+        EndpointError: that of the last try.
+    """
+    number = 1
+    while True:
+        try:
+            return call(), number
+        except EndpointError as error:
+            if number == max_tries or not error.is_passing:
+                error.tries = f"try {number} of {max_tries}"
+                raise
+            wait_s = wait_after(number - 1, error.retry_after)
+        sleep(wait_s)
+        number += 1
 
 
 def is_passing(status: int) -> bool:
@@ -49,3 +126,70 @@ def wait_after(num_before: int, retry_after: str | None = None) -> float:
     is_number = retry_after and len(retry_after) < 10 and retry_after.isdecimal()
     wanted_s = int(retry_after or 0) if is_number else 0
     return min(max(FIRST_WAIT_S * 2.0 ** min(num_before, 60), wanted_s), LONGEST_WAIT_S)
+
+
+def read_content(content: object) -> tuple[str, str]:
+    """Returns the text in the content of a message, and the thought in it.
+
+    Args:
+        content: None, a text, or a list of parts: texts, thoughts, and others, which say nothing.
+
+    Raises:
+        TypeError: it is anything else.
+    """
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    if not isinstance(content, list):
+        raise TypeError(f"content needs a text or a list, got {type(content).__name__}")
+    text = thought = ""
+    for part in content:
+        if isinstance(part, str):
+            text += part
+        elif not isinstance(part, dict):
+            raise TypeError(f"content needs texts and objects, got {type(part).__name__}")
+        elif part.get("type") in ("thinking", "reasoning"):
+            thought += "".join(read_content(part.get("thinking") or part.get("text")))
+        else:
+            text += read_content(part.get("text") or part.get("refusal"))[0]
+    return text, thought
+
+
+def mask(text: str, key: str) -> str:
+    """Returns a text in which the key is masked, in plain or in base64, whole or a long run of it.
+
+    That is for servers that quote what they were sent: one that wants to tell a key can write it in
+    any way it likes.
+    """
+    hidden = bytearray(len(text))
+    for run in _runs(key):
+        start = text.find(run)
+        while start >= 0:
+            hidden[start : start + len(run)] = b"x" * len(run)
+            start = text.find(run, start + 1)
+    shown, end = [], 0
+    for span in re.finditer(b"x+", hidden):
+        shown += [text[end : span.start()], MASKED]
+        end = span.end()
+    return "".join([*shown, text[end:]])
+
+
+def _runs(key: str) -> Iterable[str]:
+    """Returns what is masked of a key: every run of RUN_CHARS, or all of a shorter one."""
+    if len(key) < SHORTEST_KEY:
+        return set()
+    forms = {key}
+    for num_before in range(3):  # bytes in front shift the code: by three, it is the same again
+        code = b"-" * num_before + key.encode()
+        for encode in (b64encode, urlsafe_b64encode):
+            forms.add(encode(code).decode().rstrip("=")[num_before + (num_before > 0) : -1])
+    num_chars = min(RUN_CHARS, len(key))
+    return {
+        form[start : start + num_chars]
+        for form in forms
+        for start in range(len(form) - num_chars + 1)
+    }
+
+
+def excerpt(text: str, key: str) -> str:
+    """Returns the start of what an endpoint said, in ASCII, on one line and without the key."""
+    return ascii(" ".join(mask(text, key).split())[:EXCERPT_CHARS])[1:-1]

@@ -6,30 +6,25 @@ which is an error and never a 0.
 
 The answer comes from an agent that may want to steer the judge. It reaches it in a JSON string in
 which no tag is left that a chat template or a model could take for one, such as `</think>`.
-
-HTTP is the standard library's. All that is needed is one POST; retries, limits and a cache must be
-our own either way, and the `openai` client would bring seven packages into a core of six.
 """
 
 import functools
 import hashlib
-import http.client
 import json
 import logging
 import re
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoomgym.endpoint import check_address, is_passing, read_key, wait_after
+from zoomgym.endpoint import EndpointError, ask, check_address, read_content, read_key
 from zoomgym.errors import GradingError
 from zoomgym.files import open_own, replaced
 from zoomgym.grading import MAX_ANSWER_CHARS, is_correct
+from zoomgym.post import post
 
 __all__ = ["PROMPT", "JudgeGrader", "read_verdict"]
 
@@ -80,7 +75,7 @@ class JudgeGrader:
     """Names the environment variable with the API key; empty if none is needed. The key itself is
     read when it is sent, and stands nowhere else."""
     timeout_s: float = 60.0
-    """Without a byte for so long, a try has failed; with one now and then, after twice as long."""
+    """Of a try, from its start to the last byte."""
     max_tries: int = 5
     max_concurrent: int = 8
     """Requests at once from this process to this url."""
@@ -108,7 +103,7 @@ class JudgeGrader:
                 raise ValueError(f"judge {name} needs {least} to {most}, got {number!r}")
         if not isinstance(self.request, Mapping):
             raise ValueError(f"judge request needs a dict of fields, got {self.request!r}")
-        self._headers()
+        self._key()
 
     @property
     def name(self) -> str:
@@ -155,68 +150,45 @@ class JudgeGrader:
             {"role": "system", "content": PROMPT},
             {"role": "user", "content": _write_case(case)},
         ]
-        body = json.dumps({**self.request, "model": self.model, "messages": messages}).encode()
-        trouble, wait_s = "", 0.0
-        for number in range(self.max_tries):
-            if number:
-                self.sleep(wait_s)
-            wait_s = wait_after(number)
-            try:
-                content, is_cut = self._post(body)
-            except urllib.error.HTTPError as error:
-                error.close()
-                trouble = f"status {error.code}"
-                if not is_passing(error.code):
-                    break
-                wait_s = wait_after(number, error.headers.get("Retry-After"))
-            except (ValueError, RecursionError):
-                trouble = "a reply that is no chat completion"
-            except (OSError, http.client.HTTPException) as error:
-                trouble = type(getattr(error, "reason", error)).__name__  # its text may hold a key
-            else:
-                verdict = None if is_cut else read_verdict(content)
-                if verdict is not None:
-                    return verdict
-                trouble = "a reply that was cut off" if is_cut else NO_VERDICT
-        self.failures.append(trouble)
-        raise GradingError(
-            f"{self.name} at {self.url}: needed a verdict, got {trouble} at try {number + 1} of "
-            f"{self.max_tries}: grade again when the judge can be reached"
-        )
-
-    def _post(self, body: bytes) -> tuple[object, bool]:
-        """Returns what the model said, and whether it was cut off.
-
-        Raises:
-            OSError, HTTPException: the endpoint cannot be reached, breaks off, is slow or refuses.
-            ValueError: it sends something that is no chat completion.
-        """
-        url = f"{self.url.rstrip('/')}/chat/completions"
-        request = urllib.request.Request(url, body, self._headers(), method="POST")
-        opener = urllib.request.build_opener(_NoRedirects)  # a redirect would carry the key along
-        with _slots(self.url, self.max_concurrent):
-            ends_s = time.monotonic() + self.timeout_s
-            with opener.open(request, timeout=self.timeout_s) as response:
-                reply = _read_until(response, ends_s)
+        row = {**self.request, "model": self.model, "messages": messages}
+        call = functools.partial(self._ask_once, row, self._key())
         try:
-            choice = json.loads(reply)["choices"][0]
-            content, reason = choice["message"]["content"], choice.get("finish_reason")
-        except (AttributeError, TypeError, KeyError, IndexError) as error:
-            raise ValueError("no chat completion") from error
-        return content, isinstance(reason, str) and reason.lower() in CUT
+            verdict, _ = ask(call, max_tries=self.max_tries, sleep=self.sleep)
+        except EndpointError as error:
+            self.failures.append(str(error))
+            raise GradingError(
+                f"{self.name} at {self.url}: needed a verdict, got {error} at {error.tries}: grade "
+                "again when the judge can be reached"
+            ) from error
+        return verdict
 
-    def _headers(self) -> dict[str, str]:
-        """Returns the headers of a request, with the key. Raises GradingError if there is none."""
-        headers = {"Content-Type": "application/json", "User-Agent": "zoomgym"}
-        if self.key_variable:
-            key = read_key(self.key_variable)
-            if not key:
-                raise GradingError(
-                    f"{self.name}: needed the API key in the environment variable "
-                    f"{self.key_variable}, got none, or one with characters that no key has"
-                )
-            headers["Authorization"] = f"Bearer {key}"
-        return headers
+    def _ask_once(self, row: Mapping[str, Any], key: str) -> bool:
+        """Returns the verdict that one request brings. Raises EndpointError."""
+        url = f"{self.url.rstrip('/')}/chat/completions"
+        with _slots(self.url, self.max_concurrent):
+            body = post(url, row, key=key, timeout_s=self.timeout_s, max_bytes=MAX_REPLY_BYTES)
+        try:
+            choice = json.loads(body)["choices"][0]
+            text, _ = read_content(choice["message"]["content"])
+            reason = choice.get("finish_reason")
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+            raise EndpointError("a reply that is no chat completion") from None
+        if isinstance(reason, str) and reason.lower() in CUT:
+            raise EndpointError("a reply that was cut off")
+        verdict = read_verdict(text)
+        if verdict is None:
+            raise EndpointError(NO_VERDICT)
+        return verdict
+
+    def _key(self) -> str:
+        """Returns the API key; empty if none is needed. Raises GradingError if there is none."""
+        key = read_key(self.key_variable) if self.key_variable else ""
+        if self.key_variable and not key:
+            raise GradingError(
+                f"{self.name}: needed the API key in the environment variable "
+                f"{self.key_variable}, got none, or one with characters that no key has"
+            )
+        return key
 
 
 def read_verdict(content: object) -> bool | None:
@@ -245,29 +217,10 @@ def _write_case(case: Mapping[str, Any]) -> str:
     return text.replace("<", r"\u003c").replace(">", r"\u003e")
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Takes a redirect for the error that its status says."""
-
-    def redirect_request(self, *args: Any) -> None:
-        """Declines."""
-
-
 @functools.cache
 def _slots(url: str, max_concurrent: int) -> threading.BoundedSemaphore:
     """Returns what limits the requests to url that are under way, one for the whole process."""
     return threading.BoundedSemaphore(max_concurrent)
-
-
-def _read_until(response: Any, ends_s: float) -> bytes:
-    """Returns the body of a response that comes whole, soon and short. Raises OSError otherwise."""
-    reply = b""
-    while chunk := response.read1(65_536):
-        reply += chunk
-        if len(reply) > MAX_REPLY_BYTES:
-            raise OSError(f"a reply over {MAX_REPLY_BYTES} bytes")
-        if time.monotonic() > ends_s:
-            raise TimeoutError("a reply in drops")
-    return reply
 
 
 def _clean(text: str) -> str:

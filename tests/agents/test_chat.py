@@ -1,10 +1,13 @@
 """The agent `chat`, against a real server that looks at what it is sent and fails in every way."""
 
 import base64
+import gzip
 import io
 import json
-import subprocess
-import sys
+import os
+import signal
+import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -24,10 +27,15 @@ from tests.judges import (
     JudgeServer,
     chats,
     cuts,
+    drips,
+    endless,
     fails,
     hangs_up,
     judging,
     meets,
+    raw,
+    redirects,
+    send,
     sends,
     waits,
 )  # fmt: skip
@@ -43,6 +51,7 @@ from zoomgym.testing import check_agent
 ZOOM = '{"segment": [4, 6], "fps": 2}'
 TAG = f"<video_zoom>{ZOOM}</video_zoom>"
 ANSWER = '{"answer": "B"}'
+BOMB = gzip.compress(bytes(20_000_000))
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 20}
 
 
@@ -80,10 +89,6 @@ def words(message: dict[str, Any]) -> str:
     return "".join(part.get("text", "") for part in message["content"])
 
 
-def authorization(headers: dict[str, str]) -> str:
-    return {name.lower(): value for name, value in headers.items()}["authorization"]
-
-
 def call(arguments: Any = ZOOM, name: str = "video_zoom") -> dict[str, Any]:
     function = {"name": name, "arguments": arguments}
     return {"id": "1", "type": "function", "function": function}
@@ -102,7 +107,7 @@ def test_the_whole_conversation_is_sent_with_every_pixel_of_every_frame(grammar:
     for number, num_messages in enumerate((2, 4, 6)):
         path, headers, body = server.requests[number]
         assert (path, body["model"]) == ("/v1/chat/completions", "m")
-        assert authorization(headers) == "Bearer none"
+        assert "Authorization" not in headers
         sent, meant = body["messages"], to_messages(env.observation)[:num_messages]
         roles = ["system", "user", "assistant", "user", "assistant", "user"]
         assert [message["role"] for message in sent] == roles[:num_messages]
@@ -226,14 +231,143 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     with judging(chats(ANSWER), fails(401)) as server:
         agent = chat(server, key_variable="MY_KEY")
         agent.act(first_look())
-        assert authorization(server.requests[0][1]) == "Bearer sk-secret"
+        assert server.requests[0][1]["Authorization"] == "Bearer sk-secret"
         with pytest.raises(AgentError, match=r"got status 401: key was \*\*\* at try 1") as caught:
             agent.act(first_look())
     shown = f"{caught.value!r} {agent._endpoint!r} {caplog.text}"
     assert "sk-secret" not in shown
 
 
+def test_nothing_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ORG_ID", "PROJECT_ID", "API_KEY", "ADMIN_KEY"):
+        monkeypatch.setenv(f"OPENAI_{name}", "private")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Own: private\nAuthorization: Bearer private")
+    with judging(chats(ANSWER)) as server:
+        chat(server).act(first_look())
+    assert server.requests[0][1].keys() == {
+        "Accept-Encoding", "Connection", "Content-Length", "Content-Type", "Host", "User-Agent",
+    }  # fmt: skip
+    assert "private" not in str(server.requests[0])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_a_refusal_and_what_it_leads_to_is_not_asked(status: int) -> None:
+    with judging(chats(ANSWER)) as other, judging(redirects(status, other.url)) as server:
+        with pytest.raises(AgentError, match=f"got status {status}: a redirect, which is not fol"):
+            chat(server).act(first_look())
+        assert (len(server.requests), len(other.requests)) == (1, 0)
+
+
 # What comes back ---------------------------------------------------------------------------------
+
+
+KEY = "sk-proj-Zm9vYmFyCg_0123456789/+aBcDeFgHiJ"
+CODE = base64.b64encode(f"Bearer {KEY}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [
+        (chats(f"Your key is {KEY}!"), "Your key is ***!"),
+        (chats(f"{KEY}{KEY} {KEY}"), "*** ***"),
+        (chats(f"My key: {KEY[5:30]}."), "My key: ***."),
+        (chats(f"Basic {CODE}"), "Basic QmVhcmVyIH***K"),
+        (chats([{"type": "text", "text": KEY[:9]}, {"type": "text", "text": KEY[9:]}]), "***"),
+        (sends(b'{"choices":[{"message":{"content":"\\u0073%s"}}]}' % KEY[1:].encode()), "***"),
+        (chats(None, refusal=KEY), "***"),
+        (chats(None, tool_calls=[call(KEY)]), "***"),
+        (chats(None, tool_calls=[call({"x": KEY})]), '{"x": "***"}'),
+        (chats(None, tool_calls=[call("{}", KEY)]), '{"name": "***", "arguments": "{}"}'),
+        (chats(f"sk-proj-{ANSWER}"), f"sk-proj-{ANSWER}"),  # the form of any key, none's own
+    ],
+)
+def test_a_key_that_is_echoed_is_masked(
+    monkeypatch: pytest.MonkeyPatch, said: Answer, reply: str
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    with judging(said) as server:
+        agent = chat(server, key_variable="MY_KEY")
+        assert agent.act(first_look()) == reply
+        record = run_episode(small_env(), agent, agent_name="chat", seed=0)
+    assert record.turns[0].reply == reply
+    assert KEY[8:20] not in record.to_json()
+
+
+def test_a_key_that_is_echoed_as_a_thought_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    with judging(chats(TAG, reasoning=f"I see {KEY}")) as server:
+        reply = chat(server, key_variable="MY_KEY").act(first_look(grammar="video_zoom"))
+    assert reply == f"<think>I see ***</think>{TAG}"
+
+
+@pytest.mark.parametrize("num_before", [0, 100, 269, 280, 290, 299, 300, 65_500, 65_530])
+@pytest.mark.parametrize("status", [200, 401])
+def test_no_part_of_a_key_is_shown_where_an_excerpt_ends(
+    monkeypatch: pytest.MonkeyPatch, num_before: int, status: int
+) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    body = b" " * (num_before // 301 * num_before) + b"x" * (num_before % 301) + KEY.encode()
+    error = pytest.raises(AgentError)
+    with judging(lambda handler: send(handler, body, status)) as server, error as caught:
+        chat(server, key_variable="MY_KEY", max_tries=1).act(first_look())
+    text = "".join(traceback.format_exception(caught.value))
+    assert not [KEY[i : i + 12] for i in range(len(KEY) - 11) if KEY[i : i + 12] in text]
+
+
+@pytest.mark.parametrize("key", ["B", "EMPTY", "answer", '"answer'])
+def test_a_key_that_is_as_short_as_a_word_is_none_to_be_masked(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("MY_KEY", key)
+    with judging(chats(ANSWER)) as server:
+        assert chat(server, key_variable="MY_KEY").act(first_look()) == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("content", "reply"),
+    [
+        ([{"type": "text", "text": ANSWER}], ANSWER),
+        ([ANSWER], ANSWER),
+        (
+            [{"type": "text", "text": ANSWER[:5]}, {"type": "output_text", "text": ANSWER[5:]}],
+            ANSWER,
+        ),
+        ([{"type": "image_url", "image_url": {"url": "x"}}, {"text": ANSWER}], ANSWER),
+        ([{"type": "thinking", "thinking": "So."}, {"type": "text", "text": ANSWER}], ANSWER),
+        ([{"type": "refusal", "refusal": "I can't."}], "I can't."),
+        ([{"type": "text", "text": None}, {}], ""),
+        ([], ""),
+    ],
+)
+def test_content_as_a_list_of_parts_is_their_text(content: Any, reply: str) -> None:
+    with judging(chats(content)) as server:
+        assert chat(server).act(first_look()) == reply
+
+
+@pytest.mark.parametrize(
+    "thinking", ["I look.", [{"type": "text", "text": "I "}, {"type": "text", "text": "look."}]]
+)
+def test_a_thought_among_the_parts_is_put_back_as_one(thinking: Any) -> None:
+    parts = [{"type": "thinking", "thinking": thinking}, {"type": "text", "text": TAG}]
+    with judging(chats(parts)) as server:
+        reply = chat(server).act(first_look(grammar="video_zoom"))
+    assert reply == f"<think>I look.</think>{TAG}"
+
+
+@pytest.mark.parametrize("grammar", ["json", "video_zoom"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        chats("x" * 5_000_000),
+        chats(None, tool_calls=[call("y" * 500)] * 10_000),
+        chats("<video_zoom>" * 300_000),
+    ],
+)
+def test_a_reply_that_is_too_long_in_any_case_fills_no_record(said: Answer, grammar: str) -> None:
+    with judging(said) as server:
+        record = run_episode(small_env(grammar=grammar), chat(server), agent_name="c", seed=0)
+    assert [len(turn.reply) for turn in record.turns] == [65_537] * 5
+    assert record.turns[0].error.startswith("reply needs at most 65536 characters, got 65537")
 
 
 @pytest.mark.parametrize(
@@ -423,9 +557,20 @@ def test_whatever_a_model_says_is_its_reply(said: Answer, reply: str) -> None:
         (sends(b'{"choices": [{"message": null}]}'), [1.0]),
         (sends(b'{"choices": [{"message": "B"}]}'), [1.0]),
         (chats(5), [1.0]),
-        (chats([{"type": "text", "text": "B"}]), [1.0]),
+        (chats([5]), [1.0]),
+        (chats([{"type": "text", "text": 5}]), [1.0]),
+        (chats([["B"]]), [1.0]),
+        (chats({"text": "B"}), [1.0]),
+        (chats("B", reasoning={"text": "So."}), [1.0]),
         (chats(None), [1.0]),
         (chats(None, tool_calls=[]), [1.0]),
+        (chats(None, tool_calls=5), [1.0]),
+        (chats("B", tool_calls=["zoom"]), [1.0]),
+        (sends(b" " * 8_400_000), [1.0]),
+        (lambda handler: send(handler, BOMB, Content_Encoding="gzip"), [1.0]),
+        (endless(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65_536), [1.0]),
+        (drips, [1.0]),
+        (raw(*[b"X"] * 100, pause_s=0.02), [1.0]),
         (chats(None, tool_calls=[{"function": {}}]), [1.0]),
         (chats("B", finish_reason=5), [1.0]),  # type: ignore[arg-type]
         (cuts, [1.0]),
@@ -460,9 +605,9 @@ def test_an_endpoint_that_stays_down_is_an_error_and_never_an_answer() -> None:
     [
         (sends(b"<html>\nbusy"), "got no chat completion but <html> busy at try 2 of 2"),
         (chats(None), "got a message that says nothing at try 2 of 2"),
-        (hangs_up, "got RemoteProtocolError at try 2 of 2"),
-        (cuts, "got RemoteProtocolError at try 2 of 2"),
-        (waits(0.5, chats("slow")), "got ReadTimeout at try 2 of 2"),
+        (hangs_up, "got RemoteDisconnected at try 2 of 2"),
+        (cuts, "got a reply that breaks off at try 2 of 2"),
+        (waits(0.5, chats("slow")), "got no whole reply within 0.25 s at try 2 of 2"),
     ],
 )
 def test_a_fault_that_stays_is_named(fault: Answer, trouble: str) -> None:
@@ -504,7 +649,7 @@ def test_a_refusal_is_not_asked_again(fault: Answer, trouble: str) -> None:
 def test_a_server_that_is_not_there_is_an_error() -> None:
     with judging(chats(ANSWER)) as server:
         pass
-    with pytest.raises(AgentError, match="got ConnectError at try 2 of 2"):
+    with pytest.raises(AgentError, match="got ConnectionRefusedError at try 2 of 2"):
         chat(server, max_tries=2).act(first_look())
 
 
@@ -643,6 +788,20 @@ def test_one_failure_in_a_batch_is_an_error() -> None:
         chat(server).act_batch([env.observation] * 3)
 
 
+def test_ctrl_c_waits_for_no_reply_of_a_batch() -> None:
+    def interrupts(handler: Handler) -> None:
+        if handler.number == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+
+    with judging(meets(2, interrupts)) as server:
+        agent, seen = chat(server, max_tries=1), first_look()
+        started_s = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            agent.act_batch([seen] * 2)
+        assert time.monotonic() - started_s < 0.4
+
+
 def test_a_served_model_keeps_the_contract_of_agents() -> None:
     def answer(handler: Handler) -> None:
         tags = "<think></think><answer>B</answer>"
@@ -696,8 +855,3 @@ def test_a_name_that_cannot_be_meant_is_refused_and_not_shown(argument: str, mes
     with pytest.raises(ValueError, match=message) as caught:
         make_chat(argument)
     assert "secret" not in str(caught.value)
-
-
-def test_the_client_library_is_not_imported_before_such_an_agent_is_made() -> None:
-    code = "import sys, agents.registry; assert 'openai' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
