@@ -192,4 +192,5 @@ def _runs(key: str) -> Iterable[str]:
 
 def excerpt(text: str, key: str) -> str:
     """Returns the start of what an endpoint said, in ASCII, on one line and without the key."""
-    return ascii(" ".join(mask(text, key).split())[:EXCERPT_CHARS])[1:-1]
+    line = " ".join(mask(text, key).split())[:EXCERPT_CHARS]
+    return ascii(line)[1:-1][:EXCERPT_CHARS]
