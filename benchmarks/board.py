@@ -12,13 +12,13 @@ from rich.text import Text
 from benchmarks.details import Agents, apart, by_rules, details
 from benchmarks.leaderboard import ALL, in_order, leaderboard
 from benchmarks.origins import Origin, check_synthetic
-from benchmarks.sheets import Sheet, as_words, plain, to_csv, to_markdown, to_table
+from benchmarks.sheets import Sheet, as_words, to_csv, to_markdown, to_table
 from benchmarks.suites import Suite
 from benchmarks.table import ranking, show_table
 from benchmarks.terms import check_terms, part_of
 from zoomgym.episode import Rules
 from zoomgym.errors import RecordError
-from zoomgym.hints import in_words
+from zoomgym.hints import in_words, plain
 from zoomgym.records import Record, read_records, replay
 
 __all__ = ["Block", "blocks", "main", "show_ranking"]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.files import replaced
+from zoomgym.record_bounds import load_row
 from zoomgym.records import read_lines
 from zoomgym.rollout import attempt
 
 __all__ = ["Failure", "read_failures", "tell_failure", "write_failures"]
 
+NEEDED = "a failed episode"
 MAX_REASON = 500
 """Characters of what went wrong; it may quote strangers."""
 MAX_TRACEBACK = 8000
@@ -75,13 +77,10 @@ def read_failures(path: Path) -> list[Failure]:
 
 def _from_json(line: str) -> Failure:
     """Returns the failure in a line, cleaned as if it had just been told. Raises RecordError."""
-    try:
-        row = json.loads(line)
-        types = {one.name: bool if one.name == "is_skipped" else str for one in fields(Failure)}
-        if row.keys() != types.keys() or any(type(row[name]) is not types[name] for name in row):
-            raise ValueError(f"needs {', '.join(types)}")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise RecordError(f"needed a failed episode, got {line[:60]!r} ({error})") from error
+    row = load_row(line, NEEDED)
+    types = {one.name: bool if one.name == "is_skipped" else str for one in fields(Failure)}
+    if row.keys() != types.keys() or any(type(row[name]) is not types[name] for name in row):
+        raise RecordError(f"needed {NEEDED} with {', '.join(types)}, got other keys or values")
     clean = "\n".join(map(_printable, row["traceback"][: MAX_TRACEBACK + 3].split("\n")))
     short = {name: _printable(row[name][:MAX_REASON]) for name in ("agent", "task_id", "reason")}
     return Failure(**short, is_skipped=row["is_skipped"], traceback=clean)

@@ -5,10 +5,10 @@ import re
 from collections.abc import Sequence
 
 from agents.arguments import read_arguments
-from benchmarks.sheets import plain
 from benchmarks.suites import Part, Suite
 from zoomgym.datasets import ManifestTasks
 from zoomgym.env import ZoomEnv
+from zoomgym.hints import plain
 from zoomgym.tasks import TaskSet
 
 __all__ = ["folder_name", "own_suite"]

@@ -11,9 +11,8 @@ from benchmarks.board import read_all
 from benchmarks.charts import CategoryChart, Mark
 from benchmarks.durations import SPANS, span_of
 from benchmarks.leaderboard import ACCURACY, Row, chance, estimate
-from benchmarks.sheets import plain
 from zoomgym.errors import RecordError
-from zoomgym.hints import in_words
+from zoomgym.hints import in_words, plain
 from zoomgym.records import Record
 
 __all__ = ["draw_panels", "main"]

@@ -29,12 +29,11 @@ from benchmarks.identity import Identity, difference, identity_of, join_records,
 from benchmarks.lanes import Job, play_all
 from benchmarks.own import folder_name, own_suite
 from benchmarks.report import write_report
-from benchmarks.sheets import plain
 from benchmarks.suites import SUITES, Part, Suite, make_env, suite_of
 from zoomgym import __version__
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grammar import GRAMMARS
-from zoomgym.hints import in_words
+from zoomgym.hints import in_words, plain
 from zoomgym.locks import locked
 from zoomgym.records import Record, append_record, drop_cut_line, read_records, write_records
 from zoomgym.tasks import TaskSet

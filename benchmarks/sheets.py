@@ -18,8 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.estimates import Estimate
+from zoomgym.hints import plain
 
-__all__ = ["Cell", "Line", "Sheet", "as_words", "plain", "to_csv", "to_markdown", "to_table"]
+__all__ = ["Cell", "Line", "Sheet", "as_words", "to_csv", "to_markdown", "to_table"]
 
 Cell = Estimate | float | int | None
 Value = str | float | int
@@ -73,11 +74,6 @@ class Sheet:
     """Columns that keep their intervals where a terminal is too narrow for all."""
     spared: tuple[str, ...] = ()
     """Columns that a narrow terminal is spared, the first ones first."""
-
-
-def plain(text: str) -> str:
-    """Returns text as it can be shown to people: what steers a terminal is spelt out."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def for_people(sheet: Sheet) -> Sheet:

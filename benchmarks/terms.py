@@ -6,10 +6,10 @@ from dataclasses import asdict, fields
 from functools import partial
 from typing import Any
 
-from benchmarks.sheets import plain
 from benchmarks.suites import SUITES, rules_of
 from zoomgym.episode import Rules
 from zoomgym.errors import RecordError
+from zoomgym.hints import plain
 from zoomgym.records import Record
 from zoomgym.rewards import merge_weights
 from zoomgym.tasks import VideoQuestion

@@ -1,11 +1,12 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from zoomgym import RecordError, ZoomEnv, records
+from zoomgym import RecordError, ZoomEnv, record_bounds, records
 from zoomgym.files import open_own
 from zoomgym.records import (
     Record,
@@ -127,7 +128,7 @@ def test_an_episode_that_was_not_finished_is_found_out(record: Record) -> None:
 def test_a_number_that_is_none_is_refused(record: Record, field: str, value: str) -> None:
     row = json.loads(record.to_json())
     row[field] = 123454321
-    with pytest.raises(RecordError, match=r"needs a number|is no number"):
+    with pytest.raises(RecordError, match=r"needs a number|NaN is no JSON"):
         Record.from_json(json.dumps(row).replace("123454321", value))
 
 
@@ -142,11 +143,50 @@ def test_a_number_that_is_none_is_refused(record: Record, field: str, value: str
         (("task", "id"), "a\ud800", "id needs a text on one line"),
         (("turns", 0, "reply"), None, "reply needs a text, got None"),
         (("turns", 0, "zoom", "fps"), 10**400, "needed an episode's record"),
+        (("turns", 0, "zoom", "fps"), True, "fps needs a number, got True"),
+        (("turns", 0, "zoom", "fps"), 1e-300, "zoom needs at least 1 frame, got 0"),
+        (("turns", 0, "zoom", "end_s"), 1e200, r"end_s needs a number from 0 to 60, got 1e\+200"),
+        (("turns", 0, "zoom", "start_s"), -1, "start_s needs a number from 0 to 60, got -1"),
+        (("turns", 0, "is_well_formed"), 1, "is_well_formed needs true or false, got 1"),
+        (("turns",), [], "turns needs a list of 1 to 5, got 0"),
+        (("turns",), {}, "turns needs a list of 1 to 5, got 0"),
+        (("answer",), ["A"], r"answer needs a text, got \['A'\]"),
+        (("agent",), "a" * 10_001, "agent needs at most 10000 characters, got 10001"),
+        (("frames_used",), -100, "frames_used needs a number from 64 to 128, got -100"),
+        (("frames_used",), 1e16, r"frames_used needs a number from 64 to 128, got 1e\+16"),
+        (("frames_used",), 75.0, "frames_used needs a whole number from 64 to 128, got 75.0"),
+        (("seed",), -1, "seed needs a number from 0 to"),
+        (("seed",), 1.5, "seed needs a whole number"),
+        (("duration_s",), 1e200, r"duration_s needs a number from 0 to 864000, got 1e\+200"),
+        (("duration_s",), 0, "duration_s needs a number above 0, and from last_frame_s 59.9"),
+        (("duration_s",), 59, "from last_frame_s 59.9.* up, got 59"),
+        (("last_frame_s",), -1e-9, "last_frame_s needs a number from 0 to 864000"),
+        (("reward",), -1e13, r"reward needs a number from -1e\+12 to 1e\+12"),
+        (("agent_s",), -1, r"agent_s needs a number from 0 to 1e\+09, got -1"),
+        (("decode_s",), 1e10, r"decode_s needs a number from 0 to 1e\+09"),
+        (("rules", "num_overview"), 10**9, "num_overview needs a whole number from 1 to 10000"),
+        (("task", "evidence"), [[0, 1]] * 1001, "evidence needs a list of at most 1000, got 1001"),
+        (("task", "evidence"), "no list", "evidence needs a list of at most 1000, got 'no list'"),
+        (("task", "evidence"), [[0, 1e200]], "evidence needs a number from 0 to"),
+        (("task", "evidence"), [[0, "1"]], "evidence needs a number, got '1'"),
+        (("task", "labels"), [["a"]], "needed an episode's record, got one that is wrong"),
+        (("task", "labels"), [["a", 5]], "label needs a text, got 5"),
+        (("task", "options"), "ABCD", "options needs a list of at most 1000, got 'ABCD'"),
+        (("task", "options"), ["a", 5], "task needs a text, got 5"),
+        (("task", "id"), "a" * 10_001, "id needs at most 10000 characters"),
+        (("settings", "grader"), "x" * 10**5, "settings need at most 100000 characters"),
+        (("settings", "max_pixels"), 10**16, "a whole number above 0, got 1000"),
+        (("settings", "reward_weights", "tool"), 1e20, "reward_weights needs a number from -1e"),
+        (("usage",), {"tokens": 1e20}, "usage of tokens needs a number from -1e"),
+        (("usage",), {f"{k}": k for k in range(1001)}, "usage needs an object of at most 1000"),
+        (("reward_parts", "accuracy"), 0.5, "accuracy needs 0 or 1, got 0.5"),
+        (("reward_parts", "grounding"), -0.1, "grounding needs a number from 0 to 1, got -0.1"),
+        (("reward_parts", "zoom_cost"), 6, "zoom_cost needs a number from 0 to 5, got 6"),
         (("agent_s",), None, "agent_s needs a number, got None"),
         (("frames_used",), 10**400, "frames_used needs a number, got 1000"),
         (("reward_parts", "accuracy"), 5, "accuracy needs a number from 0 to 1, got 5"),
         (("reward_parts", "zoom_cost"), "x", "zoom_cost needs a number, got 'x'"),
-        (("usage",), [], "needed an episode's record, got .*'items'"),
+        (("usage",), [], r"usage needs an object of at most 1000, got 0"),
         (("suite",), "a\nb", "suite needs a text on one line"),
         (("agent_hash",), 7, "agent_hash needs a text, got 7"),
         (("usage",), {"tokens": "x"}, "usage of tokens needs a number, got 'x'"),
@@ -210,10 +250,18 @@ def test_settings_of_each_kind_that_an_environment_has_are_read(
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "needed an episode's record, got '{'"),
-        ("[]", "needed an episode's record"),
-        ("[" * 100_000, "needed an episode's record"),
-        ("{}", "needed an episode's record"),
+        ("{", "needed an episode's record, got no JSON "),
+        ("[]", "needed an episode's record, got no JSON object"),
+        ("[" * 100_000, "needed an episode's record, got more than 16 levels"),
+        ("[" * 17 + "]" * 17, "needed an episode's record, got more than 16 levels"),
+        ("[" + "0," * 100_000 + "0]", "needed an episode's record, got more than 100000 values"),
+        ('"' + r"\"" * 100_000, "needed an episode's record, got no JSON "),
+        ("9" * 5000, "needed an episode's record, got no JSON "),
+        ('{"schema": 1, "schema": 1}', r"needed an episode's record, got no JSON \(a key stands t"),
+        ("{}", r"needed an episode's record, got one that is wrong \(no 'schema'\)"),
+        ('{"schema": "%s"}' % ("x" * 10**6), "needed schema 1, got 'xxx.{,300}: use the version"),
+        ("secret", r"needed an episode's record, got no JSON \(Expecting value: line 1 column 1"),
+        ("\xff", "needed a record, got bytes that are no ascii, from byte 0 on"),
         ('{"schema": 99}', "needed schema 1, got 99"),
         ('{"schema": 1, "task": 5}', "needed an episode's record"),
     ],
@@ -223,9 +271,44 @@ def test_a_line_that_is_no_record_is_named(
 ) -> None:
     path = tmp_path / "records.jsonl"
     append_record(path, record)
-    path.write_text(path.read_text() + line + "\n")
-    with pytest.raises(RecordError, match=rf"records\.jsonl:2: {message}"):
+    path.write_text(path.read_text() + line + "\n", encoding="latin-1")
+    with pytest.raises(RecordError, match=rf"records\.jsonl:2: {message}") as caught:
         list(read_records(path))
+    assert "secret" not in str(caught.value)  # a link may lead to any file: it is not quoted
+    assert len(str(caught.value)) < 1000
+
+
+def test_texts_of_a_record_do_not_count_as_values(record: Record) -> None:
+    long = replace(record.turns[1], reply='",[{\\' * 200_000)
+    changed = replace(record, turns=(record.turns[0], long, record.turns[2]))
+    assert Record.from_json(changed.to_json()) == changed
+
+
+def test_what_a_stranger_calls_a_key_does_not_steer_the_terminal(record: Record) -> None:
+    row = json.loads(record.to_json()) | {"\x1b[2Jgone\u202e" + "x" * 10**6: 1}
+    with pytest.raises(RecordError) as caught:
+        Record.from_json(json.dumps(row))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
+def test_an_endless_line_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_LINE_BYTES", 1000)
+    monkeypatch.setattr(record_bounds, "MOST_LINE_BYTES", 1000)
+    path = tmp_path / "records.jsonl"
+    with path.open("wb") as file:
+        file.truncate(10**10)  # of zeros, without a line break; the disk holds none of them
+    with pytest.raises(RecordError, match=r"jsonl:1: needed .* got more than 1000 characters"):
+        list(read_records(path))
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(RecordError, match="needed a records file, got no regular file"):
+            list(read_records(path))
 
 
 def test_a_zoom_of_more_frames_than_the_rules_allow_is_refused(record: Record) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from zoomgym.actions import Action, Answer, ZoomCall
 from zoomgym.errors import CallError, ReplyError
+from zoomgym.strict_json import load_json
 
 __all__ = ["GRAMMARS", "MAX_REPLY_CHARS", "Grammar", "Reading", "read_reply", "write_reply"]
 
@@ -76,24 +77,11 @@ def write_reply(action: Action, grammar: str, thought: str = "") -> str:
 def _load(text: str, example: str) -> Any:
     """Returns the JSON value that text is, as a whole. Raises ReplyError."""
     try:
-        return json.loads(text, object_pairs_hook=_distinct_keys, parse_constant=_refuse_constant)
+        return load_json(text)
     except (ValueError, RecursionError) as error:
         raise ReplyError(
             f"reply needs JSON like {example}, got {_excerpt(text)} ({error})"
         ) from error
-
-
-def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Returns pairs as a dict. Raises ValueError if a key stands twice: which one is meant?"""
-    row = dict(pairs)
-    if len(row) != len(pairs):
-        raise ValueError("a key stands twice")
-    return row
-
-
-def _refuse_constant(name: str) -> float:
-    """Refuses NaN and Infinity, which Python reads though they are no JSON."""
-    raise ValueError(f"{name} is no JSON")
 
 
 def _zoom(row: Any) -> ZoomCall:

@@ -13,6 +13,7 @@ __all__ = [
     "is_folder",
     "nearest",
     "no_folder",
+    "plain",
     "reason",
     "unreadable",
 ]
@@ -77,6 +78,11 @@ def in_words(error: Exception) -> str:
     if isinstance(error, FileExistsError | NotADirectoryError):
         return f"{path}: needed a folder, got a file there: choose another name"
     return f"{path}: {reason(error)}"
+
+
+def plain(text: str) -> str:
+    """Returns text as it can be shown to people: what steers a terminal is spelt out."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def reason(error: Exception) -> str:

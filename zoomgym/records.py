@@ -7,20 +7,22 @@ checked; with the settings and the task's id, the frames can be had again too.
 
 import json
 import logging
-import reprlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from zoomgym.actions import ZoomCall
+from zoomgym.arguments import brief
 from zoomgym.episode import Episode, Rules, Turn, advance, score, start
 from zoomgym.errors import RecordError, ZoomGymError
-from zoomgym.files import open_own, replaced
+from zoomgym.files import open_named, open_own, replaced
 from zoomgym.grading import STRICT, UNGRADED, Given, Grader
-from zoomgym.hints import unreadable
+from zoomgym.hints import reason, unreadable
+from zoomgym.record_bounds import MOST_LINE_BYTES, check_row, load_row, told
 from zoomgym.rewards import RewardParts, merge_weights
-from zoomgym.tasks import UNPRINTABLE, VideoQuestion
+from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
 __all__ = [
@@ -38,24 +40,9 @@ __all__ = [
 
 SCHEMA = 1
 """Changes when an older reader would misread a record."""
-
-NAMES = (
-    "version", "agent", "task_set", "task_set_version", "task_set_hash", "key", "end_reason",
-    "grading",
-)  # fmt: skip
-OPTIONAL_NAMES = ("suite", "agent_hash")
-NUMBERS = ("seed", "duration_s", "last_frame_s", "frames_used", "reward", "agent_s", "decode_s")
-SETTINGS: Mapping[str, tuple[tuple[type, ...], str]] = {
-    "tasks": ((str, type(None)), "a text or null"),
-    "split": ((str,), "a text"),
-    "duration_s": ((int, float), "a number above 0"),
-    "difficulty": ((str, dict), "a text or an object"),
-    "source": ((str,), "a text"),
-    "max_pixels": ((int,), "a whole number above 0"),
-}
-"""Settings that are used later: of which types they are, and that in words."""
-SHARES = ("accuracy", "format", "tool", "grounding")
-"""Reward terms from 0 to 1."""
+NEEDED = "an episode's record"
+BLOCK_BYTES = 1024**2
+"""Of a file that is read from its end."""
 
 Parsed = TypeVar("Parsed")
 
@@ -128,18 +115,28 @@ class Record:
         Raises:
             RecordError: the line is no record, or of another schema.
         """
+        return cls.from_row(load_row(line, NEEDED))
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        """Returns the record that the JSON object in a line is; row is used up.
+
+        Raises:
+            RecordError: it is no record, or of another schema.
+        """
         try:
-            row = json.loads(line, parse_constant=_refuse_constant)
             schema = row.pop("schema")
             if schema != SCHEMA:
-                raise RecordError(f"needed schema {SCHEMA}, got {schema}: use the version it names")
-            _check(row)
+                raise RecordError(
+                    f"needed schema {SCHEMA}, got {brief(schema)}: use the version it names"
+                )
+            row["rules"] = rules = Rules(**row["rules"])
+            check_row(row, rules)
             row["task"]["evidence"] = tuple(Segment(*pair) for pair in row["task"]["evidence"])
             row["task"]["options"] = tuple(row["task"]["options"])
             row["task"]["labels"] = tuple((kind, value) for kind, value in row["task"]["labels"])
             row["task"] = VideoQuestion(**row["task"])
-            row["rules"] = Rules(**row["rules"])
-            row["turns"] = tuple(_turn(turn, row["rules"]) for turn in row["turns"])
+            row["turns"] = tuple(_turn(turn, rules) for turn in row["turns"])
             row["reward_parts"] = RewardParts(**row["reward_parts"])
             return cls(**row)
         except RecordError:
@@ -151,63 +148,18 @@ class Record:
             AttributeError,
             OverflowError,
             ZoomGymError,
-            RecursionError,
         ) as error:
-            raise RecordError(f"needed an episode's record, got {line[:60]!r} ({error})") from error
-
-
-def _check(row: Mapping[str, Any]) -> None:
-    """Refuses values that are of another kind than a record's; their constructors refuse the rest.
-
-    Raises:
-        RecordError: a text or a number is none.
-        ValueError, TypeError, KeyError, OverflowError: something is missing, or no weight.
-    """
-    turns, parts, usage = row["turns"], row["reward_parts"], row.get("usage", {})
-    texts = [(name, row[name]) for name in NAMES]
-    texts += [(name, row.get(name, "")) for name in OPTIONAL_NAMES]
-    texts += [("category", row["task"]["category"]), ("question", row["task"]["question"])]
-    texts += [(name, turn[name]) for turn in turns for name in ("reply", "error", "feedback")]
-    texts += [("name in usage", name) for name in usage]
-    for name, text in texts:
-        if not isinstance(text, str):
-            raise RecordError(f"{name} needs a text, got {reprlib.repr(text)}")
-        if name in (*NAMES, *OPTIONAL_NAMES, "name in usage") and UNPRINTABLE.search(text):
-            raise RecordError(f"{name} needs a text on one line, got {reprlib.repr(text)}")
-    numbers = [(name, row[name]) for name in NUMBERS]
-    numbers += [(f"usage of {name}", number) for name, number in usage.items()]
-    for name, number in [*numbers, *parts.items()]:
-        if type(number) not in (int, float) or not abs(number) < 1e300:
-            raise RecordError(f"{name} needs a number, got {reprlib.repr(number)}")
-        if name in SHARES and not 0 <= number <= 1:
-            raise RecordError(f"{name} needs a number from 0 to 1, got {number}")
-    merge_weights(row["settings"]["reward_weights"])
-    _check_settings(row["settings"])
-
-
-def _check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuses settings of which one that is used later is missing or of another kind."""
-    for name, (types, needed) in SETTINGS.items():
-        if name not in settings:
-            raise RecordError(f"settings need {name}, {needed}, got none")
-        value = settings[name]
-        is_number = type(value) in (int, float)
-        if type(value) not in types or (is_number and not 0 < value < 1e300):
-            raise RecordError(f"settings need {name}, {needed}, got {reprlib.repr(value)}")
-
-
-def _refuse_constant(name: str) -> float:
-    """Refuses NaN and Infinity, which no record holds."""
-    raise ValueError(f"{name} is no number of a record")
+            raise RecordError(f"needed {NEEDED}, got one that is wrong ({told(error)})") from error
 
 
 def _turn(row: dict[str, Any], rules: Rules) -> Turn:
-    """Returns a turn as it was written. Raises RecordError if its zoom shows more than it may."""
+    """Returns a turn as it was written. Raises RecordError if its zoom shows no or many frames."""
     turn = Turn(**{**row, "zoom": ZoomCall(**row["zoom"]) if row["zoom"] else None})
-    if turn.zoom and turn.zoom.num_frames > rules.frames_per_zoom:
-        raise RecordError(
-            f"zoom needs at most {rules.frames_per_zoom} frames, got {turn.zoom.num_frames}"
-        )
+    num_frames = turn.zoom.num_frames if turn.zoom else 1
+    if num_frames > rules.frames_per_zoom:
+        raise RecordError(f"zoom needs at most {rules.frames_per_zoom} frames, got {num_frames}")
+    if num_frames < 1:
+        raise RecordError(f"zoom needs at least 1 frame, got {num_frames}")
     return turn
 
 
@@ -231,7 +183,15 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 def drop_cut_line(path: Path) -> None:
     """Removes what an interrupted write left at the end of a file, so that it can be added to."""
     with open_own(path, "r+b") as file:  # never empty in between: a run may be killed here too
-        file.truncate(file.read().rfind(b"\n") + 1)
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - BLOCK_BYTES)
+            file.seek(start)
+            if (last := file.read(end - start).rfind(b"\n")) >= 0:
+                end = start + last + 1
+                break
+            end = start
+        file.truncate(end)
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -253,18 +213,30 @@ def read_lines(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
     Raises:
         RecordError: the file cannot be read, or a line is wrong; names file and line.
     """
-    try:
-        lines = path.read_text(encoding="ascii").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecordError(unreadable(path, "a records file", error, (".jsonl",))) from error
-    *whole, last = lines  # a whole line ends in a line break, so the last one is empty or cut
-    if last:
-        logger.warning("%s: the last line was cut off and is passed over", path)
-    for number, line in enumerate(whole, start=1):
+    for number, line in enumerate(_whole_lines(path), start=1):
         try:
-            yield parse(line)
+            parsed = parse(line.decode("ascii"))
+        except UnicodeDecodeError as error:
+            raise RecordError(f"{path}:{number}: needed a record, got {reason(error)}") from error
         except RecordError as error:
             raise RecordError(f"{path}:{number}: {error}: mend or delete the line") from error
+        yield parsed
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """Yields the lines of a file, but for a last one that was cut off. Raises RecordError.
+
+    One that is endless is yielded as far as it shows that it is too long.
+    """
+    try:
+        with open_named(path) as file:
+            while line := file.readline(MOST_LINE_BYTES + 2):
+                if line.endswith(b"\n") or len(line) > MOST_LINE_BYTES:
+                    yield line.removesuffix(b"\n")
+                else:
+                    logger.warning("%s: the last line was cut off and is passed over", path)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise RecordError(unreadable(path, "a records file", error, (".jsonl",))) from error
 
 
 def replay(record: Record) -> Episode:

@@ -112,11 +112,11 @@ def test_a_demonstration_begins_at_one_of_its_turns(record: Record, first_turn: 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", r'needed \{"first_turn": .., "record": ..\}, got \'\{\''),
-        ("[]", r'needed \{"first_turn": .., "record": ..\}, got \'\[\]\''),
+        ("{", r'needed \{"first_turn": .., "record": ..\}, got no JSON '),
+        ("[]", r'needed \{"first_turn": .., "record": ..\}, got no JSON object'),
         ("[" * 100_000, r'needed \{"first_turn": .., "record": ..\}'),
-        ('{"record": {}}', r"KeyError\('first_turn'\)"),
-        ('{"first_turn": 0}', r"KeyError\('record'\)"),
+        ('{"record": {}}', "got other keys or values"),
+        ('{"first_turn": 0}', "got other keys or values"),
         ('{"first_turn": 0, "record": {}}', "needed an episode's record"),
         ('{"first_turn": 0, "record": {"schema": 9}}', "needed schema 1, got 9"),
     ],
@@ -283,7 +283,7 @@ def test_a_file_of_another_run_is_not_added_to(tmp_path: Path) -> None:
         collect(out)
     rejected_path(out).write_text("[]\n")
     with pytest.raises(
-        RecordError, match=r"rejected\.jsonl:1: needed a task and a reason, got '\[\]"
+        RecordError, match=r"rejected\.jsonl:1: needed a task and a reason, got no JSON object"
     ):
         collect(out)
 

@@ -18,10 +18,12 @@ from zoomgym import __version__
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import RecordError
 from zoomgym.files import open_own
+from zoomgym.record_bounds import load_row
 from zoomgym.records import append_line, drop_cut_line, read_lines
 
 __all__ = ["Attempt", "Result", "collect", "describe_run", "rejected_path"]
 
+NEEDED = "a task and a reason"
 Result = tuple[str, Demonstration | str]
 """A task's id, and what came of it: a demonstration, or why there is none."""
 
@@ -119,11 +121,12 @@ def _parse(line: str) -> tuple[str, Any]:
     Raises:
         RecordError: the line says neither.
     """
-    try:
-        row = json.loads(line)
-        return ("run", dict(row["run"])) if "run" in row else (row["task_id"], row["reason"])
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise RecordError(f"needed a task and a reason, got {line[:60]!r} ({error!r})") from error
+    row = load_row(line, NEEDED)
+    if isinstance(row.get("run"), dict):
+        return "run", row["run"]
+    if isinstance(row.get("task_id"), str) and isinstance(row.get("reason"), str):
+        return row["task_id"], row["reason"]
+    raise RecordError(f"needed {NEEDED}, got other keys or values")
 
 
 def _check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

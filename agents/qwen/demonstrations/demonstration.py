@@ -3,16 +3,18 @@
 {"first_turn": 0, "record": {..}}, where the record is written as in a file of records.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from zoomgym.errors import RecordError
+from zoomgym.record_bounds import load_row
 from zoomgym.records import Record, append_line, read_lines
 
 __all__ = ["Demonstration", "append_demonstration", "read_demonstrations"]
+
+NEEDED = '{"first_turn": .., "record": ..}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,10 @@ class Demonstration:
         Raises:
             RecordError: the line is no demonstration.
         """
-        try:
-            row = json.loads(line)
-            first_turn, record = row["first_turn"], json.dumps(row["record"])
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise RecordError(
-                f'needed {{"first_turn": .., "record": ..}}, got {line[:60]!r} ({error!r})'
-            ) from error
-        return cls(Record.from_json(record), first_turn)
+        row = load_row(line, NEEDED)
+        if not isinstance(row.get("record"), dict) or "first_turn" not in row:
+            raise RecordError(f"needed {NEEDED}, got other keys or values")
+        return cls(Record.from_row(row["record"]), row["first_turn"])
 
 
 def append_demonstration(path: Path, demonstration: Demonstration) -> None:

@@ -1,0 +1,29 @@
+"""JSON by its standard: what Python reads beyond that, or may mean two things, is refused."""
+
+import json
+from typing import Any
+
+__all__ = ["load_json"]
+
+
+def load_json(text: str) -> Any:
+    """Returns the JSON value that text is, as a whole.
+
+    Raises:
+        ValueError: it is none, holds NaN or Infinity, or an object in which a key stands twice.
+        RecursionError: it is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_distinct_keys, parse_constant=_refuse_constant)
+
+
+def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns pairs as a dict. Raises ValueError if a key stands twice: which one is meant?"""
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        raise ValueError("a key stands twice")
+    return row
+
+
+def _refuse_constant(name: str) -> float:
+    """Refuses NaN and Infinity, which Python reads though they are no JSON."""
+    raise ValueError(f"{name} is no JSON")
