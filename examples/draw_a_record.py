@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zoomgym import ZoomEnv, ZoomGymError
+from zoomgym import ZoomGymError
 from zoomgym.hints import in_words
 from zoomgym.records import read_records
-from zoomgym.rollout import watch_again
+from zoomgym.rollout import env_to_watch, watch_again
 
 MAX_PIXELS = 112 * 112
 
@@ -23,8 +23,7 @@ try:
     if not 0 <= args.index < len(records):
         parser.error(f"index needs 0 to {len(records) - 1}, got {args.index}")
     record = records[args.index]
-    settings = {**record.settings, "max_pixels": MAX_PIXELS}
-    env = ZoomEnv(**settings, render_mode="rgb_array")
+    env = env_to_watch(record, max_pixels=MAX_PIXELS, render_mode="rgb_array")
     watch_again(env, record)
     picture = Image.fromarray(np.asarray(env.render())).quantize(128)
     picture.save(args.picture, optimize=True)

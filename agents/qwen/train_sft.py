@@ -56,7 +56,8 @@ from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
 from zoomgym.hints import in_words
 from zoomgym.prompts import to_messages
-from zoomgym.rollout import watch_again
+from zoomgym.records import Record
+from zoomgym.rollout import env_to_watch, watch_again
 
 __all__ = ["Row", "Rows", "SFTSettings", "collate", "main", "reply_log_probs", "train_sft"]
 
@@ -194,7 +195,7 @@ class Rows:
 
     def _make(self, demonstration: Demonstration) -> Row:
         """Plays a demonstration again and encodes it."""
-        observation = watch_again(self._env(demonstration.record.settings), demonstration.record)
+        observation = watch_again(self._env(demonstration.record), demonstration.record)
         opening, *turns = encode_turns(self._processor, to_messages(observation))
         chunks, labels = [opening], [IGNORED] * len(opening.ids)
         for index, turn in enumerate(turns):
@@ -206,11 +207,11 @@ class Rows:
             chunks.append(turn)
         return Row(join(chunks), tuple(labels))
 
-    def _env(self, settings: Mapping[str, Any]) -> ZoomEnv:
-        """Returns the environment with these settings."""
-        key = json.dumps(settings, sort_keys=True)
+    def _env(self, record: Record) -> ZoomEnv:
+        """Returns an environment with the settings of a record."""
+        key = json.dumps(record.settings, sort_keys=True)
         if key not in self._envs:
-            self._envs[key] = ZoomEnv(**settings)
+            self._envs[key] = env_to_watch(record)
         return self._envs[key]
 
 

@@ -19,7 +19,7 @@ from zoomgym.datasets.sharegpt import IMAGE, Message, Trajectory, write_sharegpt
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import RecordError
 from zoomgym.records import Record
-from zoomgym.rollout import watch_again
+from zoomgym.rollout import env_to_watch, watch_again
 
 __all__ = ["export"]
 
@@ -72,7 +72,7 @@ def _make_env(record: Record, cache_dir: Path | None) -> ZoomEnv:
             f"{record.key}: needed a task set that a name opens, got {record.task_set}: play on a "
             "manifest instead"
         )
-    return ZoomEnv(**record.settings, cache_dir=cache_dir)
+    return env_to_watch(record, cache_dir=cache_dir)
 
 
 def _marked(message: prompts.Message) -> str:
