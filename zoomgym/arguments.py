@@ -9,6 +9,7 @@ __all__ = ["brief", "is_finite_number", "is_whole_number", "plain_number"]
 
 MAX_MAGNITUDE = 1e300
 """Of numbers that are added up: their sums stay finite."""
+MAX_SHOWN_CHARS = 600
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 200
@@ -18,9 +19,11 @@ _short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = 30
 def brief(value: object) -> str:
     """Returns value as a message shows it: short, whatever it is."""
     try:
-        return _short.repr(value)
+        text = _short.repr(value)
     except ValueError:  # Python writes no whole number of more than 4,300 digits
         return "a number of thousands of digits"
+    half = MAX_SHOWN_CHARS // 2
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:half]} ... {text[-half:]}"
 
 
 def plain_number(value: Any) -> Any:

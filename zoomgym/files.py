@@ -9,7 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-__all__ = ["PART", "new_part", "open_named", "open_own", "replaced"]
+__all__ = [
+    "LINKS_VARIABLE",
+    "PART",
+    "is_inside",
+    "new_part",
+    "open_named",
+    "open_own",
+    "read_named",
+    "replaced",
+]
+
+LINKS_VARIABLE = "ZOOMGYM_LINKS"
+"""Names folders, separated as in PATH, that links out of another folder may lead to."""
 
 PART = ".part-"
 """Begins the name of a file that is being written."""
@@ -24,6 +36,20 @@ def open_named(path: Path) -> BinaryIO:
         OSError: there is none; or it is a pipe or a device, which may never end.
     """
     return _open(path, "rb", NO_WAIT)
+
+
+def read_named(path: Path, max_bytes: int) -> bytes:
+    """Returns what a file holds that the user names.
+
+    Raises:
+        OSError: there is none; it is a pipe or a device; or it holds more than max_bytes.
+        ValueError: no file can be called so.
+    """
+    with open_named(path) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise OSError(errno.EFBIG, f"more than {max_bytes} bytes", str(path))
+    return data
 
 
 def open_own(path: Path, mode: str) -> BinaryIO:
@@ -57,6 +83,30 @@ def _open(path: Path, mode: str, more_flags: int) -> BinaryIO:
         return handle
 
     return cast(BinaryIO, open(path, mode, opener=regular))
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Returns whether a file is in folder, wherever links lead.
+
+    Links may also lead to the blobs beside a snapshot in the cache of huggingface_hub, where its
+    files are kept, and to the folders named by ZOOMGYM_LINKS.
+
+    Raises:
+        OSError: links lead in a circle.
+        ValueError: no file can be called so.
+    """
+    end, home = path.resolve(), folder.resolve()
+    named = filter(None, os.environ.get(LINKS_VARIABLE, "").split(os.pathsep))
+    homes = [home, *_blobs(home), *(Path(name).expanduser().resolve() for name in named)]
+    return any(end.is_relative_to(one) for one in homes)
+
+
+def _blobs(folder: Path) -> list[Path]:
+    """Returns the folder of blobs of the snapshot in a hub's cache that folder is in, if any."""
+    for place in (folder, *folder.parents):
+        if place.parent.name == "snapshots":
+            return [place.parent.parent / "blobs"]
+    return []
 
 
 def new_part(path: Path) -> Path:

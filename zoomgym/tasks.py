@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Protocol
 
+from zoomgym.arguments import brief
 from zoomgym.errors import TaskError
 from zoomgym.grading import (
     STRICT,
@@ -55,7 +56,7 @@ class VideoQuestion:
         """Refuses what cannot be meant."""
         for name in ("id", "video", "question", "answer"):
             if not getattr(self, name).strip():
-                raise TaskError(f"{name} needs a text, got {getattr(self, name)!r}")
+                raise TaskError(f"{name} needs a text, got {brief(getattr(self, name))}")
         for name, text in (("id", self.id), ("category", self.category)):
             if UNPRINTABLE.search(text):
                 raise TaskError(f"{name} needs a text on one line, got {text[:80]!r}")
@@ -67,28 +68,30 @@ class VideoQuestion:
                     f"evidence needs 0 <= start < end in seconds, got [{start_s}, {end_s}]"
                 )
         if not all(text.strip() for label in self.labels for text in label):
-            raise TaskError(f"labels need texts, got {[list(label) for label in self.labels]}")
-        if any(UNPRINTABLE.search(text) for label in self.labels for text in label):
             raise TaskError(
-                f"labels need texts on one line, got {[list(label) for label in self.labels]}"
+                f"labels need texts, got {brief([list(label) for label in self.labels])}"
             )
+        if any(UNPRINTABLE.search(text) for label in self.labels for text in label):
+            given = brief([list(label) for label in self.labels])
+            raise TaskError(f"labels need texts on one line, got {given}")
 
     def _check_options(self) -> None:
         """Refuses options that cannot be told apart, and an answer that is not one of them."""
         if not 2 <= len(self.options) <= MAX_OPTIONS:
             raise TaskError(f"options need 2 to {MAX_OPTIONS} choices, got {len(self.options)}")
         if not all(option.strip() for option in self.options):
-            raise TaskError(f"options need texts, got {list(self.options)}")
+            raise TaskError(f"options need texts, got {brief(list(self.options))}")
         if len(set(self.options)) < len(self.options):
-            raise TaskError(f"options need distinct texts, got {list(self.options)}")
+            raise TaskError(f"options need distinct texts, got {brief(list(self.options))}")
         index = read_choice(self.answer, self.options)
         if index is None:
             raise TaskError(
-                f"answer needs to be a letter or one of {list(self.options)}, got {self.answer!r}"
+                f"answer needs to be a letter or one of {brief(list(self.options))}, "
+                f"got {brief(self.answer)}"
             )
         if self.answer in self.options and self.options.index(self.answer) != index:
             raise TaskError(
-                f"answer {self.answer!r} reads as option {letter(index)}, but is the text of "
+                f"answer {brief(self.answer)} reads as option {letter(index)}, but is the text of "
                 f"another one: give the letter"
             )
 

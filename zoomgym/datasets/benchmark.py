@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from zoomgym.datasets.rows import Row, TaskRow, contained, is_file, read_files
+from zoomgym.datasets.rows import Row, TaskRow, contained, is_file, leads_out, read_files
 from zoomgym.datasets.subtitles import SubtitleFile, read_cues, with_subtitles
 from zoomgym.errors import TaskError, VideoError
 from zoomgym.tasks import VideoQuestion, hash_tasks
@@ -35,10 +35,12 @@ class Layout:
     """Reads a row; the task's video is a name or path in one of video_folders. Raises TaskError."""
     video_folders: tuple[str, ...]
     """Patterns of folders, in the order in which they are looked into; "." is the folder itself."""
-    read: Callable[[Path, Sequence[str]], Iterator[Row]] = read_files
-    """Yields the rows of the files that patterns match."""
+    read: Callable[[Path, Sequence[str], Sequence[str]], Iterator[Row]] = read_files
+    """Yields the rows of the files that patterns match, with columns."""
     to_subtitles: Callable[[Row], SubtitleFile] | None = None
     """Says where a row's subtitles are; None if the benchmark has none."""
+    columns: tuple[str, ...] = ()
+    """What rows of parquet files are asked for, if there are any: no other column is read."""
 
 
 class BenchmarkTasks:
@@ -108,6 +110,8 @@ class BenchmarkTasks:
         path = self._folder / file.path
         if not file.is_needed and not is_file(path):
             return task
+        if is_file(path) and (problem := leads_out(path, self._folder)):
+            raise TaskError(problem)
         cues = read_cues(path, file.offset_s, file.end_s)
         return replace(task, question=with_subtitles(task.question, cues))
 
@@ -154,7 +158,7 @@ def _read(layout: Layout, folder: Path, split: str) -> Iterator[tuple[Row, TaskR
             f"{layout.name} has no split {split!r}: give split={' or '.join(layout.files)!r}"
         )
     seen: dict[str, int] = {}
-    for row in layout.read(folder, layout.files[split]):
+    for row in layout.read(folder, layout.files[split], layout.columns):
         try:
             task = layout.to_task(row)
             task = replace(task, video=contained(task.video), id=_unseen(task.id, seen))
@@ -180,11 +184,17 @@ def _unseen(task_id: str, seen: dict[str, int]) -> str:
 
 
 def locate_video(layout: Layout, folder: Path, video: str) -> Path:
-    """Returns the file of a video that a layout names. Raises VideoError if there is none."""
+    """Returns the file of a video that a layout names.
+
+    Raises:
+        VideoError: there is none, or a link leads out of the folder.
+    """
     for pattern in layout.video_folders:
         for place in [folder] if pattern == "." else sorted(folder.glob(pattern)):
             for name in _endings(video):
                 if is_file(path := place / name):
+                    if problem := leads_out(path, folder):
+                        raise VideoError(problem)
                     return path
     raise VideoError(
         f"needed the video {video!r} in {folder} (in {', '.join(layout.video_folders)}), "

@@ -22,12 +22,12 @@ QUESTIONS = "questions.json"
 ANSWERS = "subset_answers.json"
 
 
-def read(folder: Path, patterns: Sequence[str]) -> Iterator[Row]:
+def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
     """Yields the rows that have an answer. Raises TaskError."""
     paths = find_files(folder, patterns)
     answers = _answers(folder) if paths[0].name == QUESTIONS else {}
     for path in paths:
-        for row in read_file(path):
+        for row in read_file(path, columns):
             uid = row.fields.get("q_uid")
             if path.name != QUESTIONS or not isinstance(uid, str):
                 yield row
@@ -67,6 +67,19 @@ EGOSCHEMA = Layout(
     name="egoschema",
     files={"test": ("Subset/*.parquet", QUESTIONS)},
     to_task=to_task,
+    columns=(
+        "question_idx",
+        "q_uid",
+        "video_idx",
+        "question",
+        "option",
+        "option 0",
+        "option 1",
+        "option 2",
+        "option 3",
+        "option 4",
+        "answer",
+    ),
     video_folders=("videos", "."),
     read=read,
 )

@@ -23,9 +23,9 @@ __all__ = ["LVBENCH", "read_time_reference"]
 CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{1,2}(?:\.\d+)?)", re.ASCII)
 
 
-def read(folder: Path, patterns: Sequence[str]) -> Iterator[Row]:
+def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
     """Yields a row for every question of every video. Raises TaskError."""
-    for video in read_files(folder, patterns):
+    for video in read_files(folder, patterns, columns):
         questions = video.fields.get("qa")
         if not isinstance(questions, list) or not all(isinstance(q, dict) for q in questions):
             problem = video.problem or "needed a list of questions under the key 'qa'"
@@ -79,6 +79,11 @@ LVBENCH = Layout(
     name="lvbench",
     files={"test": ("video_info.meta.jsonl", "data/video_info.meta.jsonl")},
     to_task=to_task,
+    columns=(
+        "key",
+        "type",
+        "qa",
+    ),
     video_folders=(
         "all_videos",
         "videos",

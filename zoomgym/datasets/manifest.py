@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from zoomgym.datasets.rows import Row, TaskRow, read_file
 from zoomgym.errors import TaskError
+from zoomgym.files import open_named
 from zoomgym.tasks import VideoQuestion, hash_tasks
 from zoomgym.timeline import Segment
 from zoomgym.video import Limits, Video, VideoFile
@@ -56,7 +57,9 @@ class ManifestTasks:
         if not self._tasks:
             raise TaskError(f"{path}: needed at least one task, got an empty file: add rows")
         self._places = {task.id: index for index, task in enumerate(self._tasks)}
-        self._version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        with open_named(path) as file:
+            digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
+        self._version = digest.hexdigest()[:12]
 
     @property
     def name(self) -> str:

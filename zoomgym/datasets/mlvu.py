@@ -31,13 +31,13 @@ MISWRITTEN = {"Catching a flying drone quadcopter": "Catching the drone"}
 """Answers that are no option as they stand, in rows 34 and 338 of `2_needle.json`."""
 
 
-def read(folder: Path, patterns: Sequence[str]) -> Iterator[Row]:
+def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
     """Yields the rows that ask something. Raises TaskError.
 
     Row 27 of `7_topic_reasoning.json` has blank options and a blank answer. The score is over the
     2174 others.
     """
-    for row in read_files(folder, patterns):
+    for row in read_files(folder, patterns, columns):
         if row.fields.get("candidates") != [""] * NUM_OPTIONS:
             yield row
 
@@ -99,6 +99,16 @@ MLVU = Layout(
         )
     },
     to_task=to_task,
+    columns=(
+        "question_id",
+        "video_name",
+        "video",
+        "question",
+        "candidates",
+        "answer",
+        "task_type",
+        "question_type",
+    ),
     video_folders=("video", "MLVU/video", "videos", ".", "video/*", "videos/*"),
     read=read,
 )
@@ -107,5 +117,15 @@ MLVU_TEST = Layout(
     name="mlvu_test",
     files={"test": ("data/*.parquet", "*.parquet")},
     to_task=to_task,
+    columns=(
+        "question_id",
+        "video_name",
+        "video",
+        "question",
+        "candidates",
+        "answer",
+        "task_type",
+        "question_type",
+    ),
     video_folders=("videos", "video", ".", "MLVU_Test/video", "videos/*", "video/*"),
 )

@@ -94,5 +94,15 @@ MMVU = Layout(
         )
     },
     to_task=to_task,
+    columns=(
+        "id",
+        "video",
+        "video_path",
+        "question_type",
+        "question",
+        "choices",
+        "answer",
+        "metadata",
+    ),
     video_folders=("videos", "."),
 )

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Sequence
 
+from zoomgym.arguments import brief
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter, read_choice
 
 __all__ = ["answer_at", "letter_options", "read_answer", "split_options", "tell_apart"]
 
 LETTERED = re.compile(r"\s*[(\[]?([A-Z])[)\].:]\s*(.*)", re.DOTALL)
-HEADING = re.compile(r"\s*(?:options|choices)\s*:?\s*\Z", re.IGNORECASE)
+HEADING = re.compile(r"(?:options|choices)(?:\s*:)?\s*\Z", re.IGNORECASE)
 INSTRUCTION = re.compile(
     r"\s*(?:(?:please\s+|only\s+)*"
     r"(?:answer|choose|give|output|pick|provide|reply|respond|return|select)\b"
@@ -53,7 +54,12 @@ def split_options(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def letter_options(options: Sequence[str]) -> tuple[str, ...]:
-    """Returns options without the letters they may begin with, in the order of those."""
+    """Returns options without the letters they may begin with, in the order of those.
+
+    Raises:
+        TaskError: there are more than letters.
+    """
+    _check_number(options)
     matches = [LETTERED.fullmatch(option) for option in options]
     bodies = {match[1]: match[2].strip() for match in matches if match}
     if sorted(bodies) != [letter(i) for i in range(len(options))]:
@@ -65,7 +71,11 @@ def tell_apart(options: Sequence[str]) -> tuple[str, ...]:
     """Returns options that differ: a repeated one is followed by its letter, a blank one named.
 
     Some benchmarks repeat an option, or leave one out. Their letters must stay what they are.
+
+    Raises:
+        TaskError: there are more than letters.
     """
+    _check_number(options)
     told: list[str] = []
     for index, option in enumerate(options):
         text = option.strip() or BLANK
@@ -73,6 +83,12 @@ def tell_apart(options: Sequence[str]) -> tuple[str, ...]:
             text = f"{text} ({letter(index)})"
         told.append(text)
     return tuple(told)
+
+
+def _check_number(options: Sequence[str]) -> None:
+    """Raises TaskError if there are more options than letters."""
+    if len(options) > MAX_LETTERS:
+        raise TaskError(f"options need 2 to {MAX_LETTERS} choices, got {len(options)}")
 
 
 def read_answer(text: str, options: Sequence[str]) -> str:
@@ -85,7 +101,7 @@ def read_answer(text: str, options: Sequence[str]) -> str:
     index = read_choice(tagged[1] if tagged else text, options)
     if index is None:
         raise TaskError(
-            f"answer needs to be a letter or one of {list(options)}, got {text[:200]!r}"
+            f"answer needs to be a letter or one of {brief(list(options))}, got {brief(text)}"
         )
     return answer_at(index, options)
 

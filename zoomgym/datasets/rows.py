@@ -4,16 +4,21 @@ A row knows its place (`file row 3`, or `file:3` where rows are lines). What it 
 it is asked for, so that columns that nobody needs may hold anything.
 """
 
-import importlib
+import codecs
 import json
+import re
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import TextIOWrapper
+from itertools import count
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TextIO
 
+from zoomgym.datasets.parquet import MAX_ROW_CHARS, read_parquet
 from zoomgym.errors import TaskError
-from zoomgym.hints import no_folder, unreadable
+from zoomgym.files import LINKS_VARIABLE, is_inside, open_named
+from zoomgym.hints import no_folder, reason, unreadable
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
@@ -24,14 +29,15 @@ __all__ = [
     "find_files",
     "has_files",
     "is_file",
+    "leads_out",
     "read_file",
     "read_files",
 ]
 
 MAX_TEXT_CHARS = 100_000
 MAX_PATH_CHARS = 1000
-BATCH_ROWS = 1000
-"""Rows of a parquet file that are held at a time."""
+DECODER = json.JSONDecoder()
+BLANKS = re.compile(r"[ \t\n\r]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +151,15 @@ def find_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
     """Returns the files that the first pattern with any matches, in order.
 
     Raises:
-        TaskError: there is no such folder, or no pattern matches.
+        TaskError: there is no such folder, no pattern matches, or a link leads out of the folder.
     """
     if not folder.is_dir():
         raise TaskError(no_folder(folder, "the folder that holds the files"))
     for pattern in patterns:
         if paths := sorted(path for path in folder.glob(pattern) if path.is_file()):
+            for path in paths:
+                if problem := leads_out(path, folder):
+                    raise TaskError(problem)
             return paths
     raise TaskError(f"{folder}: needed {' or '.join(patterns)} in it, got none of them")
 
@@ -160,35 +169,67 @@ def has_files(folder: Path, patterns: Sequence[str]) -> bool:
     return any(path.is_file() for pattern in patterns for path in folder.glob(pattern))
 
 
-def read_files(folder: Path, patterns: Sequence[str]) -> Iterator[Row]:
+def leads_out(path: Path, folder: Path) -> str:
+    """Returns what is wrong with a file that a link takes out of folder; nothing if it stays."""
+    try:
+        if is_inside(path, folder):
+            return ""
+        end = f"a link to {path.resolve()}"
+    except (OSError, RuntimeError, ValueError) as error:
+        end = reason(error)
+    return (
+        f"{path}: needed a file in {folder}, got {end}: copy it, or name the folder that it leads "
+        f"to in {LINKS_VARIABLE}"
+    )
+
+
+def read_files(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
     """Yields the rows of the files that the first pattern with any matches. Raises TaskError."""
     for path in find_files(folder, patterns):
-        yield from read_file(path)
+        yield from read_file(path, columns)
 
 
-def read_file(path: Path) -> Iterator[Row]:
+def read_file(path: Path, columns: Sequence[str] = ()) -> Iterator[Row]:
     """Yields the rows of a file, read as its name's ending says; JSON may be one list, or lines.
 
+    Args:
+        path: the file.
+        columns: those of a parquet file to read; objects of JSON are read as a whole.
+
     Raises:
-        TaskError: the file cannot be read.
+        TaskError: the file cannot be read, or a row of it is too long.
     """
     if path.suffix == ".parquet":
-        yield from _read_parquet(path)
+        for number, fields in enumerate(read_parquet(path, columns), start=1):
+            yield Row(f"{path} row {number}", fields)
         return
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        with open_named(path) as file:
+            head = file.read(MAX_ROW_CHARS).removeprefix(codecs.BOM_UTF8).lstrip()
+            file.seek(0)
+            is_list = path.suffix == ".json" and head.startswith(b"[")
+            with TextIOWrapper(file, encoding="utf-8-sig") as text:
+                try:
+                    yield from _read_list(path, text) if is_list else _read_lines(path, text)
+                except UnicodeDecodeError as error:
+                    error.start += file.tell() - len(error.object)  # counted from the first byte
+                    raise
+    except (OSError, ValueError) as error:
         raise TaskError(unreadable(path, "a file of tasks", error)) from error
-    is_list = path.suffix == ".json" and text.lstrip().startswith("[")
-    yield from _read_list(path, text) if is_list else _read_lines(path, text)
 
 
-def _read_lines(path: Path, text: str) -> Iterator[Row]:
+def _read_lines(path: Path, file: TextIO) -> Iterator[Row]:
     """Yields the objects of JSON Lines; a line that is none becomes a row with a problem."""
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number in count(1):
+        line = file.readline(MAX_ROW_CHARS + 1)
+        where = f"{path}:{number}"
+        if not line:
+            return
+        line = line.removesuffix("\n")
+        if len(line) > MAX_ROW_CHARS:
+            raise TaskError(f"{where}: needed a line of at most {MAX_ROW_CHARS} characters")
         if not line.strip():
             continue
-        where = f"{path}:{number}"
         try:
             yield _to_row(where, json.loads(line))
         except (ValueError, RecursionError) as error:
@@ -196,14 +237,26 @@ def _read_lines(path: Path, text: str) -> Iterator[Row]:
             yield Row(where, problem=problem)
 
 
-def _read_list(path: Path, text: str) -> Iterator[Row]:
-    """Yields the objects of a JSON list."""
+def _read_list(path: Path, file: TextIO) -> Iterator[Row]:
+    """Yields the objects of a JSON list, one after the other. Raises TaskError."""
+    text = PartlyRead(file)
+    number = 0
     try:
-        values = json.loads(text)
+        text.take("[")
+        while text.next_sign() != "]" or number:
+            number += 1
+            yield _to_row(f"{path} row {number}", text.take_value())
+            if text.next_sign() != ",":
+                break
+            text.take(",")
+        text.take("]")
+        text.take_end()
+    except UnicodeDecodeError:
+        raise
     except (ValueError, RecursionError) as error:
-        raise TaskError(f"{path}: needed a JSON list of objects, got {error}") from error
-    for number, value in enumerate(values, start=1):
-        yield _to_row(f"{path} row {number}", value)
+        raise TaskError(
+            f"{path}: needed a JSON list of objects, got {error} in row {max(number, 1)}"
+        ) from error
 
 
 def _to_row(where: str, value: Any) -> Row:
@@ -213,26 +266,55 @@ def _to_row(where: str, value: Any) -> Row:
     return Row(where, problem=f"needed one JSON object, got {reprlib.repr(value)}")
 
 
-def _read_parquet(path: Path) -> Iterator[Row]:
-    """Yields the rows of a parquet file, without the columns that hold bytes (pictures)."""
-    try:
-        pyarrow = importlib.import_module("pyarrow")
-        parquet = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise TaskError(f"{path}: parquet needs pyarrow, got none: pip install pyarrow") from error
-    try:
-        with parquet.ParquetFile(path) as file:
-            columns = [column.name for column in file.schema_arrow if not _holds_bytes(column.type)]
-            number = 0
-            for batch in file.iter_batches(BATCH_ROWS, columns=columns):
-                for fields in batch.to_pylist():
-                    number += 1
-                    yield Row(f"{path} row {number}", fields)
-    except (OSError, ValueError, OverflowError, pyarrow.ArrowException) as error:
-        raise TaskError(f"{path}: needed a parquet file, got {error}") from error
+class PartlyRead:
+    """The text of a JSON file, so much of it at a time that the next row is whole."""
 
+    def __init__(self, file: TextIO) -> None:
+        """Starts at the place where file is."""
+        self._file = file
+        self._text = ""
+        self._at = 0
+        self._is_all = False
 
-def _holds_bytes(kind: Any) -> bool:
-    """Returns whether a parquet type is bytes, or has such a part."""
-    is_bytes = str(kind) in ("binary", "large_binary")
-    return is_bytes or any(_holds_bytes(kind.field(i).type) for i in range(kind.num_fields))
+    def next_sign(self) -> str:
+        """Returns the next character that is not blank, without taking it; none at the end."""
+        while True:
+            self._fill()
+            blanks = BLANKS.match(self._text, self._at)
+            assert blanks is not None  # there may be none of them
+            self._at = blanks.end()
+            if self._at < len(self._text) or self._is_all:
+                return self._text[self._at : self._at + 1]
+
+    def take(self, sign: str) -> None:
+        """Takes the next sign. Raises ValueError if it is another one."""
+        found = self.next_sign()
+        if found != sign:
+            raise ValueError(f"{found!r} where {sign!r} is needed")
+        self._at += 1
+
+    def take_end(self) -> None:
+        """Raises ValueError unless the text ends here."""
+        if found := self.next_sign():
+            raise ValueError(f"{found!r} after the end")
+
+    def take_value(self) -> Any:
+        """Takes the next JSON value and returns it. Raises ValueError if it is none or too long."""
+        self.next_sign()
+        self._fill()
+        try:
+            value, end = DECODER.raw_decode(self._text, self._at)
+        except json.JSONDecodeError as error:
+            or_long = "" if self._is_all else f", or more than {MAX_ROW_CHARS} characters"
+            raise ValueError(f"{error.msg}{or_long}") from error
+        if end - self._at > MAX_ROW_CHARS:
+            raise ValueError(f"more than {MAX_ROW_CHARS} characters")
+        self._at = end
+        return value
+
+    def _fill(self) -> None:
+        """Reads on until a whole row is there, unless the file ends before."""
+        if not self._is_all and len(self._text) - self._at <= MAX_ROW_CHARS:
+            more = self._file.read(MAX_ROW_CHARS)
+            self._is_all = len(more) < MAX_ROW_CHARS
+            self._text, self._at = self._text[self._at :] + more, 0

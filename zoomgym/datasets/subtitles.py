@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from zoomgym.errors import TaskError
+from zoomgym.files import read_named
 
 __all__ = ["MAX_SUBTITLE_CHARS", "Cue", "SubtitleFile", "read_cues", "with_subtitles"]
 
@@ -59,9 +60,7 @@ def read_cues(path: Path, offset_s: float = 0.0, end_s: float = float("inf")) ->
         TaskError: the file cannot be read; names it.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise TaskError(f"{path}: needed at most {MAX_FILE_BYTES} bytes of subtitles")
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        text = read_named(path, MAX_FILE_BYTES).decode("utf-8-sig", errors="replace")
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise TaskError(f"{path}: needed a file of subtitles, got {error}") from error
     cues = _read_json(path, text, offset_s + end_s) if path.suffix == ".json" else _read_srt(text)

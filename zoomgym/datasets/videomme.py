@@ -40,6 +40,17 @@ VIDEOMME = Layout(
     name="videomme",
     files={"test": ("videomme/test-*.parquet", "data/test-*.parquet", "test-*.parquet")},
     to_task=to_task,
+    columns=(
+        "question_id",
+        "videoID",
+        "question",
+        "options",
+        "answer",
+        "task_type",
+        "duration",
+        "domain",
+        "sub_category",
+    ),
     video_folders=("data", "video", "videos", "."),
     to_subtitles=to_subtitles,
 )

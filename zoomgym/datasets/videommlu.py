@@ -18,9 +18,9 @@ LISTS = ("reasoning_qa", "questions", "qa", "question")
 """Where a video's questions may stand."""
 
 
-def read(folder: Path, patterns: Sequence[str]) -> Iterator[Row]:
+def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
     """Yields a row for every question. Raises TaskError."""
-    for row in read_files(folder, patterns):
+    for row in read_files(folder, patterns, columns):
         questions = next(
             (row.fields[key] for key in LISTS if isinstance(row.fields.get(key), list)), None
         )
@@ -60,6 +60,18 @@ VIDEOMMLU = Layout(
         )
     },
     to_task=to_task,
+    columns=(
+        "video_name",
+        "video_id",
+        "question_id",
+        "question",
+        "answer",
+        "discipline",
+        "reasoning_qa",
+        "questions",
+        "qa",
+        "number",
+    ),
     video_folders=("youtube_videos", "videos", "video", "."),
     read=read,
 )

@@ -49,11 +49,11 @@ SUBJECTS = {
 """By discipline, which is also the folder of its videos."""
 
 
-def read(folder: Path, patterns: Sequence[str]) -> Iterator[Row]:
+def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
     """Yields the rows of all tracks, each with its track. Raises TaskError."""
     for track in TRACKS:
         for path in find_files(folder, [pattern.format(track=track) for pattern in patterns]):
-            for row in read_file(path):
+            for row in read_file(path, columns):
                 yield Row(row.where, {**row.fields, "track": track}, row.problem)
 
 
@@ -63,7 +63,7 @@ def to_task(row: Row) -> VideoQuestion:
     subject = "_".join(name.split("_")[1:-1])
     discipline = next((d for d, subjects in SUBJECTS.items() if subject in subjects), None)
     if discipline is None:
-        raise TaskError(f"id needs to hold a subject, as in 'validation_Art_1', got {name!r}")
+        raise TaskError(f"id needs to hold a subject, as in 'validation_Art_1', got {name[:80]!r}")
     options = tell_apart(letter_options(row.texts("options"))) if row.has("options") else ()
     answer = row.name("answer")
     return VideoQuestion(
@@ -81,6 +81,12 @@ VIDEOMMMU = Layout(
     name="videommmu",
     files={"test": ("{track}/*.parquet", "data/{track}/*.parquet")},
     to_task=to_task,
+    columns=(
+        "id",
+        "question",
+        "options",
+        "answer",
+    ),
     video_folders=(".", "videos", "video"),
     read=read,
 )
