@@ -16,6 +16,7 @@ from zoomgym.endpoint import (
     check_address,
     excerpt,
     mask,
+    missing_key,
     read_content,
     read_key,
 )
@@ -92,9 +93,7 @@ class Endpoint:
             if type(value) not in (type(low), int) or not low <= value <= high:
                 raise ValueError(f"chat {name} needs a number from {low} to {high}, got {value!r}")
         if self.key_variable and not self._key():
-            raise ValueError(
-                f"chat needs the API key in the environment variable {self.key_variable}, got none"
-            )
+            raise ValueError(f"chat needs {missing_key(str(self.key_variable))}")
 
     def ask(self, messages: list[dict[str, Any]], fields: Mapping[str, Any]) -> Completion:
         """Returns what the model says next, after as many tries as it takes.

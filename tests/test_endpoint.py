@@ -9,6 +9,7 @@ from zoomgym.endpoint import (
     excerpt,
     is_passing,
     mask,
+    missing_key,
     read_content,
     read_key,
     wait_after,
@@ -72,6 +73,19 @@ def test_a_key_is_read_if_it_can_be_sent(
     monkeypatch.setenv("MY_KEY", held)
     assert read_key("MY_KEY") == key
     assert read_key("NO_KEY_HERE") == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "shown"),
+    [
+        ("MY_KEY2", "variable MY_KEY2, got none"),
+        ("sk-0a1B", "variable that key_variable names, got none"),  # the key itself, by mistake
+        ("hf_abcdef", "variable that key_variable names, got none"),
+        ("", "variable that key_variable names, got none"),
+    ],
+)
+def test_a_key_that_is_given_for_its_variable_is_not_shown(variable: str, shown: str) -> None:
+    assert shown in missing_key(variable)
 
 
 def test_waits_double_up_to_the_longest() -> None:

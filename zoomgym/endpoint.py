@@ -14,6 +14,7 @@ __all__ = [
     "excerpt",
     "is_passing",
     "mask",
+    "missing_key",
     "read_content",
     "read_key",
     "wait_after",
@@ -82,6 +83,15 @@ def read_key(variable: str) -> str:
     """Returns the key in an environment variable; empty if there is none that could be sent."""
     key = os.environ.get(variable, "").strip()
     return key if key.isascii() and key.isprintable() else ""
+
+
+def missing_key(variable: str) -> str:
+    """Returns what is needed where `read_key` finds none. Only what looks like a name is shown."""
+    named = variable if re.fullmatch("[A-Z0-9_]+", variable) else "that key_variable names"
+    return (
+        f"the API key in the environment variable {named}, got none, or one with characters that "
+        "no key has"
+    )
 
 
 def ask(

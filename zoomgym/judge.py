@@ -20,7 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoomgym.endpoint import EndpointError, ask, check_address, read_content, read_key
+from zoomgym.endpoint import (
+    EndpointError,
+    ask,
+    check_address,
+    missing_key,
+    read_content,
+    read_key,
+)
 from zoomgym.errors import GradingError
 from zoomgym.files import open_own, replaced
 from zoomgym.grading import MAX_ANSWER_CHARS, is_correct
@@ -184,10 +191,7 @@ class JudgeGrader:
         """Returns the API key; empty if none is needed. Raises GradingError if there is none."""
         key = read_key(self.key_variable) if self.key_variable else ""
         if self.key_variable and not key:
-            raise GradingError(
-                f"{self.name}: needed the API key in the environment variable "
-                f"{self.key_variable}, got none, or one with characters that no key has"
-            )
+            raise GradingError(f"{self.name}: needed {missing_key(self.key_variable)}")
         return key
 
 

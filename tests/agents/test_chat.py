@@ -848,6 +848,7 @@ def test_a_name_holds_model_url_and_settings() -> None:
         ("m@https://h/v1?timeout_s=0", "timeout_s needs a number from 0.001"),
         ("m@https://h/v1?max_tries=true", "max_tries needs a number from 1 to 100, got True"),
         ("m@https://h/v1?input_price=-1", "input_price needs a number from 0.0"),
+        ("m@https://h/v1?key_variable=sk-secret", "in the environment variable that key_variable"),
         ("m@https://h/v1?key_variable=NO_KEY_HERE", "in the environment variable NO_KEY_HERE"),
     ],
 )  # fmt: skip
