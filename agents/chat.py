@@ -9,10 +9,8 @@ import urllib.parse
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from functools import partial
 from io import BytesIO
-from queue import SimpleQueue
-from threading import BoundedSemaphore, Lock, Thread
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,11 +20,11 @@ from PIL import Image
 
 from agents.completions import Completion, Endpoint
 from zoomgym.agent import episode_rng
+from zoomgym.calls import side_by_side
 from zoomgym.episode import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
 from zoomgym.grammar import MAX_REPLY_CHARS, read_reply
 from zoomgym.prompts import Message, images_of, text_of, to_messages
-from zoomgym.rollout import attempt
 
 __all__ = ["ChatAgent", "make_chat", "write_completion"]
 
@@ -175,17 +173,8 @@ class ChatAgent:
         Raises:
             AgentError: there is none to one of them.
         """
-        outcomes = [SimpleQueue[str | BaseException]() for _ in observations]
-        slots = BoundedSemaphore(self.max_concurrent)
-
-        def work(observation: Observation, outcome: SimpleQueue[str | BaseException]) -> None:
-            with slots:
-                outcome.put(attempt(partial(self.act, observation)))
-
-        for pair in zip(observations, outcomes, strict=True):
-            Thread(target=work, args=pair, daemon=True).start()  # Ctrl-C waits for none
         replies = list[str]()
-        for reply in [outcome.get() for outcome in outcomes]:
+        for reply in list(side_by_side(self.act, observations, self.max_concurrent)):
             if isinstance(reply, BaseException):
                 raise reply
             replies.append(reply)

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 
+from zoomgym.calls import attempt
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.files import replaced
 from zoomgym.record_bounds import load_row
 from zoomgym.records import read_lines
-from zoomgym.rollout import attempt
 
 __all__ = ["Failure", "read_failures", "tell_failure", "write_failures"]
 

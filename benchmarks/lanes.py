@@ -24,8 +24,9 @@ from benchmarks.failed import Failure, tell_failure
 from benchmarks.suites import Part, make_env
 from zoomgym import ZoomEnv
 from zoomgym.agent import Agent, BatchAgent, SharedAgent
+from zoomgym.calls import attempt
 from zoomgym.records import Record
-from zoomgym.rollout import Start, attempt, is_skipped, try_episodes
+from zoomgym.rollout import Start, is_skipped, try_episodes
 from zoomgym.video import close_files, forget_frames
 
 __all__ = ["Failure", "Job", "Outcome", "play_all"]

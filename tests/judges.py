@@ -1,6 +1,8 @@
 """A judge, or any model, for tests: a real HTTP server on loopback that replies as it is told."""
 
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -121,6 +123,17 @@ def waits(seconds: float, then: Answer) -> Answer:
     return answer
 
 
+def interrupts(release: threading.Event) -> Answer:
+    """Sends Ctrl-C to this process at its first request, and replies to none until released."""
+
+    def answer(handler: Handler) -> None:
+        if handler.number == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        release.wait(30)
+
+    return answer
+
+
 def meets(number: int, then: Answer) -> Answer:
     """Replies once so many requests are open at the same time."""
     barrier = threading.Barrier(number, timeout=30)
@@ -135,7 +148,7 @@ def meets(number: int, then: Answer) -> Answer:
 def drips(handler: Handler) -> None:
     handler.send_response(200)
     handler.end_headers()
-    for _ in range(200):
+    for _ in range(1000):
         handler.wfile.write(b" ")
         handler.wfile.flush()
         time.sleep(0.02)

@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-import signal
 import socket
 import ssl
 import subprocess
@@ -22,11 +21,11 @@ import pytest
 
 from tests.judges import (
     Answer,
-    Handler,
     JudgeServer,
     drips,
     endless,
     fails,
+    interrupts,
     judging,
     raw,
     redirects,
@@ -237,13 +236,15 @@ def test_what_never_ends_is_given_up_in_little_memory(answer: Answer) -> None:
     "answer",
     [
         drips,
-        waits(2.0, sends(b"{}")),
-        raw(*[b"H"] * 100, pause_s=0.02),
-        raw(OK, *[b"X: y\r\n"] * 100, pause_s=0.02),
-        raw(CHUNKED, *[b"1\r\n \r\n"] * 100, pause_s=0.02),
-        raw(*[b"HTTP/1.1 100 Continue\r\n\r\n"] * 100, pause_s=0.02),
-        raw(b"HTTP/1.1 500 Oh\r\n\r\n", *[b" "] * 100, pause_s=0.02),
-        raw(OK + b"Content-Encoding: gzip\r\n\r\n", *[b"%c" % b for b in BOMB[:100]], pause_s=0.02),
+        waits(20.0, sends(b"{}")),
+        raw(*[b"H"] * 1000, pause_s=0.02),
+        raw(OK, *[b"X: y\r\n"] * 1000, pause_s=0.02),
+        raw(CHUNKED, *[b"1\r\n \r\n"] * 1000, pause_s=0.02),
+        raw(*[b"HTTP/1.1 100 Continue\r\n\r\n"] * 1000, pause_s=0.02),
+        raw(b"HTTP/1.1 500 Oh\r\n\r\n", *[b" "] * 1000, pause_s=0.02),
+        raw(
+            OK + b"Content-Encoding: gzip\r\n\r\n", *[b"%c" % b for b in BOMB[:1000]], pause_s=0.02
+        ),
     ],
 )
 def test_what_comes_in_drops_is_given_up_in_time(answer: Answer) -> None:
@@ -251,7 +252,7 @@ def test_what_comes_in_drops_is_given_up_in_time(answer: Answer) -> None:
         started_s = time.monotonic()
         with pytest.raises(EndpointError) as caught:
             send_to(server.url, timeout_s=0.2)
-        assert 0.15 < time.monotonic() - started_s < 1.5  # the server would take 2 seconds
+        assert time.monotonic() - started_s < 10  # the server would take 20
     assert str(caught.value) in ("no whole reply within 0.2 s", "status 500")
 
 
@@ -422,13 +423,10 @@ def test_http_where_https_was_meant_is_named() -> None:
 
 
 def test_ctrl_c_ends_a_request_at_once() -> None:
-    def interrupts(handler: Handler) -> None:
-        handler.wfile.write(OK)
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.5)
-
-    with judging(interrupts) as server:
+    release = threading.Event()
+    with judging(interrupts(release)) as server:
         started_s = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            send_to(server.url)
-        assert time.monotonic() - started_s < 0.4
+            send_to(server.url, timeout_s=30.0)
+        assert time.monotonic() - started_s < 10
+        release.set()

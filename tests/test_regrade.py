@@ -1,14 +1,18 @@
 """`zoomgym grade`: records in, records out, with open-ended answers graded by a judge."""
 
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.judges import by_answer, fails, judging, says
+from tests.judges import by_answer, fails, interrupts, judging, says
 from zoomgym.cli import main
 from zoomgym.episode import Rules, advance, score, start
+from zoomgym.judge import JudgeGrader
 from zoomgym.records import Record, read_records, replay, write_records
+from zoomgym.regrade import regrade_all
 from zoomgym.rewards import DEFAULT_WEIGHTS
 from zoomgym.tasks import VideoQuestion
 
@@ -146,3 +150,14 @@ def test_an_argument_that_cannot_be_meant_ends_with_one_line(
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_ctrl_c_waits_for_no_verdict(tmp_path: Path) -> None:
+    release = threading.Event()
+    with judging(interrupts(release)) as server:
+        grader = JudgeGrader(server.url, "m", tmp_path, max_tries=1)
+        started_s = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            list(regrade_all([RECORDS[0]], grader, 2))
+        assert time.monotonic() - started_s < 10  # the judge would take 30
+        release.set()

@@ -1,9 +1,9 @@
-"""Grades the answers of recorded episodes anew."""
+"""Grades the answers of recorded episodes again."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from zoomgym.calls import side_by_side
 from zoomgym.errors import GradingError
 from zoomgym.grading import UNGRADED, Grader
 from zoomgym.records import Record, regrade
@@ -40,11 +40,10 @@ def regrade_all(records: Sequence[Record], grader: Grader, num_threads: int) -> 
     Raises:
         RecordError: a record cannot be replayed.
     """
-    pool = ThreadPoolExecutor(num_threads)
-    try:
-        yield from pool.map(lambda record: _regrade(record, grader), records)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for one in side_by_side(lambda record: _regrade(record, grader), records, num_threads):
+        if isinstance(one, BaseException):
+            raise one
+        yield one
 
 
 def _regrade(record: Record, grader: Grader) -> Regraded:

@@ -2,15 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 
 from zoomgym.agent import Agent, is_privileged, reply_to, usage_of
+from zoomgym.calls import attempt
 from zoomgym.env import ZoomEnv
 from zoomgym.episode import Observation, Rules, score
 from zoomgym.errors import AgentError, RecordError, VideoError
@@ -18,7 +19,6 @@ from zoomgym.records import Record
 
 __all__ = [
     "Start",
-    "attempt",
     "env_to_watch",
     "finish_episode",
     "is_skipped",
@@ -41,8 +41,6 @@ SHOWN = (
     "subtitles",
 )
 """Settings of a record that decide what its agent saw."""
-
-Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
@@ -349,13 +347,3 @@ def _try_turn(games: Sequence[Game], agent: Agent) -> list[BaseException | None]
     if len(games) == 1:
         return [replies]
     return [trouble for game in games for trouble in _try_turn([game], agent)]
-
-
-def attempt(call: Callable[[], Result]) -> Result | BaseException:
-    """Returns what a call returns, or what it raises. Ctrl-C goes on its way: it ends the run."""
-    try:
-        return call()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - an episode's trouble must not be that of others
-        return error

