@@ -282,8 +282,9 @@ def test_subtitles_of_gigabytes_are_refused_unread(tmp_path: Path) -> None:
 
 def test_a_row_that_is_all_brackets_takes_a_bounded_multiple_of_its_text(tmp_path: Path) -> None:
     path = tmp_path / "my.json"
-    path.write_bytes(b"[[" + b"[]," * (MAX_ROW_CHARS // 2))
-    at_most = MAX_ROW_CHARS * 2 / 3 * 64 / MB + 30  # a list in three characters; some text
+    path.write_bytes(b"[[" + b"[]," * MAX_ROW_CHARS)
+    lists, text = 2 * MAX_ROW_CHARS / 3, 10 * MAX_ROW_CHARS  # two rows are at hand; 80 bytes a list
+    at_most = (80 * lists + text) / MB
     assert peak_mb(lambda: open_task_set(str(path)), "more than 4000000 characters") < at_most
 
 
