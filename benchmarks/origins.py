@@ -1,19 +1,15 @@
-"""Where the task of a record comes from: its task set, opened again by the record's settings."""
+"""Whether the synthetic task of a record is the one that its settings make."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from zoomgym.catalog import open_task_set
 from zoomgym.errors import RecordError, TaskError
+from zoomgym.origins import is_synthetic, made_again
 from zoomgym.records import Record
-from zoomgym.tasks import TaskSet, VideoQuestion
+from zoomgym.tasks import VideoQuestion
 
-__all__ = ["Origin", "check_synthetic", "holds", "open_again"]
-
-SYNTHETIC = "synthetic"
+__all__ = ["Origin", "check_synthetic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,38 +22,6 @@ class Origin:
     task: VideoQuestion
     duration_s: float
     last_frame_s: float
-
-
-def open_again(record: Record, *, source: str = "", cache_dir: Path | None = None) -> TaskSet:
-    """Returns the task set of a record.
-
-    Args:
-        record: of an episode.
-        source: `file` or `scene`, of synthetic video; empty for that of the record.
-        cache_dir: where synthetic videos are written; None is the user's cache folder.
-
-    Raises:
-        TaskError: it has no name, or is not known any more.
-    """
-    settings = record.settings
-    if not isinstance(settings["tasks"], str):
-        raise TaskError("tasks needs the name of a set to open it again, the record has none")
-    return open_task_set(
-        settings["tasks"],
-        split=settings["split"],
-        duration_s=settings["duration_s"],
-        difficulty=settings["difficulty"],
-        source=source or settings["source"],
-        cache_dir=cache_dir,
-    )
-
-
-def holds(tasks: TaskSet, record: Record) -> bool:
-    """Returns whether a set holds the task of a record, as the record says it."""
-    try:
-        return tasks.name == record.task_set and tasks.by_id(record.task.id) == record.task
-    except TaskError:
-        return False
 
 
 def check_synthetic(
@@ -76,7 +40,7 @@ def check_synthetic(
     """
     made = {} if made is None else made
     for record in records:
-        if SYNTHETIC not in (_kind(record.settings["tasks"]), _kind(record.task_set)):
+        if not (is_synthetic(record.settings["tasks"]) or is_synthetic(record.task_set)):
             continue
         where = f"agent {record.agent} on {record.task.id}"
         place = json.dumps(record.settings, sort_keys=True), record.task.id
@@ -104,7 +68,7 @@ def check_synthetic(
 
 def _origin(record: Record) -> Origin:
     """Returns what the settings of a record make of its task. Raises TaskError."""
-    tasks = open_again(record, source="scene")  # as long as the file, which need not be written
+    tasks = made_again(record, source="scene")  # as long as the file, which need not be written
     task = tasks.by_id(record.task.id)
     video = tasks.open_video(task)
     try:
@@ -112,8 +76,3 @@ def _origin(record: Record) -> Origin:
     finally:
         video.close()
     return Origin(tasks.name, tasks.version, tasks.content_hash, task, *lengths_s)
-
-
-def _kind(name: Any) -> str:
-    """Returns what kind of a task set a name is of."""
-    return name.partition(":")[0] if isinstance(name, str) else ""

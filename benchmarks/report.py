@@ -56,7 +56,7 @@ def write_report(
         path: the file, which is replaced as a whole.
         suite_name: what the records are of; empty if they are of no suite.
         records: every episode that counts.
-        cache_dir: where synthetic videos are written; None is the user's cache folder.
+        cache_dir: where synthetic videos may be written already; None is the user's cache folder.
         suite: what they are of, if it is not built in.
         tasks: the set that the user has named, whose videos are shown.
         failures: episodes that have no record.

@@ -3,17 +3,20 @@
 import base64
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.origins import holds, open_again
 from zoomgym.episode import look
+from zoomgym.errors import RecordError
+from zoomgym.origins import task_set_of
 from zoomgym.records import Record, replay
-from zoomgym.tasks import TaskSet
+from zoomgym.synthetic import SyntheticTasks
+from zoomgym.tasks import TaskSet, VideoQuestion
+from zoomgym.video import Video
 
 __all__ = ["Album", "Still", "spread", "stills"]
 
@@ -62,24 +65,27 @@ def stills(
 
     Args:
         record: of the episode.
-        cache_dir: where synthetic videos are written; None is the user's cache folder.
+        cache_dir: where synthetic videos may be written already; None is the user's cache folder.
         with_overview: whether the overview comes first.
         tasks: the set that the user has named, whose videos are shown.
 
     Raises:
-        TaskError: the task set is not known any more.
+        TaskError: the task is neither synthetic nor of the named set, or another one there.
         VideoError: the video cannot be opened or decoded.
-        RecordError: the rules have changed since.
+        RecordError: the rules have changed since, or the video.
     """
     episode = replay(record)
-    if tasks is None or not holds(tasks, record):
-        tasks = open_again(record, cache_dir=cache_dir)
+    tasks = task_set_of(record, tasks, cache_dir=cache_dir)
     wanted = [(episode.overview_s, OVERVIEW_PIXELS)] if with_overview else []
     wanted += [(zoom.times_s, CLIP_PIXELS) for zoom in episode.zooms]
     if not wanted:
         return []
-    video = tasks.open_video(record.task)
+    video = _open(tasks, record.task)
     try:
+        if (video.duration_s, video.last_frame_s) != (record.duration_s, record.last_frame_s):
+            raise RecordError(
+                f"{record.key}: needed a video as long as the record says, got another"
+            )
         shown = [
             look(video, spread(times_s), min(max_pixels, record.settings["max_pixels"]))
             for times_s, max_pixels in wanted
@@ -87,6 +93,13 @@ def stills(
     finally:
         video.close()
     return [tuple(map(_still, frames.times_s, frames.images)) for frames in shown]
+
+
+def _open(tasks: TaskSet, task: VideoQuestion) -> Video:
+    """Returns the video of a task. A synthetic one that is not written yet is drawn."""
+    if isinstance(tasks, SyntheticTasks) and not tasks.is_written(task):
+        tasks = replace(tasks, source="scene")
+    return tasks.open_video(task)
 
 
 def spread(times_s: Sequence[float]) -> Sequence[float]:

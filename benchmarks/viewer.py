@@ -51,7 +51,7 @@ def viewer_data(
         agents: the best first.
         categories: of all tasks.
         names: of all rules.
-        cache_dir: where synthetic videos are written; None is the user's cache folder.
+        cache_dir: where synthetic videos may be written already; None is the user's cache folder.
         tasks_named: the set that the user has named, whose videos are shown.
     """
     by_task = sorted(records, key=lambda r: (r.task.id, astuple(r.rules), agents.index(r.agent)))

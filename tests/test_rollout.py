@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from agents.registry import make_agent
-from tests.judges import judging, says
 from zoomgym import ZoomEnv
 from zoomgym.datasets import write_manifest
 from zoomgym.episode import Observation
@@ -18,9 +17,7 @@ from zoomgym.records import Record, replay
 from zoomgym.rewards import RewardParts
 from zoomgym.rollout import (
     Start,
-    env_to_watch,
     finish_episode,
-    run_episode,
     run_episodes,
     try_episodes,
     watch_again,
@@ -219,41 +216,6 @@ def test_a_record_of_other_rules_is_not_watched() -> None:
     stricter = ZoomEnv("synthetic", source="scene", max_pixels=1024, frames_per_zoom=4)
     with pytest.raises(RecordError, match="needed the episode of the record, got another"):
         watch_again(stricter, record)
-
-
-class Telling:
-    """Zooms and answers in words."""
-
-    def reset(self, seed: int) -> None:
-        pass
-
-    def act(self, observation: Observation) -> str:
-        zoom = '{"segment": [1, 2], "fps": 2}'
-        return '{"answer": "some bloke"}' if observation.turns else zoom
-
-
-def test_who_watches_a_stranger_s_record_asks_no_judge_and_sends_no_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setenv("MY_KEY", "sk-secret")
-    tasks = SyntheticTasks(("flash",), "train", 30, "easy", "file")
-    video = tasks.write_video(tasks[0], tmp_path).name
-    row = VideoQuestion(id="q", video=video, question="Who?", answer="a tall man")
-    write_manifest(tmp_path / "my.jsonl", [row])
-    with judging(says("RIGHT")) as server:
-        grader = {"judge": {"url": server.url, "model": "m", "key_variable": "MY_KEY"}}
-        env = ZoomEnv(tmp_path / "my.jsonl", grader=grader, max_pixels=256, cache_dir=tmp_path)
-        record = run_episode(env, Telling(), agent_name="x", seed=0)
-        assert (record.grading, len(server.requests)) == ("judge:m", 1)
-        theirs = {"cache_dir": str(tmp_path / "theirs"), "limits": {}, "render_mode": "human"}
-        stranger = replace(record, settings={**record.settings, **theirs})
-        other = env_to_watch(stranger, cache_dir=tmp_path / "mine")
-        assert watch_again(other, stranger).turns == record.turns
-        assert len(server.requests) == 1
-    assert not (tmp_path / "theirs").exists()
-    assert other.render_mode is None
-    assert {**other.settings, "grader": grader} == env.settings
 
 
 @pytest.mark.parametrize("num_envs", [1, 2])

@@ -3,9 +3,8 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -13,13 +12,12 @@ import gymnasium as gym
 from zoomgym.agent import Agent, is_privileged, reply_to, usage_of
 from zoomgym.calls import attempt
 from zoomgym.env import ZoomEnv
-from zoomgym.episode import Observation, Rules, score
+from zoomgym.episode import Observation, score
 from zoomgym.errors import AgentError, RecordError, VideoError
 from zoomgym.records import Record
 
 __all__ = [
     "Start",
-    "env_to_watch",
     "finish_episode",
     "is_skipped",
     "run_episode",
@@ -28,19 +26,6 @@ __all__ = [
     "try_episodes",
     "watch_again",
 ]
-
-SHOWN = (
-    "tasks",
-    "split",
-    "duration_s",
-    "difficulty",
-    "source",
-    *(one.name for one in fields(Rules)),
-    "max_pixels",
-    "on_damage",
-    "subtitles",
-)
-"""Settings of a record that decide what its agent saw."""
 
 logger = logging.getLogger(__name__)
 
@@ -195,42 +180,14 @@ def is_skipped(env: gym.Env[Any, Any], trouble: BaseException) -> bool:
     return isinstance(trouble, VideoError) and _inside(env).on_video_error == "skip"
 
 
-def env_to_watch(
-    record: Record,
-    *,
-    cache_dir: Path | None = None,
-    max_pixels: int | None = None,
-    render_mode: str | None = None,
-) -> ZoomEnv:
-    """Returns an environment for `watch_again`: it shows what a record's did, and grades nothing.
-
-    A record may be a stranger's, and name a judge and the variable that holds your key: it is sent
-    nothing. Its files are opened, see `record.settings["tasks"]`.
-
-    Args:
-        record: of an episode.
-        cache_dir: where synthetic videos are written; None is the user's cache folder.
-        max_pixels: of a frame; None is that of the record.
-        render_mode: of the environment.
-
-    Raises:
-        TaskError: the task set of the record cannot be opened.
-        ValueError: a setting is invalid.
-    """
-    settings = {name: record.settings[name] for name in SHOWN if name in record.settings}
-    if max_pixels is not None:
-        settings["max_pixels"] = max_pixels
-    return ZoomEnv(**settings, cache_dir=cache_dir, render_mode=render_mode)
-
-
 def watch_again(
     env: gym.Env[Any, Any], record: Record, num_turns: int | None = None
 ) -> Observation:
     """Plays the replies of a record again, for their frames: returns what the agent saw at the end.
 
     Args:
-        env: a ZoomEnv with the settings of the record, wrapped or not; see `env_to_watch`. It is
-            left there, so that an episode can be taken up half-way.
+        env: a ZoomEnv with the settings of the record, wrapped or not; see `env_to_watch` in
+            `origins`. It is left there, so that an episode can be taken up half-way.
         record: of an episode.
         num_turns: how many of its turns to play; None plays all.
 

@@ -55,9 +55,10 @@ from agents.threads import use_threads
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
 from zoomgym.hints import in_words
+from zoomgym.origins import env_to_watch
 from zoomgym.prompts import to_messages
 from zoomgym.records import Record
-from zoomgym.rollout import env_to_watch, watch_again
+from zoomgym.rollout import watch_again
 
 __all__ = ["Row", "Rows", "SFTSettings", "collate", "main", "reply_log_probs", "train_sft"]
 
@@ -80,6 +81,8 @@ class SFTSettings:
     demonstrations: tuple[Path, ...]
     """Files, one a stage."""
     out: Path
+    tasks: str = ""
+    """The task set that they were played on, to open its files; empty if it is synthetic."""
     num_epochs: float = 1.0
     """Of each stage."""
     batch_size: int = 64
@@ -160,6 +163,7 @@ class Rows:
         demonstrations: their environments are made here, and their frames.
         max_cached_bytes: of frames that are kept. Rows come in random order, each once an epoch,
             so those that came first are as good to keep as any.
+        tasks: the name of a set whose files may be opened; None opens none.
     """
 
     def __init__(
@@ -167,8 +171,9 @@ class Rows:
         processor: Qwen2_5_VLProcessor,
         demonstrations: Sequence[Demonstration],
         max_cached_bytes: float = 0,
+        tasks: str | None = None,
     ) -> None:
-        self._processor, self._demonstrations = processor, demonstrations
+        self._processor, self._demonstrations, self._tasks = processor, demonstrations, tasks
         self._bytes_left = max_cached_bytes
         self._kept: dict[int, Row] = {}
         self._envs: dict[str, ZoomEnv] = {}
@@ -208,10 +213,10 @@ class Rows:
         return Row(join(chunks), tuple(labels))
 
     def _env(self, record: Record) -> ZoomEnv:
-        """Returns an environment with the settings of a record."""
+        """Returns the environment of a record. Raises RecordError, TaskError."""
         key = json.dumps(record.settings, sort_keys=True)
         if key not in self._envs:
-            self._envs[key] = env_to_watch(record)
+            self._envs[key] = env_to_watch(record, self._tasks)
         return self._envs[key]
 
 
@@ -346,7 +351,7 @@ def _train_stage(
         freeze_vision(model)
     if settings.lora_rank:
         model = add_lora(model, settings.lora_rank, settings.seed)
-    rows = Rows(processor, demonstrations, settings.cache_gb * 1e9)
+    rows = Rows(processor, demonstrations, settings.cache_gb * 1e9, tasks=settings.tasks or None)
     learned, held_out = _split(len(rows), settings)
     trainer = ReplyTrainer(
         model=model,

@@ -25,6 +25,7 @@ from agents.qwen.demonstrations import (
 from agents.qwen.demonstrations.__main__ import main
 from agents.registry import AGENTS, make_agent
 from zoomgym import RecordError, VideoError, ZoomEnv
+from zoomgym.datasets.manifest import write_manifest
 from zoomgym.datasets.sharegpt import read_sharegpt
 from zoomgym.episode import Observation
 from zoomgym.prompts import text_of, to_messages
@@ -463,13 +464,25 @@ def test_marks_in_the_texts_of_others_are_no_pictures(tmp_path: Path) -> None:
     assert list(read_sharegpt(tmp_path / "rows.json")) == [row]
 
 
-def test_only_a_task_set_that_a_name_opens_is_shown_again(tmp_path: Path) -> None:
+def test_only_a_synthetic_task_set_or_one_that_is_named_is_shown_again(tmp_path: Path) -> None:
     tasks = SyntheticTasks(("flash",), "train", 60, "easy", "scene")
     record = play(Failing(), small_env(tasks))
     with pytest.raises(
-        RecordError, match=r"needed a task set that a name opens, got synthetic:fla"
+        RecordError, match=r"needed a synthetic task, or one of a set that --tasks names, got fla"
     ):
         list(export([Demonstration(record)], tmp_path / "rows.json"))
+
+
+def test_files_of_demonstrations_are_opened_if_their_set_is_named(tmp_path: Path) -> None:
+    tasks = SyntheticTasks(("overview",), "test", 30, "easy", "file")
+    path = tasks.write_video(tasks[0], tmp_path)
+    write_manifest(tmp_path / "my.jsonl", [replace(tasks[0], video=path.name)])
+    record = play(Failing(), small_env(str(tmp_path / "my.jsonl"), num_overview=4))
+    demonstrations, out = [Demonstration(record)], tmp_path / "rows.json"
+    with pytest.raises(RecordError, match="or one of a set that --tasks names, got overview-"):
+        list(export(demonstrations, out))
+    [row] = export(demonstrations, out, tasks=str(tmp_path / "my.jsonl"))
+    assert len(row.images) == 6
 
 
 # The command -------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Synthetic tasks are made again; a record that says otherwise is refused."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -69,12 +70,20 @@ def test_settings_that_make_nothing_are_refused(record: Record) -> None:
         ({"split": "nowhere"}, "split needs one of train, test, got 'nowhere'"),
         (
             {"tasks": None},
-            "again, got: tasks needs the name of a set",
+            "again, got: tasks needs to be synthetic to be made again",
         ),
         ({"duration_s": 60}, "task_id needs to be one of synthetic:flash"),
     ):
         with pytest.raises(RecordError, match=message):
             check_synthetic([with_settings(record, **settings)])
+
+
+def test_a_file_that_a_record_names_beside_a_synthetic_set_is_not_opened(
+    record: Record, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(RecordError, match="tasks needs to be synthetic to be made again"):
+        check_synthetic([with_settings(record, tasks=f"{tmp_path}/pipe.jsonl")])
 
 
 def test_other_sets_are_taken_as_they_are(record: Record) -> None:

@@ -1,6 +1,7 @@
 """The main job on tasks of one's own: a manifest, or a benchmark in its folder."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from tests.datasets.layouts import write_parquet
 from tests.judges import chats, judging
 from zoomgym.datasets import write_manifest
 from zoomgym.errors import TaskError
-from zoomgym.records import Record, read_records
+from zoomgym.records import Record, read_records, write_records
 from zoomgym.tasks import VideoQuestion
 
 ANSWER = "<think>I see it.</think><answer>A</answer>"
@@ -224,6 +225,32 @@ def test_a_page_is_made_again_from_records(
     assert "got those of other ones: give the tasks" in again
     nothing = ["--page-only", "--out", str(tmp_path / "nothing")]
     assert "nothing/records.jsonl: " in refused(capsys, lambda: run.main(nothing))
+
+
+@pytest.mark.usefixtures("here")
+def test_a_shard_shows_frames_of_no_set_that_it_names_itself(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, merged = tmp_path / "given", tmp_path / "merged"
+    assert run_mine(mine, given, "--limit", "2") == 0
+    monkeypatch.setenv("ZOOMGYM_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "private.jsonl").write_text("the secret of the house\n")
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for name in (mine, tmp_path / "private.jsonl", tmp_path / "pipe.jsonl", Path("/dev/zero")):
+        records = [
+            replace(record, settings={**record.settings, "tasks": str(name)})
+            for record in records_in(given)
+        ]
+        write_records(tmp_path / "shard.jsonl", records)
+        assert run.main(["merge", str(merged), str(tmp_path / "shard.jsonl")]) == 0
+        page = (merged / "report.html").read_text()
+        assert viewer_of(page)["pictures"] == []
+        assert "secret" not in page
+        assert str(tmp_path) not in page
+        shutil.rmtree(merged)
+    assert run_mine(mine, given, "--page-only") == 0
+    assert len(viewer_of((given / "report.html").read_text())["pictures"]) > 0
+    assert not (tmp_path / "cache").exists()
 
 
 # A public benchmark ------------------------------------------------------------------------------

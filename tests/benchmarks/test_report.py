@@ -33,6 +33,7 @@ from zoomgym.catalog import open_task_set
 from zoomgym.episode import Rules, advance, score, start
 from zoomgym.records import Record
 from zoomgym.rewards import DEFAULT_WEIGHTS
+from zoomgym.synthetic.layout import FPS
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
@@ -59,10 +60,15 @@ SETTINGS = {
 
 
 def played(
-    agent: str, *replies: str, task: VideoQuestion = TASK, tasks: str = "gone.jsonl"
+    agent: str,
+    *replies: str,
+    task: VideoQuestion = TASK,
+    tasks: str = "gone.jsonl",
+    duration_s: float = 60.0,
 ) -> Record:
-    """Returns the record of an episode on a video of a minute, which is never opened."""
-    episode = start(task, 60.0, 59 + 11 / 12, Rules(), f"{task.id}@0")
+    """Returns the record of an episode on a video which is never opened."""
+    last_frame_s = (round(duration_s * FPS) - 1) / FPS
+    episode = start(task, duration_s, last_frame_s, Rules(), f"{task.id}@0")
     for reply in replies:
         episode = advance(episode, reply)
     parts = score(episode)
@@ -73,7 +79,7 @@ def played(
         task_set=tasks,
         task_set_version="3",
         task_set_hash="0123456789ab",
-        settings={**SETTINGS, "tasks": tasks, "source": "scene"},
+        settings={**SETTINGS, "tasks": tasks, "source": "scene", "duration_s": duration_s},
         task=task,
         rules=episode.rules,
         key=episode.key,

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from PIL import Image
 from benchmarks.stills import MOST_FRAMES, Album, Still, spread, stills
 from tests.benchmarks.test_report import RIGHT, ZOOM, played
 from zoomgym.catalog import open_task_set
-from zoomgym.errors import TaskError
+from zoomgym.errors import RecordError, TaskError
 from zoomgym.records import Record
+from zoomgym.synthetic import SyntheticTasks
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +47,40 @@ def test_pictures_are_no_larger_than_what_the_agent_saw(tmp_path: Path) -> None:
     assert {size_of(still) for strip in shown for still in strip} == {(28, 28)}
 
 
-def test_unknown_task_set_is_named(tmp_path: Path) -> None:
-    gone = played("guesser", RIGHT)
-    with pytest.raises(TaskError, match=r"gone\.jsonl"):
-        stills(gone, tmp_path, with_overview=False)
+def test_a_task_that_is_neither_synthetic_nor_of_a_named_set_is_not_shown(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match=r"set that --tasks names, got sky-1 of gone\.jsonl"):
+        stills(played("guesser", RIGHT), tmp_path, with_overview=True)
+
+
+def test_a_video_that_is_not_written_is_drawn_and_one_that_is_written_is_decoded(
+    tmp_path: Path,
+) -> None:
+    tasks = SyntheticTasks(("flash",), "train", 60, "easy", "file", tmp_path)
+    record = played("zoomer", ZOOM, RIGHT, task=tasks[0], tasks="synthetic:flash")
+    encoded = replace(record, settings={**record.settings, "source": "file"})
+    drawn = stills(record, tmp_path, with_overview=True)
+    assert stills(encoded, tmp_path, with_overview=True) == drawn
+    assert not list(tmp_path.iterdir())
+    tasks.open_video(tasks[0]).close()
+    assert stills(encoded, tmp_path, with_overview=True) != drawn
+    assert stills(record, tmp_path, with_overview=True) == drawn
+
+
+def test_a_short_record_of_ten_hours_writes_no_video(tmp_path: Path) -> None:
+    task = SyntheticTasks(("flash",), "train", 36_000, "easy", "scene")[0]
+    record = played("zoomer", ZOOM, RIGHT, task=task, tasks="synthetic:flash", duration_s=36_000)
+    long = replace(record, settings={**record.settings, "source": "file"})
+    overview, clip = stills(Record.from_json(long.to_json()), tmp_path, with_overview=True)
+    assert (len(overview), len(clip)) == (64, 4)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_record_that_gives_another_length_of_its_video_is_not_shown(tmp_path: Path) -> None:
+    task = SyntheticTasks(("flash",), "train", 60, "easy", "scene")[0]
+    longer = played("guesser", RIGHT, task=task, tasks="synthetic:flash", duration_s=600)
+    longer.settings["duration_s"] = 60  # type: ignore[index]
+    with pytest.raises(RecordError, match="needed a video as long as the record says, got another"):
+        stills(longer, tmp_path, with_overview=True)
 
 
 def test_very_many_frames_are_thinned_out_evenly() -> None:

@@ -129,6 +129,12 @@ class SyntheticTasks:
         make = partial(_write, scene, path)
         return VideoFile(cached_file(path, make, is_right=is_sealed))
 
+    def is_written(self, task: VideoQuestion) -> bool:
+        """Returns whether the file of a task's video is in the cache."""
+        return is_sealed(
+            self._folder / _file_name(task, self._puzzle(*self._locate(task.video)).scene)
+        )
+
     def write_video(self, task: VideoQuestion, folder: Path) -> Path:
         """Returns the file of a task's video in folder, which is written if it is not there."""
         scene = self._puzzle(*self._locate(task.video)).scene

@@ -93,7 +93,7 @@ def _export(args: argparse.Namespace, console: Console) -> int:
     if args.out.exists():
         raise ValueError(f"{args.out} exists: choose another file, or delete it")
     demonstrations = list(read_demonstrations(args.file))
-    rows = export(demonstrations, args.out, cache_dir=args.cache_dir)
+    rows = export(demonstrations, args.out, tasks=args.tasks, cache_dir=args.cache_dir)
     num_images = sum(
         len(row.images)
         for row in track(rows, "rows", len(demonstrations), console=console, transient=True)
@@ -157,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     for part in parts[:2]:
         _add_playing(part)
     parts[2].add_argument("file", type=Path, help="file of demonstrations to read")
+    parts[2].add_argument("--tasks", help="the set they were played on, if it is not synthetic")
     return parser
 
 

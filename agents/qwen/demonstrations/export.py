@@ -17,9 +17,8 @@ from agents.qwen.demonstrations.demonstration import Demonstration
 from zoomgym import prompts
 from zoomgym.datasets.sharegpt import IMAGE, Message, Trajectory, write_sharegpt
 from zoomgym.env import ZoomEnv
-from zoomgym.errors import RecordError
-from zoomgym.records import Record
-from zoomgym.rollout import env_to_watch, watch_again
+from zoomgym.origins import env_to_watch
+from zoomgym.rollout import watch_again
 
 __all__ = ["export"]
 
@@ -30,7 +29,11 @@ QUALITY = 95
 
 
 def export(
-    demonstrations: Iterable[Demonstration], out: Path, *, cache_dir: Path | None = None
+    demonstrations: Iterable[Demonstration],
+    out: Path,
+    *,
+    tasks: str | None = None,
+    cache_dir: Path | None = None,
 ) -> Iterator[Trajectory]:
     """Writes demonstrations to out as sharegpt rows, and yields each as its frames are written.
 
@@ -38,12 +41,13 @@ def export(
     The rows themselves are written last.
 
     Args:
-        demonstrations: played on task sets that have a name.
+        demonstrations: played on synthetic tasks, or on the set that is named.
         out: a JSON file.
+        tasks: the name of a set whose files may be opened; None opens none.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
 
     Raises:
-        RecordError: an episode cannot be played again.
+        RecordError: an episode cannot be played again, or is of another set.
         VideoError: a video cannot be shown.
     """
     envs: dict[str, ZoomEnv] = {}
@@ -52,7 +56,7 @@ def export(
         record = demonstration.record
         settings = json.dumps(record.settings, sort_keys=True)
         if settings not in envs:
-            envs[settings] = _make_env(record, cache_dir)
+            envs[settings] = env_to_watch(record, tasks, cache_dir=cache_dir)
         messages = prompts.to_messages(watch_again(envs[settings], record))
         folder = Path(f"{out.stem}.frames") / f"{index:05}"
         images = [folder / f"{i:03}.jpg" for i in range(len(prompts.images_of(messages)))]
@@ -63,16 +67,6 @@ def export(
         trajectories.append(Trajectory(said, tuple(path.as_posix() for path in images)))
         yield trajectories[-1]
     write_sharegpt(out, trajectories)
-
-
-def _make_env(record: Record, cache_dir: Path | None) -> ZoomEnv:
-    """Returns the environment of a record. Raises RecordError if its task set has no name."""
-    if record.settings["tasks"] is None:
-        raise RecordError(
-            f"{record.key}: needed a task set that a name opens, got {record.task_set}: play on a "
-            "manifest instead"
-        )
-    return env_to_watch(record, cache_dir=cache_dir)
 
 
 def _marked(message: prompts.Message) -> str:
