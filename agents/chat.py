@@ -1,7 +1,7 @@
 """The agent `chat:MODEL@URL`: any model behind an OpenAI-compatible endpoint.
 
-It is sent the whole conversation in every turn, with every frame it was shown so far. Frames go
-into user messages, after a call of a tool too: a tool's own message can hold no pictures there.
+Every turn sends the whole conversation, with every frame shown so far. Frames go into user
+messages, after a tool call, too: in this API, a tool's own message can hold no pictures.
 """
 
 import json
@@ -60,7 +60,7 @@ TOOLS = [
     }
 ]
 SETTINGS = ("tools", "temperature", "max_tokens", "jpeg_quality", "max_concurrent", "request")
-"""Of ChatAgent; the others of an argument are its endpoint's."""
+"""Settings of ChatAgent; the others in an argument are its endpoint's."""
 BOUNDS = {
     "temperature": (0.0, 10.0),
     "max_tokens": (1, 10_000_000),
@@ -73,11 +73,11 @@ def make_chat(argument: str) -> "ChatAgent":
     """Returns the agent `chat:ARGUMENT`.
 
     Args:
-        argument: `MODEL@URL`, and after a question mark settings of `ChatAgent` and `Endpoint`, in
-            JSON where they are no text: `qwen@http://localhost:8000/v1?tools=true&max_tokens=2048`.
+        argument: `MODEL@URL`, and after a question mark settings of `ChatAgent` and `Endpoint`, as
+            JSON unless they are texts: `qwen@http://localhost:8000/v1?tools=true&max_tokens=2048`.
 
     Raises:
-        ValueError: argument says something else.
+        ValueError: argument has another form, or a setting is invalid.
     """
     model, at, rest = argument.partition("@http")
     url, _, query = f"http{rest}".partition("?")
@@ -105,21 +105,21 @@ def _value(text: str) -> Any:
 class ChatAgent:
     """A served model, in any number of episodes at once.
 
-    Threads may share it, each with episodes of its own; `act_batch` brings threads along.
+    Threads may share it, each with episodes of its own; `act_batch` starts threads itself.
 
     Args:
         endpoint: where the model is served.
-        tools: whether the model is given the zoom as a tool. Its call is written as a reply of the
+        tools: whether the model is offered the zoom as a tool. A call becomes a reply in the
             grammar, see `write_completion`.
-        temperature: 0 is greedy. Otherwise a request carries a seed, another one in every turn.
-        max_tokens: of a reply, which is cut there.
+        temperature: 0 is greedy. Otherwise requests carry a seed, another one in every turn.
+        max_tokens: where the server cuts a reply.
         jpeg_quality: of the frames, 1 to 100; 0 sends them as PNG, without loss.
         max_concurrent: requests at once, in `act_batch` and by the threads that share it.
-        request: further fields of a request, merged over its own. None leaves a field out: so
+        request: further fields of a request, merged over its own. None leaves a field out:
             `{"max_tokens": None, "max_completion_tokens": 4096}` renames one.
 
     Raises:
-        ValueError: a setting cannot be meant.
+        ValueError: a setting is invalid.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class ChatAgent:
         """Returns the reply to one observation.
 
         Raises:
-            AgentError: the endpoint gives none, or the request lacks a frame.
+            AgentError: the endpoint gives none, or the observation lacks a frame.
         """
         try:
             said = self._endpoint.ask(self._messages(observation), self._fields(observation))
@@ -171,7 +171,7 @@ class ChatAgent:
         """Returns the replies to observations of different episodes, in their order.
 
         Raises:
-            AgentError: there is none to one of them.
+            AgentError: one of them gets none.
         """
         replies = list[str]()
         for reply in list(side_by_side(self.act, observations, self.max_concurrent)):
@@ -226,13 +226,13 @@ class ChatAgent:
 
 
 def write_completion(said: Completion, grammar: str) -> str:
-    """Returns the reply that a completion is: what the model wrote, as it wrote it.
+    """Returns a completion as a reply: what the model wrote, as it wrote it.
 
-    One that is refused for its length in any case is cut a little beyond that, as it is kept.
     What the server took out is put back: the stop string, and in the grammar `video_zoom` what the
-    model thought. Arguments of a tool stand where the grammar has its JSON, right or wrong, be it
-    one call or several: whether they can be executed is for the rules to say. Words that come with
-    a call are its thought, for which `json` has no place; but a second action among them stays.
+    model thought. The arguments of tool calls take the place of the grammar's JSON, right or wrong,
+    one call or several: the rules decide whether they can be executed. Words beside a call are its
+    thought, for which `json` has no place; but a second action among them stays. A reply that the
+    rules refuse for its length is cut just beyond that: it is recorded, and sent in every turn.
     """
     bodies = [
         arguments if name == ZOOM else json.dumps({"name": name, "arguments": arguments})
@@ -267,7 +267,7 @@ def _acts(text: str, grammar: str) -> bool:
 
 
 def _message(message: Message, urls: Iterator[str]) -> dict[str, Any]:
-    """Returns a message as the API has it; its pictures are the next of urls."""
+    """Returns a message in the API's form; its pictures are the next of urls."""
     if message["role"] != "user":
         return {"role": message["role"], "content": text_of(message)}
     parts: list[dict[str, Any]] = []

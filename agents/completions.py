@@ -1,4 +1,4 @@
-"""Asks an OpenAI-compatible endpoint to go on with a chat, until it does or is given up.
+"""Asks an OpenAI-compatible endpoint for the next message of a chat, and reads what comes back.
 
 Providers also fail with status 200: with garbage, no choice, or a message that says nothing.
 """
@@ -26,9 +26,7 @@ from zoomgym.post import post
 __all__ = ["Completion", "Endpoint", "read_completion"]
 
 MAX_REPLY_BYTES = 8_388_608
-"""Of a whole reply: 100,000 words of thought, written out three times over as some servers do."""
-START_BYTES = 65_536
-"""Of what is no completion: more than what is shown of it."""
+"""Of a whole response: room for 100,000 words of thought, which some servers send three times."""
 MOST = 1e15
 """No count of tokens, and no cost, is as large."""
 BOUNDS = {
@@ -58,16 +56,12 @@ class Completion:
     was cut at its longest, and in `unmetered_replies` if the endpoint says nothing."""
 
 
-class NothingSaidError(ValueError):
-    """What came is no chat completion, or one that says nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A model that is served at a url.
 
     Raises:
-        ValueError: a setting cannot be meant, or the variable that should hold the key holds none.
+        ValueError: a setting is invalid, or the variable that should hold the key holds none.
     """
 
     model: str
@@ -76,7 +70,7 @@ class Endpoint:
     key_variable: str = ""
     """Names the environment variable with the API key; empty if none is needed."""
     timeout_s: float = 600.0
-    """Of a try, from its start to the last byte."""
+    """Of one request, from its start to the last byte of the response."""
     max_tries: int = 8
     input_price: float = 0.0
     """Of a million tokens. Without prices, the cost is what the endpoint says, if it does."""
@@ -84,7 +78,7 @@ class Endpoint:
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
-        """Refuses settings that cannot be meant, before anything is asked."""
+        """Refuses invalid settings, before anything is asked."""
         check_address(self.url, "chat")
         if not self.model:
             raise ValueError("chat model needs a name, got ''")
@@ -99,8 +93,8 @@ class Endpoint:
         """Returns what the model says next, after as many tries as it takes.
 
         Args:
-            messages: of the chat, as the API has them.
-            fields: further ones of the request.
+            messages: of the chat so far, in the API's form.
+            fields: further fields of the request.
 
         Raises:
             AgentError: the endpoint cannot be reached, refuses, or sends nothing of use.
@@ -119,29 +113,15 @@ class Endpoint:
         return self._metered(said, num_requests)
 
     def _ask_once(self, row: Mapping[str, Any]) -> Completion:
-        """Returns what one request brings, without the key. Raises EndpointError."""
+        """Returns what the model says to one request. Raises EndpointError."""
         key, started_s = self._key(), time.perf_counter()
-        body = post(
-            f"{self.url.rstrip('/')}/chat/completions",
-            row,
-            key=key,
-            timeout_s=self.timeout_s,
-            max_bytes=MAX_REPLY_BYTES,
-        )
-        try:
-            said = read_completion(body)
-        except NothingSaidError as error:
-            raise EndpointError(excerpt(str(error), key)) from None  # it quotes the endpoint
+        body = post(self.url, row, key=key, timeout_s=self.timeout_s, max_bytes=MAX_REPLY_BYTES)
+        said = read_completion(body, key)
         if said.finish_reason == "content_filter":
             trouble = "a reply that the content filter of the provider withheld"
             raise EndpointError(trouble, is_passing=False)
-        return replace(
-            said,
-            text=mask(said.text, key),
-            reasoning=mask(said.reasoning, key),
-            calls=tuple((mask(name, key), mask(text, key)) for name, text in said.calls),
-            usage={**said.usage, "endpoint_s": time.perf_counter() - started_s},
-        )
+        seconds = time.perf_counter() - started_s
+        return replace(said, usage={**said.usage, "endpoint_s": seconds})
 
     def _key(self) -> str:
         """Returns the API key; empty if none is needed."""
@@ -156,11 +136,15 @@ class Endpoint:
         return replace(said, usage=usage)
 
 
-def read_completion(body: bytes) -> Completion:
-    """Returns what a model said, from what its endpoint sent.
+def read_completion(body: bytes, key: str = "") -> Completion:
+    """Returns what a model said.
+
+    Args:
+        body: of the endpoint's response.
+        key: of the API, which is masked.
 
     Raises:
-        NothingSaidError: it is no chat completion, or one that says nothing.
+        EndpointError: body is no chat completion, or one that says nothing.
     """
     try:
         row = json.loads(body)
@@ -168,21 +152,22 @@ def read_completion(body: bytes) -> Completion:
         message = choice["message"]
         text, thought = read_content(message.get("content"))
         reasoning = read_content(message.get("reasoning_content") or message.get("reasoning"))
+        calls = [_call(call["function"]) for call in message.get("tool_calls") or ()]
         said = Completion(
-            text=text or _text(message.get("refusal")),
-            reasoning="".join(reasoning) or thought,
-            calls=tuple(_call(call["function"]) for call in message.get("tool_calls") or ()),
+            text=mask(text or _text(message.get("refusal")), key),
+            reasoning=mask("".join(reasoning) or thought, key),
+            calls=tuple((mask(name, key), mask(arguments, key)) for name, arguments in calls),
             finish_reason=_text(choice.get("finish_reason")),
             is_at_stop=choice.get("finish_reason") == "stop"
             and isinstance(choice.get("stop_reason", ""), str),
             usage=_usage(row.get("usage"), choice.get("finish_reason") == "length"),
         )
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
-        start = body[:START_BYTES].decode(errors="replace")
-        raise NothingSaidError(f"no chat completion but {start}") from error
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        shown = excerpt(body, key)
+        raise EndpointError("no chat completion", said=shown) from None  # errors may quote the body
     is_silent = message.get("content") is None and not (said.text or said.reasoning or said.calls)
     if is_silent and said.finish_reason not in ("length", "content_filter"):
-        raise NothingSaidError("a message that says nothing")
+        raise EndpointError("a message that says nothing")
     return said
 
 
@@ -201,7 +186,7 @@ def _call(function: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _usage(told: object, is_cut: bool) -> dict[str, float]:
-    """Returns what an endpoint says that a reply took."""
+    """Returns what a reply took, as its endpoint tells it."""
     usage: dict[str, float] = {"cut_replies": 1} if is_cut else {}
     row = told if isinstance(told, dict) else {}
     details = row.get("prompt_tokens_details")

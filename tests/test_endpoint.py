@@ -210,7 +210,9 @@ def test_long_runs_of_a_key_are_masked(text: str, key: str, masked: str) -> None
 
 
 def test_an_excerpt_is_short_plain_and_on_one_line() -> None:
-    assert excerpt(f" a\n\x1b[31m\u2603 '{KEY}'\t", KEY) == "a \\x1b[31m\\u2603 '***'"
-    assert excerpt("x" * 999, KEY) == "x" * 300
-    assert excerpt("\0" * 999, KEY) == "\\x00" * 75
-    assert excerpt("x" * 295 + KEY, KEY) == "x" * 295 + "***"
+    body = f" a\n\x1b[31m\u2603 '{KEY}'\t".encode() + b"\xff"
+    assert excerpt(body, KEY) == "a \\x1b[31m\\u2603 '***' \\ufffd"
+    assert excerpt(b"x" * 999, KEY) == "x" * 300
+    assert excerpt(b"\0" * 999, KEY) == "\\x00" * 75
+    assert excerpt(b"x" * 295 + KEY.encode(), KEY) == "x" * 295 + "***"
+    assert excerpt(b" " * 60_000 + b"x", KEY) == "x"

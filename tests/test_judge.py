@@ -393,7 +393,7 @@ def test_a_key_that_is_none_is_refused_before_anything_is_sent(
         ({"request": []}, "request needs a dict"),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_refused(
+def test_an_invalid_setting_is_refused(
     tmp_path: Path, settings: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message) as caught:

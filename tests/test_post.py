@@ -141,7 +141,7 @@ def test_a_proxy_of_the_environment_is_used_but_for_the_hosts_that_are_excepted(
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         assert send_to(server.url) == b"[]"
     [(line, headers)] = between.asked
-    assert line == "POST http://far.invalid/v1 HTTP/1.1"
+    assert line == "POST http://far.invalid/v1/chat/completions HTTP/1.1"
     assert headers["Proxy-Authorization"] == "Basic bWU6d29yZA=="
     assert "Proxy-Authorization" not in server.requests[0][1]
 

@@ -25,23 +25,25 @@ LONGEST_WAIT_S = 30.0
 PASSING = frozenset({408, 409, 425, 429})
 """Statuses below 500 that may go away when asked again."""
 EXCERPT_CHARS = 300
+START_BYTES = 65_536
+"""Of a body, in which an excerpt is sought: it may begin with blanks."""
 SHORTEST_KEY = 8
 """Characters. A shorter key is no secret, and may be a word of a reply."""
 RUN_CHARS = 12
-"""So many characters of a key in a row are masked, too. Prefixes such as `sk-proj-` are shorter."""
+"""As many characters of a key in a row are masked, too. Prefixes such as `sk-proj-` are shorter."""
 MASKED = "***"
 
 Result = TypeVar("Result")
 
 
 class EndpointError(Exception):
-    """An endpoint gave nothing of use. The message has none of the endpoint's own words.
+    """An endpoint gave nothing of use. The message holds none of its own words.
 
     Args:
         trouble: what came instead.
         said: an excerpt of what the endpoint said.
         is_passing: whether the fault may go away when asked again.
-        retry_after: what the endpoint said in the header of this name.
+        retry_after: the endpoint's header of this name.
     """
 
     def __init__(
@@ -59,10 +61,10 @@ class EndpointError(Exception):
 
 
 def check_address(url: object, whose: str) -> None:
-    """Refuses what is no address of an endpoint, up to the version: `http://localhost:8000/v1`.
+    """Refuses what is no url of an endpoint, up to the version: `http://localhost:8000/v1`.
 
     Raises:
-        ValueError: url is none, or holds more, which may be a secret; names whose it is, not url.
+        ValueError: it is none, or holds more. The message shows no part of it, which may be secret.
     """
     text = url if isinstance(url, str) and re.fullmatch("[!-~]+", url) else ""
     try:
@@ -80,13 +82,16 @@ def check_address(url: object, whose: str) -> None:
 
 
 def read_key(variable: str) -> str:
-    """Returns the key in an environment variable; empty if there is none that could be sent."""
+    """Returns the key in an environment variable; empty if it holds none that can be sent."""
     key = os.environ.get(variable, "").strip()
     return key if key.isascii() and key.isprintable() else ""
 
 
 def missing_key(variable: str) -> str:
-    """Returns what is needed where `read_key` finds none. Only what looks like a name is shown."""
+    """Returns what an error says where `read_key` finds no key.
+
+    A variable is shown only if it looks like one: some people give the key itself.
+    """
     named = variable if re.fullmatch("[A-Z0-9_]+", variable) else "that key_variable names"
     return (
         f"the API key in the environment variable {named}, got none, or one with characters that "
@@ -97,15 +102,15 @@ def missing_key(variable: str) -> str:
 def ask(
     call: Callable[[], Result], *, max_tries: int, sleep: Callable[[float], None]
 ) -> tuple[Result, int]:
-    """Returns what a call brings, and how many tries it took.
+    """Calls until it works. Returns what the call returns, and how many tries it took.
 
     Args:
-        call: raises EndpointError if it brings nothing.
-        max_tries: after so many it is given up.
-        sleep: waits for so many seconds before the next try.
+        call: raises EndpointError if it fails.
+        max_tries: how often to call at most.
+        sleep: waits a number of seconds before the next try.
 
     Raises:
-        EndpointError: that of the last try.
+        EndpointError: of the last try.
     """
     number = 1
     while True:
@@ -130,8 +135,8 @@ def wait_after(num_before: int, retry_after: str | None = None) -> float:
 
     Args:
         num_before: tries that failed before it.
-        retry_after: what the endpoint said, in the header of this name. It is heard if it is a
-            number of seconds, but makes no wait shorter, nor longer than the longest.
+        retry_after: the endpoint's header of this name. A whole number of seconds can make the
+            wait longer, up to the longest; anything else is ignored.
     """
     is_number = retry_after and len(retry_after) < 10 and retry_after.isdecimal()
     wanted_s = int(retry_after or 0) if is_number else 0
@@ -142,10 +147,10 @@ def read_content(content: object) -> tuple[str, str]:
     """Returns the text in the content of a message, and the thought in it.
 
     Args:
-        content: None, a text, or a list of parts: texts, thoughts, and others, which say nothing.
+        content: None, a text, or a list of parts. Parts other than texts and thoughts are ignored.
 
     Raises:
-        TypeError: it is anything else.
+        TypeError: content is of another type.
     """
     if content is None or isinstance(content, str):
         return content or "", ""
@@ -165,10 +170,10 @@ def read_content(content: object) -> tuple[str, str]:
 
 
 def mask(text: str, key: str) -> str:
-    """Returns a text in which the key is masked, in plain or in base64, whole or a long run of it.
+    """Returns a text in which the key is masked, and every long run of it, in plain or in base64.
 
-    That is for servers that quote what they were sent: one that wants to tell a key can write it in
-    any way it likes.
+    This is for servers that quote what they were sent. One that wants to tell the key can write it
+    in other ways.
     """
     hidden = bytearray(len(text))
     for run in _runs(key):
@@ -188,7 +193,7 @@ def _runs(key: str) -> Iterable[str]:
     if len(key) < SHORTEST_KEY:
         return set()
     forms = {key}
-    for num_before in range(3):  # bytes in front shift the code: by three, it is the same again
+    for num_before in range(3):  # the code depends on how many bytes come before, modulo 3
         code = b"-" * num_before + key.encode()
         for encode in (b64encode, urlsafe_b64encode):
             forms.add(encode(code).decode().rstrip("=")[num_before + (num_before > 0) : -1])
@@ -200,7 +205,7 @@ def _runs(key: str) -> Iterable[str]:
     }
 
 
-def excerpt(text: str, key: str) -> str:
-    """Returns the start of what an endpoint said, in ASCII, on one line and without the key."""
-    line = " ".join(mask(text, key).split())[:EXCERPT_CHARS]
-    return ascii(line)[1:-1][:EXCERPT_CHARS]
+def excerpt(body: bytes, key: str) -> str:
+    """Returns the start of what an endpoint sent, in ASCII, on one line and without the key."""
+    text = mask(body[:START_BYTES].decode(errors="replace"), key)
+    return ascii(" ".join(text.split())[:EXCERPT_CHARS])[1:-1][:EXCERPT_CHARS]

@@ -69,7 +69,7 @@ class JudgeGrader:
     endless, or that imitates the end of a judge's reply, is wrong.
 
     Raises:
-        ValueError: a setting cannot be meant.
+        ValueError: a setting is invalid.
         GradingError: the variable that should hold the key holds none.
     """
 
@@ -80,22 +80,22 @@ class JudgeGrader:
     """Where verdicts are kept, a small file each, so that asking again costs nothing."""
     key_variable: str = ""
     """Names the environment variable with the API key; empty if none is needed. The key itself is
-    read when it is sent, and stands nowhere else."""
+    read when it is sent, and kept nowhere."""
     timeout_s: float = 60.0
-    """Of a try, from its start to the last byte."""
+    """Of one request, from its start to the last byte of the response."""
     max_tries: int = 5
     max_concurrent: int = 8
     """Requests at once from this process to this url."""
     request: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
     """Further fields of the request, as the model wants them."""
     max_failures: int = 0
-    """After so many cases in a row without a verdict, nothing is asked any more; 0: never so."""
+    """After this many cases in a row without a verdict, nothing more is asked; 0 asks on."""
     failures: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     """What went wrong with the last cases in a row, over all threads."""
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
-        """Refuses settings that cannot be meant, before anything is asked."""
+        """Refuses invalid settings, before anything is asked."""
         check_address(self.url, "judge")
         for name in ("model", "key_variable"):
             if not isinstance(getattr(self, name), str):
@@ -171,9 +171,8 @@ class JudgeGrader:
 
     def _ask_once(self, row: Mapping[str, Any], key: str) -> bool:
         """Returns the verdict that one request brings. Raises EndpointError."""
-        url = f"{self.url.rstrip('/')}/chat/completions"
         with _slots(self.url, self.max_concurrent):
-            body = post(url, row, key=key, timeout_s=self.timeout_s, max_bytes=MAX_REPLY_BYTES)
+            body = post(self.url, row, key=key, timeout_s=self.timeout_s, max_bytes=MAX_REPLY_BYTES)
         try:
             choice = json.loads(body)["choices"][0]
             text, _ = read_content(choice["message"]["content"])
@@ -243,7 +242,7 @@ def _read_cached(path: Path, asked: Mapping[str, Any]) -> bool | None:
 
 
 def _write_cached(path: Path, asked: Mapping[str, Any], verdict: bool) -> None:
-    """Keeps a verdict, as a whole or not at all. A cache that fails is said, but costs none."""
+    """Keeps a verdict, as a whole or not at all. A cache that fails is logged, and loses none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replaced(path) as file:

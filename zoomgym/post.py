@@ -1,12 +1,11 @@
-"""One HTTP request that ends: in time, after so many bytes, and where it was sent.
+"""One request to an OpenAI-compatible endpoint, bounded in time and bytes.
 
-It goes to its url, or to the proxy that the environment names for it (`HTTP_PROXY`, `HTTPS_PROXY`,
-`NO_PROXY`), with the headers that are written here and no others. No redirect is followed.
+It goes to the url, or to the proxy that the environment names (`HTTP_PROXY`, `HTTPS_PROXY`,
+`NO_PROXY`), with the headers written here and no others. No redirect is followed.
 
-HTTP is the standard library's, because a bound on the whole reply, headers and unpacked body, needs
-the socket. The `openai` client offers no hook for that, follows redirects, and adds headers from
-environment variables of its own, whatever the url. Source: openai 3.57, `_base_client.py` and
-`lib/_client_auth.py`.
+HTTP is the standard library's: a bound on the whole response, headers and unpacked body, needs the
+socket. The `openai` client has no hook for that, follows redirects, and sends headers from its own
+environment variables to any url. Source: openai 3.57, `_base_client.py`, `lib/_client_auth.py`.
 """
 
 import http.client
@@ -22,13 +21,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from zoomgym.endpoint import EndpointError, excerpt, is_passing
+from zoomgym.endpoint import START_BYTES, EndpointError, excerpt, is_passing
 
 __all__ = ["post"]
 
 PIECE_BYTES = 65_536
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
-"""Encodings that are unpacked. None is asked for, but some servers use them all the same."""
+"""Encodings that are unpacked. None is asked for, but some servers use one anyway."""
 BROKEN_OFF = "a reply that breaks off"
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
@@ -36,23 +35,24 @@ GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 def post(
     url: str, row: Mapping[str, Any], *, key: str = "", timeout_s: float, max_bytes: int
 ) -> bytes:
-    """Sends a JSON object to a url, and returns the body of the reply.
+    """Asks for a chat completion. Returns the body of the response, which may be anything.
 
     Args:
-        url: http or https, see `check_address`.
-        row: what is sent.
+        url: of the endpoint, see `check_address`.
+        row: the fields of the request.
         key: of the API; empty if none is needed.
-        timeout_s: from the start to the last byte, however these come. Only looking up the host
-            and greeting it (connect, TLS) are limited each by itself.
-        max_bytes: of the reply, with its headers; and of its body, unpacked.
+        timeout_s: from connecting to the last byte. The TLS handshake may take as long again, and
+            the system looks up the host's name in its own time.
+        max_bytes: of the response with its headers, and of its body when it is unpacked.
 
     Raises:
-        EndpointError: the reply has a status other than 2xx; or is none, late, long or broken off.
+        EndpointError: the status is not 2xx, or the response is late, too long or cut off.
     """
     headers = {"Content-Type": "application/json", "User-Agent": "zoomgym"}
     if key:
         headers["Authorization"] = f"Bearer {key}"
-    request = urllib.request.Request(url, json.dumps(row).encode(), headers, method="POST")
+    address, data = f"{url.rstrip('/')}/chat/completions", json.dumps(row).encode()
+    request = urllib.request.Request(address, data, headers, method="POST")
     opener = urllib.request.OpenerDirector()  # without what follows redirects and opens files
     opener.add_handler(urllib.request.ProxyHandler())
     opener.add_handler(_BoundedHandler(max_bytes))
@@ -62,12 +62,12 @@ def post(
             if not 200 <= response.status < 300:
                 raise _refusal(response, key)
             return _body(response, max_bytes)
-    except (OSError, http.client.HTTPException) as error:  # whose texts may quote the server
+    except (OSError, http.client.HTTPException) as error:  # their texts may quote the server
         raise _trouble(error, timeout_s) from None
 
 
 def _trouble(error: Exception, timeout_s: float) -> EndpointError:
-    """Returns what went wrong, in words that the other side has no part in."""
+    """Returns what went wrong, in none of the server's own words."""
     if isinstance(error, urllib.error.URLError):
         if not isinstance(error.reason, Exception):  # of UnknownHandler, which a url does not reach
             needed = "a proxy of another kind than http: see HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
@@ -89,26 +89,25 @@ def _trouble(error: Exception, timeout_s: float) -> EndpointError:
 
 
 def _refusal(response: http.client.HTTPResponse, key: str) -> EndpointError:
-    """Returns what a status other than 2xx says, with the start of the body, if one comes."""
+    """Returns the error for a status other than 2xx, with the start of the body, if any comes."""
     said = b""
     with suppress(EndpointError, OSError, http.client.HTTPException):
         for piece in _pieces(response):
             said += piece
-            if len(said) >= PIECE_BYTES:
+            if len(said) >= START_BYTES:
                 break
-    text = said.decode(errors="replace")
     if 300 <= response.status < 400:
-        text = f"a redirect, which is not followed: use the url it leads to. {text}"
+        said = b"a redirect, which is not followed: use the url it leads to. " + said
     return EndpointError(
         f"status {response.status}",
-        said=excerpt(text, key),
+        said=excerpt(said, key),
         is_passing=is_passing(response.status),
         retry_after=response.headers.get("Retry-After"),
     )
 
 
 def _body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
-    """Returns the whole body of a response. Raises EndpointError if it is long or breaks off."""
+    """Returns the whole body of a response. Raises EndpointError if it is too long or cut off."""
     body = bytearray()
     for piece in _pieces(response):
         body += piece
@@ -137,7 +136,7 @@ def _sent(response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 
 def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yields what gzip or zlib packed; a small piece may hold a thousand times its bytes."""
+    """Yields what gzip or zlib packed, in pieces: one may unpack to a thousand times its size."""
     unpacker = zlib.decompressobj(GZIP_OR_ZLIB)
     try:
         for packed in pieces:
@@ -189,13 +188,13 @@ class _BoundedHandler(urllib.request.AbstractHTTPHandler):
 
 
 class _BoundedSocket:
-    """What `http.client` needs of a socket, up to one moment and for so many bytes received."""
+    """What `http.client` needs of a socket, until a moment and up to a number of bytes received."""
 
     def __init__(self, sock: socket.socket, ends_s: float, max_bytes: int) -> None:
         self._sock, self._ends_s, self._max_bytes = sock, ends_s, max_bytes
 
     def sendall(self, data: bytes) -> None:
-        """Sends data, or as much as is listened to: a server may refuse what it has not read."""
+        """Sends data, or as much as the server takes: it may reply before it has read all."""
         with suppress(ConnectionError, ssl.SSLEOFError):
             for start in range(0, len(data), PIECE_BYTES):
                 _limit(self._sock, self._ends_s)
@@ -206,12 +205,12 @@ class _BoundedSocket:
         return io.BufferedReader(_Received(self._sock, self._ends_s, self._max_bytes))
 
     def close(self) -> None:
-        """Closes the socket, once its file is closed, too."""
+        """Closes the socket as soon as its file is closed, too."""
         self._sock.close()
 
 
 class _Received(io.RawIOBase):
-    """What a socket receives, up to one moment and for so many bytes."""
+    """What a socket receives, until a moment and up to a number of bytes."""
 
     def __init__(self, sock: socket.socket, ends_s: float, max_bytes: int) -> None:
         self._sock, self._file = sock, sock.makefile("rb", buffering=0)
@@ -237,7 +236,7 @@ class _Received(io.RawIOBase):
 
 
 def _limit(sock: socket.socket, ends_s: float) -> None:
-    """Lets the next wait of a socket end at a moment. Raises TimeoutError if it has come."""
+    """Lets a socket wait until a moment. Raises TimeoutError if that is past."""
     left_s = ends_s - time.monotonic()
     if left_s <= 0:
         raise TimeoutError

@@ -603,7 +603,7 @@ def test_an_endpoint_that_stays_down_is_an_error_and_never_an_answer() -> None:
 @pytest.mark.parametrize(
     ("fault", "trouble"),
     [
-        (sends(b"<html>\nbusy"), "got no chat completion but <html> busy at try 2 of 2"),
+        (sends(b"<html>\nbusy"), "got no chat completion: <html> busy at try 2 of 2"),
         (chats(None), "got a message that says nothing at try 2 of 2"),
         (hangs_up, "got RemoteDisconnected at try 2 of 2"),
         (cuts, "got a reply that breaks off at try 2 of 2"),
@@ -729,7 +729,7 @@ def test_replies_that_were_cut_are_counted() -> None:
     assert record.usage["cut_replies"] == 2
 
 
-def test_what_an_episode_took_is_told_once_and_starts_anew_with_it() -> None:
+def test_what_an_episode_took_is_told_once_and_starts_at_zero_with_it() -> None:
     env = small_env()
     env.reset(seed=0)
     with judging(chats(ZOOM, usage=USAGE)) as server:
@@ -849,7 +849,7 @@ def test_a_name_holds_model_url_and_settings() -> None:
         ("m@https://h/v1?key_variable=NO_KEY_HERE", "in the environment variable NO_KEY_HERE"),
     ],
 )  # fmt: skip
-def test_a_name_that_cannot_be_meant_is_refused_and_not_shown(argument: str, message: str) -> None:
+def test_an_invalid_name_is_refused_and_not_shown(argument: str, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         make_chat(argument)
     assert "secret" not in str(caught.value)
