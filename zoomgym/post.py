@@ -41,8 +41,8 @@ def post(
         url: of the endpoint, see `check_address`.
         row: the fields of the request.
         key: of the API; empty if none is needed.
-        timeout_s: from connecting to the last byte. The TLS handshake may take as long again, and
-            the system looks up the host's name in its own time.
+        timeout_s: from connecting to the last byte. Each further address of the host, and the TLS
+            handshake, may take as long again, and the system looks up its name in its own time.
         max_bytes: of the response with its headers, and of its body when it is unpacked.
 
     Raises:
