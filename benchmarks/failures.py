@@ -3,7 +3,7 @@
 Kinds say what the agent did, not whether it was lucky: a right answer may have failures, too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -94,24 +94,19 @@ def _fps_too_low(facts: Facts) -> bool:
 
 def _redundant(facts: Facts) -> bool:
     """Returns whether a zoom brought nothing that was needed after those before it."""
-    before = [(zoom, facts.zooms[:index]) for index, zoom in enumerate(facts.zooms)]
-    return any(_repeats(zoom, earlier) for zoom, earlier in before) or (
-        bool(facts.hidden) and any(not missed(facts.record, earlier) for _, earlier in before)
-    )
+    shown = set[int]()
+    for index, zoom in enumerate(facts.zooms):
+        times = {round(time_s * 1e6) for time_s in zoom.times_s}  # one time, reckoned in two ways
+        if times <= shown or any(_is_thinner(zoom, one) for one in facts.zooms[:index]):
+            return True
+        shown |= times
+    return bool(facts.hidden) and not missed(facts.record, facts.zooms[:-1])
 
 
-def _repeats(zoom: ZoomCall, earlier: Sequence[ZoomCall]) -> bool:
-    """Returns whether a zoom is a thinner look into an earlier one, or shows no new times."""
-    is_thinner = any(
-        one.start_s <= zoom.start_s and zoom.end_s <= one.end_s and zoom.fps < one.fps
-        for one in earlier
-    )
-    return is_thinner or _microseconds([zoom]) <= _microseconds(earlier)
-
-
-def _microseconds(zooms: Sequence[ZoomCall]) -> set[int]:
-    """Returns the times of zooms, rounded, as one time may be reckoned in two ways."""
-    return {round(time_s * 1e6) for zoom in zooms for time_s in zoom.times_s}
+def _is_thinner(zoom: ZoomCall, earlier: ZoomCall) -> bool:
+    """Returns whether a zoom looks more thinly into an earlier one's stretch."""
+    is_within = earlier.start_s <= zoom.start_s and zoom.end_s <= earlier.end_s
+    return is_within and zoom.fps < earlier.fps
 
 
 def _overview_was_enough(facts: Facts) -> bool:

@@ -468,17 +468,17 @@ def _main_merge(argv: Sequence[str]) -> int:
     parser.add_argument(
         "paths", nargs="+", type=Path, metavar="IN", help="folders of runs, or files of records"
     )
-    parser.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
+    parser.add_argument("--cache-dir", type=Path, help="where synthetic videos may be written")
     args = parser.parse_args(argv)
     started_s = time.monotonic()
     try:
         with _held(args.out):
             records = merge(args.paths, args.out / RECORDS)
+        seconds = f"{time.monotonic() - started_s:.0f} s"
+        suite = suite_of(records)
+        return int(_show(Console(), suite, records, args.out, seconds, args.cache_dir, None))
     except (OSError, ZoomGymError) as error:
-        parser.error(in_words(error))
-    seconds = f"{time.monotonic() - started_s:.0f} s"
-    suite = suite_of(records)
-    return int(_show(Console(), suite, records, args.out, seconds, args.cache_dir, None))
+        parser.error(plain(in_words(error)))
 
 
 def _count(text: str) -> int:

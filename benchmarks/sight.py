@@ -24,8 +24,7 @@ def missed(record: Record, zooms: Sequence[ZoomCall]) -> list[Segment]:
     """
     times_s = [*overview_times(record.last_frame_s, record.rules.num_overview)]
     times_s += [time_s for zoom in zooms for time_s in zoom.times_s]
-    question, evidence = record.task.question, record.task.evidence
-    return [part for segment in evidence for part in missing_parts(question, segment, times_s)]
+    return missing_parts(record.task.question, record.task.evidence, times_s)
 
 
 def covers(zoom: ZoomCall, part: Segment) -> bool:

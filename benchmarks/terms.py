@@ -25,6 +25,10 @@ OF_FRAMES = ("max_pixels", "on_damage")
 """Settings that say how a frame is shown."""
 MAX_SHOWN = 80
 """Characters of a value: a question may be long."""
+MOST_AGENTS = 200
+"""They make 20,000 pairs."""
+MOST_CELLS = 100_000
+MOST_USED = 100
 REMEDY = "show them apart, or play them again alike"
 
 
@@ -42,7 +46,8 @@ def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
 
     Raises:
         RecordError: package versions, rules, weights, tasks, lengths of their videos, graders or
-            an agent's code differ, or an episode stands twice; says in what, and where.
+            an agent's code differ, or an episode stands twice; says in what, and where. Or there is
+            more than tables can show.
     """
     _check_same("the same package version", files, lambda record: ("", {"version": record.version}))
     suites = {record.suite for records in files.values() for record in records}
@@ -55,6 +60,7 @@ def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
     _check_same("the same code or weights of an agent", files, _agent)
     _check_loose(files)
     _check_once(files)
+    _check_size([record for records in files.values() for record in records])
 
 
 def _check_same(
@@ -186,3 +192,17 @@ def _check_once(files: Mapping[str, Sequence[Record]]) -> None:
                     "give each file once, and drop one of the two"
                 )
             seen[episode] = name
+
+
+def _check_size(records: Sequence[Record]) -> None:
+    """Refuses more agents than are compared in pairs, and other tables that nobody could read."""
+    num_agents = len({record.agent for record in records})
+    num_cells = num_agents * len({record.task.category for record in records})
+    num_used = len({name for record in records for name in record.usage})
+    for what, number, most in (
+        ("agents", num_agents, MOST_AGENTS),
+        ("agents times categories", num_cells, MOST_CELLS),
+        ("kinds of what agents used", num_used, MOST_USED),
+    ):
+        if number > most:
+            raise RecordError(f"records need at most {most} {what}, got {number}: show them apart")

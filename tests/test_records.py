@@ -154,6 +154,7 @@ def test_a_number_that_is_none_is_refused(record: Record, field: str, value: str
         (("agent",), "a" * 10_001, "agent needs at most 10000 characters, got 10001"),
         (("frames_used",), -100, "frames_used needs a number from 64 to 128, got -100"),
         (("frames_used",), 1e16, r"frames_used needs a number from 64 to 128, got 1e\+16"),
+        (("frames_used",), 76, "frames_used needs 75, as shown, got 76"),
         (("frames_used",), 75.0, "frames_used needs a whole number from 64 to 128, got 75.0"),
         (("seed",), -1, "seed needs a number from 0 to"),
         (("seed",), 1.5, "seed needs a whole number"),
@@ -276,6 +277,18 @@ def test_a_line_that_is_no_record_is_named(
         list(read_records(path))
     assert "secret" not in str(caught.value)  # a link may lead to any file: it is not quoted
     assert len(str(caught.value)) < 1000
+
+
+def test_evidence_and_frames_together_are_bounded(record: Record) -> None:
+    row = json.loads(record.to_json())
+    row["rules"] |= {"num_overview": 10_000, "frame_budget": 100_000}
+    row["task"]["evidence"] = [[0, 1]] * 99
+    row["frames_used"] = 10_011
+    assert Record.from_json(json.dumps(row)).frames_used == 10_011
+    row["task"]["evidence"] = [[0, 1]] * 100
+    message = "evidence needs at most 99 segments beside 10011 frames, got 100"
+    with pytest.raises(RecordError, match=message):
+        Record.from_json(json.dumps(row))
 
 
 def test_texts_of_a_record_do_not_count_as_values(record: Record) -> None:

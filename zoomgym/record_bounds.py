@@ -30,6 +30,8 @@ MOST_NAME_CHARS = 10_000
 MOST_SETTINGS_CHARS = 100_000
 MOST_ITEMS = 1000
 """Segments of evidence, labels, and kinds of what an agent used."""
+MOST_COMPARED = 1_000_000
+"""Pairs of a segment of evidence and a frame: each says whether the one holds the other."""
 MOST_TOLD_CHARS = 300
 """Of why a line is no record: what is wrong there may be long."""
 LARGEST = 1e12
@@ -123,6 +125,12 @@ def check_row(row: Mapping[str, Any], rules: Rules) -> None:
         _check_name("name in usage", name)
         _check_number(f"usage of {name[:MOST_TOLD_CHARS]}", number, -LARGEST, LARGEST)
     _check_task(row["task"])
+    num_segments, frames_used = len(row["task"]["evidence"]), row["frames_used"]
+    if num_segments * frames_used > MOST_COMPARED:
+        raise RecordError(
+            f"evidence needs at most {MOST_COMPARED // frames_used} segments beside {frames_used} "
+            f"frames, got {num_segments}"
+        )
     _check_turns(row["turns"], rules, row["duration_s"])
     _check_settings(row["settings"])
 

@@ -137,6 +137,10 @@ class Record:
             row["task"]["labels"] = tuple((kind, value) for kind, value in row["task"]["labels"])
             row["task"] = VideoQuestion(**row["task"])
             row["turns"] = tuple(_turn(turn, rules) for turn in row["turns"])
+            zooms = [turn.zoom for turn in row["turns"] if turn.zoom]
+            shown = rules.num_overview + sum(zoom.num_frames for zoom in zooms)
+            if row["frames_used"] != shown:
+                raise RecordError(f"frames_used needs {shown}, as shown, got {row['frames_used']}")
             row["reward_parts"] = RewardParts(**row["reward_parts"])
             return cls(**row)
         except RecordError:

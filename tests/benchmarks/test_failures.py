@@ -6,6 +6,7 @@ import pytest
 
 from agents.registry import AGENTS, make_agent
 from benchmarks.failures import FAILURES, failures_of
+from benchmarks.sight import missed
 from tests.benchmarks.episodes import RIGHT, TASK, WRONG, played, with_evidence, zoom
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
@@ -76,6 +77,13 @@ def test_a_zoom_is_redundant_that_shows_nothing_new(second: str, is_redundant: b
     for task in (TASK, BARE):
         record = played(zoom(30, 32, 8), second, RIGHT, task=task)
         assert (REDUNDANT in failures_of(record)) == is_redundant
+
+
+def test_pictures_that_nobody_could_see_one_by_one_are_told_as_whole_segments() -> None:
+    days = with_evidence((0, 864_000), (5, 6), question=COUNT)
+    assert missed(played(WRONG, task=days), []) == []
+    apart = with_evidence((0.1, 0.2), (100, 864_000), question=COUNT)
+    assert missed(played(WRONG, task=apart), []) == list(apart.evidence)
 
 
 def test_a_zoom_is_redundant_after_those_before_it_had_shown_the_evidence() -> None:

@@ -1,6 +1,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -127,3 +128,22 @@ def test_a_suite_with_several_rules_may_be_played_by_each_of_them_but_by_no_othe
     assert refused(three, one) == ""
     assert "need the same rules, got rules of the suite (agent a" in refused(one, five)
     assert "got grammar json, num_overview 64" in refused(five, one)
+
+
+def on_task(number: int, **fields: Any) -> Record:
+    """Returns the record on a task of its own."""
+    return replace(RECORD, task=replace(RECORD.task, id=f"q{number}", **fields))
+
+
+def test_more_than_tables_can_show_is_refused() -> None:
+    agents = [replace(RECORD, agent=f"a{k}") for k in range(201)]
+    cells = [replace(on_task(k, category=f"c{k}"), agent=f"a{k % 200}") for k in range(501)]
+    used = [replace(on_task(k), usage={f"u{k}": 1.0}) for k in range(101)]
+    for records, message in (
+        (agents, "200 agents, got 201"),
+        (cells, "100000 agents times categories, got 100200"),
+        (used, "100 kinds of what agents used, got 101"),
+    ):
+        with pytest.raises(RecordError, match=f"records need at most {message}: show them apart"):
+            check_terms({"x.jsonl": records})
+        check_terms({"x.jsonl": records[:-1]})
