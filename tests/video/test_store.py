@@ -4,6 +4,7 @@ import io
 import multiprocessing
 import os
 import pickle
+import shutil
 import threading
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,8 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.awkward.clips import number_in
-from zoomgym.video import VideoFile, forget_frames, keep_frames_in, set_frame_memory
+from benchmarks.awkward.clips import draw, number_in, write
+from benchmarks.awkward.kinds import H264
+from zoomgym.video import (
+    VideoFile,
+    close_files,
+    forget_frames,
+    keep_frames_in,
+    set_frame_memory,
+    store,
+)
 from zoomgym.video.decode import Decoder
 from zoomgym.video.disk import FrameFolder
 from zoomgym.video.store import MAX_BYTES, STORE
@@ -101,6 +110,109 @@ def test_frames_in_a_folder_outlive_the_process(
     forget_frames()
     video.frames_at([0.0, 1.0], SIZE)
     assert num_decodes == [2, 2]
+
+
+def write_twins(one: Path, two: Path) -> None:
+    """Writes two videos, of frames 0 to 39 and of frames 100 to 139, alike in size and mtime."""
+    write(one, options=H264, pts=range(40))
+    write(two, options=H264, pts=range(40), pictures=lambda index: draw(100 + index))
+    num_bytes = max(path.stat().st_size for path in (one, two)) + 8
+    for path in (one, two):
+        data = path.read_bytes()
+        num_free = num_bytes - len(data)
+        path.write_bytes(data + num_free.to_bytes(4) + b"free" + bytes(num_free - 8))
+        os.utime(path, ns=(0, 10**18))
+
+
+def replace_by_rename(path: Path, other: Path) -> None:
+    other.replace(path)
+
+
+def replace_by_copying(path: Path, other: Path) -> None:
+    shutil.copy2(other, path)  # as `cp -p`
+
+
+def replace_by_link(path: Path, other: Path) -> None:
+    path.unlink()
+    path.symlink_to(other)
+
+
+def replace_a_part(path: Path, other: Path) -> None:
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    with path.open("r+b") as file:
+        file.write(other.read_bytes())
+    os.utime(path, ns=times)
+
+
+@pytest.mark.parametrize(
+    "replace", [replace_by_rename, replace_by_copying, replace_by_link, replace_a_part]
+)
+def test_file_of_the_same_size_and_mtime_is_another_file(
+    replace: Callable[[Path, Path], None], tmp_path: Path
+) -> None:
+    path, other = tmp_path / "film.mp4", tmp_path / "other.mp4"
+    write_twins(path, other)
+    keep_frames_in(tmp_path / "frames")
+    video = VideoFile(path)
+    assert number_in(video.frames_at([1.0], (96, 160))[0]) == 25
+    before = path.stat()
+    replace(path, other)
+    after = path.stat()
+    assert (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    assert number_in(video.frames_at([1.0], (96, 160))[0]) == 125
+    forget_frames()
+    assert number_in(VideoFile(path).frames_at([1.0], (96, 160))[0]) == 125
+
+
+def test_frames_in_a_folder_serve_copies_of_the_video(
+    clip: Clip, num_decodes: list[int], tmp_path: Path
+) -> None:
+    keep_frames_in(tmp_path / "frames")
+    path = Path(shutil.copy(clip("base.mp4"), tmp_path / "film.mp4"))
+    VideoFile(path).frames_at([1.0], SIZE)
+    path.chmod(0o400)  # changes the ctime only
+    VideoFile(path).frames_at([1.0], SIZE)
+    copied = shutil.copytree(tmp_path / "frames", tmp_path / "copied")
+    keep_frames_in(copied)
+    moved = Path(shutil.move(path, tmp_path / "moved.mp4"))
+    forget_frames()
+    assert number_in(VideoFile(moved).frames_at([1.0], (96, 160))[0]) == 25  # of another size
+    assert num_decodes == [1, 1]
+    assert VideoFile(moved).frames_at([1.0], SIZE).shape == (1, *SIZE, 3)
+    assert num_decodes == [1, 1]
+
+
+def test_content_of_a_file_is_read_once(
+    clip: Clip, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    hashed = []
+    content_hash = store.content_hash
+    monkeypatch.setattr(store, "content_hash", lambda key: (hashed.append(1), content_hash(key))[1])
+    keep_frames_in(tmp_path / "frames")
+    for time_s in (0.0, 1.0, 2.0):
+        VideoFile(clip("base.mp4")).frames_at([time_s], SIZE)
+    assert hashed == [1]
+
+
+def test_file_that_is_replaced_while_it_is_decoded_leaves_no_entry(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path, other = tmp_path / "film.mp4", tmp_path / "other.mp4"
+    write_twins(path, other)
+    first = path.read_bytes()
+    keep_frames_in(tmp_path / "frames")
+    video = VideoFile(path)
+    assert video.duration_s == 1.6
+    decode = Decoder.frames
+    monkeypatch.setattr(Decoder, "frames", lambda *args: (other.replace(path), decode(*args))[1])
+    forget_frames()
+    close_files()
+    video.frames_at([1.0], SIZE)
+    monkeypatch.undo()
+    assert list((tmp_path / "frames").glob("*.npy")) == []
+    path.write_bytes(first)
+    forget_frames()
+    assert number_in(VideoFile(path).frames_at([1.0], (96, 160))[0]) == 25
 
 
 @pytest.mark.parametrize(

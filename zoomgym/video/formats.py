@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from zoomgym.files import open_named
+
 __all__ = ["CONTAINERS", "why_not"]
 
 # FFmpeg's names of the formats that hold video, their own timestamps and nothing outside the file.
@@ -31,7 +33,7 @@ REASONS = (
 def why_not(path: Path) -> str:
     """Returns the reason why a file is not opened, as far as the way it begins tells."""
     try:
-        with path.open("rb") as file:
+        with open_named(path) as file:
             head = file.read(NUM_HEAD_BYTES)
     except OSError:
         return OTHER

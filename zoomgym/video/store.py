@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.video.disk import FrameFolder
-from zoomgym.video.identity import FileKey
+from zoomgym.video.identity import FileKey, content_hash, is_current
 from zoomgym.video.limits import Limits
 from zoomgym.video.memo import Memo, after_fork
 
@@ -80,14 +80,25 @@ class FrameStore:
 
     def _make(self, key: ClipKey, decode: Callable[[], Clip]) -> Clip:
         """Returns the clip from the folder, or decodes it. Its pictures become read-only."""
-        folder, name = self._folder, repr(key)
+        folder = self._folder
+        name = "" if folder is None else _name(key, folder)
         shape = (len(key.pts), *key.size, 3)
         pictures = folder.read(name, shape) if folder is not None else None
         clip = decode() if pictures is None else Clip(pictures)
         clip.pictures.flags.writeable = False
-        if folder is not None and pictures is None and not clip.num_damaged:
+        is_new = pictures is None and not clip.num_damaged
+        if folder is not None and is_new and is_current(key.file):
             folder.write(name, clip.pictures)
         return clip
+
+
+def _name(key: ClipKey, folder: FrameFolder) -> str:
+    """Returns what a clip is called in a folder: alike for all copies of its file.
+
+    A file is read once to know its content, which the folder remembers as long as the file stays.
+    """
+    content = folder.hash_of(repr(key.file), lambda: content_hash(key.file))
+    return f"{content.hex()}{key.file.path.suffix} {key[1:]}"
 
 
 STORE = FrameStore()
