@@ -1,16 +1,15 @@
 """Grades formulas: an answer is right too if math-verify finds it equal to the true one.
 
-math-verify looks for a number in any prose, so it is asked only about texts that are formulas as a
-whole, with the same words in them as the truth. It runs in a process of its own, which is ended
-when it takes too long: a tower of powers keeps an interpreter busy where neither threads nor
-signals reach.
+math-verify looks for a number in any prose, works scores and dates out, and takes words for a
+product, whose order does not matter. So it is asked only where both texts are formulas as a whole,
+see `notation`. It runs in a process of its own, which is ended when it takes too long: a tower of
+powers keeps an interpreter busy where neither threads nor signals reach.
 """
 
 import atexit
 import importlib.util
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -18,20 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoomgym.errors import GradingError
-from zoomgym.grading import is_correct
+from zoomgym.grading import is_correct, normalise
+from zoomgym.notation import bare_text, read_formula, squeezed
 
 __all__ = ["MathGrader"]
 
-MAX_FORMULA_CHARS = 400
-LIMIT_S = 5.0
-"""For one answer."""
+LIMIT_S = 30.0
+"""For one try, by the clock. The process ends itself after 5 s of processor time before."""
 START_LIMIT_S = 60.0
-WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
-BOXED = re.compile(r"\\boxed\{(.*)\}", re.DOTALL)
-THOUSANDS = re.compile(r"(?<=\d)(?:,|\{,\})(?=\d{3}(?!\d))", re.ASCII)
-COMMAND = re.compile(r"\\[a-zA-Z]+")
-WORD = re.compile(r"[^\W\d_]+")
-FUNCTIONS = frozenset({"sin", "cos", "tan", "log", "ln", "exp", "sqrt", "pi"})
+NUM_TRIES = 2
+"""A process can end, or be kept from working, for reasons that lie elsewhere than in a formula."""
+BUSY_SHARE = 0.1
+"""Of the limit. A process that worked for longer was not kept from working: it is the formula."""
 WORKER = Path(__file__).with_name("formula_worker.py")
 
 
@@ -53,53 +50,46 @@ class MathGrader:
             )
 
     def is_right(self, question: str, truth: str, text: str) -> bool:
-        """Returns whether text equals truth. An answer that takes too long to work out is wrong.
+        """Returns whether text equals truth: strictly, without its LaTeX, or as a formula.
+
+        A formula that takes too long to work out, or ends the process twice, is wrong.
 
         Raises:
             GradingError: the process that works formulas out does not start.
         """
         if is_correct(text, truth):
             return True
-        formulas = _formula(truth), _formula(text)
-        if None in formulas or _words(truth) != _words(text):
+        given, true = bare_text(text), bare_text(truth)
+        if given is None or true is None:
             return False
-        return _are_equal(json.dumps(formulas))
-
-
-def _formula(text: str) -> str | None:
-    """Returns text without what is put around a formula; None if it is no single short formula."""
-    if len(text) > MAX_FORMULA_CHARS or not text.isprintable():
-        return None
-    text = text.strip()
-    for start, end in WRAPPERS:
-        if text.startswith(start) and text.endswith(end) and len(text) >= len(start + end):
-            text = text[len(start) : -len(end)].strip()
-            break
-    if match := BOXED.fullmatch(text):
-        text = match[1].strip()
-    text = THOUSANDS.sub("", text)
-    is_single = not any(mark in text for mark in ("$", "boxed", r"\(", r"\[", ",", ";"))
-    return text if text and is_single else None
-
-
-def _words(text: str) -> set[str]:
-    """Returns the runs of letters in text that are no commands and no functions."""
-    return set(WORD.findall(COMMAND.sub(" ", text))) - FUNCTIONS
+        if is_correct(given, true):
+            return True
+        if given and normalise(squeezed(given)) == normalise(squeezed(true)):
+            return True
+        answer, wanted = read_formula(given), read_formula(true)
+        if answer is None or wanted is None or not answer.is_like(wanted):
+            return False
+        return _are_equal(json.dumps([wanted.text, answer.text]))
 
 
 _lock = threading.Lock()
 _workers: dict[int, subprocess.Popen[str]] = {}
 """By the process that started it: a fork must not share its parent's."""
+_used_s: dict[int, float] = {}
+"""Processor time of a worker up to its last reply, as it says itself; likewise."""
 
 
 def _are_equal(case: str) -> bool:
     """Returns whether the two formulas in a line of JSON are equal, as far as can be worked out."""
     with _lock:
-        worker = _workers.get(os.getpid()) or _start()
-        reply = _talk(worker, f"{case}\n", LIMIT_S)
-        if not reply:
-            _stop()
-    return reply == "true\n"
+        for _ in range(NUM_TRIES):
+            worker = _workers.get(os.getpid()) or _start()
+            reply = _talk(worker, f"{case}\n", LIMIT_S)
+            if reply in ("true", "false"):
+                return reply == "true"
+            if _stop() > BUSY_SHARE * LIMIT_S:
+                break
+    return False
 
 
 def _start() -> subprocess.Popen[str]:
@@ -112,7 +102,7 @@ def _start() -> subprocess.Popen[str]:
         encoding="ascii",
     )
     _workers[os.getpid()] = worker
-    if _talk(worker, "", START_LIMIT_S) != "ready\n":
+    if _talk(worker, "", START_LIMIT_S) != "ready":
         _stop()
         raise GradingError(
             "the grader math needed its process to start, which it did not: try math-verify alone"
@@ -129,26 +119,41 @@ def _talk(worker: subprocess.Popen[str], line: str, limit_s: float) -> str:
     try:
         worker.stdin.write(line)
         worker.stdin.flush()
-        return worker.stdout.readline()
-    except OSError:
+        reply, _, used_s = worker.stdout.readline().partition(" ")
+        _used_s[os.getpid()] = float(used_s)
+    except (OSError, ValueError):
         return ""
     finally:
         timer.cancel()
+    return reply
 
 
 @atexit.register
-def _stop() -> None:
-    """Ends this process's worker."""
+def _stop() -> float:
+    """Ends this process's worker. Returns the processor time, in seconds, since its last reply."""
     worker = _workers.pop(os.getpid(), None)
-    if worker is not None:
-        worker.kill()
-        worker.wait()
-        for pipe in (worker.stdin, worker.stdout):
-            try:
-                assert pipe is not None
-                pipe.close()
-            except OSError:  # what it did not read any more cannot be flushed
-                continue
+    if worker is None:
+        return 0.0
+    before_s = _children_s()
+    worker.kill()  # does nothing to one that has ended
+    for pipe in (worker.stdin, worker.stdout):
+        try:
+            assert pipe is not None
+            pipe.close()
+        except OSError:  # what it did not read any more cannot be flushed
+            continue
+    worker.wait()
+    return _children_s() - before_s - _used_s.pop(os.getpid(), 0.0)
+
+
+def _children_s() -> float:
+    """Returns the processor time of all children that have ended, in seconds."""
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _forget_lock() -> None:

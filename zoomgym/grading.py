@@ -44,6 +44,7 @@ NUMBER = re.compile(
     r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:e[+-]?\d{1,3})?",
     re.ASCII | re.IGNORECASE,
 )
+POWER = re.compile(r"(?<=[0-9])(?=[⁰¹²³⁴⁵⁶⁷⁸⁹⁻])")
 NUMBER_TOLERANCE = 1e-6
 """Relative, and absolute below 1."""
 MAX_ANSWER_CHARS = 4096
@@ -59,6 +60,7 @@ def letter(index: int) -> str:
 
 def normalise(text: str) -> str:
     """Returns text without differences that carry no meaning: case, width, blanks, edges."""
+    text = POWER.sub("^", text)  # which width would turn into another number: 10² is not 102
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return folded.strip(" .,;:!?\"'`") or folded
 
