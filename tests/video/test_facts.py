@@ -28,7 +28,9 @@ def test_file_that_is_cut_anywhere_ends_with_its_last_whole_frame(
             assert video.last_frame_s == playback.time_s(-1)
 
 
-def test_opening_decodes_one_frame(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_decodes_the_first_frame_and_the_last_keyframe(
+    clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from zoomgym.video.decode import Decoder
 
     num_fed = []
@@ -38,7 +40,7 @@ def test_opening_decodes_one_frame(clip: Clip, monkeypatch: pytest.MonkeyPatch) 
     )
     with VideoFile(clip("base.mp4")) as video:
         assert (video.duration_s, video.last_frame_s, video.size) == (4.0, 3.96, (96, 160))
-    assert sum(num_fed) == 1
+    assert sum(num_fed) == 2
 
 
 def test_file_cut_within_its_first_frame_is_no_video(clip: Clip, tmp_path: Path) -> None:
