@@ -26,7 +26,7 @@ from zoomgym.post import post
 __all__ = ["Completion", "Endpoint", "read_completion"]
 
 MAX_REPLY_BYTES = 8_388_608
-"""Of a whole response: room for 100,000 words of thought, which some servers send three times."""
+"""Size of a whole response: room for 100,000 words of thought, sent three times by some servers."""
 MOST = 1e15
 """No count of tokens, and no cost, is as large."""
 BOUNDS = {
@@ -70,7 +70,7 @@ class Endpoint:
     key_variable: str = ""
     """Names the environment variable with the API key; empty if none is needed."""
     timeout_s: float = 600.0
-    """Of one request, from its start to the last byte of the response."""
+    """Time of one request, from its start to the last byte of the response."""
     max_tries: int = 8
     input_price: float = 0.0
     """Of a million tokens. Without prices, the cost is what the endpoint says, if it does."""

@@ -14,7 +14,7 @@ DENSE = (COUNT, MOTION)
 EDGE = 1e-6
 """Frames that rounding may add."""
 MOST_PICTURES = 1000
-"""Of all evidence: synthetic tasks have some tens. More are nothing to see one by one."""
+"""Limit on pictures of all evidence: synthetic tasks have some tens."""
 
 
 def is_shown(question: str, segment: Segment, times_s: Sequence[float]) -> bool:

@@ -42,7 +42,7 @@ ABOUT = {
     "ppo": "A policy that PPO trained on the menu of zooms.",
     "qwen": "A Qwen2.5-VL, run by this package.",
 }
-"""What the agents of a family are, in one line; the others say so in their docstrings."""
+"""One line about each family of agents; all others say it in their docstrings."""
 
 
 def about(name: str) -> str:

@@ -82,7 +82,7 @@ class JudgeGrader:
     """Names the environment variable with the API key; empty if none is needed. The key itself is
     read when it is sent, and kept nowhere."""
     timeout_s: float = 60.0
-    """Of one request, from its start to the last byte of the response."""
+    """Time of one request, from its start to the last byte of the response."""
     max_tries: int = 5
     max_concurrent: int = 8
     """Requests at once from this process to this url."""

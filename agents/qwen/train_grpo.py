@@ -144,7 +144,7 @@ class GRPOSettings:
     save_steps: int = 48
     """Updates between checkpoints: whole generations, as what was played is not kept in them."""
     num_threads: int = 0
-    """Of PyTorch; 0: as many as it wants."""
+    """Threads of PyTorch; 0 leaves the number to it."""
     seed: int = 0
 
     def __post_init__(self) -> None:

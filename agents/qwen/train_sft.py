@@ -113,7 +113,7 @@ class SFTSettings:
     num_workers: int = 0
     """Processes that make frames, each with a cache of its own; 0: the trainer itself."""
     num_threads: int = 0
-    """Of PyTorch; 0: as many as it wants."""
+    """Threads of PyTorch; 0 leaves the number to it."""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -67,8 +67,9 @@ def measure(opened: OpenFile, decoder: Decoder, is_doubted: bool = False) -> Fac
             first = decoder.first_frame()
             last_pts, last_ticks = _last(opened, decoder)
             return _facts(opened, first, last_pts, last_ticks)
-    playback = play(opened)
-    return _facts(opened, playback.first, playback.pts[-1], playback.last_ticks, playback)
+    frame, playback = play(opened)
+    first = Shown(playback.pts[0], frame)
+    return _facts(opened, first, playback.pts[-1], playback.last_ticks, playback)
 
 
 def _facts(

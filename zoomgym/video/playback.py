@@ -49,7 +49,6 @@ class Start:
 class Playback:
     """Every frame of a file, in the order of display."""
 
-    first: Shown
     last_ticks: int
     """Duration of the last frame, 0 if unknown."""
     pts: tuple[int, ...]
@@ -82,8 +81,12 @@ class Playback:
         return next(fit, None)
 
 
-def play(opened: OpenFile) -> Playback:
-    """Plays a file once. Raises VideoError if nothing decodes, or that takes too long."""
+def play(opened: OpenFile) -> tuple[VideoFrame, Playback]:
+    """Plays a file once; returns its first frame, and what is worth keeping of all of them.
+
+    Raises:
+        VideoError: nothing decodes, times start again, or it takes too long.
+    """
     first: VideoFrame | None = None
     pts: list[int | None] = []
     fingerprints: list[int] = []
@@ -107,8 +110,7 @@ def play(opened: OpenFile) -> Playback:
             f"{opened.path}: needed times that ascend, got some that start again, as where "
             "recordings were joined: convert it with ffmpeg"
         )
-    return Playback(
-        first=Shown(min(known), first),
+    return first, Playback(
         last_ticks=last_ticks,
         pts=tuple(sorted(known)),
         fingerprints=tuple(fingerprints),
