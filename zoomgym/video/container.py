@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from zoomgym.errors import VideoError
+from zoomgym.video.claims import check_claims
 from zoomgym.video.formats import CONTAINERS, why_not
 from zoomgym.video.limits import Deadline, Limits
 
@@ -48,6 +49,7 @@ class OpenFile:
             VideoError: it is none, holds no video stream, or its pictures are over the limits.
         """
         self.path = path
+        check_claims(path, limits)
         self.deadline = Deadline(path, limits.call_s)
         """To be checked between packets."""
         self._limits = limits

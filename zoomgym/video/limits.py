@@ -33,6 +33,8 @@ class Limits:
     """Wall clock of one read from the disk or network, and of opening the file."""
     duration_s: float = 10 * 24 * 3600.0
     """Time from the first frame to the end of the last."""
+    samples: int = 20_000_000
+    """Entries of the lists that FFmpeg makes when it opens an MP4 file: 36 bytes each."""
 
     def __post_init__(self) -> None:
         """Refuses what is no limit."""
