@@ -191,6 +191,7 @@ def test_a_number_that_is_none_is_refused(record: Record, field: str, value: str
         (("suite",), "a\nb", "suite needs a text on one line"),
         (("agent_hash",), 7, "agent_hash needs a text, got 7"),
         (("usage",), {"tokens": "x"}, "usage of tokens needs a number, got 'x'"),
+        (("usage",), {"\u202e": "x"}, r"usage of \\u202e needs a number, got 'x'"),
         (("usage",), {"to\nkens": 1}, "name in usage needs a text on one line"),
         (("settings",), {}, "needed an episode's record, got .*'reward_weights'"),
         (("settings", "reward_weights", "tool"), "x", "reward_weights needs finite numbers"),
@@ -259,6 +260,7 @@ def test_settings_of_each_kind_that_an_environment_has_are_read(
         ('"' + r"\"" * 100_000, "needed an episode's record, got no JSON "),
         ("9" * 5000, "needed an episode's record, got no JSON "),
         ('{"schema": 1, "schema": 1}', r"needed an episode's record, got no JSON \(a key stands t"),
+        ('{"schema": 1e999}', "needed schema 1, got inf"),
         ("{}", r"needed an episode's record, got one that is wrong \(no 'schema'\)"),
         ('{"schema": "%s"}' % ("x" * 10**6), "needed schema 1, got 'xxx.{,300}: use the version"),
         ("secret", r"needed an episode's record, got no JSON \(Expecting value: line 1 column 1"),
@@ -289,6 +291,12 @@ def test_evidence_and_frames_together_are_bounded(record: Record) -> None:
     message = "evidence needs at most 99 segments beside 10011 frames, got 100"
     with pytest.raises(RecordError, match=message):
         Record.from_json(json.dumps(row))
+
+
+def test_an_infinite_number_in_settings_is_refused(record: Record) -> None:
+    line = replace(record, settings={**record.settings, "x": "1e999"}).to_json()
+    with pytest.raises(RecordError, match=r"got one that is wrong .*not JSON compliant"):
+        Record.from_json(line.replace('"1e999"', "1e999"))
 
 
 def test_texts_of_a_record_do_not_count_as_values(record: Record) -> None:

@@ -123,7 +123,7 @@ def check_row(row: Mapping[str, Any], rules: Rules) -> None:
     _check_parts(row["reward_parts"], rules)
     for name, number in _items("usage", row.get("usage", {}), dict).items():
         _check_name("name in usage", name)
-        _check_number(f"usage of {name[:MOST_TOLD_CHARS]}", number, -LARGEST, LARGEST)
+        _check_number(f"usage of {plain(name[:MOST_TOLD_CHARS])}", number, -LARGEST, LARGEST)
     _check_task(row["task"])
     num_segments, frames_used = len(row["task"]["evidence"]), row["frames_used"]
     if num_segments * frames_used > MOST_COMPARED:
@@ -208,7 +208,7 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         is_number = type(value) in (int, float)
         if type(value) not in types or (is_number and not 0 < value <= MOST_SETTING):
             raise RecordError(f"settings need {name}, {needed}, got {brief(value)}")
-    num_chars = len(json.dumps(settings))
+    num_chars = len(json.dumps(settings, allow_nan=False))  # 1e999 is JSON, and infinite
     if num_chars > MOST_SETTINGS_CHARS:
         raise RecordError(
             f"settings need at most {MOST_SETTINGS_CHARS} characters, got {num_chars}"
