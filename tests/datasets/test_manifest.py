@@ -3,13 +3,16 @@ import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.conftest import TASK
+from tests.conftest import TASK, new_episode
 from zoomgym.catalog import open_task_set
 from zoomgym.cli import main
 from zoomgym.datasets import ManifestTasks, check_manifest, write_manifest
+from zoomgym.episode import Frames, observe
 from zoomgym.errors import TaskError, VideoError
+from zoomgym.prompts import text_of, to_messages
 from zoomgym.synthetic import SyntheticTasks
 
 ROW = {"id": "q1", "video": "a.mp4", "question": "Which?", "options": ["x", "y"], "answer": "B"}
@@ -176,6 +179,42 @@ def test_the_hash_is_that_of_what_the_rows_say_however_they_say_it(tmp_path: Pat
     other = ManifestTasks(write_rows(tmp_path / "c.jsonl", {**ROW, "category": "new"}))
     assert one.content_hash == same.content_hash != other.content_hash
     assert one.version != same.version
+
+
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        (["A. red", "B. blue"], "B"),
+        (["(A) red", "(B) blue"], "(B) blue"),
+        (["A) red", "B) blue"], "blue"),
+        (["A: red", "B: blue"], "B: blue"),
+        (["[a] red", "[b] blue"], "[b] blue"),
+        (["B. blue", "A. red"], "B. blue"),
+    ],
+)
+def test_options_that_bring_their_letters_are_shown_with_one_letter(
+    tmp_path: Path, options: list[str], answer: str
+) -> None:
+    path = write_rows(tmp_path / "m.jsonl", {**ROW, "options": options, "answer": answer})
+    [task] = ManifestTasks(path)
+    assert (task.options, task.truth) == (("red", "blue"), "B")
+    observation = Frames((), np.zeros((0, 1, 1, 3), np.uint8))
+    [*_, said] = to_messages(observe(new_episode(task), observation, ()))
+    assert "A. red\nB. blue" in text_of(said)
+    assert task.grade("B. blue")
+    assert not task.grade("A. red")
+
+
+def test_options_with_letters_in_their_texts_come_back_as_they_were_written(
+    tmp_path: Path,
+) -> None:
+    tasks = [
+        replace(TASK, options=("A. red", "B. blue"), answer=answer)
+        for answer in ("B", "B. blue", "(A)")
+    ]
+    tasks = [replace(task, id=str(i)) for i, task in enumerate(tasks)]
+    write_manifest(tmp_path / "m.jsonl", tasks)
+    assert list(ManifestTasks(tmp_path / "m.jsonl")) == tasks
 
 
 def test_a_manifest_may_be_one_json_list(tmp_path: Path) -> None:

@@ -1,6 +1,12 @@
 import pytest
 
-from zoomgym.datasets.options import letter_options, read_answer, split_options, tell_apart
+from zoomgym.datasets.options import (
+    letter_options,
+    read_answer,
+    split_options,
+    tell_apart,
+    without_letters,
+)
 from zoomgym.errors import TaskError
 
 
@@ -55,12 +61,57 @@ def test_a_hundred_thousand_lettered_lines_are_no_options() -> None:
         (("A. x", "A. y"), ("A. x", "A. y")),
         ((" x ", "y"), ("x", "y")),
         (("A. ", "B. y"), ("", "y")),
+        (("a) x", "b) y"), ("x", "y")),
     ],
 )
 def test_letters_are_taken_off_where_all_have_theirs(
     options: tuple[str, ...], bodies: tuple[str, ...]
 ) -> None:
     assert letter_options(options) == bodies
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "plain"),
+    [
+        (("A. red", "B. blue"), "B", (("red", "blue"), "B")),
+        (("(A) red", "(B) blue"), "(b)", (("red", "blue"), "(b)")),
+        (("A) red", "B) blue"), "blue", (("red", "blue"), "blue")),
+        (("A: red", "B: blue"), "B: blue", (("red", "blue"), "B")),
+        (("[A] red", "[B] blue"), "[B] blue", (("red", "blue"), "B")),
+        (("a. red", "b. blue"), "b. blue", (("red", "blue"), "B")),
+        (("A.red", "B.blue"), "B.blue", (("red", "blue"), "B")),
+        (("A. red", "(B) blue"), "A", (("red", "blue"), "A")),
+        (("B. blue", "A. red"), "B. blue", (("red", "blue"), "B")),
+        (("A. B", "B. A"), "A. B", (("B", "A"), "(A)")),
+        (("A. A. red", "B. B. blue"), "A", (("A. red", "B. blue"), "A")),
+    ],
+)
+def test_letters_of_all_options_are_taken_off_and_the_answer_stays_what_it_was(
+    options: tuple[str, ...], answer: str, plain: tuple[tuple[str, ...], str]
+) -> None:
+    assert without_letters(options, answer) == plain
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("A. red", "blue"),
+        ("A. red", "A. blue"),
+        ("A. red", "C. blue"),
+        ("B. red", "C. blue"),
+        ("A red", "B blue"),
+        ("A.", "B."),
+        ("A. red", "B. red"),
+        (" red ", "blue"),
+        ("U.S.", "U.K."),
+        tuple(f"A. {i}" for i in range(1000)),
+    ],
+)
+def test_options_that_do_not_all_have_their_letter_stay_as_they_are(
+    options: tuple[str, ...],
+) -> None:
+    assert without_letters(options, "A") == (options, "A")
 
 
 def test_repeated_and_blank_options_are_told_apart() -> None:

@@ -4,6 +4,7 @@ What a benchmark's files are called and what its rows mean stands in its own sma
 `Layout`. Videos are looked for when they are opened, never before.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +22,8 @@ VERSION = "0"
 """Changes when the same files are read as other tasks."""
 SUFFIXES = (".mp4", ".MP4", ".mkv", ".webm", ".avi", ".mov")
 """Of videos: the same one comes with any of these, depending on who fetched it."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class BenchmarkTasks:
         self._places: dict[str, int] = {}
         self._wheres: list[str] = []
         self._subtitles: list[SubtitleFile] = []
+        self._silent: set[str] = set()
         if subtitles and layout.to_subtitles is None:
             raise TaskError(f"{layout.name} has no subtitles: leave subtitles out")
         for row, read in _read(layout, folder, split):
@@ -81,6 +85,7 @@ class BenchmarkTasks:
                 self._subtitles.append(_subtitles(layout.to_subtitles, row))
         if not self._tasks:
             raise TaskError(f"{folder}: needed at least one task of {layout.name}, got none")
+        self._check_subtitles()
 
     @property
     def name(self) -> str:
@@ -113,6 +118,14 @@ class BenchmarkTasks:
         if is_file(path) and (problem := leads_out(path, self._folder)):
             raise TaskError(problem)
         cues = read_cues(path, file.offset_s, file.end_s)
+        if not cues and file.path not in self._silent:
+            self._silent.add(file.path)
+            logger.warning(
+                "%s: no subtitles in it, for this video; so far, %d of the files of %s have none",
+                path,
+                len(self._silent),
+                self.name,
+            )
         return replace(task, question=with_subtitles(task.question, cues))
 
     def by_id(self, task_id: str) -> VideoQuestion:
@@ -131,6 +144,30 @@ class BenchmarkTasks:
         except VideoError as error:
             raise VideoError(f"{self._wheres[self._places[task.id]]}: {error}") from error
         return VideoFile(path, on_damage=self._on_damage, limits=self._limits)
+
+    def _check_subtitles(self) -> None:
+        """Counts the videos that may have no subtitles, and have none. Others are needed.
+
+        Raises:
+            TaskError: no video has any.
+        """
+        paths = sorted({file.path for file in self._subtitles if not file.is_needed})
+        missing = [path for path in paths if not is_file(self._folder / path)]
+        if not missing:
+            return
+        example = self._folder / missing[0]
+        if len(missing) == len(paths):
+            raise TaskError(
+                f"{self.name}: needed subtitles like {example}, got none for any of {len(paths)} "
+                "videos: fetch them, or leave subtitles out"
+            )
+        logger.warning(
+            "%s: %d of %d videos have no subtitles, such as %s",
+            self.name,
+            len(missing),
+            len(paths),
+            example,
+        )
 
 
 def _subtitles(to_subtitles: Callable[[Row], SubtitleFile], row: Row) -> SubtitleFile:

@@ -5,22 +5,25 @@
      "labels": [["duration", "long"], ["topic", "cars"], ["topic", "traffic"]]}
 
 `options`, `evidence`, `category` and `labels` may be left out. With options, the answer is a letter
-or an option's own text. A manifest is one set: it has no splits, so that a file for training and
-one for testing are two manifests.
+or an option's own text. Where all options begin with their letters (`A. red`, `(B) blue`), those
+are taken off, as questions are shown with letters anyway. A manifest is one set: it has no splits,
+so that a file for training and one for testing are two manifests.
 """
 
 import hashlib
 import json
 import reprlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from zoomgym.datasets.options import without_letters
 from zoomgym.datasets.rows import Row, TaskRow, read_file
 from zoomgym.errors import TaskError
 from zoomgym.files import open_named
+from zoomgym.grading import letter
 from zoomgym.tasks import VideoQuestion, hash_tasks
 from zoomgym.timeline import Segment
 from zoomgym.video import Limits, Video, VideoFile
@@ -137,7 +140,8 @@ def _read_row(row: Row) -> TaskRow:
     labels = tried(lambda: _parse_labels(fields.get("labels")))
     task = None
     if not problems:
-        parsed = {"options": options, "evidence": evidence, "labels": labels}
+        shown, answer = without_letters(options or (), fields["answer"])
+        parsed = {"options": shown, "answer": answer, "evidence": evidence, "labels": labels}
         task = tried(lambda: _to_task({**fields, **parsed}))
     video = fields["video"] if isinstance(fields.get("video"), str) else ""
     return TaskRow(row.where, task, tuple(problems), video, evidence)
@@ -210,11 +214,18 @@ def _is_pair(value: Any) -> bool:
     return all(type(number) in (int, float) and abs(number) < 1e300 for number in value)
 
 
+def _written(options: Sequence[str]) -> list[str]:
+    """Returns options that are read as these: with more letters where letters are taken off."""
+    if without_letters(options, "")[0] == tuple(options):
+        return list(options)
+    return [f"{letter(index)}. {option}" for index, option in enumerate(options)]
+
+
 def _to_row(task: VideoQuestion) -> dict[str, Any]:
     """Returns a task as a row; what may be left out is left out."""
     row: dict[str, Any] = {"id": task.id, "video": task.video, "question": task.question}
     if task.options:
-        row["options"] = list(task.options)
+        row["options"] = _written(task.options)
     row["answer"] = task.answer
     if task.evidence:
         row["evidence"] = [list(segment) for segment in task.evidence]

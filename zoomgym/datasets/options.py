@@ -7,9 +7,17 @@ from zoomgym.arguments import brief
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter, read_choice
 
-__all__ = ["answer_at", "letter_options", "read_answer", "split_options", "tell_apart"]
+__all__ = [
+    "answer_at",
+    "letter_options",
+    "read_answer",
+    "split_options",
+    "tell_apart",
+    "without_letters",
+]
 
 LETTERED = re.compile(r"\s*[(\[]?([A-Z])[)\].:]\s*(.*)", re.DOTALL)
+ANY_CASE = re.compile(LETTERED.pattern.replace("A-Z", "A-Za-z"), re.DOTALL)
 HEADING = re.compile(r"(?:options|choices)(?:\s*:)?\s*\Z", re.IGNORECASE)
 INSTRUCTION = re.compile(
     r"\s*(?:(?:please\s+|only\s+)*"
@@ -60,11 +68,38 @@ def letter_options(options: Sequence[str]) -> tuple[str, ...]:
         TaskError: there are more than letters.
     """
     _check_number(options)
-    matches = [LETTERED.fullmatch(option) for option in options]
-    bodies = {match[1]: match[2].strip() for match in matches if match}
-    if sorted(bodies) != [letter(i) for i in range(len(options))]:
+    pairs = _letters_and_bodies(options)
+    if not pairs:
         return tuple(option.strip() for option in options)
-    return tuple(bodies[name] for name in sorted(bodies))
+    return tuple(body for _, body in sorted(pairs))
+
+
+def without_letters(options: Sequence[str], answer: str) -> tuple[tuple[str, ...], str]:
+    """Returns options, in the order of their letters, and their answer, both without letters.
+
+    They stay as they are if not all options have their own letter, or if nothing else tells them
+    apart.
+
+    Args:
+        options: as somebody wrote them: `A. red` and `(B) blue`, or plain.
+        answer: a letter, or the text of an option, with its letter or without.
+    """
+    pairs = _letters_and_bodies(options)
+    plain = tuple(body for _, body in sorted(pairs))
+    if not all(plain) or len(set(plain)) < len(options):
+        return tuple(options), answer
+    if answer in options:
+        name, _ = pairs[options.index(answer)]
+        return plain, answer_at(ord(name) - ord("A"), plain)
+    return plain, answer
+
+
+def _letters_and_bodies(options: Sequence[str]) -> list[tuple[str, str]]:
+    """Returns each option's letter and the rest of it; nothing if not all have their own."""
+    matches = [ANY_CASE.fullmatch(option) for option in options[:MAX_LETTERS]]
+    pairs = [(match[1].upper(), match[2].strip()) for match in matches if match]
+    letters = [letter(i) for i in range(len(options))]
+    return pairs if sorted(name for name, _ in pairs) == letters else []
 
 
 def tell_apart(options: Sequence[str]) -> tuple[str, ...]:

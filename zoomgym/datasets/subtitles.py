@@ -2,6 +2,7 @@
 
 import html
 import json
+import logging
 import re
 import reprlib
 from collections.abc import Iterator, Sequence
@@ -18,12 +19,15 @@ MAX_SUBTITLE_CHARS = 16_000
 """About an hour of talk holds 50,000; the rest is thinned out evenly."""
 MAX_FILE_BYTES = 10_000_000
 
+SRT_EXAMPLE = "00:00:01,500 --> 00:00:03,000"
 SRT_TIMES = re.compile(
     r"\s*(?P<start>\d{1,9}:\d\d:\d\d[,.]\d{1,9})\s*-->\s*(?P<end>\d{1,9}:\d\d:\d\d[,.]\d{1,9})[^\n]*",
     re.ASCII,
 )
 TIME = re.compile(r"(\d{1,9}):(\d\d):(\d\d(?:[,.]\d{1,9})?)", re.ASCII)
 TAG = re.compile(r"<[^<>]*>")
+
+logger = logging.getLogger(__name__)
 
 
 class Cue(NamedTuple):
@@ -49,7 +53,7 @@ class SubtitleFile:
 
 
 def read_cues(path: Path, offset_s: float = 0.0, end_s: float = float("inf")) -> tuple[Cue, ...]:
-    """Returns what is said in a video, in the order of the file.
+    """Returns what is said in a video, in the order of the file; nothing if the file is blank.
 
     Args:
         path: an `.srt` file, or LongVideoBench's `.json`.
@@ -57,19 +61,35 @@ def read_cues(path: Path, offset_s: float = 0.0, end_s: float = float("inf")) ->
         end_s: the length of the video: where a cue without an end ends.
 
     Raises:
-        TaskError: the file cannot be read; names it.
+        TaskError: the file cannot be read, or holds something else; names it.
     """
     try:
-        text = read_named(path, MAX_FILE_BYTES).decode("utf-8-sig", errors="replace")
+        text = _decoded(path, read_named(path, MAX_FILE_BYTES))
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise TaskError(f"{path}: needed a file of subtitles, got {error}") from error
-    cues = _read_json(path, text, offset_s + end_s) if path.suffix == ".json" else _read_srt(text)
+    is_json = path.suffix == ".json"
+    cues = [*(_read_json(path, text, offset_s + end_s) if is_json else _read_srt(text))]
+    if not (cues or is_json or not text.strip()):
+        came = "a web page" if text.lstrip().startswith("<") else "none of them"
+        raise TaskError(
+            f"{path}: needed subtitles with times like {SRT_EXAMPLE}, got {came}: fetch them again"
+        )
     shifted = (Cue(cue.start_s - offset_s, cue.end_s - offset_s, cue.text) for cue in cues)
     return tuple(
         Cue(max(cue.start_s, 0.0), min(cue.end_s, end_s), cue.text)
         for cue in shifted
         if cue.text and cue.end_s > 0 and cue.start_s < end_s
     )
+
+
+def _decoded(path: Path, data: bytes) -> str:
+    """Returns the text of a file. Raises TaskError if it is in another encoding than UTF-8."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
+        raise TaskError(f"{path}: needed subtitles in UTF-8, got UTF-16 or no text: convert it")
+    text = data.decode("utf-8-sig", errors="replace")
+    if num_lost := text.count("\ufffd"):
+        logger.warning("%s: %d characters are no UTF-8 and cannot be shown", path, num_lost)
+    return text
 
 
 def with_subtitles(question: str, cues: Sequence[Cue]) -> str:
