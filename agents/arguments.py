@@ -1,12 +1,15 @@
-"""Arguments of an environment, from a command line: as JSON, or as NAME=VALUE."""
+"""Arguments from a command line: of an environment, and those that the fields of a class are."""
 
+import ast
+import inspect
 import json
+import textwrap
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from zoomgym.hints import did_you_mean
 
-__all__ = ["read_arguments"]
+__all__ = ["first_paragraph", "help_of_fields", "read_arguments"]
 
 MAX_SHOWN = 200
 """Characters of a text that is refused."""
@@ -54,3 +57,23 @@ def _read_pair(text: str) -> dict[str, Any]:
         return {name: json.loads(value)}
     except (ValueError, RecursionError):
         return {name: value}
+
+
+def help_of_fields(kind: type) -> dict[str, str]:
+    """Returns what the class says of each of its fields, in the string under it; for --help."""
+    [tree] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(tree, ast.ClassDef)
+    told: dict[str, str] = {}
+    for field, after in zip(tree.body, tree.body[1:], strict=False):
+        match field, after:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                told[name] = " ".join(text.split()).replace("%", "%%")
+    return told
+
+
+def first_paragraph(doc: str | None) -> str:
+    """Returns the first paragraph of a docstring, for --help; the rest is about the code."""
+    return " ".join((doc or "").partition("\n\n")[0].split())

@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from agents.arguments import first_paragraph, help_of_fields
 from agents.baselines import BlindAgent
 from agents.qwen.demonstrations import demonstrate, reflect
 from agents.qwen.policy import QwenAgent
@@ -77,14 +78,19 @@ class Plan:
     num_short: int = 1000
     """Demonstrations with short overviews."""
     num_exemplars: int = 150
+    """Demonstrations with whole overviews."""
     num_tries: int = 500
     """Tasks on which the student is tried, for its failures."""
     short_epochs: float = 12
-    """At most: a cold start ends when its validation loss no longer falls."""
+    """Most epochs of the first stage: a cold start ends when its validation loss stops falling."""
     sft_epochs: float = 30
+    """Most epochs of the cold start."""
     reflection_epochs: float = 12
+    """Most epochs of the second cold start."""
     grpo_steps: int = 60
+    """Updates by GRPO."""
     num_tests: int = 400
+    """Held-out tasks on which each stage is played."""
 
 
 class Run:
@@ -361,12 +367,22 @@ def _interval(estimate: Mapping[str, float], form: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m examples.train_tiny_qwen", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("runs/tiny"), help="folder to write")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run of each")
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.train_tiny_qwen",
+        description=first_paragraph(__doc__),
+        epilog="Stages that are done are not done again: run it once more to resume.",
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/tiny"), help="folder to write; default: runs/tiny"
+    )
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0], help="a run of each; default: 0"
+    )
+    told = help_of_fields(Plan)
     for field in fields(Plan):
         flag, kind = f"--{field.name.replace('_', '-')}", type(field.default)
-        parser.add_argument(flag, type=kind, default=field.default, dest=field.name)
+        shown = f"{told[field.name]} [{field.default}]"
+        parser.add_argument(flag, type=kind, default=field.default, dest=field.name, help=shown)
     args = parser.parse_args(argv)
     plan = Plan(**{field.name: getattr(args, field.name) for field in fields(Plan)})
     console = Console()

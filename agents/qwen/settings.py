@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from agents.arguments import help_of_fields
 from agents.qwen.checkpoints import last_checkpoint
 from agents.qwen.environment import read_arguments
 
@@ -33,12 +34,16 @@ def read_settings(
     """
     types = get_type_hints(kind)
     fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    told = help_of_fields(kind)
     for field in fields:
         flag = f"--{field.name.replace('_', '-')}"
         default = _default(field)
-        given: dict[str, Any] = {"dest": field.name, "default": default, "help": f"[{default}]"}
+        given: dict[str, Any] = {"dest": field.name, "help": told.get(field.name, "")}
         if default is dataclasses.MISSING:
-            given = {"dest": field.name, "required": True}
+            given["required"] = True
+        else:
+            given["default"] = default
+            given["help"] += f" [{default}]"
         parser.add_argument(flag, **given, **_reading(types[field.name]))
     args = parser.parse_args(argv)
     try:

@@ -20,6 +20,7 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from agents.arguments import first_paragraph
 from agents.qwen.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageOnlyProcessor
 from agents.qwen.sizes import SIZES, Size, make_config
 from zoomgym.env import ZoomEnv
@@ -128,10 +129,14 @@ def _texts() -> Iterator[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses; save_tiny() does the work."""
-    parser = argparse.ArgumentParser(prog="python -m agents.qwen.tiny", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m agents.qwen.tiny",
+        description=first_paragraph(__doc__),
+        epilog="Example: python -m agents.qwen.tiny runs/tiny --size tiny",
+    )
     parser.add_argument("folder", type=Path, help="folder to write")
-    parser.add_argument("--size", default="tiny", choices=SIZES)
-    parser.add_argument("--tokens-per-frame", type=int, default=1)
+    parser.add_argument("--size", default="tiny", choices=SIZES, help="default: tiny")
+    parser.add_argument("--tokens-per-frame", type=int, default=1, help="default: 1")
     parser.add_argument("--seed", type=int, default=0, help="of the weights")
     args = parser.parse_args(argv)
     save_tiny(args.folder, args.size, tokens_per_frame=args.tokens_per_frame, seed=args.seed)

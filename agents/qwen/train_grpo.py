@@ -51,6 +51,7 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.import_utils import is_vllm_available
 from trl.models import unwrap_model_for_generation
 
+from agents.arguments import first_paragraph
 from agents.qwen.checkpoints import has_ended, last_checkpoint
 from agents.qwen.environment import ARGUMENTS
 from agents.qwen.loading import (
@@ -98,8 +99,9 @@ class GRPOSettings:
     """
 
     model: str
-    """To begin with: a folder or a hub id."""
+    """Model to start from: a folder or a hub id."""
     out: Path
+    """Folder to write."""
     env: Mapping[str, Any] = field(default_factory=lambda: dict(ARGUMENTS))
     """Arguments of ZoomEnv."""
     num_tasks: int = 10_000
@@ -107,36 +109,51 @@ class GRPOSettings:
     steps: int = 100
     """Updates of the weights."""
     learning_rate: float = 1e-6
+    """Step size of AdamW."""
     warmup_steps: int = 0
+    """Updates in which the learning rate rises."""
     group_size: int = 16
     """Rollouts of a task."""
     tasks_per_generation: int = 128
+    """Tasks that are played before the updates that learn from them."""
     tasks_per_update: int = 32
+    """Tasks that an update learns from."""
     micro_batch: int = 8
     """Episodes that a process holds in one forward and backward pass."""
     rows: int = 64
     """Episodes that a process plays at once."""
     max_tokens: int = 1024
-    """Of a reply."""
+    """Longest reply, in tokens: it is cut there."""
     max_redraws: int = 4
+    """How often a group whose rewards are all alike is replaced by another task."""
     temperature: float = 1.0
+    """How randomly replies are sampled."""
     clip_low: float = 0.2
+    """How far a token's ratio may fall below 1."""
     clip_high: float = 0.27
+    """How far a token's ratio may rise above 1."""
     kl: float = 1e-3
+    """Weight of the distance to the model that the run began with."""
     entropy: float = 1e-3
+    """Weight of the entropy bonus."""
     max_grad_norm: float = 1.0
+    """Longer gradients are cut to it."""
     freeze_vision: bool = False
+    """Whether the vision encoder stays as it is."""
     lora_rank: int = 0
-    """0 trains all weights."""
+    """Rank of LoRA's adapters, which are then all that learns; 0 trains all weights."""
     gradient_checkpointing: bool = False
+    """Whether activations are computed again, to save memory."""
     vllm: str = ""
     """Who plays: `colocate`, vLLM in each process; `server`, vLLM at vllm_url; "", the model."""
     vllm_url: str = "http://localhost:8000"
+    """Address of the server, for vllm=server."""
     vllm_memory: float = 0.3
     """The share of a GPU's memory that vLLM takes in each process."""
     vllm_context: int = 32_768
     """The most tokens of an episode in vLLM."""
     attention: str = "sdpa"
+    """The kernel: sdpa, eager or flash_attention_2."""
     dtype: str = "float32"
     """Of the weights; on a GPU, sums are in bfloat16 either way."""
     keep_records: bool = True
@@ -146,6 +163,7 @@ class GRPOSettings:
     num_threads: int = 0
     """Threads of PyTorch; 0 leaves the number to it."""
     seed: int = 0
+    """Seed of everything that is random."""
 
     def __post_init__(self) -> None:
         """Refuses numbers that do not fit together."""
@@ -578,7 +596,11 @@ def make_trainer(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses; train_grpo() does the work."""
-    parser = argparse.ArgumentParser(prog="python -m agents.qwen.train_grpo", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m agents.qwen.train_grpo",
+        description=first_paragraph(__doc__),
+        epilog="docs/training.md says more, with commands to start from.",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     settings, args = read_settings(parser, GRPOSettings, argv)
     try:

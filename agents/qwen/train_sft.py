@@ -39,6 +39,7 @@ from torch.nn.functional import cross_entropy, pad
 from transformers import EarlyStoppingCallback, Qwen2_5_VLProcessor
 from trl import SFTConfig, SFTTrainer
 
+from agents.arguments import first_paragraph
 from agents.qwen.checkpoints import has_ended, last_checkpoint
 from agents.qwen.chunks import Chunk, encode_turns, join, num_said
 from agents.qwen.demonstrations import Demonstration, read_demonstrations
@@ -77,31 +78,39 @@ class SFTSettings:
     """
 
     model: str
-    """To begin with: a folder or a hub id."""
+    """Model to start from: a folder or a hub id."""
     demonstrations: tuple[Path, ...]
     """Files, one a stage."""
     out: Path
+    """Folder to write."""
     tasks: str = ""
     """The task set that they were played on, to open its files; empty if it is synthetic."""
     num_epochs: float = 1.0
-    """Of each stage."""
+    """Epochs of each stage."""
     batch_size: int = 64
     """Demonstrations a step, of all processes."""
     micro_batch: int = 1
     """Demonstrations that a process reads at once."""
     learning_rate: float = 5e-6
+    """Learning rate at its highest."""
     schedule: str = "cosine"
-    """Of the learning rate; one of transformers' names."""
+    """How the learning rate falls: one of transformers' names."""
     warmup: float = 0.1
     """The share of the steps in which the learning rate rises."""
     weight_decay: float = 0.0
+    """Weight decay of AdamW."""
     adam_beta2: float = 0.999
+    """Second beta of AdamW."""
     max_grad_norm: float = 1.0
+    """Longer gradients are cut to it."""
     freeze_vision: bool = True
+    """Whether the vision encoder stays as it is."""
     lora_rank: int = 0
-    """0 trains all weights."""
+    """Rank of LoRA's adapters, which are then all that learns; 0 trains all weights."""
     gradient_checkpointing: bool = False
+    """Whether activations are computed again, to save memory."""
     attention: str = "sdpa"
+    """The kernel: sdpa, eager or flash_attention_2."""
     validation_share: float = 0.0
     """The share of each file that is held out; with one, the best checkpoint is what is kept."""
     patience: int = 0
@@ -115,6 +124,7 @@ class SFTSettings:
     num_threads: int = 0
     """Threads of PyTorch; 0 leaves the number to it."""
     seed: int = 0
+    """Seed of everything that is random."""
 
     def __post_init__(self) -> None:
         """Refuses numbers that do not fit together."""
@@ -424,7 +434,11 @@ def _arguments(folder: Path, settings: SFTSettings) -> SFTConfig:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses; train_sft() does the work."""
-    parser = argparse.ArgumentParser(prog="python -m agents.qwen.train_sft", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m agents.qwen.train_sft",
+        description=first_paragraph(__doc__),
+        epilog="docs/training.md says more, with commands to start from.",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     settings, args = read_settings(parser, SFTSettings, argv)
     try:

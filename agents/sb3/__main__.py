@@ -12,7 +12,7 @@ from dataclasses import fields
 from inspect import signature
 from pathlib import Path
 
-from agents.arguments import read_arguments
+from agents.arguments import help_of_fields, read_arguments
 from agents.sb3.evaluation import evaluate
 from agents.sb3.settings import ALGORITHMS, Settings, load_settings
 from agents.sb3.training import resume, train
@@ -54,9 +54,22 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `train`."""
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--algorithm", choices=ALGORITHMS, default=Settings().algorithm)
-    parser.add_argument("--tasks", default="synthetic:flash", help="as in ZoomEnv")
-    parser.add_argument("--source", default="scene", help="of synthetic tasks: scene or file")
+    parser.add_argument(
+        "--algorithm",
+        choices=ALGORITHMS,
+        default=Settings().algorithm,
+        help="maskable leaves out what the rules refuse; recurrent has a memory; default: maskable",
+    )
+    parser.add_argument(
+        "--tasks",
+        default="synthetic:flash",
+        help="a task set, as in ZoomEnv; default: synthetic:flash",
+    )
+    parser.add_argument(
+        "--source",
+        default="scene",
+        help="of synthetic tasks: scene, drawn without a codec, or file; default: scene",
+    )
     parser.add_argument(
         "--env",
         nargs="+",
@@ -65,22 +78,32 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="further arguments of ZoomEnvDiscrete, values in JSON: num_bins=45 rates=[4,16]",
     )
     parser.add_argument(
-        "--weights", nargs="+", default=[], metavar="NAME=NUMBER", help="of the reward's terms"
+        "--weights",
+        nargs="+",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="of the reward's terms, merged over the defaults: grounding=0.5",
     )
     parser.add_argument(
         "--in-processes", action="store_true", help="each environment in a process of its own"
     )
+    told = help_of_fields(Settings)
     for name, field in NUMBERS.items():
         option = f"--{name.replace('_', '-')}"
-        shown = f"default: {field.default}"
+        shown = f"{told.get(name, '')} [{field.default}]"
         kind = type(field.default)
         parser.add_argument(option, type=kind, default=argparse.SUPPRESS, metavar="N", help=shown)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `evaluate`."""
-    parser.add_argument("folder", type=Path, help="of a trained policy")
-    parser.add_argument("--episodes", type=int, default=500, help="first tasks of the test split")
+    parser.add_argument("folder", type=Path, help="the --out of a training")
+    parser.add_argument(
+        "--episodes",
+        type=int,
+        default=500,
+        help="how many of the first test tasks are played; default: 500",
+    )
     parser.add_argument("--out", type=Path, help="records file; default: test.jsonl in the folder")
     parser.add_argument(
         "--env",

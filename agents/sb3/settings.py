@@ -24,26 +24,35 @@ class Settings:
     env: dict[str, Any] = field(default_factory=dict)
     """Arguments of ZoomEnvDiscrete."""
     seed: int = 0
+    """Seed of weights, environments and actions."""
     num_envs: int = 32
+    """Environments that are played side by side."""
     in_processes: bool = False
     """Each environment in a process of its own: worth it where decoding is slow."""
     num_threads: int = 1
-    """Of PyTorch; 0: as many as it wants. In networks this small, more mostly wait."""
+    """Threads of PyTorch; 0: as many as it wants. Networks this small gain nothing from more."""
     total_timesteps: int = 100_000
+    """Steps of training, of all environments together."""
     eval_every: int = 10_000
     """Steps between two evaluations on test tasks."""
     eval_episodes: int = 100
+    """Test episodes of an evaluation."""
     checkpoint_every: int = 10_000
     """Steps between two checkpoints."""
     learning_rate: float = 1e-3
-    """At the start; it falls to zero in a straight line."""
+    """Learning rate at the start; it falls to zero in a straight line."""
     n_steps: int = 64
-    """Of each environment, between two updates."""
+    """Steps of each environment between two updates."""
     batch_size: int = 128
+    """Steps in one gradient step."""
     n_epochs: int = 10
+    """How often an update goes over its steps."""
     ent_coef: float = 0.003
+    """Weight of the entropy bonus."""
     gamma: float = 1.0
+    """Discount of later rewards."""
     gae_lambda: float = 0.95
+    """Lambda of generalized advantage estimation."""
     hidden: int = 128
     """Width of the layer before the value, and of a recurrent policy's memory."""
 
