@@ -153,9 +153,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses and reports; draw_curves() does the work."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.curves", description=__doc__)
     parser.add_argument("picture", type=Path, help="SVG file to write")
-    parser.add_argument("runs", type=Path, nargs="+", help="folders of `python -m agents.sb3`")
-    parser.add_argument("--axis", choices=AXES, default="minutes")
-    parser.add_argument("--chance", type=float, default=0.25, help="success of guessing")
+    parser.add_argument(
+        "runs", type=Path, nargs="+", help="folders that `python -m agents.sb3 train --out` wrote"
+    )
+    parser.add_argument("--axis", choices=AXES, default="minutes", help="default: minutes")
+    parser.add_argument(
+        "--chance",
+        type=float,
+        default=0.25,
+        help="success of guessing, a dashed line; default: 0.25",
+    )
     args = parser.parse_args(argv)
     try:
         curves = [read_curves(run, args.axis) for run in args.runs]

@@ -1,13 +1,15 @@
-"""Looks for leaks: whether synthetic tasks can be answered from what should tell nothing.
+"""Looks for leaks: what should tell nothing and still tells the answer.
 
-python -m benchmarks.leaks    a small classifier on each clue, 400 tasks a family
+python -m benchmarks.leaks    a small classifier on each clue
 
-Each classifier is trained on four fifths of the tasks and asked about the rest, in turn, so that
-every task is answered once. It never sees more than one clue: the words of the question, the order
-of the options, the length of the video, the size of its file, or the brightness of single frames.
+Each classifier is trained on four fifths of the tasks and asked about the
+rest, in turn, so that every task is answered once. It never sees more than
+one clue: the words of the question, the order of the options, the length of
+the video, the size of its file, or the brightness of single frames.
 
-The table shows 95% intervals, of which one in forty lies above chance by luck. What is called a
-leak lies above chance with an interval that holds for the whole table at once.
+The table shows 95% intervals, of which one in forty lies above chance by
+luck. What is called a leak lies above chance with an interval that holds for
+the whole table at once.
 """
 
 import argparse
@@ -156,11 +158,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--families", nargs="+", default=list(FAMILIES), choices=FAMILIES, metavar="FAMILY"
+        "--families",
+        nargs="+",
+        default=list(FAMILIES),
+        choices=FAMILIES,
+        metavar="FAMILY",
+        help=f"of {', '.join(FAMILIES)}; default: all",
     )
-    parser.add_argument("--clues", nargs="+", default=list(CLUES), choices=CLUES, metavar="CLUE")
-    parser.add_argument("--tasks", type=int, default=NUM_TASKS, help="of each family")
-    parser.add_argument("--duration-s", type=float, default=60, help="of each video")
+    parser.add_argument(
+        "--clues",
+        nargs="+",
+        default=list(CLUES),
+        choices=CLUES,
+        metavar="CLUE",
+        help=f"of {', '.join(map(repr, CLUES))}; default: all",
+    )
+    parser.add_argument(
+        "--tasks",
+        type=int,
+        default=NUM_TASKS,
+        help=f"how many of each family; default: {NUM_TASKS}",
+    )
+    parser.add_argument(
+        "--duration-s", type=float, default=60, help="length of the videos, in seconds; default: 60"
+    )
     args = parser.parse_args(argv)
     if args.tasks < NUM_FOLDS:
         parser.error(f"--tasks needs at least {NUM_FOLDS}, got {args.tasks}")

@@ -303,7 +303,12 @@ def _main_run(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     """Returns the parser of the command that runs agents."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument("--suite", choices=sorted(SUITES), help=f"default: {DEFAULT}")
+    parser.add_argument(
+        "--suite",
+        choices=sorted(SUITES),
+        metavar="SUITE",
+        help=f"of {', '.join(sorted(SUITES))}; default: {DEFAULT}",
+    )
     parser.add_argument(
         "--tasks",
         help="your own instead of a suite: a manifest (my.jsonl), or a benchmark and its folder "

@@ -1,10 +1,10 @@
-"""Measures the speed of the package, each claim against something measured in the same run.
+"""Measures the speed of the package, against something measured in the same run.
 
-python -m benchmarks.speed parse     reading hostile replies takes linear time
-python -m benchmarks.speed import    importing zoomgym against importing gymnasium and av
-python -m benchmarks.speed episodes  turns, environments and the runner, and where their time goes
-python -m benchmarks.speed video     decoding against every peer that is installed
-python -m benchmarks.speed exactness wrong frames in awkward files, ours and the peers'
+python -m benchmarks.speed parse      reading hostile replies: time is linear
+python -m benchmarks.speed import     importing zoomgym, gymnasium and av
+python -m benchmarks.speed episodes   turns, environments and the runner
+python -m benchmarks.speed video      decoding, and every installed peer's
+python -m benchmarks.speed exactness  wrong frames in awkward files
 """
 
 import argparse
@@ -24,6 +24,7 @@ from benchmarks.video_exactness import measure_exactness
 from benchmarks.video_speed import PARTS, PEER_FILES, measure_video
 from zoomgym.errors import ReplyError
 from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
+from zoomgym.hints import no_folder, unreadable
 from zoomgym.testing import nasty_replies
 
 __all__ = ["main"]
@@ -85,6 +86,7 @@ def measure_imports(console: Console) -> None:
 
 
 MEASUREMENTS = {"parse": measure_parsing, "import": measure_imports}
+COSTS = {"parse": "a minute", "import": "a minute"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="what", required=True)
     for name in MEASUREMENTS:
-        commands.add_parser(name)
+        commands.add_parser(name, help=f"needs {COSTS[name]}")
     episodes = commands.add_parser("episodes", help="on drawn video: needs two minutes")
     episodes.add_argument("--episodes", type=int, default=140, help="for each line")
     video = commands.add_parser("video", help="decoding: needs minutes, and 4 GB for its files")
@@ -106,11 +108,30 @@ def main(argv: Sequence[str] | None = None) -> int:
             "--out", type=Path, default=Path("results/speed"), help="results folder"
         )
         command.add_argument(
-            "--peers", nargs="+", default=list(PEERS), choices=PEERS, metavar="WHO"
+            "--peers",
+            nargs="+",
+            default=list(PEERS),
+            choices=PEERS,
+            metavar="WHO",
+            help=f"of {', '.join(PEERS)}; default: all that are installed",
         )
         command.add_argument("--quick", action="store_true", help="small: to see that it runs")
-    video.add_argument("--parts", nargs="+", default=list(PARTS), choices=PARTS)
-    video.add_argument("--files", nargs="+", default=PEER_FILES, choices=PEER_FILES, metavar="FILE")
+    video.add_argument(
+        "--parts",
+        nargs="+",
+        default=list(PARTS),
+        choices=PARTS,
+        metavar="PART",
+        help=f"of {', '.join(PARTS)}; default: all",
+    )
+    video.add_argument(
+        "--files",
+        nargs="+",
+        default=PEER_FILES,
+        choices=PEER_FILES,
+        metavar="FILE",
+        help=f"of {', '.join(PEER_FILES)}; default: all",
+    )
     video.add_argument("--repeats", type=int, default=5, help="processes per peer and file")
     exactness.add_argument("--clips", nargs="*", type=Path, default=[], help="more files to check")
     exactness.add_argument(
@@ -132,7 +153,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         measure_episodes(console, args.episodes)
     elif args.what == "exactness":
         if args.folder is not None and not args.folder.is_dir():
-            parser.error(f"--folder needs a folder of videos, found none at {args.folder}")
+            parser.error(f"--folder {no_folder(args.folder, 'a folder of videos')}")
+        for clip in args.clips:
+            if not clip.is_file():
+                parser.error(f"--clips {unreadable(clip, 'a video file', FileNotFoundError())}")
         measure_exactness(
             console, args.out, args.peers, args.clips, folder=args.folder, is_quick=args.quick
         )

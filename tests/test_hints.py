@@ -54,7 +54,9 @@ def test_bytes_that_are_no_text_are_told_with_their_place(tmp_path: Path) -> Non
 
 def test_a_file_in_place_of_a_folder_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a"
-    assert no_folder(path, "the folder of it").endswith("there is no such file: check its name")
+    assert no_folder(path, "the folder of it").endswith(
+        "but there is no such folder: check its name"
+    )
     path.touch()
     assert no_folder(path, "the folder of it") == f"{path}: needed the folder of it, got a file"
 

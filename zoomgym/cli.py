@@ -1,11 +1,12 @@
-"""The command `zoomgym`: tasks listed and checked, episodes played and graded, videos written."""
+"""The command `zoomgym`: checks and lists tasks, plays and grades episodes, writes videos."""
 
 import argparse
 import json
 import sys
 import tempfile
+import textwrap
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +39,9 @@ __all__ = ["main"]
 
 MANIFEST = "manifest.jsonl"
 OWN_TASK = "own"
+OWN_TASKS = "a manifest (my.jsonl), or a benchmark and its folder (videomme:/data/Video-MME)"
+HELP_WIDTH = 78
+"""Columns of a description."""
 GIVE_UP_AFTER = 5
 """Answers in a row on which a judge gives no verdict: the rest stays ungraded."""
 QUIET_UNLESS_TERMINAL = None
@@ -233,51 +237,116 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"zoomgym {version('zoomgym')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    check = commands.add_parser("check", help="report every problem of files of tasks")
-    check.add_argument("tasks", help="a manifest, or a benchmark: videomme:FOLDER")
+    check = _command(
+        commands, "check", _check, "report every problem of files of tasks",
+        "Reads every row, and decodes 16 frames of every video, the first and the last among "
+        "them. Each problem "
+        "is a line that names file and row; without one, the exit status is 0.",
+        "zoomgym check my.jsonl", "zoomgym check videomme:/data/Video-MME",
+    )  # fmt: skip
+    check.add_argument("tasks", help=f"{OWN_TASKS} to check")
     _add_limits(check)
-    check.set_defaults(run=_check)
 
-    listed = commands.add_parser("tasks", help="show what a task set holds")
-    listed.add_argument("tasks", help="synthetic:flash, videomme:FOLDER, a manifest, ..")
-    listed.add_argument("--subtitles", action="store_true", help="of a benchmark, in the questions")
+    listed = _command(
+        commands, "tasks", _tasks, "show what a task set holds",
+        "Prints name, version and hash of a task set, and how many tasks there are by category, "
+        "by number of options, and by each kind of label.",
+        "zoomgym tasks synthetic", "zoomgym tasks videomme:/data/Video-MME --split test",
+    )  # fmt: skip
+    listed.add_argument("tasks", help=f"synthetic, synthetic:FAMILY, {OWN_TASKS}")
+    listed.add_argument(
+        "--subtitles", action="store_true", help="put a benchmark's subtitles into its questions"
+    )
     listed.add_argument("--durations", action="store_true", help="open every video to measure it")
     _add_limits(listed)
     _add_synthetic(listed)
-    listed.set_defaults(run=_tasks)
 
-    person = commands.add_parser("play", help="play an episode yourself")
-    person.add_argument("--tasks", help="a task set's name or a manifest; default: synthetic")
-    person.add_argument("--task-id", help="default: one is drawn")
-    person.add_argument("--seed", type=_whole_number, help="of the draw")
-    person.add_argument("--video", type=Path, help="a file of your own, instead of --tasks")
-    person.add_argument("--question", help="about --video")
-    person.add_argument("--option", action="append", default=[], help="repeat for each option")
-    person.add_argument("--answer", help="of --question; without it nothing is graded")
-    person.add_argument("--out", type=Path, help="folder for the pictures; default: a new one")
+    person = _command(
+        commands, "play", _play, "play an episode yourself",
+        "You are shown a question and the overview of a video, as pictures in a folder and, where "
+        "it can, in the terminal. You type zooms and then the answer.",
+        "zoomgym play --tasks synthetic:flash",
+        'zoomgym play --video my.mp4 --question "What is on the table?"',
+    )  # fmt: skip
+    person.add_argument(
+        "--tasks", help=f"synthetic, synthetic:FAMILY, {OWN_TASKS}; default: synthetic"
+    )
+    person.add_argument("--task-id", help="which of the tasks; default: one is drawn")
+    person.add_argument(
+        "--seed", type=_whole_number, help="draws the same task again; default: another one"
+    )
+    person.add_argument("--video", type=Path, help="a video of your own, instead of --tasks")
+    person.add_argument("--question", help="your question about --video")
+    person.add_argument(
+        "--option", action="append", default=[], help="one option of --question; repeat it for each"
+    )
+    person.add_argument("--answer", help="answer of --question; without it nothing is graded")
+    person.add_argument(
+        "--out", type=Path, help="new or empty folder for the pictures; default: a temporary one"
+    )
     person.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
     _add_limits(person)
     _add_synthetic(person)
-    person.set_defaults(run=_play)
 
-    grade = commands.add_parser("grade", help="let a judge grade open-ended answers in records")
+    grade = _command(
+        commands, "grade", _grade, "let a judge grade open-ended answers in records",
+        "Asks a model whether each open-ended answer is right, and writes the records with "
+        "verdicts and the rewards that follow. Run again, it asks only for what is missing.",
+        "zoomgym grade records.jsonl --judge-url http://localhost:8000/v1 --model NAME",
+    )  # fmt: skip
     grade.add_argument("records", type=Path, help="a file of records, JSON Lines")
-    grade.add_argument("--judge-url", required=True, help="e.g. http://localhost:8000/v1")
-    grade.add_argument("--model", required=True, help="that judges, as the endpoint calls it")
+    grade.add_argument(
+        "--judge-url", required=True, help="OpenAI-compatible endpoint: http://localhost:8000/v1"
+    )
+    grade.add_argument("--model", required=True, help="the judge, as the endpoint calls it")
     grade.add_argument("--key-variable", default="", help="environment variable with the API key")
-    grade.add_argument("--timeout", type=float, default=60, help="seconds; default: 60")
-    grade.add_argument("--tries", type=int, default=5, help="of each answer; default: 5")
+    grade.add_argument(
+        "--timeout", type=float, default=60, help="seconds that a request may take; default: 60"
+    )
+    grade.add_argument(
+        "--tries", type=int, default=5, help="how often a verdict is asked for; default: 5"
+    )
     grade.add_argument("--concurrent", type=int, default=8, help="requests at once; default: 8")
     grade.add_argument("--cache-dir", type=Path, help="where verdicts are kept for the next time")
-    grade.add_argument("--out", type=Path, help="default: RECORDS.graded.jsonl; it is replaced")
-    grade.set_defaults(run=_grade)
+    grade.add_argument(
+        "--out", type=Path, help="file to write or replace; default: RECORDS.graded.jsonl"
+    )
 
-    synth = commands.add_parser("synth", help="write synthetic videos and their manifest")
-    synth.add_argument("out", type=Path, help="folder to write")
-    synth.add_argument("--family", action="append", choices=list(FAMILIES), help="repeatable")
-    synth.add_argument("--num", type=_whole_number, default=12, help="of tasks; default: 12")
+    synth = _command(
+        commands, "synth", _synth, "write synthetic videos and their manifest",
+        "Writes videos/*.mp4 and manifest.jsonl into a folder. The same arguments write the same "
+        "files; run again, it resumes where it was stopped.",
+        "zoomgym synth my-videos --family flash --num 20", "zoomgym check my-videos/manifest.jsonl",
+    )  # fmt: skip
+    synth.add_argument("out", type=Path, help="new or empty folder to write")
+    synth.add_argument(
+        "--family",
+        action="append",
+        choices=list(FAMILIES),
+        help="a family to write; repeat it for each; default: all",
+    )
+    synth.add_argument("--num", type=_whole_number, default=12, help="how many tasks; default: 12")
     _add_synthetic(synth)
-    synth.set_defaults(run=_synth)
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    description: str,
+    *examples: str,
+) -> argparse.ArgumentParser:
+    """Returns the parser of a new command, which has no arguments yet."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=textwrap.fill(description, HELP_WIDTH),
+        epilog="\n".join(["examples:", *(f"  {example}" for example in examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
     return parser
 
 
@@ -293,14 +362,21 @@ _whole_number.__name__ = "whole number"  # so argparse says: invalid whole numbe
 
 def _add_synthetic(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of synthetic tasks."""
-    parser.add_argument("--split", default="train", choices=SPLITS)
-    parser.add_argument("--duration", type=float, default=60, help="seconds; default: 60")
+    parser.add_argument(
+        "--split",
+        default="train",
+        choices=SPLITS,
+        help="part of synthetic tasks or of a benchmark; default: train",
+    )
+    parser.add_argument(
+        "--duration", type=float, default=60, help="length of synthetic videos in s; default: 60"
+    )
     parser.add_argument(
         "--difficulty",
         default="easy",
         type=_difficulty,
-        help=f"{', '.join(DIFFICULTIES)}; or, as JSON, settings that are merged over one: "
-        '{"preset": "hard", "symbols": 6}; default: easy',
+        help=f"of synthetic tasks: {', '.join(DIFFICULTIES)}; or, as JSON, settings that are "
+        'merged over one: {"preset": "hard", "symbols": 6}; default: easy',
     )
 
 

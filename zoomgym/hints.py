@@ -64,7 +64,7 @@ def file_in(folder: Path, endings: Sequence[str]) -> Path | None:
 
 def no_folder(path: Path, needed: str) -> str:
     """Returns the message about a path that is no folder; `needed` says which folder it is."""
-    found = "got a file" if path.exists() else f"but {_absence(path)}"
+    found = "got a file" if path.exists() else f"but {_absence(path, 'folder')}"
     return f"{path}: needed {needed}, {found}"
 
 
@@ -94,14 +94,14 @@ def reason(error: Exception) -> str:
     return str(error)
 
 
-def _absence(path: Path) -> str:
-    """Returns that there is nothing at path, and what is."""
+def _absence(path: Path, kind: str = "file") -> str:
+    """Returns that there is nothing at path, and what is near."""
     folder, name = path.parent, path.name
     while not is_folder(folder) and folder != folder.parent:
         folder, name = folder.parent, folder.name
     if folder != path.parent:
         return f"there is no folder {folder / name}{did_you_mean(name, _names_in(folder))}"
-    return f"there is no such file{did_you_mean(name, _names_in(folder))}"
+    return f"there is no such {kind}{did_you_mean(name, _names_in(folder))}"
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Trains policies on ZoomEnvDiscrete with PPO, and plays test tasks with them in ZoomEnv.
+"""Trains policies on ZoomEnvDiscrete with PPO, and plays test tasks with them.
 
 python -m agents.sb3 train --tasks synthetic:flash --out results/ppo-flash
 python -m agents.sb3 evaluate results/ppo-flash

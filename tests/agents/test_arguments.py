@@ -1,10 +1,10 @@
-"""Arguments of an environment, as every command reads them."""
+"""Arguments of an environment, as every command reads them; and help about settings."""
 
 from typing import Any
 
 import pytest
 
-from agents.arguments import read_arguments
+from agents.arguments import help_of_fields, read_arguments
 
 NAMES = ("max_turns", "grader", "difficulty")
 
@@ -46,3 +46,20 @@ def test_objects_and_pairs_are_read_and_the_last_one_counts(
 def test_what_is_no_argument_is_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_arguments([text], NAMES)
+
+
+def test_the_string_under_a_field_is_its_help() -> None:
+    class Plan:
+        """How much of everything."""
+
+        steps: int = 3
+        """Steps, of which
+        10% are shown."""
+        plain: int = 4
+        name: str
+        """Name of it."""
+
+    assert help_of_fields(Plan) == {
+        "steps": "Steps, of which 10%% are shown.",
+        "name": "Name of it.",
+    }

@@ -154,4 +154,7 @@ def test_exactness_takes_a_folder_of_files(
     assert "no video: notes.txt" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         speed.main(["exactness", "--folder", str(tmp_path / "absent")])
-    assert "--folder needs a folder of videos, found none" in capsys.readouterr().err
+    assert "absent: needed a folder of videos, but there is no such" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        speed.main(["exactness", "--clips", str(tmp_path / "absent.mp4")])
+    assert "absent.mp4: needed a video file, but there is no such" in capsys.readouterr().err

@@ -166,10 +166,20 @@ def _add_playing(parser: argparse.ArgumentParser) -> None:
     known = f"{', '.join(AGENTS)}, qwen:PATH, or module:Class of your own"
     parser.add_argument("--expert", default="tutor", help=f"one of {known}; default: tutor")
     parser.add_argument("--tasks", default="synthetic", help="a task set; default: synthetic")
-    parser.add_argument("--num", type=_count, default=100, help="tasks to play; default: 100")
-    parser.add_argument("--start", type=_index, default=0, help="the first task; default: 0")
-    parser.add_argument("--seed", type=_index, default=0, help="of agents and environments")
-    parser.add_argument("--num-envs", type=_count, help=f"side by side; {NUM_ENVS} or 1 by default")
+    parser.add_argument(
+        "--num", type=_count, default=100, help="how many tasks to play; default: 100"
+    )
+    parser.add_argument(
+        "--start", type=_index, default=0, help="position of the first task to play; default: 0"
+    )
+    parser.add_argument(
+        "--seed", type=_index, default=0, help="seed of agents and environments; default: 0"
+    )
+    parser.add_argument(
+        "--num-envs",
+        type=_count,
+        help=f"episodes side by side; default: {NUM_ENVS} if the agent can, or 1",
+    )
     parser.add_argument(
         "--env",
         type=partial(read_arguments, left_out=OWN_FLAGS),

@@ -1,7 +1,7 @@
 """GRPO: what the loss sees is what was played, and it learns from the model's own words alone."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from agents.arguments import help_of_fields
 from agents.qwen import train_grpo as module
 from agents.qwen.policy import QwenAgent
 from agents.qwen.rollouts import Group
 from agents.qwen.train_grpo import GRPOSettings, ZoomTrainer, main, make_trainer, train_grpo
+from agents.qwen.train_sft import SFTSettings
+from agents.sb3.settings import Settings as PPOSettings
+from examples.train_tiny_qwen import Plan
 from tests.agents.qwen.model import ROUNDING, Broken
 from tests.agents.qwen.noise import NoiseTasks, scripted_env
 from zoomgym.records import read_records, replay
@@ -351,3 +355,9 @@ def test_what_is_given_of_the_environment_leaves_the_rest_as_it_was(
         {"grammar": "video_zoom", "tasks": "my.jsonl"},
         {"grammar": "json"},
     ]
+
+
+@pytest.mark.parametrize("kind", [GRPOSettings, SFTSettings, PPOSettings, Plan])
+def test_every_setting_of_a_training_is_explained(kind: type) -> None:
+    names = {field.name for field in fields(kind)}
+    assert help_of_fields(kind).keys() == names
