@@ -1,6 +1,7 @@
 """What tests of the runner play: a small suite, and agents like `random`, each in its own way."""
 
 import os
+import threading
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
 from threading import Barrier
@@ -34,15 +35,25 @@ class Served(RandomAgent):
         return super().act(observation)
 
 
-class Counted(RandomAgent):
-    """Is asked by a thread, and notes its first looks."""
+class Threaded(RandomAgent):
+    """Is asked by a thread."""
 
     max_concurrent = 1
+
+
+class Gated(RandomAgent):
+    """Is asked by a thread, and waits at a gate after a few episodes."""
+
+    NUM_FREE = 2
+    max_concurrent = 1
     begun: list[str] = []  # noqa: RUF012 - a test looks here
+    gate = threading.Event()
 
     def act(self, observation: Observation) -> str:
         if not observation.turns:
             self.begun.append(observation.episode_key)
+        if len(self.begun) > self.NUM_FREE:
+            self.gate.wait()
         return super().act(observation)
 
 

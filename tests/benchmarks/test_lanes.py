@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.lanes import NUM_IN_BATCH, Failure, Job, play_all
 from benchmarks.suites import Part
-from tests.benchmarks.players import Counted, Local
+from tests.benchmarks.players import Gated, Local
 from tests.judges import chats, fails, judging, meets
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
@@ -139,7 +139,7 @@ def test_an_error_that_cannot_be_shown_is_named() -> None:
     assert played(jobs_of(name, [4])) == {flash(4): Failure(name, flash(4), "MuteError:")}
 
 
-@pytest.mark.parametrize("kind", ["Counted", "Local"])
+@pytest.mark.parametrize("kind", ["Threaded", "Local"])
 def test_an_environment_that_breaks_costs_only_its_episode(
     kind: str, monkeypatch: pytest.MonkeyPatch, in_a_process: dict[str, Record | Failure]
 ) -> None:
@@ -212,10 +212,13 @@ def test_closing_ends_what_still_plays() -> None:
 
 
 def test_closing_leaves_what_threads_have_not_begun() -> None:
-    outcomes = play_all(jobs_of(f"{PLAYERS}Counted", [2] * 40), workers=1, at_once=None)
+    Gated.begun.clear()
+    Gated.gate.clear()
+    outcomes = play_all(jobs_of(f"{PLAYERS}Gated", [2] * 40), workers=1, at_once=None)
     assert isinstance(next(outcomes), Record)
     outcomes.close()
+    Gated.gate.set()
     for thread in threading.enumerate():
-        if thread.name.startswith(f"{PLAYERS}Counted"):
+        if thread.name.startswith(f"{PLAYERS}Gated"):
             thread.join()
-    assert 1 <= len(Counted.begun) < 40
+    assert 1 <= len(Gated.begun) <= Gated.NUM_FREE + 1

@@ -19,6 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.report import write_report
 from tests.benchmarks.test_report import RECORDS, RIGHT, SEA, TASK, WRONG, ZOOM, played
@@ -258,12 +259,12 @@ def test_click_on_a_frame_enlarges_it(browser: webdriver.Chrome) -> None:
     press(browser, Keys.END, Keys.ARROW_RIGHT)
     assert texts(browser, ".enlarged p") == ["Frames of zoom 1: 4 of 4, 11.50 s"]
     press(browser, Keys.ESCAPE)
-    assert all_of(browser, ".enlarged") == []
+    WebDriverWait(browser, 60).until(lambda _: not all_of(browser, ".enlarged"))
     assert browser.switch_to.active_element == frames[1]
     press(browser, Keys.ENTER)
     assert texts(browser, ".enlarged p") == ["Frames of zoom 1: 2 of 4, 10.50 s"]
     one(browser, ".enlarged img").click()
-    assert all_of(browser, ".enlarged") == []
+    WebDriverWait(browser, 60).until(lambda _: not all_of(browser, ".enlarged"))
 
 
 def test_what_there_is_not_is_not_shown(browser: webdriver.Chrome) -> None:
