@@ -3,10 +3,14 @@
 from collections import Counter
 
 import pytest
+from hypothesis import settings
 
 from zoomgym.episode import Episode, Rules, start
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
+
+settings.register_profile("zoomgym", deadline=None)  # a busy machine is no failure
+settings.load_profile("zoomgym")
 
 TASK = VideoQuestion(
     id="q1",
