@@ -4,7 +4,10 @@ Frame i of every file shows the number i as eight black or white blocks in its l
 """
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -60,7 +63,10 @@ def write(
 ) -> None:
     """Encodes len(pts) frames, where pts counts units of time_base (default: 1 / rate)."""
     file = str(target) if isinstance(target, Path) else target
-    with av.open(file, "w", format=format, container_options=dict(container_options)) as out:
+    with (
+        _no_more_urgent(),
+        av.open(file, "w", format=format, container_options=dict(container_options)) as out,
+    ):
         stream: Any = out.add_stream(codec, rate=rate, options=dict(options))
         height, width, _ = pictures(0).shape
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
@@ -79,6 +85,23 @@ def write(
         out.mux(stream.encode())
         if audio is not None:
             out.mux(audio.encode())
+
+
+@contextmanager
+def _no_more_urgent() -> Iterator[None]:
+    """Leaves this thread as urgent as it was.
+
+    SVT-AV1, where root runs it, makes the thread that opens it real-time for good, and with it all
+    that the thread starts from then on: nothing else runs beside them.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
 
 
 def _mux_hum(out: Any, audio: Any, index: int, rate: int) -> None:

@@ -1,6 +1,8 @@
 """Formats that are opened, and those that are not because they reach outside or hold no times."""
 
+import os
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -168,3 +170,10 @@ def test_other_names_of_opened_formats_are_opened(name: str, tmp_path: Path) -> 
     options = {"bf": "0", "g": "20", "b": "900k"} if is_ps else H264
     write(tmp_path / name, "mpeg2video" if is_ps else "libx264", options)
     assert number_in(VideoFile(tmp_path / name).frames_at([2.0], (96, 160))[0]) == 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="schedulers of Linux")
+def test_encoding_leaves_the_thread_as_urgent_as_it_was(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
+    write(tmp_path / "av1.mp4", "libsvtav1", {"preset": "12", "crf": "45"}, pts=range(5))
+    assert (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority) == before
