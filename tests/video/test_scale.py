@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks.awkward.clips import X264, write
-from zoomgym.video import VideoFile, letterbox, native_size
+from zoomgym.video import Limits, VideoFile, letterbox, native_size
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -232,6 +232,15 @@ def test_native_size_is_never_larger(height: int, width: int, max_pixels: int) -
     assert 1 <= new_height <= height
     assert 1 <= new_width <= width
     assert new_height * new_width <= max_pixels
+
+
+@given(st.integers(1, 80), st.floats(1.0, 100.0), st.integers(1, 200_000), st.booleans())
+def test_what_limits_allow_never_grows_too_long_for_qwen(
+    short: int, aspect: float, max_pixels: int, is_wide: bool
+) -> None:
+    size = (short, int(short * aspect)) if is_wide else (int(short * aspect), short)
+    new_size = native_size(size, max_pixels)
+    assert max(new_size) <= 2 * Limits().aspect * min(new_size) == 200 * min(new_size)
 
 
 def test_native_size_refuses_nothing_at_all() -> None:

@@ -150,6 +150,20 @@ def test_video_that_lasts_a_billion_seconds_is_refused(tmp_path: Path) -> None:
     assert number_in(video.frames_at([0.5e9], SIZE)[0]) == 1
 
 
+@pytest.mark.parametrize(("height", "width"), [(8, 2048), (2048, 8), (8, 808)])
+def test_pictures_that_no_model_reads_are_refused(height: int, width: int, tmp_path: Path) -> None:
+    path = tmp_path / "ribbon.mp4"
+    picture = np.full((height, width, 3), 90, np.uint8)
+    write(path, options=H264, pts=range(3), pictures=lambda _: picture)
+    with pytest.raises(
+        VideoError,
+        match=rf"ribbon\.mp4: needed pictures of at most 100:1, got {width} x {height}: crop them",
+    ):
+        _ = VideoFile(path).duration_s
+    with VideoFile(path, limits=Limits(aspect=256)) as video:
+        assert video.frames_at([0.0], video.size).shape == (1, height, width, 3)
+
+
 def test_call_that_takes_too_long_is_given_up(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     video = VideoFile(clip("one_gop.mp4"), limits=Limits(call_s=50.0))
     assert video.duration_s == 4.0
@@ -201,7 +215,10 @@ def test_disk_that_does_not_answer_is_no_end_of_the_file(
         ({"call_s": 0}, "limits need numbers > 0, got call_s=0"),
         ({"wait_s": float("nan")}, "limits need numbers > 0, got wait_s=nan"),
         ({"pixels": "many"}, "limits need numbers > 0, got pixels='many'"),
-        ({"seconds": 1}, r"limits need a mapping from names of \['call_s', .*got \{'seconds': 1\}"),
+        (
+            {"seconds": 1},
+            r"limits need a mapping from names of \['aspect', 'call_s', .*got \{'seconds': 1\}",
+        ),
         ([60], r"limits need a mapping .*got \[60\]"),
     ],
 )

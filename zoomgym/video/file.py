@@ -193,4 +193,10 @@ def _measured(key: FileKey, limits: Limits, is_doubted: bool = False) -> Facts:
             f"{key.path}: needed at most {limits.duration_s:g} s of video, got {duration_s:g} s: "
             "cut it, or allow more in limits (duration_s)"
         )
+    height, width = facts.size
+    if max(height, width) > limits.aspect * min(height, width):
+        raise VideoError(
+            f"{key.path}: needed pictures of at most {limits.aspect:g}:1, got {width} x {height}: "
+            "crop them, or allow more in limits (aspect)"
+        )
     return facts

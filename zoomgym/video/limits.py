@@ -33,6 +33,11 @@ class Limits:
     """Wall clock of one read from the disk or network, and of opening the file."""
     duration_s: float = 10 * 24 * 3600.0
     """Time from the first frame to the end of the last."""
+    aspect: float = 100.0
+    """The longer side of an upright picture by the shorter one.
+
+    Qwen's processor refuses more than 200, and rounding can double the aspect of a small picture.
+    """
     samples: int = 20_000_000
     """Entries of the lists that FFmpeg makes when it opens an MP4 file: 36 bytes each."""
 
