@@ -16,7 +16,8 @@ start_s = max(0.0, lit_s - 2)
 zoom = f'{{"segment": [{start_s}, {start_s + 4}], "fps": 4}}'
 observation, reward, terminated, truncated, info = env.step(zoom)
 print(observation["feedback"])
-print(observation["clip"].shape, observation["clip_t"][:4], observation["frames_left"])
+shown = observation["clip_t"] >= 0  # `clip` always has 64 places: empty ones are black, at time -1
+print(observation["clip"][shown].shape, observation["clip_t"][:4], observation["frames_left"])
 
 # The clip shows a white cross: C. 0.9 for a right answer, 0.1 for clean replies, 0.5 for the zoom.
 observation, reward, terminated, truncated, info = env.step('{"answer": "C"}')

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium as gym
+
 from zoomgym.env import ZoomEnv
 from zoomgym.grading import CHOICE
 
@@ -21,8 +23,19 @@ def test_the_readme_shows_an_example_that_is_run_here(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True, env=environment,
     )  # fmt: skip
     assert "Zoom 1: 16 frames of" in run.stdout
-    assert "(64, 112, 112, 3)" in run.stdout
+    assert "(16, 112, 112, 3)" in run.stdout  # of the 64 places, those that are not empty
     assert "reward 1.5, the answer was C" in run.stdout
+
+
+def test_the_fork_of_the_readme_works_on_what_gym_make_returns() -> None:
+    assert "`env.unwrapped.fork()`" in (ROOT / "README.md").read_text()
+    env = gym.make("zoomgym:ZoomEnv-v0", tasks="synthetic:flash", source="scene")
+    env.reset(seed=7)
+    fork = env.unwrapped.fork()  # type: ignore[attr-defined]
+    fork.step('{"segment": [4, 6], "fps": 4}')
+    assert len(fork.observation.clips) == 1
+    assert not hasattr(env, "fork")  # of the wrapper
+    assert not env.unwrapped.observation.clips  # type: ignore[attr-defined]
 
 
 def test_the_example_agent_beats_a_glance() -> None:

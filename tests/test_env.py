@@ -119,6 +119,7 @@ def test_a_zoom_fills_the_clip_and_charges_the_budget() -> None:
     assert observation["clip_call"].tolist() == [0] * 16 + [-1] * 48
     assert observation["clip"][:16].any(axis=(1, 2, 3)).all()
     assert not observation["clip"][16:].any()
+    assert observation["clip"][observation["clip_t"] >= 0].shape == (16, 28, 28, 3)
     assert (observation["frames_left"], observation["turns_left"]) == (48, 4)
     assert (info["zooms"], info["frames_used"], info["turns_used"]) == (1, 80, 1)
     observation, *_ = env.step('{"segment": [10, 12], "fps": 1}')

@@ -53,8 +53,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     |---|---|---|
     | `overview` | Box uint8 (N, H, W, 3) | the overview, RGB |
     | `overview_t` | Box float64 (N,) | its times |
-    | `clip` | Box uint8 (K, H, W, 3) | all clip frames so far, zero-padded |
-    | `clip_t` | Box float64 (K,) | their times, -1 where empty |
+    | `clip` | Box uint8 (K, H, W, 3) | all clip frames so far, then zeros: see `clip_t` |
+    | `clip_t` | Box float64 (K,) | their times, -1 where empty: `clip[clip_t >= 0]` are frames |
     | `clip_call` | Box int8 (K,) | which zoom showed them, from 0, -1 where empty |
     | `duration` | Box float64 (1,) | of the video |
     | `question` | Text | the question and its lettered options |
@@ -342,9 +342,10 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     def fork(self) -> Self:
         """Returns an environment in the same state; the two go on apart.
 
-        What was shown is shared, so a fork costs next to nothing: for groups of rollouts, or for
-        searching a tree. The open video is shared too, and stays with this environment: its next
-        reset, or close, ends the forks' episodes.
+        `gym.make` returns a wrapper: call `env.unwrapped.fork()` there. What was shown is shared,
+        so a fork costs next to nothing: for groups of rollouts, or for searching a tree. The open
+        video is shared too, and stays with this environment: its next reset, or close, ends the
+        forks' episodes.
         """
         twin = copy.copy(self)
         twin._clips = list(self._clips)
