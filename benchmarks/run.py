@@ -329,7 +329,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="AGENT",
         help=f"of {', '.join(AGENTS)}, chat:MODEL@URL, ppo:PATH, qwen:PATH, or module:Class of "
-        "your own; default: the suite's, and blind for --tasks",
+        "your own, from this folder or one in PYTHONPATH; default: the suite's, and blind for "
+        "--tasks",
     )
     parser.add_argument("--seed", type=int, default=0, help="of environments and agents")
     parser.add_argument(

@@ -1,13 +1,18 @@
 """What the documents say is what the code does."""
 
+import dataclasses
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Any, get_origin
 
 import gymnasium as gym
+import pytest
 
 from zoomgym.env import ZoomEnv
+from zoomgym.episode import Frames, Observation, Rules, Turn
 from zoomgym.grading import CHOICE
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +56,34 @@ def test_the_example_agent_beats_a_glance() -> None:
 
 def test_the_rules_show_the_one_regular_expression_of_grading() -> None:
     assert f"    {CHOICE.pattern}\n" in (ROOT / "docs" / "rules.md").read_text()
+
+
+def type_in_words(field: dataclasses.Field[Any]) -> str:
+    """Returns a field's type without modules."""
+    kind: Any = get_origin(field.type) if field.name == "images" else field.type
+    name = kind.__name__ if isinstance(kind, type) and not get_origin(kind) else str(kind)
+    return re.sub(r"\b[a-z_]+\.", "", name).replace(" | ", " or ")
+
+
+@pytest.mark.parametrize("kind", [Observation, Frames, Turn, Rules])
+def test_the_fields_that_an_agent_is_shown_are_listed(kind: Any) -> None:
+    page = (ROOT / "docs" / "agents.md").read_text()
+    [table] = re.findall(rf"\| field of `{kind.__name__}` .*\n\|---.*\n((?:\|.*\n)+)", page)
+    listed = re.findall(r"(?m)^\| `(\w+)` \| `(.+?)` \| .+ \|$", table)
+    assert listed == [(field.name, type_in_words(field)) for field in dataclasses.fields(kind)]
+
+
+def test_documents_install_a_checkout_or_what_extras_are_made_of() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    packages = {re.split("[^a-z0-9-]", one)[0] for needed in extras.values() for one in needed}
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "constraints.txt"):
+        for told in re.findall(r"pip install ([^`\n]+)", page.read_text()):
+            target = told.removeprefix("-c constraints.txt ").removeprefix("-e ")
+            checkout = re.fullmatch(r'\.|"\.\[([a-z0-9,]+)\]"', target)
+            names = (checkout[1] or "").split(",") if checkout else [target]
+            assert set(names) <= ({"", *extras} if checkout else packages), f"{page.name}: {told}"
 
 
 def test_links_in_documents_lead_somewhere() -> None:

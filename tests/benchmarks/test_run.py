@@ -28,6 +28,7 @@ from zoomgym.records import Record, append_record, read_records, write_records
 from zoomgym.synthetic import SyntheticTasks
 from zoomgym.tasks import VideoQuestion
 
+ROOT = Path(__file__).parents[2]
 SMALL = {"source": "scene", "split": "test", "max_pixels": 1024}
 TINY = Suite(
     "tiny-v0",
@@ -367,6 +368,25 @@ class Agent:
     def act(self, observation):
         return '{"answer": "ANSWER"}'
 """
+
+
+def test_agents_of_ones_own_are_found_here_and_in_pythonpath(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        (folder / f"in_{folder.name}.py").write_text(MY_AGENT.replace("ANSWER", "A"))
+    command = (
+        "-m benchmarks.run --limit 1 --tasks synthetic:flash --env source=scene max_pixels=64 "
+        "--out out --agents in_here:Agent in_there:Agent"
+    )
+    subprocess.run(
+        [sys.executable, *command.split()],
+        cwd=here,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(there)])},
+        check=True,
+    )
+    records = read_records(here / "out" / "records.jsonl")
+    assert {record.agent for record in records} == {"in_here:Agent", "in_there:Agent"}
 
 
 def test_an_agent_that_has_changed_is_played_again_and_others_are_kept(
