@@ -1,6 +1,7 @@
 """The Gymnasium face: spaces, seeds, vectors, pickles, files."""
 
 import copy
+import hashlib
 import json
 import pickle
 import subprocess
@@ -19,11 +20,12 @@ from numpy.typing import NDArray
 import zoomgym
 from zoomgym import TaskError, VideoError, ZoomEnv
 from zoomgym.datasets import write_manifest
-from zoomgym.episode import Observation
+from zoomgym.episode import Observation, episode_key
 from zoomgym.rollout import run_episode
 from zoomgym.spaces import ReplySpace
-from zoomgym.synthetic import SyntheticTasks
+from zoomgym.synthetic import FAMILIES, SyntheticTasks
 from zoomgym.tasks import VideoQuestion
+from zoomgym.timeline import Segment
 from zoomgym.video import VideoFile
 
 FULL_ZOOM = '{"segment": [4, 6], "fps": 8}'
@@ -34,8 +36,6 @@ def scene_env(**settings: Any) -> ZoomEnv:
 
 
 def digest(observation: dict[str, Any], *rest: Any) -> str:
-    import hashlib
-
     parts = [
         f"{k}:{v.tobytes() if isinstance(v, np.ndarray) else v}" for k, v in observation.items()
     ]
@@ -557,10 +557,58 @@ def test_an_answer_that_only_looks_like_a_number_is_wrong_and_ends_the_episode(t
     assert (info["end_reason"], info["is_success"], info["turns_used"]) == ("answered", False, 1)
 
 
-def test_what_agents_see_does_not_name_the_task() -> None:
-    env = scene_env()
-    env.reset(options={"task_id": "flash-easy-60s-train-00001"}, seed=0)
-    assert "flash" not in env.observation.episode_key
+def test_a_renamed_task_is_shown_under_the_same_key(tmp_path: Path, clip: Path) -> None:
+    keys = set()
+    for index, name in enumerate(("a.mp4", "b.mp4")):
+        folder = tmp_path / str(index)
+        folder.mkdir()
+        (folder / name).write_bytes(clip.read_bytes())
+        row = VideoQuestion(
+            id=f"q{index}",
+            video=name,
+            question="?",
+            answer="AB"[index],
+            options=("x", "y"),
+            evidence=(Segment(1, 2),) * index,
+            category=name,
+        )
+        write_manifest(folder / "my.jsonl", [row])
+        env = ZoomEnv(folder / "my.jsonl")
+        env.reset(seed=5, options={"task_id": row.id})
+        keys.add(env.observation.episode_key)
+        env.reset(seed=5, options={"task_id": row.id})
+        keys.add(env.observation.episode_key)
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tasks_of_a_family_are_told_apart_by_their_pictures_alone(family: str) -> None:
+    env = scene_env(tasks=f"synthetic:{family}", max_pixels=784)
+    keys = set()
+    for index in range(24):
+        env.reset(seed=0, options={"task_id": env.tasks[index].id})
+        keys.add(episode_key(0, "?", ("x", "y"), 60.0, env.observation.overview))
+    assert len(keys) == 24
+
+
+def test_a_table_of_public_ids_finds_no_task_by_its_key() -> None:
+    env = scene_env(tasks="synthetic:flash", max_pixels=784)
+    ids = [env.tasks[index].id for index in range(1000)]
+    hashes = (hashlib.md5, hashlib.sha1, hashlib.sha256, hashlib.blake2b)
+    table = {make(name.encode()).hexdigest()[:8] for make in hashes for name in ids}
+    for task_id in ids[:5]:
+        env.reset(options={"task_id": task_id}, seed=0)
+        key = env.observation.episode_key
+        assert not table & {key[start : start + 8] for start in range(len(key))}
+
+
+def test_another_seed_gives_another_key() -> None:
+    env = scene_env(max_pixels=784)
+    keys = set()
+    for seed in (0, 0, 1):
+        env.reset(options={"task_id": "flash-easy-60s-train-00001"}, seed=seed)
+        keys.add(env.observation.episode_key)
+    assert len(keys) == 2
 
 
 def test_a_long_question_keeps_its_options() -> None:

@@ -1,7 +1,6 @@
 """ZoomEnv: an episode behind Gymnasium's interface."""
 
 import copy
-import hashlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from zoomgym.render import Screen, describe, paint
 from zoomgym.rewards import merge_weights
 from zoomgym.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
 from zoomgym.tasks import TaskSet, VideoQuestion
+from zoomgym.timeline import overview_times
 from zoomgym.video import ON_DAMAGE, Limits, Video, letterbox
 
 __all__ = ["ZoomEnv"]
@@ -281,10 +281,9 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self._videos_skipped = 0
         while True:
             task = self.tasks.by_id(task_id) if task_id is not None else self._draw_task()
-            name = hashlib.sha256(task.id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-            key = f"{name}@{int(self.np_random.integers(2**32)):08x}"  # ids may tell too much
+            draw = int(self.np_random.integers(2**32))
             try:
-                self._begin(task, key)
+                self._begin(task, draw)
                 break
             except VideoError:
                 is_skipped = self.on_video_error == "skip" and task_id is None
@@ -364,8 +363,13 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         """Returns a task drawn uniformly."""
         return self.tasks[int(self.np_random.integers(len(self.tasks)))]
 
-    def _begin(self, task: VideoQuestion, key: str) -> None:
-        """Opens the task's video and shows its overview. Raises VideoError."""
+    def _begin(self, task: VideoQuestion, draw: int) -> None:
+        """Opens the task's video and shows its overview. Raises VideoError.
+
+        Args:
+            task: to be played.
+            draw: a random number, which enters the episode's key.
+        """
         self._episode, self.video_error = None, None  # until all has gone well
         self._close_video()
         self.decode_s = 0.0
@@ -378,13 +382,14 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 f"got {self._video.duration_s:g} s: cut it"
             )
         lengths_s = (self._video.duration_s, self._video.last_frame_s)
-        episode = rules_of_play.start(task, *lengths_s, self.rules, key)
         self.decode_s = time.perf_counter() - started_s
-        self._overview = self._look(episode.overview_s)
+        self._overview = self._look(overview_times(lengths_s[1], self.rules.num_overview))
+        shown = (task.question, task.options, lengths_s[0], self._overview)
+        key = rules_of_play.episode_key(draw, *shown)
         self._clips = []
         self._overview_small = letterbox(self._overview.images, self.frame_size)
         self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
-        self._episode = episode
+        self._episode = rules_of_play.start(task, *lengths_s, self.rules, key)
 
     def _close_video(self) -> None:
         """Closes the video, if it is this environment's own."""

@@ -4,6 +4,8 @@ Pure values: `advance` takes an episode and a reply and returns the next episode
 nothing; which frames a zoom shows is a list of times, and `look` fetches them afterwards.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -28,12 +30,16 @@ __all__ = [
     "Rules",
     "Turn",
     "advance",
+    "episode_key",
     "look",
     "observe",
     "score",
     "start",
 ]
 
+KEY_DIGITS = 20
+KEY_ROWS = 8
+"""Rows of each overview frame that tell episodes apart: all of them take 30 times as long."""
 LAST_TURN = "This is the last turn: only an answer counts."
 MOST = {
     "num_overview": 10_000,
@@ -267,6 +273,7 @@ class Observation:
     """Everything an agent may know, at the video's own aspect and resolution."""
 
     episode_key: str
+    """Names the episode; says nothing that is not shown (see `episode_key`)."""
     question: str
     options: tuple[str, ...]
     rules: Rules
@@ -291,6 +298,28 @@ def look(video: Video, times_s: Sequence[float], max_pixels: int) -> Frames:
     images = video.frames_at(times_s, native_size(video.size, max_pixels))
     images.flags.writeable = False
     return Frames(tuple(times_s), images)
+
+
+def episode_key(
+    draw: int, question: str, options: Sequence[str], duration_s: float, overview: Frames
+) -> str:
+    """Returns a name for the episode that begins with what is shown here.
+
+    Nothing else enters it: from an id, even a hashed one, an agent could look its task up.
+
+    Args:
+        draw: a random number of the environment.
+        question: as the agent reads it.
+        options: as the agent reads them.
+        duration_s: of the video.
+        overview: as the agent sees it.
+    """
+    images = overview.images
+    step = max(1, images.shape[1] // KEY_ROWS)
+    texts = json.dumps([draw, question, list(options), float(duration_s), images.shape])
+    digest = hashlib.sha256(texts.encode())
+    digest.update(images[:, step // 2 :: step].tobytes())
+    return digest.hexdigest()[:KEY_DIGITS]
 
 
 def observe(episode: Episode, overview: Frames, clips: Sequence[Frames]) -> Observation:

@@ -125,10 +125,10 @@ def test_coarse_to_fine_follows_a_countdown(family: str) -> None:
 @pytest.mark.parametrize(
     ("agent", "duration_s", "right"),
     [
-        ("change", 60, [3, 2, 4, 3, 1, 4]),
+        ("change", 60, [3, 2, 4, 1, 1, 4]),
         ("keyframe", 60, [4, 3, 4, 4, 4, 4]),
-        ("keyframe", 3600, [2, 1, 2, 3, 1, 4]),
-        ("coarse_to_fine", 60, [4, 4, 4, 4, 2, 4]),
+        ("keyframe", 3600, [3, 0, 3, 2, 1, 4]),
+        ("coarse_to_fine", 60, [4, 4, 4, 4, 3, 4]),
         ("coarse_to_fine", 3600, [4, 4, 4, 4, 1, 4]),
     ],
 )

@@ -59,7 +59,7 @@ def test_log_probs_of_ragged_turns_and_mixed_sizes_are_those_of_a_plain_forward(
 def test_rewards_are_those_of_the_records_when_they_are_played_again(tiny: Loaded) -> None:
     groups = player(tiny).play(tiny.model, TASKS, 0)
     records = [rollout.record for group in groups for rollout in group.rollouts]
-    assert {record.reward for record in records if record} >= {1.5, 1.0, 0.1}
+    assert {record.reward for record in records if record} >= {1.4, 1.0, 0.1}
     for record in records:
         assert record is not None
         assert replay(record).is_over  # raises if turns, terms or reward differ
