@@ -71,10 +71,18 @@ def test_a_letter_that_a_scorer_would_draw_is_the_same_every_time_and_spread_eve
 @pytest.mark.parametrize(
     ("text", "read"),
     [("B", "B"), ("(C) or (B)", "C"), ("B. or C.", "B"), ("B.", "B"),
-     ("I am quite sure they are dogs", "B"), ("it may be night or it may be day", "C")],
+     ("I am quite sure that it is b. Dogs", "B"), ("it may be d. day, or else c. night", "D"),
+     ("it may be d. day, or c. night, or d. day", "C"), ("b. dogs, but surely not c. night", "B")],
 )  # fmt: skip
 def test_egoschema_takes_what_stands_first(text: str, read: str) -> None:
     assert reads("egoschema", text) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["I am quite sure they are dogs", "it may be night or it may be day", "b. dogs"]
+)
+def test_egoschema_knows_an_option_in_a_longer_text_by_its_letter_too(text: str) -> None:
+    assert reads("egoschema", text) == reads("egoschema", "??")  # it draws a letter
 
 
 @pytest.mark.parametrize(
@@ -142,6 +150,24 @@ def test_a_task_of_several_kinds_counts_in_each_and_once_in_all() -> None:
     assert [(g.name, g.num_tasks, g.strict) for g in found.groups] == [
         ("event", 1, 1.0), ("reasoning", 2, 0.5),
     ]  # fmt: skip
+
+
+def test_choices_and_open_answers_of_mmvu_are_scored_apart_too() -> None:
+    choice, open_ended = (("question_type", "multiple-choice"),), (("question_type", "open-ended"),)
+    answers = [
+        graded("It is B", False, id="1", labels=choice, category="Science"),
+        graded("C", False, id="2", labels=choice, category="Science"),
+        graded("tall", True, id="3", options=(), answer="tall", labels=open_ended, category="Art"),
+    ]
+    found = compare("mmvu", answers)
+    assert found is not None
+    assert (found.strict, found.official) == (1 / 3, 2 / 3)
+    assert [(g.kind, g.name, g.num_tasks, g.strict, g.official) for g in found.groups] == [
+        ("category", "Art", 1, 1.0, 1.0),
+        ("category", "Science", 2, 0.0, 0.5),
+        ("question_type", "multiple-choice", 2, 0.0, 0.5),
+        ("question_type", "open-ended", 1, 1.0, 1.0),
+    ]
 
 
 def test_no_answer_is_wrong_and_an_open_answer_is_what_its_grader_said() -> None:

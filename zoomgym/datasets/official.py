@@ -197,16 +197,19 @@ def _first_capital(task: VideoQuestion, text: str) -> bool:
 
 
 def _earliest(task: VideoQuestion, text: str) -> bool:
-    """EgoSchema: the marked letter, or in longer texts the option, whose last place comes first."""
+    """EgoSchema: the marked letter, or in longer texts the option, whose last place comes first.
+
+    Options are compared with their letters, as the hub has them: `E. C cooks.`
+    """
     for mark in ",.!?;:'":
         text = text.strip(mark)
     text, letters = f" {text} ", _letters(task)
     forms = [form for kind in ("({})", "{} ", "{}.") for form in map(kind.format, letters)]
     places = [(text.rfind(form), form.strip("(). ")) for form in forms if form in text]
     if not places and len(text.split()) > 5:
-        texts = zip(task.options, letters, strict=True)
         lowered = text.lower()
-        places = [(lowered.rfind(o.lower()), own) for o, own in texts if o.lower() in lowered]
+        options = [f"{own}. {o}".lower() for own, o in zip(letters, task.options, strict=True)]
+        places = [(lowered.rfind(o), o[0].upper()) for o in options if o in lowered]
     read = min(places, key=lambda place: place[0])[1] if places else _drawn(task)
     return read == task.truth
 
@@ -236,7 +239,7 @@ SCORINGS = {
     "lvbench": Scoring(A_TO_D, ("question_type",)),
     "videommmu": Scoring(_weighed(""), (CATEGORY, "track")),
     "videommlu": Scoring(_exact, is_macro=True),  # open-ended: its grader decides
-    "mmvu": Scoring(_mentioned),
+    "mmvu": Scoring(_mentioned, (CATEGORY, "question_type")),
     "egoschema": Scoring(_earliest, ()),
     "longvideoreason": Scoring(_exact),
 }
