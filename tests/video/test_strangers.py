@@ -1,8 +1,6 @@
 """Files that strangers made: frames or a clear VideoError, never a hang, a crash or a huge bill."""
 
 import itertools
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -23,47 +21,18 @@ from zoomgym.video import limits as limits_module
 Clip = Callable[[str], Path]
 SIZE = (96, 160)
 MUTATED = ["base.mp4", "base.mkv", "base.ts", "hevc.mp4", "vp9.webm", "mpeg4.avi", "fragments.mp4"]
-SLOWLY_MUTATED = [
-    *(*MUTATED, "base.flv", "mpeg2.mpg", "av1.mp4", "wmv2.asf", "one_gop.mp4", "base.gif"),
-    *("base.apng", "vp8.ogg", "vp8.ivf", "mpeg2.mxf", "base.nut", "rv20.rm", "mpeg2.wtv"),
-    *("raw.y4m", "pal.dv"),
-]
-
-
-def write_mutants(clip: Clip, names: list[str], num_each: int, seed: int, folder: Path) -> None:
-    """Writes num_each damaged files of every kind in names."""
-    rng = np.random.default_rng(seed)
-    for name in names:
-        whole = clip(name).read_bytes()
-        for index in range(num_each):
-            (folder / f"{index}_{name}").write_bytes(mutated(whole, rng))
 
 
 def test_damaged_files_give_frames_or_an_error(clip: Clip, tmp_path: Path) -> None:
-    write_mutants(clip, MUTATED, 6, 0, tmp_path)
-    for path in sorted(tmp_path.iterdir()):
-        started_s = time.process_time()
-        assert look_at(path) in {"frames", "VideoError"}
-        assert time.process_time() - started_s < 10, path.name
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
-def test_many_damaged_files_neither_hang_nor_crash(seed: int, clip: Clip, tmp_path: Path) -> None:
-    write_mutants(clip, SLOWLY_MUTATED, 5, 100 + seed, tmp_path)
-    num_files = 5 * len(SLOWLY_MUTATED)
-    script = Path(__file__).with_name("damage.py")
-    ran = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=10 * num_files,  # a hang; the last line names the file
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout[-200:] + ran.stderr
-    rows = [line.split() for line in ran.stdout.splitlines()]
-    assert len(rows) == num_files
-    assert [row for row in rows if float(row[2]) > 10] == []
+    rng = np.random.default_rng(0)
+    for name in MUTATED:
+        whole = clip(name).read_bytes()
+        for index in range(6):
+            path = tmp_path / f"{index}_{name}"
+            path.write_bytes(mutated(whole, rng))
+            started_s = time.process_time()
+            assert look_at(path) in {"frames", "VideoError"}
+            assert time.process_time() - started_s < 10, path.name
 
 
 def write_broken_group(source: Path, path: Path) -> None:
