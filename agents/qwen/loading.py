@@ -74,12 +74,21 @@ def load_processor(path: str) -> Qwen2_5_VLProcessor:
 
     Raises:
         OSError: no model stands at path.
+        ValueError: it brings code of its own. That is never run, whatever transformers would ask.
     """
     check_path(path)
     saved, _ = ImageOnlyProcessor.get_processor_dict(path)
     is_plain = saved.get("processor_class") == ImageOnlyProcessor.__name__
     kind = ImageOnlyProcessor if is_plain or not is_torchvision_available() else AutoProcessor
-    processor: Qwen2_5_VLProcessor = kind.from_pretrained(path)
+    try:
+        processor: Qwen2_5_VLProcessor = kind.from_pretrained(path, trust_remote_code=False)
+    except ValueError as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise ValueError(
+            f"{path}: needed a model without code of its own, got one with: it is never run, "
+            "so name another model"
+        ) from error
     processor.chat_template = processor.tokenizer.chat_template = TEMPLATE
     return processor
 

@@ -1,5 +1,9 @@
 """Models of every named size, saved and loaded, adapted and frozen."""
 
+import builtins
+import json
+import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +11,7 @@ import pytest
 import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
 
+from agents.qwen import loading
 from agents.qwen.loading import add_lora, freeze_vision, load_model, load_processor
 from agents.qwen.tiny import SIZES, main, make_model
 from tests.agents.qwen.model import Loaded
@@ -82,6 +87,70 @@ def test_nothing_at_a_path_is_an_error(tmp_path: Path) -> None:
     for load in (load_model, load_processor):
         with pytest.raises(OSError, match=r"a model needs a folder or a hub id .*nowhere"):
             load(str(tmp_path / "nowhere"))
+
+
+TRAP = "import pathlib\npathlib.Path({!r}).touch()\nclass Trap: pass\n"
+CLASSES = ("processor_class", "tokenizer_class", "image_processor_type")
+
+
+def set_trap(folder: Path, value: Any) -> Any:
+    """Returns a model's settings with every class from trap.py, which is in its folder."""
+    if not isinstance(value, dict):
+        return value
+    kinds = ("AutoConfig", "AutoProcessor", "AutoImageProcessor", "AutoModel", "AutoVideoProcessor")
+    auto = {**dict.fromkeys(kinds, "trap.Trap"), "AutoTokenizer": ["trap.Trap", "trap.Trap"]}
+    changed = {key: set_trap(folder, inner) for key, inner in value.items()}
+    return {**changed, **{key: "Trap" for key in CLASSES if key in value}, "auto_map": auto}
+
+
+@pytest.mark.parametrize("has_torchvision", [False, True])
+def test_code_that_a_model_brings_is_not_run(
+    has_torchvision: bool, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stolen, model = tmp_path / "stolen", tmp_path / "model"
+    shutil.copytree(folder, model)
+    (model / "trap.py").write_text(TRAP.format(str(stolen)))
+    for path in model.glob("*config.json"):
+        path.write_text(json.dumps(set_trap(model, json.loads(path.read_text()))))
+    monkeypatch.setattr(loading, "is_torchvision_available", lambda: has_torchvision)
+    monkeypatch.setattr(builtins, "input", lambda _: "y")  # whatever is asked
+    with pytest.raises(ValueError, match=r"model: needed a model without code of its own, got one"):
+        load_processor(str(model))
+    load_model(str(model))
+    assert not stolen.exists()
+
+
+class Pickled:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self._path,)
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use
+@pytest.mark.parametrize(
+    ("is_adapter", "kind"), [(False, pickle.UnpicklingError), (True, FileNotFoundError)]
+)
+def test_pickled_weights_are_not_unpickled(
+    is_adapter: bool, kind: type[Exception], folder: Path, tmp_path: Path
+) -> None:
+    stolen, model = tmp_path / "stolen", tmp_path / "model"
+    if is_adapter:
+        add_lora(load_model(str(folder)), rank=2, seed=0).save_pretrained(model)
+    else:
+        shutil.copytree(folder, model)
+    [weights] = model.glob("*model.safetensors")
+    weights.unlink()
+    name = "adapter_model.bin" if is_adapter else "pytorch_model.bin"
+    torch.save({"weight": Pickled(stolen)}, model / name)
+    with pytest.raises(kind, match=r"Weights only load failed|adapter_model\.safetensors"):
+        load_model(str(model))
+    assert not stolen.exists()
+    torch.load(model / name, weights_only=False)  # what the pickle would do
+    assert stolen.exists()
 
 
 def test_the_command_writes_a_model(tiny: Loaded, tmp_path: Path) -> None:
