@@ -74,6 +74,8 @@ class Sheet:
     """Columns that keep their intervals where a terminal is too narrow for all."""
     spared: tuple[str, ...] = ()
     """Columns that a narrow terminal is spared, the first ones first."""
+    reading: str = ""
+    """What it shows, in words, which a terminal has below it."""
 
 
 def for_people(sheet: Sheet) -> Sheet:
@@ -108,14 +110,16 @@ class FittedTable:
     sheet: Sheet
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yields the fullest table that fits; if none does, the columns in several tables."""
+        """Yields the fullest table that fits; if none does, the columns in the fewest tables."""
         width = options.max_width
         shapes = list(_shapes(self.sheet))
         fitting = (shape for shape in shapes if _width(self.sheet, shape, console) <= width)
-        shape = next(fitting, None) or shapes[-1]
+        shape = next(fitting, None) or _in_fewest_tables(self.sheet, shapes, console, width)
         yield Text(_title(self.sheet, shape), style="italic")
         for band in _bands(self.sheet, shape, console, width):
             yield _draw(self.sheet, band)
+        if self.sheet.reading:
+            yield Text(self.sheet.reading)
         if told := _left_out(self.sheet, shape):
             yield Text(f"Left out at {width} columns: {told}.", style="dim")
 
@@ -161,6 +165,18 @@ def _bands(sheet: Sheet, shape: Shape, console: Console, width: int) -> Iterator
         rest = rest[count:]
         if not shape.columns:
             return
+
+
+def _in_fewest_tables(sheet: Sheet, shapes: Sequence[Shape], console: Console, width: int) -> Shape:
+    """Returns the shape that takes the fewest tables; of these the one with most intervals."""
+    last = shapes[-1]
+    plans = [
+        shape
+        for shape in shapes
+        if len(shape.intervals) <= len(sheet.main)
+        and (shape.columns, shape.label_width) == (last.columns, last.label_width)
+    ]
+    return min(plans, key=lambda shape: len(list(_bands(sheet, shape, console, width))))
 
 
 def _width(sheet: Sheet, shape: Shape, console: Console) -> int:

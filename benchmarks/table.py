@@ -1,11 +1,13 @@
 """The leaderboard itself: every metric, accuracy by category, and benchmarks' own scores."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
 from benchmarks.extent import extent_sheet, shortfalls
 from benchmarks.leaderboard import ALL, METRICS, OfficialRow, Row, chance, officials
+from benchmarks.reading import reading
 from benchmarks.sheets import Cell, Line, Sheet, to_table
 from benchmarks.suites import Suite
 from zoomgym.records import Record
@@ -39,7 +41,7 @@ def ranking(
     extents = [missing[row.agent] for row in pooled if row.agent in missing]
     return [
         *([extent_sheet(extents)] * bool(extents)),
-        _overall(pooled),
+        replace(_overall(pooled), reading=reading(pooled, records)),
         _by_category(rows, records),
         *([_official(official)] * bool(official)),
     ]

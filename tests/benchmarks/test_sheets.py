@@ -72,6 +72,26 @@ def test_a_narrow_terminal_is_shown_fewer_columns_and_no_broken_number(
     )
 
 
+@pytest.mark.parametrize(
+    ("width", "rows"),
+    [
+        (46, [["0.69 (0.49..0.95)"], ["0.69", "0.69"]]),  # a second one takes a third table
+        (30, [["0.69 (0.49..0.95)"], ["0.69 (0.49..0.95)"], ["0.69"]]),
+    ],
+)
+def test_where_one_table_is_too_wide_intervals_stay_if_they_take_no_further_table(
+    width: int, rows: list[list[str]]
+) -> None:
+    printed = shown(MEASURED, width)
+    assert max(map(len, printed.splitlines())) <= width
+    assert [
+        [cell.strip() for cell in line.strip("│").split("│")][1:]
+        for line in printed.splitlines()
+        if "0.69" in line
+    ] == rows
+    assert "other intervals" in " ".join(printed.split())
+
+
 @pytest.mark.parametrize("width", [30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 132, 200])
 def test_every_number_stands_whole_at_every_width(width: int) -> None:
     names = tuple(f"a rather long category {index}" for index in range(9))
