@@ -18,7 +18,6 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents.fingerprint import fingerprint
 from agents.registry import AGENTS, make_agent
@@ -28,6 +27,7 @@ from benchmarks.failed import Failure, read_failures, write_failures
 from benchmarks.identity import Identity, difference, identity_of, join_records, settings_of
 from benchmarks.lanes import Job, play_all
 from benchmarks.own import folder_name, own_suite
+from benchmarks.progress import counted, waited_for
 from benchmarks.report import write_report
 from benchmarks.suites import SUITES, Part, Suite, make_env, suite_of
 from zoomgym import __version__
@@ -36,6 +36,7 @@ from zoomgym.grammar import GRAMMARS
 from zoomgym.hints import in_words, plain
 from zoomgym.locks import locked
 from zoomgym.records import Record, append_record, drop_cut_line, read_records, write_records
+from zoomgym.synthetic import SyntheticTasks
 from zoomgym.tasks import TaskSet
 
 __all__ = ["Choice", "main", "merge", "run_suite"]
@@ -115,19 +116,17 @@ def run_suite(
     for record in _recorded(out):
         is_kept = record.agent not in fresh and not _has_changed(record, hashes)
         (kept if is_kept else outdated).append(record)
-    jobs, num_done = _open_jobs(suite, hashes, out, kept, seed, choice, cache_dir)
+    jobs, num_done, num_videos = _open_jobs(suite, hashes, out, kept, seed, choice, cache_dir)
     if outdated:
         _set_aside(out, kept, outdated)
     _show_plan(console, len(jobs), len(kept), outdated)
     failures: list[Failure] = []
     failed = {(one.agent, one.task_id): one for one in read_failures(out.with_name(FAILURES))}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     try:
         with (
-            Progress(*columns, TimeRemainingColumn(), console=console) as progress,
+            counted(_doing(num_videos), num_done + len(jobs), num_done) as advance,
             closing(play_all(jobs, workers=workers, at_once=at_once)) as outcomes,
         ):
-            bar = progress.add_task("episodes", total=num_done + len(jobs), completed=num_done)
             for outcome in outcomes:
                 if isinstance(outcome, Record):
                     append_record(out, outcome)
@@ -135,7 +134,7 @@ def run_suite(
                 else:
                     failures.append(outcome)
                     failed[outcome.agent, outcome.task_id] = outcome
-                progress.advance(bar)
+                advance()
     finally:
         write_failures(out.with_name(FAILURES), failed.values())
     return failures
@@ -179,6 +178,13 @@ def _show_plan(console: Console, num_new: int, num_kept: int, outdated: Sequence
         )
 
 
+def _doing(num_videos: int) -> str:
+    """Returns what a run does, where so many videos are written before they are played."""
+    if not num_videos:
+        return "playing episodes"
+    return f"writing {num_videos} video{'s' * (num_videos > 1)}, playing episodes"
+
+
 def _open_jobs(
     suite: Suite,
     hashes: Mapping[str, str],
@@ -187,8 +193,8 @@ def _open_jobs(
     seed: int,
     choice: Choice,
     cache_dir: Path | None,
-) -> tuple[list[Job], int]:
-    """Returns what is not recorded yet, and how much of what is wanted is.
+) -> tuple[list[Job], int, int]:
+    """Returns what is not recorded yet, how much of what is wanted is, and videos to be written.
 
     Episodes of other agents and other tasks of the suite may be recorded: they are of its table.
     Tasks of an agent follow each other, so that no two workers write the same video.
@@ -199,7 +205,7 @@ def _open_jobs(
     done: dict[Identity, set[str]] = {}
     for record in recorded:
         done.setdefault(identity_of(record), set()).add(record.agent)
-    jobs, known, num_done = list[Job](), set[Identity](), 0
+    jobs, known, num_done, num_videos = list[Job](), set[Identity](), 0, 0
     for part_index, part in enumerate(suite.parts):
         env = make_env(part, cache_dir)
         of_part = Identity(
@@ -215,13 +221,16 @@ def _open_jobs(
         known.update(of_part._replace(task_id=task_id) for task_id in task_ids)
         chosen = choice.of_part(part_index, part, task_ids)
         wanted = [of_part._replace(task_id=task_id) for task_id in chosen]
+        to_play = set[str]()
         for name, made_of in hashes.items():
             missing = [one for one in wanted if name not in done.get(one, ())]
             num_done += len(wanted) - len(missing)
+            to_play.update(one.task_id for one in missing)
             jobs += [
                 Job(suite.name, part, one.task_id, name, seed, cache_dir, made_of)
                 for one in missing
             ]
+        num_videos += _num_unwritten(env.tasks, to_play)
         env.close()
     for stranger in sorted(done.keys() - known):
         namesakes = [one for one in known if one.task_id == stranger.task_id]
@@ -230,7 +239,14 @@ def _open_jobs(
             f"{out} holds episodes of another run: {told}. "
             "Choose another --out, or give --fresh to forget them"
         )
-    return jobs, num_done
+    return jobs, num_done, num_videos
+
+
+def _num_unwritten(tasks: TaskSet, task_ids: Collection[str]) -> int:
+    """Returns how many videos of tasks are synthetic files that are not in the cache yet."""
+    if not isinstance(tasks, SyntheticTasks) or tasks.source != "file":
+        return 0
+    return sum(not tasks.is_written(tasks.by_id(task_id)) for task_id in task_ids)
 
 
 def merge(paths: Sequence[Path], out: Path) -> list[Record]:
@@ -433,9 +449,7 @@ def _run(
     except KeyboardInterrupt:
         console.print(f"stopped: run again to go on. Episodes so far: {out}", soft_wrap=True)
         return 130
-    is_refuted = _show(console, suite, records, folder, seconds, args.cache_dir, tasks)
-    _show_skipped(console, failures)
-    _show_failures(console, failures)
+    is_refuted = _show(console, suite, records, folder, seconds, args.cache_dir, tasks, failures)
     return 1 if is_refuted or any(not failure.is_skipped for failure in failures) else 0
 
 
@@ -510,23 +524,30 @@ def _show(
     seconds: str,
     cache_dir: Path | None,
     tasks: TaskSet | None,
+    failures: Sequence[Failure] = (),
 ) -> bool:
-    """Shows what came of a run, and returns whether that refutes a claim of its suite."""
+    """Shows what came of a run, last its page; returns whether that refutes a claim of its suite.
+
+    Of failures, those of this run are shown; the page has them all.
+    """
     show_ranking(console, records, suite)
-    write_report(
-        folder / REPORT,
-        suite.name,
-        records,
-        cache_dir=cache_dir,
-        suite=suite,
-        tasks=tasks,
-        failures=read_failures(folder / FAILURES),
-    )
-    console.print(f"{len(records)} episodes in {seconds} -> {folder / RECORDS}", soft_wrap=True)
-    console.print(f"page with pictures -> {folder / REPORT}", soft_wrap=True)
+    with waited_for("making the page"):
+        write_report(
+            folder / REPORT,
+            suite.name,
+            records,
+            cache_dir=cache_dir,
+            suite=suite,
+            tasks=tasks,
+            failures=read_failures(folder / FAILURES),
+        )
     findings = judge(suite.claims, records)
     if findings:
         show_verdict(console, findings)
+    _show_skipped(console, failures)
+    _show_failures(console, failures)
+    console.print(f"{len(records)} episodes in {seconds} -> {folder / RECORDS}", soft_wrap=True)
+    console.print(f"page with pictures -> {folder / REPORT}", soft_wrap=True)
     return any(finding.is_false for finding in findings)
 
 

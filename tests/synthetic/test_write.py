@@ -88,8 +88,21 @@ def test_progress_is_shown_on_a_terminal_if_writing_takes_long(
     monkeypatch.setattr(write, "PROGRESS_AFTER_S", after_s)
     tasks = tasks_of("flash", duration_s=30)
     tasks.write_video(tasks[0], tmp_path)
-    assert ("writing video" in stderr.getvalue()) == is_shown
+    *before, last, end = ["", *stderr.getvalue().split("\r")] if is_shown else ["", "", ""]
+    assert ("writing video" in "".join(before)) == is_shown
     assert is_shown or not stderr.getvalue()
+    assert "\n" not in stderr.getvalue()
+    assert (last.strip(), end) == ("", "")  # the line is wiped out
+
+
+def test_bars_can_be_silenced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setattr(write, "PROGRESS_AFTER_S", 0.0)
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    tasks = tasks_of("flash", duration_s=30)
+    tasks.write_video(tasks[0], tmp_path)
+    assert stderr.getvalue() == ""
 
 
 @pytest.mark.parametrize("family", ["flash", "relay"])
