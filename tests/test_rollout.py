@@ -175,6 +175,15 @@ def test_a_record_is_watched_again_with_the_frames_of_its_episode() -> None:
     assert other.episode.is_over
 
 
+def test_a_record_is_watched_at_another_size_though_its_key_is_another() -> None:
+    [env] = make_envs(1)
+    agent = make_agent("uniform")
+    [record] = run_episodes(env, agent, agent_name="x", task_ids=[env.tasks[2].id], seed=3)
+    smaller = ZoomEnv("synthetic", source="scene", max_pixels=256)
+    assert watch_again(smaller, record).turns == record.turns
+    assert smaller.episode.key != record.key
+
+
 def test_a_record_is_taken_up_half_way() -> None:
     [env, other] = make_envs(2)
     agent = make_agent("uniform")

@@ -25,7 +25,7 @@ ZOOM = '<think></think><video_zoom>{"segment": [4, 6], "fps": 2}</video_zoom>'
 ANSWER = "<think></think><answer>B</answer>"
 
 
-def play(agent: QwenAgent, num_envs: int) -> list[Record]:
+def play(agent: QwenAgent, num_envs: int, num_times: int = 1) -> list[Record]:
     envs = [
         ZoomEnv(
             "synthetic",
@@ -38,7 +38,7 @@ def play(agent: QwenAgent, num_envs: int) -> list[Record]:
         )
         for _ in range(num_envs)
     ]
-    task_ids = [envs[0].tasks[index].id for index in range(NUM_TASKS)]
+    task_ids = [envs[0].tasks[i].id for i in range(NUM_TASKS) for _ in range(num_times)]
     records = run_episodes(envs, agent, agent_name="x", task_ids=task_ids, seed=3)
     still = [replace(record, agent_s=0.0, decode_s=0.0) for record in records]
     return sorted(still, key=lambda record: task_ids.index(record.task.id))
@@ -50,6 +50,14 @@ def test_replies_do_not_depend_on_the_batch(folder: Path, temperature: float) ->
     alone = play(agent, 1)
     assert play(agent, 3) == alone
     assert max(len(record.turns) for record in alone) == 5
+    assert agent._kept == {}
+
+
+def test_episodes_that_show_the_same_are_played_side_by_side(folder: Path) -> None:
+    agent = QwenAgent(str(folder), temperature=1.0, max_tokens=10)
+    alone = play(agent, 1)
+    assert play(agent, 4, num_times=2) == [record for record in alone for _ in range(2)]
+    assert len({record.key for record in alone}) == NUM_TASKS
     assert agent._kept == {}
 
 
