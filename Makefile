@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+TORCH_TESTS = tests/agents/qwen tests/agents/test_sb3.py --deselect tests/agents/qwen/test_recipes.py \
+    --deselect tests/agents/test_sb3.py::test_maskable_ppo_learns_to_find_the_symbol_and_to_read_it
 INSTALL = $(BIN)/pip install --quiet --constraint constraints.txt --editable
 
 .PHONY: setup demo test check
@@ -27,10 +29,14 @@ demo: $(VENV)/.demo
 test: setup
 	$(PYTEST)
 
-# Everything that CI asks of a change: format, lint, types, floors, tests, coverage.
+# Everything that CI asks of a change: format, lint, types, floors, tests, coverage. The slow part
+# runs the tests of PyTorch, slow ones too, with the instructions of older processors.
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(PYTEST) --cov --cov-fail-under=90
+	$(PYTEST) -m slow tests/agents/qwen/test_scale.py
+	ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m "not gpu" $(TORCH_TESTS)
+	ATEN_CPU_CAPABILITY=default $(PYTEST) -m "not gpu" $(TORCH_TESTS)
