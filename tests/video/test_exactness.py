@@ -17,28 +17,31 @@ from zoomgym.video.scale import Orientation, Scaler
 SIZE = (48, 80)
 
 
-def wanted_times(playback: Playback, video: VideoFile) -> Iterator[list[float]]:
-    """Yields the times of one call after the other."""
+def wanted_times(playback: Playback, video: VideoFile, num_each: int) -> Iterator[list[float]]:
+    """Yields the times of one call after the other: num_each of most kinds."""
     rng = np.random.default_rng(0)
     tick_s, end_s = float(playback.time_base), video.duration_s
     yield np.linspace(0, video.last_frame_s, 64).tolist()
-    yield from ([time_s] for time_s in rng.uniform(0, end_s + 1, 40).tolist())
-    yield from rng.uniform(0, end_s + 1, (20, 8)).tolist()
+    yield from ([time_s] for time_s in rng.uniform(0, end_s + 1, 2 * num_each).tolist())
+    yield from rng.uniform(0, end_s + 1, (num_each, 8)).tolist()
     yield from ((start_s + np.arange(16) / 8).tolist() for start_s in rng.uniform(0, end_s, 4))
-    starts_s = [playback.time_s(int(i)) for i in rng.integers(0, len(playback.pts), 20)]
+    starts_s = [playback.time_s(int(i)) for i in rng.integers(0, len(playback.pts), num_each)]
     yield from ([start_s] for start_s in starts_s)
     yield from ([max(0, start_s - tick_s)] for start_s in starts_s)
     yield [0, video.last_frame_s, end_s, end_s + 10, 1e9]
 
 
+@pytest.mark.parametrize("num_each", [4, pytest.param(40, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", KINDS | INEXACT)
-def test_frames_are_those_of_playing_the_whole_file(name: str, clip: Callable[[str], Path]) -> None:
+def test_frames_are_those_of_playing_the_whole_file(
+    name: str, num_each: int, clip: Callable[[str], Path]
+) -> None:
     path = clip(name)
     playback = play(path, SIZE)
     expected = np.array(playback.pictures)
     with VideoFile(path) as video:
         assert video.last_frame_s == playback.time_s(-1)
-        for times_s in wanted_times(playback, video):
+        for times_s in wanted_times(playback, video, num_each):
             indices = [playback.index_at(time_s) for time_s in times_s]
             same = (video.frames_at(times_s, SIZE) == expected[indices]).all(axis=(1, 2, 3))
             assert same.all(), [t for t, is_same in zip(times_s, same, strict=True) if not is_same]
