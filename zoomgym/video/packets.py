@@ -260,7 +260,11 @@ class PacketReader:
         return not self._shown_pts or limit - self._shown_pts[-1] > READ_ON_S * self._second
 
     def _packets_for(self, limit: int) -> tuple[int, list[VideoPacket]]:
-        """Returns the pts that answers limit and the packets from its keyframe up to it."""
+        """Returns the pts that answers limit and the packets from its keyframe up to it.
+
+        Near the end of the file they go up to the end: a broken last packet can cost the frame
+        before it.
+        """
         self._read_past(limit)
         shown = [
             (pts, i)
@@ -274,7 +278,8 @@ class PacketReader:
         pts, end = max((pair for pair in shown if pair[0] <= limit), default=min(shown))
         start = next((i for i in range(end, -1, -1) if _is_start_for(self._packets[i], pts)), 0)
         del self._packets[:start]  # later limits start here or later
-        return pts, self._packets[: end - start + 1]
+        is_near_end = self._is_at_end and self._num_after(pts) <= MAX_REORDER
+        return pts, self._packets[: None if is_near_end else end - start + 1]
 
 
 def _is_start_for(packet: VideoPacket, pts: int) -> bool:
