@@ -34,7 +34,7 @@ class BrightAgent:
 if __name__ == "__main__":
     check_agent(BrightAgent)
     print("BrightAgent keeps the contract")
-    env = ZoomEnv("synthetic:flash", split="test", source="scene")
+    env = ZoomEnv("synthetic:flash", split="test", source="scene", max_pixels=112 * 112)
     task_ids = [env.tasks[index].id for index in range(20)]
     contestants: dict[str, Agent] = {"bright": BrightAgent(), "glance": GlanceAgent()}
     for name, agent in contestants.items():

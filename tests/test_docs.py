@@ -50,7 +50,7 @@ def test_the_example_agent_beats_a_glance() -> None:
     )  # fmt: skip
     assert (
         run.stdout
-        == "BrightAgent keeps the contract\nbright: 16 of 20 right\nglance: 3 of 20 right\n"
+        == "BrightAgent keeps the contract\nbright: 17 of 20 right\nglance: 3 of 20 right\n"
     )
 
 
