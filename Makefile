@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 TORCH_TESTS = tests/agents/qwen tests/agents/test_sb3.py --deselect tests/agents/qwen/test_recipes.py \
     --deselect tests/agents/test_sb3.py::test_maskable_ppo_learns_to_find_the_symbol_and_to_read_it
-INSTALL = $(BIN)/pip install --quiet --constraint constraints.txt --editable
+INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: setup demo test check
 
@@ -14,17 +14,19 @@ setup: $(VENV)/.dev
 
 # What the demo needs, which is little; and everything, PyTorch too.
 $(VENV)/.demo: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) ".[benchmarks]"
-	touch $@
+	@echo "Installing what the demo needs into $(VENV): 250 MB, a minute or two .."
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) ".[benchmarks]"
+	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	$(INSTALL) ".[dev]"
-	touch $@
+	@echo "Installing what the tests need into $(VENV), PyTorch too: 2 GB, some minutes .."
+	@$(INSTALL) ".[dev]"
+	@touch $@
 
 # The main job: agents compared on synthetic video, as a table and a page.
 demo: $(VENV)/.demo
-	$(BIN)/python -m benchmarks.run
+	@$(BIN)/python -m benchmarks.run
 
 test: setup
 	$(PYTEST)

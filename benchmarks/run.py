@@ -41,7 +41,7 @@ from zoomgym.tasks import TaskSet
 
 __all__ = ["Choice", "main", "merge", "run_suite"]
 
-DEFAULT = "quick-v0"
+DEFAULT = "quick-v1"
 RECORDS = "records.jsonl"
 REPLACED = "replaced.jsonl"
 """Episodes that were played again, as the agent had changed."""

@@ -60,6 +60,11 @@ def _synthetic(family: str, num_tasks: int, **settings: Any) -> Part:
     return Part(num_tasks, {"tasks": f"synthetic:{family}", "split": "test", **settings})
 
 
+def _every_family(num_each: int, **settings: Any) -> Part:
+    """Returns the first test tasks of every family, in turn, as one part."""
+    return Part(num_each * len(FAMILIES), {"tasks": "synthetic", "split": "test", **settings})
+
+
 EVERY = tuple(FAMILIES)
 HIDDEN = tuple(family for family in FAMILIES if family != "overview")
 """Families whose answer the overview does not show."""
@@ -81,6 +86,15 @@ SUITES = {
             "quick-v0",
             "a first look: every family, one-minute videos, encoded",
             tuple(_synthetic(family, 4) for family in FAMILIES),
+        ),
+        Suite(
+            "quick-v1",
+            "a first look: one-minute videos, encoded; ten-minute videos, drawn",
+            (
+                _every_family(1),
+                _every_family(12, duration_s=600, source="scene", max_pixels=160 * 160),
+            ),
+            agents=("blind", "glance", "uniform", "coarse_to_fine", "oracle"),
         ),
         Suite(
             "families-v0",

@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ STEERING = re.compile(
     r"\x1b\[(?P<count>\d*)(?P<sign>[AK])|\x1b\[\??[\d;]*[a-zA-Z]|\r|\n|[^\x1b\r\n]+"
 )
 WIDTH = 80
+ROOT = Path(__file__).parents[2]
 
 
 class Terminal(io.StringIO):
@@ -187,3 +189,14 @@ def test_a_run_leaves_the_table_on_a_terminal_and_the_page_on_its_last_line(tmp_
     assert [line for line in shown if "playing" in line or "making" in line] == []
     assert shown[0] == "tiny-v0: a test"
     assert shown[-1] == f"page with pictures -> {tmp_path}/report.html"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("goal", ["demo", "test"])
+def test_make_says_what_it_installs_before_it_does(goal: str, tmp_path: Path) -> None:
+    venv = tmp_path / "venv"
+    command = ["make", goal, f"VENV={venv}", "PYTHON=false"]  # which makes no environment
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert made.returncode != 0
+    said = f"Installing what the demo needs into {venv}: 250 MB, a minute or two .."
+    assert made.stdout.splitlines() == [said]

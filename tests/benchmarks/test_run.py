@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from zoomgym import __version__
 from zoomgym.datasets import write_manifest
 from zoomgym.locks import locked
 from zoomgym.records import Record, append_record, read_records, write_records
-from zoomgym.synthetic import SyntheticTasks
+from zoomgym.synthetic import FAMILIES, SyntheticTasks
 from zoomgym.tasks import VideoQuestion
 
 ROOT = Path(__file__).parents[2]
@@ -485,7 +486,33 @@ def test_every_suite_names_tasks_that_exist() -> None:
         for part in suite.parts:
             env = suites.make_env(part)
             assert 0 < part.num_tasks <= len(env.tasks)
-            assert part.num_tasks % 4 == 0 or suite.name == TINY.name
+            num_families = len(FAMILIES) if part.settings["tasks"] == "synthetic" else 1
+            num_each = part.num_tasks / num_families  # answers are balanced by fours
+            assert num_each == 1 or num_each % 4 == 0 or suite.name == TINY.name
+
+
+def test_the_default_suite_holds_what_its_table_is_to_show() -> None:
+    assert run.DEFAULT == "quick-v1"
+    quick = SUITES[run.DEFAULT]
+    assert quick.agents == ("blind", "glance", "uniform", "coarse_to_fine", "oracle")
+    played = Counter(
+        (category, part.settings.get("source", "file"))
+        for part in quick.parts
+        for tasks in [suites.make_env(part).tasks]
+        for category in [tasks[index].category for index in range(part.num_tasks)]
+    )
+    assert played == {
+        (family, source): number
+        for family in FAMILIES
+        for source, number in (("file", 1), ("scene", 12))
+    }
+
+
+def test_a_suite_that_is_no_default_any_more_stays_what_it_was() -> None:
+    old = SUITES["quick-v0"]
+    assert old.agents == ("blind", "glance", "random", "uniform", "oracle")
+    settings = [{"tasks": f"synthetic:{family}", "split": "test"} for family in FAMILIES]
+    assert old.parts == tuple(Part(4, own) for own in settings)
 
 
 def test_the_standard_suite_has_every_cell() -> None:
