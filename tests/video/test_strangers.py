@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from damage import look_at, mutated
 
-from benchmarks.awkward.clips import number_in, write
+from benchmarks.awkward.clips import draw, number_in, write
 from benchmarks.awkward.kinds import H264
 from zoomgym.errors import VideoError
 from zoomgym.video import Limits, VideoFile
 from zoomgym.video import limits as limits_module
+from zoomgym.video.container import OpenFile
 
 Clip = Callable[[str], Path]
 SIZE = (96, 160)
@@ -33,6 +34,37 @@ def test_damaged_files_give_frames_or_an_error(clip: Clip, tmp_path: Path) -> No
             started_s = time.process_time()
             assert look_at(path) in {"frames", "VideoError"}
             assert time.process_time() - started_s < 10, path.name
+
+
+def write_many_streams(path: Path, start: int) -> None:
+    """Writes a TS of ten videos, of one frame each."""
+    with av.open(str(path), "w") as out:
+        streams: list[Any] = [out.add_stream("mpeg2video", rate=25) for _ in range(10)]
+        for stream in streams:
+            stream.height, stream.width = SIZE
+        for stream in streams:
+            frame = av.VideoFrame.from_ndarray(draw(start))
+            frame.pts, frame.time_base = start, Fraction(1, 25)
+            out.mux([*stream.encode(frame), *stream.encode()])
+
+
+def test_streams_that_come_up_on_the_way_are_passed_over(tmp_path: Path) -> None:
+    """PyAV knows the streams that a file has when it is opened, and reads past its list of them."""
+    parts = [tmp_path / name for name in ("a.ts", "b.ts", "c.ts")]
+    write(parts[0], "mpeg2video", pts=range(50))
+    write_many_streams(parts[1], 50)
+    write(parts[2], "mpeg2video", pts=range(51, 100))
+    null = (b"\x47\x1f\xff\x10" + b"\xff" * 184) * 30_000  # more than is read in search of streams
+    path = tmp_path / "all.ts"
+    path.write_bytes(null.join(part.read_bytes() for part in parts))
+    with av.open(str(path)) as container, pytest.raises(IndexError):
+        list(container.demux(container.streams.video[0]))
+    packets = list(OpenFile(path, Limits()).from_start())
+    assert sum(packet.size > 0 for packet in packets) == 100
+    assert packets[-1].size == 0
+    with VideoFile(path) as video:
+        assert number_in(video.frames_at([0.0], SIZE)[0]) == 0
+        assert number_in(video.frames_at([1e9], SIZE)[0]) == 48
 
 
 def write_broken_group(source: Path, path: Path) -> None:

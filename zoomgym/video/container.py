@@ -67,8 +67,11 @@ class OpenFile:
         self._has_decoded_first = False
 
     def _demux(self) -> Generator[VideoPacket]:
-        """Returns the packets from where the container is."""
-        return cast("Generator[VideoPacket]", self.container.demux(self.stream))
+        """Yields the packets from where the container is, and an empty one at the end."""
+        try:
+            yield from cast("Generator[VideoPacket]", self.container.demux(self.stream))
+        except IndexError:
+            return  # PyAV 18 also ends streams that came up on the way, which it does not know
 
     @property
     def codec(self) -> VideoCodecContext:
