@@ -143,13 +143,14 @@ def _fairly(records: Sequence[Record]) -> Iterator[int]:
 def _pictured(records: Sequence[Record], agents: Sequence[str]) -> list[int]:
     """Returns positions of the episodes with frames, the most wanted first.
 
-    First those on the first task of each category, then those on the second, and so on; on them
-    the best agents' first. Of a task that was played by several rules, those by the last of these,
-    which allow most.
+    First those on the first task of each category, then those on the second, which is of another
+    set if there is one, and so on; on them the best agents' first. Of a task that was played by
+    several rules, those by the last of these, which allow most.
     """
     tasks: dict[str, dict[VideoQuestion, list[int]]] = {}
-    for index, record in enumerate(records):
-        tasks.setdefault(record.task.category, {}).setdefault(record.task, []).append(index)
+    for index in _fairly(records):
+        task = records[index].task
+        tasks.setdefault(task.category, {}).setdefault(task, []).append(index)
     wanted: list[int] = []
     for on_tasks in zip_longest(*(own.values() for own in tasks.values()), fillvalue=[]):
         chosen = [index for on_task in on_tasks for index in _by_last_rules(records, on_task)]

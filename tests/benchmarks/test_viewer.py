@@ -156,6 +156,20 @@ def test_frames_stand_with_further_tasks_as_long_as_there_is_room(
     ]  # fmt: skip
 
 
+def test_the_second_task_with_frames_is_of_another_set(
+    shown: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer, "MAX_PICTURED", 3)
+    drawn = [played("zoomer", ZOOM, RIGHT, task=replace(TASK, id=f"sky-{k}")) for k in range(3)]
+    encoded = [
+        replace(record, task_set="files", task=replace(record.task, id=f"sky-z{k}"))
+        for k, record in enumerate(drawn[:2])
+    ]
+    data = given([*drawn, *encoded])
+    pictured = [data["tasks"][e["task"]]["id"] for e in data["episodes"] if e["is_pictured"]]
+    assert pictured == ["sky-0", "sky-1", "sky-z0"]
+
+
 def test_the_best_agents_get_the_frames(shown: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(viewer, "MAX_PICTURED", 3)
     episodes = given(RECORDS)["episodes"]
