@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -106,6 +107,31 @@ def test_agents_are_ranked_on_a_manifest_with_a_table_records_and_a_page(
     page = (out / "report.html").read_text()
     assert "<h1>my.jsonl</h1>" in page
     assert len(viewer_of(page)["pictures"]) > 0  # frames of the user's own videos
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_first_screen_on_videos_of_ones_own_fits_the_terminal_and_says_what_it_shows(
+    width: int,
+    mine: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", str(width))
+    write_manifest(mine, [question(number) for number in range(3)])
+    given = ["--tasks", "mine/my.jsonl", "--agents", "blind", "uniform"]
+    assert run.main(given) == 0
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= width
+    assert printed.splitlines()[:2] == ["my.jsonl: 3 tasks of your own", "6 new, 0 kept"]
+    assert printed.count("│ blind ") == printed.count("│ uniform ") == 2  # two whole tables
+    how = "in accuracy on the same tasks, with 95% confidence"
+    assert re.search(
+        rf"┘ What it shows: [^(]+guessing .0.50.[^(]* \({how}\)\.", " ".join(printed.split())
+    )
+    assert printed.splitlines()[-1] == "page with pictures -> results/my/report.html"
 
 
 def viewer_of(page: str) -> dict[str, Any]:

@@ -269,6 +269,7 @@ def test_failures_are_counted_by_agent_with_the_first_one(
     ) in printed
     assert "failed: 4 of tests.benchmarks.players:Unready, first on flash" in printed
     assert printed.count("failed: ") == 2
+    assert printed.splitlines()[-1] == f"page with pictures -> {tmp_path / 'report.html'}"
     assert len(identities(tmp_path)) == 5
     assert re.search(r'players.py", line \d+, in act\n +raise ZeroDivisionError', printed)
     assert "all of it: failures.jsonl, and the page" in printed
