@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -480,6 +481,27 @@ def test_one_broken_video_is_counted_and_shown_and_stops_nothing(
     assert run.main(["--suite", "broken-v0", "--out", str(folder), "--workers", "1"]) == 1
     assert "broken.mp4" in capsys.readouterr().out.replace("\n", "")
     assert len(identities(folder)) == 4
+
+
+@pytest.mark.usefixtures("here")
+def test_progress_says_how_many_videos_are_written_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = list[str]()
+
+    @contextmanager
+    def counted(what: str, total: int, done: int = 0) -> Iterator[Callable[[], None]]:
+        said.append(f"{what}: {done} of {total}")
+        yield lambda: None
+
+    monkeypatch.setattr(run, "counted", counted)
+    encoded = Part(2, {"tasks": "synthetic:overview", **SMALL, "source": "file", "duration_s": 30})
+    suite = Suite("encoded-v0", "a test", (encoded,), agents=("blind",))
+    monkeypatch.setitem(SUITES, suite.name, suite)
+    given = ["--suite", "encoded-v0", "--out", str(tmp_path), "--cache-dir", str(tmp_path)]
+    assert run.main(given) == 0
+    assert run.main([*given, "--fresh"]) == 0
+    assert said == ["writing 2 videos, playing episodes: 0 of 2", "playing episodes: 0 of 2"]
 
 
 def test_every_suite_names_tasks_that_exist() -> None:
