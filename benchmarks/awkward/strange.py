@@ -23,6 +23,7 @@ PICTURE = b"\0\0\1\xb6"
 MPEG2_PICTURE = b"\0\0\1\0"
 B_PICTURE = 2
 NOT_CODED = PICTURE + b"\x57\0\0"
+MXF_FOOTER = bytes.fromhex("060e2b34020501010d01020101040400")
 PACKED_BY_DIVX = b"\0\0\1\xb2DivX503b1393p"
 
 
@@ -146,6 +147,16 @@ def with_times_of_display_only(source: str) -> Callable[[Path, Get], None]:
     return write_without
 
 
+def without_index(source: str) -> Callable[[Path, Get], None]:
+    """Returns a writer of an MXF that breaks off before its index: seeks then invent times."""
+
+    def write_cut(path: Path, get: Get) -> None:
+        data = get(source).read_bytes()
+        path.write_bytes(data[: data.rindex(MXF_FOOTER)])
+
+    return write_cut
+
+
 def by_old_x264(path: Path, get: Get) -> None:
     """Writes 4:4:4 H.264 that FFmpeg decodes in another way, as it says that x264 was an old one.
 
@@ -255,6 +266,7 @@ STRANGE: dict[str, Callable[[Path, Get], None]] = {
     "fields.mkv": in_fields,
     "fields.ts": in_fields,
     "fields.mpg": in_fields,
+    "no_index.mxf": without_index("mpeg2.mxf"),
     "old_x264.mp4": by_old_x264,
     "palette.avi": with_palette,
     "damaged.mp4": damaged("base.mp4", 0),

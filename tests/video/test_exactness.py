@@ -12,6 +12,9 @@ from benchmarks.awkward.kinds import INEXACT, KINDS
 from zoomgym.errors import VideoError
 from zoomgym.video import Limits, VideoFile, close_files, forget_frames
 from zoomgym.video.container import OpenFile
+from zoomgym.video.decode import Decoder
+from zoomgym.video.facts import measure
+from zoomgym.video.packets import PacketReader
 from zoomgym.video.scale import Orientation, Scaler
 
 SIZE = (48, 80)
@@ -84,6 +87,20 @@ def test_decoder_learns_from_the_first_packet_before_any_other(
     [frame] = [*opened.decode(keyframe), *opened.decode(None)]
     shown = Scaler().picture(frame, (96, 160), Orientation())
     assert (shown == playback.pictures[playback.pts.index(keyframe.pts)]).all()
+
+
+def test_near_its_end_a_file_is_decoded_to_its_end(clip: Callable[[str], Path]) -> None:
+    opened = OpenFile(clip("base.ts"), Limits())
+    packets = [packet.pts for packet in PacketReader(opened).from_start()]
+    for index, is_whole in [(-1, True), (-3, True), (-30, False)]:
+        [run] = PacketReader(opened).runs([sorted(packets)[index]])
+        assert ([packet.pts for packet in run.packets][-1] == packets[-1]) is is_whole
+
+
+def test_mxf_with_an_index_is_not_played_whole(clip: Callable[[str], Path]) -> None:
+    for name, is_played in [("mpeg2.mxf", False), ("no_index.mxf", True)]:
+        opened = OpenFile(clip(name), Limits())
+        assert (measure(opened, Decoder(opened)).playback is not None) is is_played
 
 
 def test_recordings_joined_to_one_file_are_refused(

@@ -70,6 +70,8 @@ class Decoder:
             raise Doubt
         if "mpegts" in self._opened.format_names and self.reader.starts_again():
             raise Doubt
+        if "mxf" in self._opened.format_names and self.reader.renumbers():
+            raise Doubt
         return shown
 
     def last_packet(self) -> VideoPacket | None:

@@ -89,6 +89,21 @@ class PacketReader:
                 samples += [packet.pts for packet in islice(packets, 1) if packet.pts is not None]
         return any(later < earlier - self._second for earlier, later in pairwise(samples))
 
+    def renumbers(self) -> bool:
+        """Returns whether a seek gives packets other times, as in MXF that lost its index."""
+        self._rewind()
+        first = self._read()
+        if first is None or first.pts is None:
+            return True
+        middle = first.pts + self._opened.claimed_ticks // 2
+        for pts in (first.pts + 1, middle):
+            packet = self._seek_keyframe(pts)
+            if packet is None or packet.pts is None or packet.pts > pts:
+                return True
+            if (packet.pos == first.pos) != (packet.pts == first.pts):
+                return True
+        return False
+
     def first_packet(self) -> VideoPacket | None:
         """Returns the first packet if playing starts with its frame, and that one decodes alone."""
         self._rewind()
