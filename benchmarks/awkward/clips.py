@@ -243,8 +243,8 @@ def _decoded(container: Any, stream: Any) -> Any:
     while True:
         try:
             packet = next(packets)
-        except (StopIteration, av.FFmpegError):
-            return
+        except (StopIteration, IndexError, av.FFmpegError):
+            return  # an IndexError of PyAV 18 ends a file in which streams came up on the way
         try:
             yield from packet.decode()
         except av.FFmpegError:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from damage import look_at, mutated
 
-from benchmarks.awkward.clips import draw, number_in, write
+from benchmarks.awkward.clips import draw, number_in, play, write
 from benchmarks.awkward.kinds import H264
 from zoomgym.errors import VideoError
 from zoomgym.video import Limits, VideoFile
@@ -62,6 +62,7 @@ def test_streams_that_come_up_on_the_way_are_passed_over(tmp_path: Path) -> None
     packets = list(OpenFile(path, Limits()).from_start())
     assert sum(packet.size > 0 for packet in packets) == 100
     assert packets[-1].size == 0
+    assert len(play(path).pts) == 100
     with VideoFile(path) as video:
         assert number_in(video.frames_at([0.0], SIZE)[0]) == 0
         assert number_in(video.frames_at([1e9], SIZE)[0]) == 48
