@@ -11,10 +11,10 @@ from benchmarks.pairs import pairs
 from zoomgym.hints import plain
 from zoomgym.records import Record
 
-__all__ = ["reading"]
+__all__ = ["MARK", "reading"]
 
 MARK = "*"
-"""Of agents that are told the evidence."""
+"""Of agents that are told the evidence; plain ASCII, as some terminals have no more."""
 
 
 class Verdict(Enum):

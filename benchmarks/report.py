@@ -16,6 +16,7 @@ from benchmarks.durations import chance_by_duration, duration_rows
 from benchmarks.extent import shortfalls
 from benchmarks.failed import Failure
 from benchmarks.leaderboard import ALL, METRICS, Row, chance, in_order, leaderboard, officials
+from benchmarks.reading import MARK, reading
 from benchmarks.suites import Suite
 from benchmarks.viewer import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
 from zoomgym.episode import Rules
@@ -173,6 +174,7 @@ def _results(
         "places": {agent: place for place, agent in enumerate(agents)},
         "numbers": charts.number_agents(agents),
         "abouts": {agent: line for agent in agents if (line := about(agent))},
+        "told_mark": MARK,
         "told": [agent for agent in agents if is_told_evidence(agent)],
         "family_abouts": _family_abouts(records),
         "categories": categories,
@@ -221,6 +223,7 @@ def _group(records: Sequence[Record], rows: Sequence[Row], suite: Suite | None) 
     }
     return {
         "rows": pooled,
+        "reading": reading(pooled, records),
         "shortfalls": shortfalls(records, suite),
         "chance": chance(records),
         "chances": chances,

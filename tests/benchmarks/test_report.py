@@ -236,9 +236,10 @@ def test_agents_and_families_are_told_in_one_line_each(tmp_path: Path) -> None:
     assert about("my_module:Agent") == ""
     assert "<dt>relay</dt><dd>The amber beacon&#39;s clip shows a colour and a place" in source
     assert "<dt>count</dt>" not in source  # of no synthetic set
-    assert '<bdi>oracle</bdi><sup title="told where the evidence is">†</sup>' in source
+    assert '<bdi>oracle</bdi><sup title="told where the evidence is">*</sup>' in source
     assert "<bdi>blind</bdi><sup" not in source
-    assert "† told where the evidence is: its numbers say" in source
+    assert "* told where the evidence is: its numbers say" in source
+    assert '<p class="note">What it shows: blind and chat:m@http://h' in source
     assert "<sup" not in page_of(RECORDS, tmp_path).source
 
 
