@@ -21,6 +21,7 @@ from PIL import Image
 from agents.completions import Completion, Endpoint
 from zoomgym.agent import episode_rng
 from zoomgym.calls import side_by_side
+from zoomgym.endpoint import check_json
 from zoomgym.episode import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
 from zoomgym.grammar import MAX_REPLY_CHARS, read_reply
@@ -141,6 +142,7 @@ class ChatAgent:
             raise ValueError(f"chat tools needs true or false, got {tools!r}")
         if not isinstance(request, Mapping | None):
             raise ValueError(f"chat request needs an object of fields, got {request!r}")
+        check_json(dict(request or {}), "chat")
         self._endpoint = endpoint
         self._tools, self._temperature, self._max_tokens = tools, temperature, max_tokens
         self._jpeg_quality, self.max_concurrent = jpeg_quality, max_concurrent

@@ -30,6 +30,7 @@ from tests.judges import (
 )  # fmt: skip
 from zoomgym.errors import GradingError
 from zoomgym.judge import PROMPT, JudgeGrader, read_verdict
+from zoomgym.tasks import VideoQuestion
 
 BOMB = gzip.compress(bytes(20_000_000))
 CASE = ("Who is it?", "a tall man", "some tall bloke")
@@ -163,6 +164,13 @@ def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         judge(server, tmp_path, [], max_tries=2).is_right(*CASE)
 
 
+@pytest.mark.parametrize("host", ["a..b", ".h", "a" * 64, f"h.{'a' * 64}.org"])
+def test_a_name_that_no_host_has_is_an_error_and_no_wrong_answer(tmp_path: Path, host: str) -> None:
+    task = VideoQuestion("id", "video", "question", "truth")
+    with pytest.raises(GradingError, match="with a name that no host has at try 1 of 5"):
+        task.grade("answer", JudgeGrader(f"http://{host}/v1", "m", tmp_path))
+
+
 def test_the_same_case_is_asked_once(tmp_path: Path) -> None:
     with judging(says("RIGHT")) as server:
         for _ in range(3):
@@ -241,7 +249,8 @@ def test_a_cache_that_cannot_be_written_loses_no_verdict(
     (tmp_path / "file").write_text("")
     with judging(says("RIGHT")) as server:
         assert judge(server, tmp_path / "file", []).is_right(*CASE)
-    assert "the verdict could not be kept" in caplog.text
+        assert judge(server, tmp_path / "a\0b", []).is_right(*CASE)
+    assert caplog.text.count("the verdict could not be kept") == 2
 
 
 def test_no_more_requests_are_open_than_allowed_over_all_graders_of_a_process(
@@ -391,6 +400,9 @@ def test_a_key_that_is_none_is_refused_before_anything_is_sent(
         ({"max_failures": -1}, "max_failures needs 0 to 1000"),
         ({"max_concurrent": 2.0}, "max_concurrent needs 1 to 1000"),
         ({"request": []}, "request needs a dict"),
+        ({"request": {"stop": {"a"}}}, "judge request needs values that JSON can hold"),
+        ({"request": {"temperature": float("nan")}}, "judge request needs values that JSON"),
+        ({"request": {1: 2, "stop": "a"}}, "names that are texts, got {1: 2, 'stop': 'a'}"),
     ],
 )
 def test_an_invalid_setting_is_refused(

@@ -157,6 +157,16 @@ def test_a_proxy_sees_no_key_of_what_goes_over_tls(monkeypatch: pytest.MonkeyPat
     assert KEY not in f"{caught.value!r} {caught.value.said}"
 
 
+@pytest.mark.parametrize("name", ["a..b:3128", f"me:word@{'a' * 64}:3128"])
+def test_a_proxy_with_a_name_that_no_host_has_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://{name}")
+    with pytest.raises(EndpointError, match="a proxy of the environment, with a name") as caught:
+        send_to("http://localhost:9/v1")
+    assert not caught.value.is_passing
+
+
 def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:9")
     with pytest.raises(EndpointError, match="a proxy of another kind than http: see HTTP_PROXY"):

@@ -1,5 +1,6 @@
 """An OpenAI-compatible endpoint: its address, its key, what it says, and when it is asked again."""
 
+import json
 import os
 import re
 import urllib.parse
@@ -7,10 +8,13 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from zoomgym.arguments import brief
+
 __all__ = [
     "EndpointError",
     "ask",
     "check_address",
+    "check_json",
     "excerpt",
     "is_passing",
     "mask",
@@ -79,6 +83,19 @@ def check_address(url: object, whose: str) -> None:
             f"{whose} url needs no user, query or fragment: name the variable with the key by "
             "key_variable"
         )
+
+
+def check_json(fields: object, whose: str) -> None:
+    """Refuses fields of a request that cannot be sent as JSON, before anything is asked.
+
+    Raises:
+        ValueError: a value is of a kind that JSON cannot hold, or a name is no text.
+    """
+    try:
+        json.dumps(fields, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        needed = "values that JSON can hold, under names that are texts"
+        raise ValueError(f"{whose} request needs {needed}, got {brief(fields)}") from error
 
 
 def read_key(variable: str) -> str:

@@ -24,6 +24,7 @@ from zoomgym.endpoint import (
     EndpointError,
     ask,
     check_address,
+    check_json,
     missing_key,
     read_content,
     read_key,
@@ -110,6 +111,7 @@ class JudgeGrader:
                 raise ValueError(f"judge {name} needs {least} to {most}, got {number!r}")
         if not isinstance(self.request, Mapping):
             raise ValueError(f"judge request needs a dict of fields, got {self.request!r}")
+        check_json(dict(self.request), "judge")
         self._key()
 
     @property
@@ -237,7 +239,7 @@ def _read_cached(path: Path, asked: Mapping[str, Any]) -> bool | None:
     try:
         with open_own(path, "rb") as file:
             return verdicts.get(file.read(max(map(len, verdicts)) + 1))
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a null byte in the name
         return None
 
 
@@ -247,7 +249,7 @@ def _write_cached(path: Path, asked: Mapping[str, Any], verdict: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replaced(path) as file:
             file.write(_entry(asked, verdict))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         logger.warning("%s: the verdict could not be kept: %s", path, error)
 
 

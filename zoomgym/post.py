@@ -62,7 +62,11 @@ def post(
             if not 200 <= response.status < 300:
                 raise _refusal(response, key)
             return _body(response, max_bytes)
-    except (OSError, http.client.HTTPException) as error:  # their texts may quote the server
+    except (
+        OSError,
+        http.client.HTTPException,
+        UnicodeError,
+    ) as error:  # which may quote the server
         raise _trouble(error, timeout_s) from None
 
 
@@ -85,6 +89,9 @@ def _trouble(error: Exception, timeout_s: float) -> EndpointError:
         )
     if isinstance(error, ssl.SSLError) and error.reason:
         return EndpointError(f"{type(error).__name__} {error.reason}")
+    if isinstance(error, UnicodeError):  # a label of a host's name that is empty or too long
+        needed = "a url, or a proxy of the environment, with a name that no host has"
+        return EndpointError(needed, is_passing=False)
     return EndpointError(type(error).__name__)
 
 

@@ -842,6 +842,7 @@ def test_a_name_holds_model_url_and_settings() -> None:
         ("m@https://h/v1?jpeg_quality=101", "jpeg_quality needs a number from 0 to 100"),
         ("m@https://h/v1?max_concurrent=0", "max_concurrent needs a number from 1 to 1000"),
         ("m@https://h/v1?request=[1]", r"request needs an object of fields, got \[1\]"),
+        ('m@https://h/v1?request={"top_p":NaN}', "chat request needs values that JSON can hold"),
         ("m@https://h/v1?timeout_s=0", "timeout_s needs a number from 0.001"),
         ("m@https://h/v1?max_tries=true", "max_tries needs a number from 1 to 100, got True"),
         ("m@https://h/v1?input_price=-1", "input_price needs a number from 0.0"),
