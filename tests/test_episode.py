@@ -5,6 +5,7 @@ import pytest
 from tests.conftest import new_episode
 from zoomgym.actions import ZoomCall
 from zoomgym.episode import Episode, Rules, advance, score
+from zoomgym.grammar import MAX_REPLY_CHARS
 from zoomgym.tasks import VideoQuestion
 
 FULL_ZOOM = '{"segment": [4, 6], "fps": 8}'
@@ -148,6 +149,15 @@ def test_an_open_question_is_graded_by_its_text() -> None:
     task = VideoQuestion(id="q", video="a.mp4", question="How many?", answer="12")
     assert score(play(new_episode(task), '{"answer": "12.0"}')).accuracy == 1
     assert score(play(new_episode(task), '{"answer": "13"}')).accuracy == 0
+
+
+def test_of_an_endless_reply_so_much_is_kept_as_shows_that_it_is_too_long(
+    episode: Episode,
+) -> None:
+    after = advance(episode, "\U0001f600" * 1_000_000)
+    assert after.turns[0].reply == "\U0001f600" * (MAX_REPLY_CHARS + 1)
+    assert after == advance(episode, after.turns[0].reply)
+    assert "reply needs at most 65536 characters" in after.feedback
 
 
 def test_an_episode_is_a_value(episode: Episode) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from zoomgym import RecordError, ZoomEnv, record_bounds, records
+from zoomgym.episode import MOST
 from zoomgym.files import open_own
+from zoomgym.grammar import MAX_REPLY_CHARS
 from zoomgym.records import (
     Record,
     append_record,
@@ -297,6 +299,11 @@ def test_an_infinite_number_in_settings_is_refused(record: Record) -> None:
     line = replace(record, settings={**record.settings, "x": "1e999"}).to_json()
     with pytest.raises(RecordError, match=r"got one that is wrong .*not JSON compliant"):
         Record.from_json(line.replace('"1e999"', "1e999"))
+
+
+def test_the_longest_replies_of_the_longest_episode_fit_into_a_line() -> None:
+    longest = json.dumps("\U0001f600" * (MAX_REPLY_CHARS + 1))
+    assert MOST["max_turns"] * len(longest) < record_bounds.MOST_LINE_BYTES
 
 
 def test_texts_of_a_record_do_not_count_as_values(record: Record) -> None:

@@ -17,7 +17,7 @@ from zoomgym.arguments import brief, is_whole_number
 from zoomgym.budget import FrameBudget
 from zoomgym.errors import ReplyError
 from zoomgym.grading import STRICT, Grader
-from zoomgym.grammar import GRAMMARS, read_reply
+from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.rewards import RewardParts, evidence_share
 from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment, overview_times
@@ -95,7 +95,7 @@ class Turn:
     """One reply and what came back."""
 
     reply: str
-    """The raw text, as the agent sent it."""
+    """The raw text, as the agent sent it; no more of it than shows that it is too long."""
     is_well_formed: bool
     zoom: ZoomCall | None = None
     """The zoom that was executed, with its end cut to the video."""
@@ -194,6 +194,7 @@ def advance(episode: Episode, reply: str, grader: Grader = STRICT) -> Episode:
     if episode.is_over:
         raise ValueError(f"the episode is over ({episode.end_reason}): reset before the next reply")
     is_well_formed = False
+    reply = reply[: MAX_REPLY_CHARS + 1]  # the rest is refused unread, and no record would hold it
     try:
         reading = read_reply(reply, episode.rules.grammar)
         is_well_formed = reading.is_well_formed

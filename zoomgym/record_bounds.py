@@ -20,8 +20,8 @@ from zoomgym.tasks import UNPRINTABLE
 
 __all__ = ["MOST_LINE_BYTES", "check_row", "load_row", "told"]
 
-MOST_LINE_BYTES = 64 * 1024**2
-"""Of a line: room for 100 turns of the longest replies that are read, escaped."""
+MOST_LINE_BYTES = 96 * 1024**2
+"""Of a line: room for 100 turns of the longest replies, of which JSON escapes each character."""
 MOST_VALUES = 100_000
 """Texts, numbers, lists and objects in a line: a hundred times what an episode has."""
 MOST_DEPTH = 16
