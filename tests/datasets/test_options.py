@@ -83,6 +83,10 @@ def test_letters_are_taken_off_where_all_have_theirs(
         (("A. red", "(B) blue"), "A", (("red", "blue"), "A")),
         (("B. blue", "A. red"), "B. blue", (("red", "blue"), "B")),
         (("A. B", "B. A"), "A. B", (("B", "A"), "(A)")),
+        (("A. B", "B. A"), "A", (("B", "A"), "(A)")),
+        (("A. B", "B. C"), "B", (("B", "C"), "(B)")),
+        (("A. B", "B. C"), "C", (("B", "C"), "C")),
+        (("a) b", "b) a"), "b", (("b", "a"), "B")),
         (("A. A. red", "B. B. blue"), "A", (("A. red", "B. blue"), "A")),
     ],
 )
@@ -105,6 +109,9 @@ def test_letters_of_all_options_are_taken_off_and_the_answer_stays_what_it_was(
         ("A. red", "B. red"),
         (" red ", "blue"),
         ("U.S.", "U.K."),
+        ("A.D.", "B.C."),
+        ("B.C.", "A.D."),
+        ("a.m.", "b.m. (before midnight)"),
         tuple(f"A. {i}" for i in range(1000)),
     ],
 )

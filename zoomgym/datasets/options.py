@@ -27,6 +27,8 @@ INSTRUCTION = re.compile(
     re.IGNORECASE,
 )
 """A line that tells how to answer, as it stands below the options of many prompts."""
+ABBREVIATION = re.compile(r"\s*[A-Za-z]\.[A-Za-z]\.")
+"""`A.D.`, which is no option D. with the letter A if the others are `B.C.` and the like."""
 ANSWER_TAG = re.compile(r"\s*<answer>(.*)</answer>\s*", re.DOTALL)
 MAX_LETTERS = 26
 BLANK = "(blank)"
@@ -90,12 +92,17 @@ def without_letters(options: Sequence[str], answer: str) -> tuple[tuple[str, ...
         return tuple(options), answer
     if answer in options:
         name, _ = pairs[options.index(answer)]
-        return plain, answer_at(ord(name) - ord("A"), plain)
-    return plain, answer
+    elif answer in plain and answer.upper() in dict(pairs):  # options are letters themselves
+        name = answer.upper()
+    else:
+        return plain, answer
+    return plain, answer_at(ord(name) - ord("A"), plain)
 
 
 def _letters_and_bodies(options: Sequence[str]) -> list[tuple[str, str]]:
     """Returns each option's letter and the rest of it; nothing if not all have their own."""
+    if all(map(ABBREVIATION.match, options)):
+        return []
     matches = [ANY_CASE.fullmatch(option) for option in options[:MAX_LETTERS]]
     pairs = [(match[1].upper(), match[2].strip()) for match in matches if match]
     letters = [letter(i) for i in range(len(options))]
