@@ -44,6 +44,7 @@ NUMBER = re.compile(
     r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:e[+-]?\d{1,3})?",
     re.ASCII | re.IGNORECASE,
 )
+BARE_POINT = re.compile(r"(?<![\w.])\.(?=[0-9])")
 POWER = re.compile(r"(?<=[0-9])(?=[⁰¹²³⁴⁵⁶⁷⁸⁹⁻])")
 NUMBER_TOLERANCE = 1e-6
 """Relative, and absolute below 1."""
@@ -61,6 +62,7 @@ def letter(index: int) -> str:
 def normalise(text: str) -> str:
     """Returns text without differences that carry no meaning: case, width, blanks, edges."""
     text = POWER.sub("^", text)  # which width would turn into another number: 10² is not 102
+    text = BARE_POINT.sub("0.", text)  # which is no full stop at the edge: .5 m is not 5 m
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return folded.strip(" .,;:!?\"'`") or folded
 
