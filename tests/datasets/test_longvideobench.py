@@ -128,11 +128,18 @@ def test_a_row_that_misnames_its_subtitles_matters_only_with_subtitles(
         open_tasks("longvideobench", tmp_path, subtitles=True)
 
 
-@pytest.mark.parametrize("name", ["86CxyhFV9MI_en.json", "x" * 300, "\ud800.json"])
-def test_missing_subtitles_are_named(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "got"),
+    [
+        ("86CxyhFV9MI_en.json", "but there is no folder"),
+        ("x" * 300, "but there is no folder"),
+        ("\ud800.json", "got 'utf-8' codec can't encode"),
+    ],
+)
+def test_missing_subtitles_are_named(tmp_path: Path, name: str, got: str) -> None:
     write_json(tmp_path / "lvb_val.json", [{**ROW, "subtitle_path": name}])
     tasks = open_tasks("longvideobench", tmp_path, subtitles=True)
-    with pytest.raises(TaskError, match=rf"{name}: needed a file of subtitles"):
+    with pytest.raises(TaskError, match=rf"{name}: needed a file of subtitles, {got}"):
         _ = tasks[0]
 
 

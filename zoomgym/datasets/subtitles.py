@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from zoomgym.errors import TaskError
 from zoomgym.files import read_named
+from zoomgym.hints import unreadable
 
 __all__ = ["MAX_SUBTITLE_CHARS", "Cue", "SubtitleFile", "read_cues", "with_subtitles"]
 
@@ -66,7 +67,7 @@ def read_cues(path: Path, offset_s: float = 0.0, end_s: float = float("inf")) ->
     try:
         text = _decoded(path, read_named(path, MAX_FILE_BYTES))
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise TaskError(f"{path}: needed a file of subtitles, got {error}") from error
+        raise TaskError(unreadable(path, "a file of subtitles", error)) from error
     is_json = path.suffix == ".json"
     cues = [*(_read_json(path, text, offset_s + end_s) if is_json else _read_srt(text))]
     if not (cues or is_json or not text.strip()):
