@@ -1,5 +1,6 @@
 """The agent `qwen:PATH`: a Qwen2.5-VL that looks, zooms and answers."""
 
+import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -73,7 +74,10 @@ class QwenAgent:
         Raises:
             ValueError: the model would be shown another number of pictures than an agent sees.
         """
-        talks = [self._kept.pop(_name(seen)[:-1], Conversation()) for seen in observations]
+        talks = [
+            self._kept.pop(_name(seen, -1) if seen.turns else (), Conversation())
+            for seen in observations
+        ]
         pairs = list(zip(observations, talks, strict=True))
         read(self._model, talks, [self._unread(seen, talk) for seen, talk in pairs])
         [grammar] = {seen.rules.grammar for seen in observations}
@@ -125,9 +129,15 @@ def _newest_ns(path: str) -> int:
     return max((file.stat().st_mtime_ns for file in Path(path).glob("*")), default=0)
 
 
-def _name(observation: Observation) -> tuple[str, ...]:
-    """Returns what tells an episode from all others, and how far it is: its key and replies."""
-    return (observation.episode_key, *(turn.reply for turn in observation.turns))
+def _name(observation: Observation, num_turns: int | None = None) -> tuple[str, ...]:
+    """Returns what tells an episode from all others, and how far it is: its key, replies and clips.
+
+    Episodes whose overviews are alike share a key, and may differ in clips.
+    """
+    turns = observation.turns[:num_turns]
+    clips = observation.clips[: sum(turn.zoom is not None for turn in turns)]
+    shown = (hashlib.sha256(clip.images.tobytes()).hexdigest() for clip in clips)
+    return (observation.episode_key, *(turn.reply for turn in turns), *shown)
 
 
 def _answers(reply: str, grammar: str) -> bool:

@@ -16,7 +16,7 @@ from agents.qwen.tiny import save_tiny
 from agents.registry import make_agent
 from tests.agents.qwen.model import frames, seen, short_episode
 from zoomgym import ZoomEnv
-from zoomgym.episode import Observation, advance
+from zoomgym.episode import Frames, Observation, advance
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 
@@ -96,10 +96,25 @@ def test_an_episode_taken_up_half_way_goes_on_the_same(
     assert act_all(agent, observations) == replies
 
 
-def test_a_turn_reads_only_what_is_new(
+def test_episodes_that_differ_in_nothing_but_clips_are_not_mixed_up(
     half_way: tuple[QwenAgent, list[Observation]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     agent, observations = half_way
+    others = [
+        replace(seen, clips=tuple(Frames(c.times_s, 255 - c.images) for c in seen.clips))
+        for seen in observations
+    ]
+    alone = [act_all(agent, played) for played in (observations, others)]
+    lengths = spied_lengths(monkeypatch)
+    beside = act_all(
+        agent, [one for both in zip(observations, others, strict=True) for one in both]
+    )
+    assert [beside[::2], beside[1::2]] == alone
+    assert lengths[4::2] == lengths[5::2]  # what is new, and nothing else, of either episode
+
+
+def spied_lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Returns the lengths of what an agent reads from now on."""
     lengths: list[int] = []
 
     def spying(model: Any, talks: Sequence[Conversation], chunks: Sequence[Chunk]) -> None:
@@ -107,6 +122,14 @@ def test_a_turn_reads_only_what_is_new(
         read(model, talks, chunks)
 
     monkeypatch.setattr(policy, "read", spying)
+    return lengths
+
+
+def test_a_turn_reads_only_what_is_new(
+    half_way: tuple[QwenAgent, list[Observation]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, observations = half_way
+    lengths = spied_lengths(monkeypatch)
     act_all(agent, observations)
     act_all(agent, observations[-1:])
     *turns, whole = lengths
