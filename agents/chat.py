@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from io import BytesIO
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from agents.completions import Completion, Endpoint
+from zoomgym.actions import Action, Answer
 from zoomgym.agent import episode_rng
 from zoomgym.calls import side_by_side
 from zoomgym.endpoint import check_json
@@ -103,6 +104,15 @@ def _value(text: str) -> Any:
         return text
 
 
+class Tally(NamedTuple):
+    """What an episode has used so far."""
+
+    episode_key: str
+    usage: dict[str, float]
+    is_over: bool
+    """Whether its last reply ended it."""
+
+
 class ChatAgent:
     """A served model, in any number of episodes at once.
 
@@ -148,7 +158,8 @@ class ChatAgent:
         self._jpeg_quality, self.max_concurrent = jpeg_quality, max_concurrent
         self._request = dict(request or {})
         self._urls: WeakKeyDictionary[Frames, list[str]] = WeakKeyDictionary()
-        self._used: dict[str, dict[str, float]] = {}
+        self._used: WeakKeyDictionary[Frames, Tally] = WeakKeyDictionary()
+        """What episodes took, each by its overview: those that show the same share a key."""
         self._lock = Lock()
 
     def reset(self, seed: int) -> None:
@@ -166,8 +177,9 @@ class ChatAgent:
             said = self._endpoint.ask(self._messages(observation), self._fields(observation))
         except AgentError as error:
             raise AgentError(f"{observation.episode_key}: {error}") from error
-        self._count(observation, said.usage)
-        return write_completion(said, observation.rules.grammar)
+        reply = write_completion(said, observation.rules.grammar)
+        self._count(observation, reply, said.usage)
+        return reply
 
     def act_batch(self, observations: Sequence[Observation]) -> list[str]:
         """Returns the replies to observations of different episodes, in their order.
@@ -185,15 +197,23 @@ class ChatAgent:
     def usage(self, episode_key: str) -> Mapping[str, float]:
         """Returns what the replies of an episode took, and forgets it: see `Completion.usage`."""
         with self._lock:
-            return self._used.pop(episode_key, {})
+            alike = [one for one in self._used.items() if one[1].episode_key == episode_key]
+            overview, tally = max(alike, key=lambda one: one[1].is_over, default=(None, None))
+            if overview is None or tally is None:
+                return {}
+            del self._used[overview]
+            return tally.usage
 
-    def _count(self, observation: Observation, usage: Mapping[str, float]) -> None:
+    def _count(self, observation: Observation, reply: str, usage: Mapping[str, float]) -> None:
         """Adds what a reply took to what its episode used."""
-        key = observation.episode_key
+        key, overview = observation.episode_key, observation.overview
+        is_over = observation.turns_left <= 1 or _answers(reply, observation.rules.grammar)
         with self._lock:
-            before = self._used.get(key, {}) if observation.turns else {}
+            tally = self._used.get(overview) if observation.turns else None
+            before = tally.usage if tally else {}
             names = [*before, *(name for name in usage if name not in before)]
-            self._used[key] = {name: before.get(name, 0) + usage.get(name, 0) for name in names}
+            total = {name: before.get(name, 0) + usage.get(name, 0) for name in names}
+            self._used[overview] = Tally(key, total, is_over)
 
     def _fields(self, observation: Observation) -> dict[str, Any]:
         """Returns the fields of a request besides model and messages."""
@@ -261,11 +281,20 @@ def _write_tags(said: Completion, bodies: Sequence[str]) -> str:
 
 def _acts(text: str, grammar: str) -> bool:
     """Returns whether a text is an action by itself."""
+    return _action(text, grammar) is not None
+
+
+def _answers(text: str, grammar: str) -> bool:
+    """Returns whether a reply is an answer, after which its episode is over."""
+    return isinstance(_action(text, grammar), Answer)
+
+
+def _action(text: str, grammar: str) -> Action | None:
+    """Returns the action that a text is by itself, if it is one."""
     try:
-        read_reply(text, grammar)
+        return read_reply(text, grammar).action
     except ReplyError:
-        return False
-    return True
+        return None
 
 
 def _message(message: Message, urls: Iterator[str]) -> dict[str, Any]:

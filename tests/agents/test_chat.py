@@ -743,6 +743,23 @@ def test_what_an_episode_took_is_told_once_and_starts_at_zero_with_it() -> None:
         assert agent.usage(first.episode_key) == {}
 
 
+def test_episodes_side_by_side_that_show_the_same_are_counted_apart() -> None:
+    envs = [small_env(), small_env()]
+    for env in envs:
+        env.reset(seed=0)
+    [key] = {env.observation.episode_key for env in envs}
+    script = [chats(reply, usage=USAGE) for reply in (ZOOM, ZOOM, "hm", ANSWER, ANSWER)]
+    with judging(*script) as server:
+        agent = chat(server)
+        for index in (0, 1, 0):
+            envs[index].step(agent.act(envs[index].observation))
+        agent.act(envs[1].observation)  # the second is over, before the first
+        assert agent.usage(key)["requests"] == 2
+        agent.act(envs[0].observation)
+        assert agent.usage(key)["requests"] == 3
+        assert agent.usage(key) == {}
+
+
 # Many at once ------------------------------------------------------------------------------------
 
 
