@@ -174,7 +174,8 @@ def test_what_is_no_formula_is_not_worked_out(truth: str, text: str, way: int) -
 @pytest.mark.parametrize(
     "text",
     ["9^{9^{9^{9}}}", "999999999!", "(" * 200 + "5" + ")" * 190, "{" * 399, "\\" * 399,
-     "\\frac" * 70, "5" * 5000, "\ud800", "\x00", "5\n$6$", r"\frac{5", "1/0"],
+     "\\frac" * 70, "5" * 5000, "\ud800", "\x00", "5\n$6$", r"\frac{5", "1/0",
+     "5 km" + "(((( a" * 10 + "!"],
 )  # fmt: skip
 def test_hostile_text_is_wrong_in_bounded_time(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     grader = MathGrader()

@@ -75,7 +75,8 @@ CHAIN = re.compile(r"[-+1x/ ]+")
 NO_CHAIN = re.compile(r"1 ?- ?1(?!x)|^(?!.*1x)(?:.+-.*-|.*/.*/)")
 """`2-1`, `A-B-C` and `1/2/2024`; but not `3-2x-y`."""
 ROW = re.compile(r"x x")
-UNIT = re.compile(r"(?:[wxc][ ()/*]*(?:\^\{?-?1\}?)?[ ()/*]*)+")
+UNIT = re.compile(r"(?:[wxc][ ()/*]*+(?:\^\{?-?1\}?)?+[ ()/*]*+)++")
+"""Never goes back: otherwise, 80 characters like `km(((( a(((( a` take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
