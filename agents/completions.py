@@ -99,16 +99,17 @@ class Endpoint:
         Raises:
             AgentError: the endpoint cannot be reached, refuses, or sends nothing of use.
         """
+        whom = f"{self.model} at {self.url}"
         row = {"model": self.model, "messages": messages, **fields}
         try:
             said, num_requests = ask(
-                partial(self._ask_once, row), max_tries=self.max_tries, sleep=self.sleep
+                partial(self._ask_once, row), whom=whom, max_tries=self.max_tries, sleep=self.sleep
             )
         except EndpointError as error:
             got = f"{error}: {error.said}" if error.said else str(error)
+            remedy = error.remedy or "play the episode again when that is mended"
             raise AgentError(
-                f"{self.model} at {self.url}: needed a reply, got {got} at {error.tries}: play the "
-                "episode again when that is mended"
+                f"{whom}: needed a reply, got {got} at {error.tries}: {remedy}"
             ) from error
         return self._metered(said, num_requests)
 

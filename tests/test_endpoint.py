@@ -127,8 +127,17 @@ def failing(*troubles: EndpointError) -> tuple[list[str], object]:
 def test_a_fault_that_passes_is_waited_for() -> None:
     waited: list[float] = []
     _, call = failing(*[EndpointError("no"), EndpointError("no", retry_after="9")])
-    assert ask(call, max_tries=3, sleep=waited.append) == ("yes", 3)  # type: ignore[arg-type]
+    assert ask(call, whom="m", max_tries=3, sleep=waited.append) == ("yes", 3)  # type: ignore[arg-type]
     assert waited == [1.0, 9.0]
+
+
+def test_who_waits_for_an_endpoint_is_told_why_once(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        _, call = failing(*[EndpointError("ConnectionRefusedError") for _ in range(2)])
+        ask(call, whom="m at http://down/v1", max_tries=8, sleep=lambda _: None)  # type: ignore[arg-type]
+    assert caplog.messages == [
+        "m at http://down/v1: got ConnectionRefusedError: asking again, up to 8 times"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +153,7 @@ def test_a_fault_that_stays_is_raised_with_its_try(
     waited: list[float] = []
     called, call = failing(*faults)
     with pytest.raises(EndpointError, match=r"^no$") as caught:
-        ask(call, max_tries=3, sleep=waited.append)  # type: ignore[arg-type]
+        ask(call, whom="m", max_tries=3, sleep=waited.append)  # type: ignore[arg-type]
     assert (len(called), len(waited), caught.value.tries) == (num_called, num_called - 1, tries)
 
 

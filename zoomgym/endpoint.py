@@ -1,6 +1,8 @@
 """An OpenAI-compatible endpoint: its address, its key, what it says, and when it is asked again."""
 
+import functools
 import json
+import logging
 import os
 import re
 import urllib.parse
@@ -39,6 +41,8 @@ MASKED = "***"
 
 Result = TypeVar("Result")
 
+logger = logging.getLogger(__name__)
+
 
 class EndpointError(Exception):
     """An endpoint gave nothing of use. The message holds none of its own words.
@@ -48,6 +52,7 @@ class EndpointError(Exception):
         said: an excerpt of what the endpoint said.
         is_passing: whether the fault may go away when asked again.
         retry_after: the endpoint's header of this name.
+        remedy: what to do, where the fault tells.
     """
 
     def __init__(
@@ -57,9 +62,11 @@ class EndpointError(Exception):
         said: str = "",
         is_passing: bool = True,
         retry_after: str | None = None,
+        remedy: str = "",
     ) -> None:
         super().__init__(trouble)
         self.said, self.is_passing, self.retry_after = said, is_passing, retry_after
+        self.remedy = remedy
         self.tries = ""
         """The last try, and how many there might be."""
 
@@ -117,12 +124,15 @@ def missing_key(variable: str) -> str:
 
 
 def ask(
-    call: Callable[[], Result], *, max_tries: int, sleep: Callable[[float], None]
+    call: Callable[[], Result], *, whom: str, max_tries: int, sleep: Callable[[float], None]
 ) -> tuple[Result, int]:
     """Calls until it works. Returns what the call returns, and how many tries it took.
 
+    The first fault of each kind is logged, so that nobody waits for a dead server without a word.
+
     Args:
         call: raises EndpointError if it fails.
+        whom: names the endpoint.
         max_tries: how often to call at most.
         sleep: waits a number of seconds before the next try.
 
@@ -138,8 +148,15 @@ def ask(
                 error.tries = f"try {number} of {max_tries}"
                 raise
             wait_s = wait_after(number - 1, error.retry_after)
+            _warn_once(whom, str(error), max_tries)
         sleep(wait_s)
         number += 1
+
+
+@functools.lru_cache(maxsize=1000)
+def _warn_once(whom: str, trouble: str, max_tries: int) -> None:
+    """Logs a fault, once in a process."""
+    logger.warning("%s: got %s: asking again, up to %d times", whom, trouble, max_tries)
 
 
 def is_passing(status: int) -> bool:

@@ -161,13 +161,14 @@ class JudgeGrader:
         ]
         row = {**self.request, "model": self.model, "messages": messages}
         call = functools.partial(self._ask_once, row, self._key())
+        whom = f"{self.name} at {self.url}"
         try:
-            verdict, _ = ask(call, max_tries=self.max_tries, sleep=self.sleep)
+            verdict, _ = ask(call, whom=whom, max_tries=self.max_tries, sleep=self.sleep)
         except EndpointError as error:
             self.failures.append(str(error))
+            remedy = error.remedy or "grade again when the judge can be reached"
             raise GradingError(
-                f"{self.name} at {self.url}: needed a verdict, got {error} at {error.tries}: grade "
-                "again when the judge can be reached"
+                f"{whom}: needed a verdict, got {error} at {error.tries}: {remedy}"
             ) from error
         return verdict
 

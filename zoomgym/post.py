@@ -29,6 +29,13 @@ PIECE_BYTES = 65_536
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 """Encodings that are unpacked. None is asked for, but some servers use one anyway."""
 BROKEN_OFF = "a reply that breaks off"
+NO_SERVER = "check the url, and that a server runs there"
+REMEDIES = {
+    401: "check the key, and that key_variable names it",
+    403: "check the key, and that key_variable names it",
+    404: "check the url, which ends in /v1 at most servers, and the name of the model",
+}
+"""What to do about a status."""
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
@@ -92,7 +99,8 @@ def _trouble(error: Exception, timeout_s: float) -> EndpointError:
     if isinstance(error, UnicodeError):  # a label of a host's name that is empty or too long
         needed = "a url, or a proxy of the environment, with a name that no host has"
         return EndpointError(needed, is_passing=False)
-    return EndpointError(type(error).__name__)
+    remedy = NO_SERVER if isinstance(error, ConnectionRefusedError | socket.gaierror) else ""
+    return EndpointError(type(error).__name__, remedy=remedy)
 
 
 def _refusal(response: http.client.HTTPResponse, key: str) -> EndpointError:
@@ -110,6 +118,7 @@ def _refusal(response: http.client.HTTPResponse, key: str) -> EndpointError:
         said=excerpt(said, key),
         is_passing=is_passing(response.status),
         retry_after=response.headers.get("Retry-After"),
+        remedy=REMEDIES.get(response.status, ""),
     )
 
 

@@ -629,8 +629,14 @@ def too_long(handler: Handler) -> None:
     ("fault", "trouble"),
     [
         (too_long, "status 400: .*maximum context length is 32768 tokens.* at try 1 of 8"),
-        (fails(401), "status 401: .* at try 1 of 8"),
-        (fails(404), "status 404: .* at try 1 of 8"),
+        (
+            fails(401),
+            "status 401: .* at try 1 of 8: check the key, and that key_variable names it$",
+        ),
+        (
+            fails(404),
+            "status 404: .* at try 1 of 8: check the url, which ends in /v1 .* the model$",
+        ),
         (fails(413), "status 413: .* at try 1 of 8"),
         (chats("B", "content_filter"), "the content filter of the provider withheld at try 1 of 8"),
         (
@@ -649,7 +655,10 @@ def test_a_refusal_is_not_asked_again(fault: Answer, trouble: str) -> None:
 def test_a_server_that_is_not_there_is_an_error() -> None:
     with judging(chats(ANSWER)) as server:
         pass
-    with pytest.raises(AgentError, match="got ConnectionRefusedError at try 2 of 2"):
+    with pytest.raises(
+        AgentError,
+        match=r"at try 2 of 2: check the url, and that a server runs there$",
+    ):
         chat(server, max_tries=2).act(first_look())
 
 
