@@ -274,7 +274,7 @@ def test_describe_tells_the_start() -> None:
         "  B. green",
         "  C. blue",
         "  D. a man",
-        f"|{'.' * 72}| 60.0 s",
+        f"|{'.' * 60}| 60.0 s",
         "Frames left: 64 of 128.",
         "Turns left: 5 of 5.",
     ]
@@ -282,8 +282,8 @@ def test_describe_tells_the_start() -> None:
 
 def test_describe_tells_zooms_feedback_and_the_end() -> None:
     lines = describe(played(ZOOM, "what?", ANSWER_RIGHT), DEFAULT_WEIGHTS).splitlines()
-    assert lines[6] == f"|....1111{'.' * 64}| 60.0 s"
-    assert lines[7] == f"|    ^^^^{' ' * 28}^^{' ' * 34}| evidence"
+    assert lines[6] == f"|....11{'.' * 54}| 60.0 s"
+    assert lines[7] == f"|    ^^{' ' * 24}^^{' ' * 28}| evidence"
     assert lines[8] == f"Turn 1 of 5: {ZOOM}"
     assert lines[9] == (
         "  Zoom 1: 16 frames of [4.00, 6.00) s at 8 fps. Frames left: 48. Turns left: 4."

@@ -15,8 +15,9 @@ from zoomgym.terminal import inline_picture, save_frames
 __all__ = ["HELP", "play", "to_reply"]
 
 HELP = """\
-  zoom START END FPS   see the frames of [START, END) seconds at FPS a second, e.g. zoom 4 6 8
-  answer TEXT          answer and end the episode, e.g. answer B
+  zoom START END FPS   see the frames from START to END, in seconds, at FPS a
+                       second: zoom 4 6 8
+  answer TEXT          answer and end the episode: answer B
   {..}                 any other reply, sent as it is
   help                 this text
   quit                 stop"""

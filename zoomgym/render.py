@@ -23,7 +23,8 @@ __all__ = ["PICTURE_SIZE", "Screen", "describe", "paint"]
 
 logger = logging.getLogger(__name__)
 
-LINE_COLUMNS = 72
+LINE_COLUMNS = 60
+"""Columns of the time line: with what follows, it fits into 80."""
 MOST_TEXT_CHARS = 400
 """Of a question, an option, a feedback."""
 MOST_REPLY_CHARS = 200
