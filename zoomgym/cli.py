@@ -70,6 +70,7 @@ def _check(args: argparse.Namespace) -> int:
         desc="check",
         unit=" rows",
         disable=QUIET_UNLESS_TERMINAL,
+        leave=False,
     ):
         num_rows += 1
         num_bad += bool(row.problems)
@@ -98,12 +99,12 @@ def _tasks(args: argparse.Namespace) -> int:
         subtitles=args.subtitles,
         limits=args.limits,
     )
-    indices = tqdm(range(len(tasks)), desc="tasks", disable=QUIET_UNLESS_TERMINAL)
+    indices = tqdm(range(len(tasks)), desc="tasks", disable=QUIET_UNLESS_TERMINAL, leave=False)
     all_tasks = [tasks[index] for index in indices]
     lengths_s: list[float] = []
     if args.durations:
         lengths = durations_s(tasks, all_tasks)
-        lengths_s += tqdm(lengths, desc="videos", disable=QUIET_UNLESS_TERMINAL)
+        lengths_s += tqdm(lengths, desc="videos", disable=QUIET_UNLESS_TERMINAL, leave=False)
     print(task_table(tasks, all_tasks, lengths_s))
     return 0
 
@@ -171,7 +172,9 @@ def _synth(args: argparse.Namespace) -> int:
     _check_unused(args.out, {args.out / MANIFEST, *(videos / tasks.video_name(t) for t in wanted)})
     args.out.mkdir(parents=True, exist_ok=True)
     written = []
-    for task in tqdm(wanted, desc="write", unit=" videos", disable=QUIET_UNLESS_TERMINAL):
+    for task in tqdm(
+        wanted, desc="write", unit=" videos", disable=QUIET_UNLESS_TERMINAL, leave=False
+    ):
         path = tasks.write_video(task, videos)
         written.append(replace(task, video=path.relative_to(args.out).as_posix()))
     write_manifest(args.out / MANIFEST, written)
@@ -200,6 +203,7 @@ def _grade(args: argparse.Namespace) -> int:
         unit=" records",
         total=len(records),
         disable=QUIET_UNLESS_TERMINAL,
+        leave=False,
     ):
         regraded.append(one.record)
         if not one.record.task.options:
