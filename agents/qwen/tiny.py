@@ -136,7 +136,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=Path, help="folder to write")
     parser.add_argument("--size", default="tiny", choices=SIZES, help="default: tiny")
-    parser.add_argument("--tokens-per-frame", type=int, default=1, help="default: 1")
+    parser.add_argument(
+        "--tokens-per-frame",
+        type=int,
+        default=1,
+        help="most tokens of a frame: larger ones are shrunk; default: 1",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the weights")
     args = parser.parse_args(argv)
     save_tiny(args.folder, args.size, tokens_per_frame=args.tokens_per_frame, seed=args.seed)
