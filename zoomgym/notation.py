@@ -38,13 +38,18 @@ TOKEN = re.compile(
     r"(?P<number>[0-9]+(?:\.[0-9]+)?|\.[0-9]+)|(?P<command>\\[a-zA-Z]+)|(?P<letters>[^\W\d_]+)"
     r"|(?P<mark>[-+*/^_!()\[\]{}])|(?P<blank>\s+)"
 )
-PLAIN_FUNCTIONS = frozenset({"sin", "cos", "tan", "log", "ln", "exp", "sqrt", "pi"})
+PLAIN_COMMANDS = frozenset({"sin", "cos", "tan", "log", "ln", "exp", "sqrt", "pi"})
 """Known without a backslash, too."""
-COMMANDS = frozenset(
+FUNCTIONS = frozenset(
     {
-        "frac", "dfrac", "tfrac", "cfrac", "binom", "sqrt", "cdot", "times", "div", "infty",
-        "hbar", "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan",
-        "sinh", "cosh", "tanh", "log", "ln", "lg", "exp", "alpha", "beta", "gamma", "delta",
+        "frac", "dfrac", "tfrac", "cfrac", "binom", "sqrt", "sin", "cos", "tan", "cot", "sec",
+        "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "log", "ln", "lg", "exp",
+    }
+)  # fmt: skip
+"""What they are of stands behind them."""
+COMMANDS = FUNCTIONS | frozenset(
+    {
+        "cdot", "times", "div", "infty", "hbar", "alpha", "beta", "gamma", "delta",
         "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota", "kappa",
         "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "varphi",
         "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma",
@@ -54,8 +59,8 @@ COMMANDS = frozenset(
 """All that a formula may hold: relations, arrows, dots and sets are not among them."""
 OPERATORS = {r"\cdot": "*", r"\times": "*", r"\div": "/"}
 
-# A sketch of a text has one sign a token: 1 a number, x a letter, w a word, c a command, a blank,
-# and marks as they are.
+# A sketch of a text has one sign a token: 1 a number, x a letter, w a word, f a function, c another
+# command, a blank, and marks as they are.
 NO_FORMULA = re.compile(
     r"""
       [1x)\]}!]\ ?1              # a number behind a number, a letter or a bracket: `2 1`, `K2`
@@ -64,7 +69,9 @@ NO_FORMULA = re.compile(
     | \(\ ?[1x]\ ?\)\ ?\(        # `(1)(2)`
     | \)\ ?\(\ ?[1x]\ ?\)
     | _\ ?\{?\ ?1\ ?\}?\ ?x      # `H_2O`
-    | (?<![c^_}\]])\{            # a brace that no command asks for
+    | (?<!\^)1\ ?_               # `101_2`, which is another number
+    | f\ ?(?:[+*/)\]}!]|$)       # a function of nothing: `2 log`
+    | (?<![cf^_}\]])\{           # a brace that no command asks for
     | ^[*/^_!]
     | [-+*/^_]$
     """,
@@ -162,8 +169,8 @@ def _sign(token: str) -> str:
     """Returns the sign of a token in a sketch."""
     if token in OPERATORS:
         return OPERATORS[token]
-    if token in PLAIN_FUNCTIONS or token[0] == "\\":
-        return "c"
+    if token in PLAIN_COMMANDS or token[0] == "\\":
+        return "f" if token.removeprefix("\\") in FUNCTIONS else "c"
     if token[0].isalpha():
         return "x" if len(token) == 1 else "w"
     if token[0].isspace():
