@@ -34,7 +34,7 @@ ZOOM = "video_zoom"
 """The name of the tool, and of the grammar with tags."""
 OPEN, STOP = f"<{ZOOM}>", f"</{ZOOM}>"
 """A reply of that grammar ends at STOP, besides at the model's own end."""
-THINK = "<think>"
+THINK, END_OF_THOUGHT = "<think>", "</think>"
 TOOLS = [
     {
         "type": "function",
@@ -273,9 +273,10 @@ def _write_tags(said: Completion, bodies: Sequence[str]) -> str:
     if said.is_at_stop and text.rfind(OPEN) > text.rfind(STOP):
         text += STOP
     if THINK not in text and bodies and not _acts(text, ZOOM):
-        text, thought = "", "\n".join(filter(None, (thought, text)))
+        words = text.replace(END_OF_THOUGHT, "")  # whose opening tag a template may have taken
+        text, thought = "", "\n".join(filter(None, (thought, words)))
     if THINK not in text and (thought or bodies):
-        text = f"{THINK}{thought}</think>{text}"
+        text = f"{THINK}{thought}{END_OF_THOUGHT}{text}"
     return text + "".join(f"{OPEN}{body}{STOP}" for body in bodies)
 
 

@@ -504,6 +504,10 @@ def test_a_call_that_cannot_be_executed_stands_in_the_reply_as_it_is_in_tags(
             Completion("<think>I look.</think>", calls=(("video_zoom", ZOOM),)),
             f"<think>I look.</think>{TAG}",
         ),
+        (
+            Completion("I look.</think>", calls=(("video_zoom", ZOOM),)),
+            f"<think>I look.</think>{TAG}",
+        ),
     ],
 )  # fmt: skip
 def test_words_beside_a_call_are_its_thought(said: Completion, reply: str) -> None:
