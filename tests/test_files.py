@@ -39,6 +39,19 @@ def test_a_file_of_ours_is_never_behind_a_link(tmp_path: Path, mode: str) -> Non
     assert not (tmp_path / "new").exists()
 
 
+def test_a_device_is_not_replaced() -> None:
+    ends = os.openpty()  # a terminal, not /dev/null: others would miss that
+    try:
+        with (
+            pytest.raises(OSError, match="a device: name a file"),
+            replaced(Path(os.ttyname(ends[1]))),
+        ):
+            pass
+    finally:
+        for end in ends:
+            os.close(end)
+
+
 def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")

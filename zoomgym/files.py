@@ -119,8 +119,11 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     """Yields a file to write what takes the place of path, as a whole or not at all.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written; or path is a device, such as /dev/null, which root could
+            replace for everybody.
     """
+    if _is_device(path):
+        raise OSError(errno.EINVAL, "a device: name a file", str(path))
     part = new_part(path)
     try:
         with open_own(part, "xb") as file:
@@ -128,3 +131,12 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _is_device(path: Path) -> bool:
+    """Returns whether there is a device at path, and no link to one."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
