@@ -6,11 +6,10 @@ Names of agents, categories and counters come from others: they are shown, never
 import csv
 import io
 import re
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
 from rich.measure import Measurement
@@ -42,6 +41,11 @@ WORDS = re.compile(r"(?!.*www\.)[A-Za-z0-9().]+([ _-][A-Za-z0-9().]+)*")
 PUNCTUATION = re.compile("[!-/:-@[-`{-~]")
 FORMULA = tuple("=+-@")
 """A spreadsheet takes what begins so for something to reckon."""
+
+
+MARKS = r"(?:[-:/@_]|\.(?=[a-zA-Z]))"
+PARTS = re.compile(rf"(?:(?!{MARKS})\S)+{MARKS}*\s?|{MARKS}+\s?")
+"""Of a name or of words, after each of which a line may end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +205,9 @@ def _draw(sheet: Sheet, shape: Shape) -> Table:
         table.add_column(escape("\n".join(head)), width=width, justify="right", no_wrap=True)
     above = None
     for index, line in enumerate(sheet.lines):
-        shown = [escape(plain(label)) for label in line.labels]
+        shown = [
+            escape("\n".join(_folded(plain(label), shape.label_width))) for label in line.labels
+        ]
         if len(shown) > 1:
             if line.labels[0] == above:
                 shown[0] = ""
@@ -215,7 +221,19 @@ def _draw(sheet: Sheet, shape: Shape) -> Table:
 def _wrapped(head: str, width: int) -> list[str]:
     """Returns the head of a column in lines, its words whole unless they are very long."""
     longest = max(map(len, head.split()), default=0)
-    return textwrap.wrap(head, max(width, HEAD, min(longest, WORD))) or [""]
+    return _folded(head, max(width, HEAD, min(longest, WORD)))
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Returns text in lines of a width; a name that is longer goes on after one of its marks."""
+    lines = [""]
+    for part in PARTS.findall(" ".join(text.split())):
+        line = lines[-1] + part
+        if cell_len(line.rstrip()) > width:
+            lines, line = [*lines, ""] if lines[-1] else lines, part
+        *full, rest = chop_cells(line.rstrip(), width) or [""]
+        lines[-1:] = [*full, rest + " " * line.endswith(" ")]
+    return [line.rstrip() for line in lines]
 
 
 def _title(sheet: Sheet, shape: Shape) -> str:

@@ -92,6 +92,21 @@ def test_where_one_table_is_too_wide_intervals_stay_if_they_take_no_further_tabl
     assert "other intervals" in " ".join(printed.split())
 
 
+def test_a_long_name_goes_on_after_a_mark_in_it() -> None:
+    names = ("my_module:MyAgent", "chat:Qwen2.5-VL-7B-Instruct@http://localhost:8000/v1", "x" * 70)
+    lines = tuple(Line((name,), (0.5, 0.5, 0.5)) for name in names)
+    printed = shown(Sheet("c", "By category", ("agent",), names, lines), 80)
+    rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in printed.splitlines()]
+    labels = [row[0] for row in rows if row]
+    assert labels == [
+        "my_module:MyAgent",
+        *("chat:Qwen2.5-VL-7B-Instruct@", "http://localhost:8000/v1"),
+        *("x" * 30, "x" * 30, "x" * 10),
+    ]
+    heads = [row.split("┃")[2:-1] for row in printed.splitlines() if "┃" in row]
+    assert [word for cell in heads if (word := cell[0].strip())] == ["my_module:", "MyAgent"]
+
+
 @pytest.mark.parametrize("width", [30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 132, 200])
 def test_every_number_stands_whole_at_every_width(width: int) -> None:
     names = tuple(f"a rather long category {index}" for index in range(9))
