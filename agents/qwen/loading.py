@@ -12,6 +12,7 @@ from transformers import (
     Qwen2_5_VLProcessor,
 )
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+from transformers.utils.hub import cached_file
 from transformers.utils.import_utils import is_torchvision_available
 
 __all__ = [
@@ -124,9 +125,18 @@ def load_model(
 
 
 def check_path(path: str) -> None:
-    """Raises OSError if path is neither a folder nor can be a hub id."""
-    if not path or (not Path(path).is_dir() and path.count("/") != 1):
+    """Raises OSError if there is no model at path: no folder, and none from the hub."""
+    if Path(path).is_dir():
+        return
+    if path.count("/") != 1:
         raise FileNotFoundError(f"a model needs a folder or a hub id (owner/name), got {path!r}")
+    try:
+        cached_file(path, "config.json")
+    except OSError as error:
+        raise FileNotFoundError(
+            f"a model needs a folder or a hub id, but there is no folder {path}, and no model of "
+            "that name came from the hub: check the name, or the network"
+        ) from error
 
 
 def add_lora(model: PreTrainedModel, rank: int, seed: int) -> Any:

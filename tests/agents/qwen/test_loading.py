@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
@@ -14,6 +15,7 @@ from transformers import Qwen2_5_VLForConditionalGeneration
 from agents.qwen import loading
 from agents.qwen.loading import add_lora, freeze_vision, load_model, load_processor
 from agents.qwen.tiny import SIZES, main, make_model
+from agents.registry import make_agent
 from tests.agents.qwen.model import Loaded
 
 
@@ -87,6 +89,15 @@ def test_nothing_at_a_path_is_an_error(tmp_path: Path) -> None:
     for load in (load_model, load_processor):
         with pytest.raises(OSError, match=r"a model needs a folder or a hub id .*nowhere"):
             load(str(tmp_path / "nowhere"))
+
+
+def test_a_model_that_does_not_come_from_the_hub_is_an_error_before_it_plays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    message = r"there is no folder runs/sft, and no model of that name came from the hub"
+    with pytest.raises(OSError, match=message):
+        make_agent("qwen:runs/sft")
 
 
 TRAP = "import pathlib\npathlib.Path({!r}).touch()\nclass Trap: pass\n"
