@@ -51,7 +51,7 @@ def open_task_set(
         cache_dir: where synthetic videos are written; the user's cache folder if None.
         on_damage: what becomes of frames of files that do not decode, see `VideoFile`.
         limits: how much work a file of a manifest or benchmark may cause.
-        subtitles: whether a benchmark's subtitles stand in its questions.
+        subtitles: whether a benchmark's questions hold its subtitles.
 
     Raises:
         TaskError: there is no such set, it has no such split, or its files are wrong.

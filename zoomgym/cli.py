@@ -140,7 +140,7 @@ def _play(args: argparse.Namespace) -> int:
 
 
 def _refuse_mixture(args: argparse.Namespace) -> None:
-    """Raises TaskError if arguments contradict each other, lest one is passed over in silence."""
+    """Raises TaskError if arguments contradict each other: none is ignored in silence."""
     for name in ("tasks", "task_id") if args.video else ("question", "answer", "option"):
         if getattr(args, name):
             rule = "does not go with" if args.video else "goes with"

@@ -119,7 +119,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `on_video_error` | `"raise"` | `"skip"`: see below |
     | `on_damage` | `"nearest"` | frames that do not decode: the nearest earlier, or `"raise"` |
     | `limits` | None | of the work a video file may cause, like `{"call_s": 300}`: see `Limits` |
-    | `subtitles` | False | whether a benchmark's subtitles stand in its questions |
+    | `subtitles` | False | whether a benchmark's questions hold its subtitles |
     | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
 
     With `on_video_error="skip"`, a video that cannot be shown at reset is replaced by another one,

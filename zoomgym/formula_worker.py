@@ -18,7 +18,7 @@ MAX_CPU_S = 5
 
 def main() -> None:
     """Answers until its input ends."""
-    replies, sys.stdout = sys.stdout, sys.stderr  # whoever prints does not disturb the replies
+    replies, sys.stdout = sys.stdout, sys.stderr  # a library that prints disturbs none
     print("ready", time.process_time(), file=replies, flush=True)
     for line in sys.stdin:
         _limit()

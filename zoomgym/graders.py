@@ -29,7 +29,7 @@ def make_grader(
         cache_dir: verdicts of a judge are kept in a folder in it; the user's cache folder if None.
 
     Raises:
-        ValueError: there is no such grader, or a setting of it cannot be meant.
+        ValueError: there is no such grader, or a setting of it is invalid.
         GradingError: what the grader needs is not there: math-verify, or an API key.
     """
     if isinstance(setting, str) and setting in NAMED:

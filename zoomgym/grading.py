@@ -146,7 +146,7 @@ def verdict(read: Callable[[], bool], reader: str) -> bool:
 class Grader(Protocol):
     """Decides whether the answer to an open-ended question is right.
 
-    Choices are never asked about: they are read strictly, whoever grades the rest.
+    Choices are never asked about: they are always read strictly.
     """
 
     @property

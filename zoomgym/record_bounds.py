@@ -224,7 +224,7 @@ def _items(name: str, value: Any, kind: type = list) -> Any:
 
 
 def _size(value: Any) -> str:
-    """Returns how many there are in a list or an object, or what stands in its place."""
+    """Returns how many there are in a list or an object, or what is there instead."""
     return str(len(value)) if isinstance(value, list | dict) else brief(value)
 
 
@@ -235,7 +235,7 @@ def _check_text(name: str, text: Any) -> None:
 
 
 def _check_name(name: str, text: Any) -> None:
-    """Refuses what is no text that stands in a line of a table. Raises RecordError."""
+    """Refuses what is no text that fits on a line of a table. Raises RecordError."""
     _check_text(name, text)
     if len(text) > MOST_NAME_CHARS:
         raise RecordError(f"{name} needs at most {MOST_NAME_CHARS} characters, got {len(text)}")

@@ -244,7 +244,7 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
 
 
 def replay(record: Record) -> Episode:
-    """Returns the episode that its replies make, played anew by the rules of today.
+    """Returns the episode that its replies make by the rules of today.
 
     What a judge said is taken from the record: it is not asked again.
 
@@ -272,7 +272,7 @@ def replay(record: Record) -> Episode:
 def regrade(record: Record, grader: Grader) -> Record:
     """Returns the record with its answer graded by grader, and the rewards that follow from it.
 
-    Choices are read strictly whoever grades, so their records stay as they are.
+    Choices are always read strictly, so their records stay as they are.
 
     Raises:
         RecordError: the record cannot be replayed, see `replay`.

@@ -34,7 +34,7 @@ class VideoQuestion:
     """A question about a video.
 
     Raises:
-        TaskError: a field cannot be meant, e.g. an answer that is no option.
+        TaskError: a field is invalid: an answer that is no option, say.
     """
 
     id: str
@@ -53,7 +53,7 @@ class VideoQuestion:
     """Further (kind, value) pairs to group by, like ("duration", "long"); a kind may recur."""
 
     def __post_init__(self) -> None:
-        """Refuses what cannot be meant."""
+        """Refuses invalid fields."""
         for name in ("id", "video", "question", "answer"):
             if not getattr(self, name).strip():
                 raise TaskError(f"{name} needs a text, got {brief(getattr(self, name))}")

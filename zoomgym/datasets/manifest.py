@@ -172,7 +172,7 @@ def _to_task(fields: dict[str, Any]) -> VideoQuestion:
 
 
 def _parse_options(value: Any) -> tuple[str, ...]:
-    """Returns the options in a row; none stands for an open-ended question."""
+    """Returns the options in a row; none for an open-ended question."""
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(option, str) for option in value):

@@ -123,7 +123,7 @@ class Row:
 
 
 def _checked_text(key: str, value: Any) -> str:
-    """Returns value if it is a text that can be meant. Raises TaskError."""
+    """Returns value if it is a text, and not too long. Raises TaskError."""
     if not isinstance(value, str):
         raise TaskError(f"{key} needs a text, got {reprlib.repr(value)}")
     if len(value) > MAX_TEXT_CHARS:

@@ -53,7 +53,7 @@ def named_difficulty(given: str | Mapping[str, Any]) -> tuple[str, Difficulty]:
             key `preset` names (`easy` if none is named). `symbols` may be a number: the first ones.
 
     Raises:
-        TaskError: a name or a value cannot be meant.
+        TaskError: a name or a value is invalid.
     """
     if isinstance(given, str):
         return given, _preset(given)
