@@ -36,6 +36,13 @@ def episode() -> Episode:
     return new_episode()
 
 
+@pytest.fixture
+def no_outer_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hides that `make test` runs the tests: make speaks of its folders when make starts it."""
+    for name in ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says at the end of a run which tests were skipped and why: a line for a file and a reason."""
     reports = terminalreporter.stats.get("skipped", [])

@@ -60,7 +60,9 @@ def test_the_rules_show_the_one_regular_expression_of_grading() -> None:
 
 def type_in_words(field: dataclasses.Field[Any]) -> str:
     """Returns a field's type without modules."""
-    kind: Any = get_origin(field.type) if field.name == "images" else field.type
+    if field.name == "images":
+        return "ndarray"  # what NDArray is depends on NumPy's version
+    kind: Any = field.type
     name = kind.__name__ if isinstance(kind, type) and not get_origin(kind) else str(kind)
     return re.sub(r"\b[a-z_]+\.", "", name).replace(" | ", " or ")
 

@@ -45,6 +45,7 @@ def test_the_sdist_holds_all_files_of_a_checkout(unpacked: Path) -> None:
     assert files_of(unpacked) == here
 
 
+@pytest.mark.usefixtures("no_outer_make")
 @pytest.mark.parametrize("target", ["demo", "test", "check"])
 def test_make_finds_in_the_sdist_what_it_needs(target: str, unpacked: Path) -> None:
     plan = subprocess.run(

@@ -192,6 +192,7 @@ def test_a_run_leaves_the_table_on_a_terminal_and_the_page_on_its_last_line(tmp_
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.usefixtures("no_outer_make")
 @pytest.mark.parametrize("goal", ["demo", "test"])
 def test_make_says_what_it_installs_before_it_does(goal: str, tmp_path: Path) -> None:
     venv = tmp_path / "venv"
