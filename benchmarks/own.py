@@ -52,7 +52,9 @@ def own_suite(
         raise ValueError(f"--split {split}: {name} has no splits: leave it out")
     title = f"{tasks.name} {settings['split']}" if has_splits else tasks.name
     part = Part(len(tasks), settings, is_drawn=True)
-    return Suite(plain(title), f"{len(tasks)} tasks of your own", (part,), AGENTS), tasks
+    return Suite(
+        plain(title), f"{len(tasks)} task{'s' * (len(tasks) != 1)} of your own", (part,), AGENTS
+    ), tasks
 
 
 def folder_name(suite: Suite) -> str:

@@ -546,7 +546,8 @@ def _show(
         show_verdict(console, findings)
     _show_skipped(console, failures)
     _show_failures(console, failures)
-    console.print(f"{len(records)} episodes in {seconds} -> {folder / RECORDS}", soft_wrap=True)
+    played = f"{len(records)} episode{'s' * (len(records) != 1)}"
+    console.print(f"{played} in {seconds} -> {folder / RECORDS}", soft_wrap=True)
     console.print(f"page with pictures -> {folder / REPORT}", soft_wrap=True)
     return any(finding.is_false for finding in findings)
 

@@ -202,7 +202,7 @@ def test_check_looks_at_the_splits_that_are_there(
     row = {"problem_id": 1, "problem": "?\nA. x\nB. y", "answer": "A", "videos": "a.mp4"}
     write_json(tmp_path / "test.json", [row])
     assert main(["check", f"longvideoreason:{tmp_path}"]) == 1
-    assert capsys.readouterr().out.endswith("1 rows, 1 with problems\n")
+    assert capsys.readouterr().out.endswith("1 row, 1 with problems\n")
 
 
 def test_tasks_lists_what_a_benchmark_holds(

@@ -137,7 +137,7 @@ def test_check_of_a_good_manifest_exits_with_0(
 ) -> None:
     path = write_rows(tmp_path / "my.jsonl", {**ROW, "video": clip.name})
     assert main(["check", str(path)]) == 0
-    assert capsys.readouterr().out == "1 rows, 0 with problems\n"
+    assert capsys.readouterr().out == "1 row, 0 with problems\n"
 
 
 def test_check_finds_damage_in_the_middle_of_a_video(tmp_path: Path, clip: Path) -> None:
