@@ -1,10 +1,11 @@
-"""Measures playing and learning with Qwen2.5-VL, with KV reuse and by TRL's own way.
+"""Measures playing and learning with Qwen2.5-VL, reusing KV and by TRL's own way.
 
-python -m benchmarks.qwen_speed generation   a group of episodes, by turns on both sides
-python -m benchmarks.qwen_speed step         a step of GRPO: phases, memory, tokens a second
+python -m benchmarks.qwen_speed generation   a group of episodes, on both sides
+python -m benchmarks.qwen_speed step         a step of GRPO: seconds, memory
 
-An episode is an overview of 64 frames, four zooms of 16, and an answer. Weights are random: what is
-said means nothing and is as long as it is told to be, and a script plays in its place.
+An episode is an overview of 64 frames, four zooms of 16, and an answer. Weights
+are random: what is said means nothing and is as long as it is told to be, and a
+script plays in its place.
 """
 
 import argparse
