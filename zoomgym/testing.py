@@ -31,7 +31,7 @@ def check_agent(make: Callable[[], Agent]) -> list[Record]:
     """
     records = []
     for grammar in GRAMMARS:
-        env = ZoomEnv("synthetic", source="scene", grammar=grammar)
+        env = ZoomEnv("synthetic", source="scene", grammar=grammar, max_pixels=112 * 112)
         task_ids = [env.tasks[index].id for index in range(NUM_TASKS)]
         forward, backward = (
             list(run_episodes(env, make(), agent_name="checked", task_ids=order, seed=7))

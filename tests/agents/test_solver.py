@@ -49,7 +49,7 @@ def test_hard_tasks_are_solvable_too(difficulty: str, duration_s: int) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_encoded_tasks_are_solvable_too(family: str, tmp_path: Path) -> None:
-    env = small_env(f"synthetic:{family}", source="file", cache_dir=tmp_path)
+    env = small_env(f"synthetic:{family}", duration_s=30, source="file", cache_dir=tmp_path)
     assert solve(SolverAgent(), env, 1) == [1.0]
 
 
@@ -116,7 +116,7 @@ def test_one_zoom_that_shows_both_symbols_is_enough_for_order() -> None:
 
 @pytest.mark.parametrize("pieces", [[0], [1]])
 def test_one_perfect_zoom_is_not_enough_for_relay(pieces: list[int]) -> None:
-    estimate = wilson(solve(Looker(pieces, 16), small_env("synthetic:relay"), 80))
+    estimate = wilson(solve(Looker(pieces, 16), small_env("synthetic:relay"), 40))
     assert estimate.low < 0.25 < estimate.high
 
 
@@ -129,7 +129,7 @@ def test_two_perfect_zooms_are_enough_for_relay(pieces: list[int]) -> None:
 def test_looking_too_slowly_is_guessing(family: str, num_frames: int) -> None:
     """Every third frame of nine that show a wheel; two of sixteen that show pulses."""
     env = small_env(f"synthetic:{family}", difficulty={"event_s": [0.75, 0.75]})
-    estimate = wilson(solve(Looker([0], num_frames), env, 100))
+    estimate = wilson(solve(Looker([0], num_frames), env, 50))
     assert estimate.low < CHANCE[family] < estimate.high
 
 

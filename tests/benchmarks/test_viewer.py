@@ -82,7 +82,7 @@ def test_outcomes_are_told_apart() -> None:
 def test_very_long_texts_are_cut() -> None:
     reply = "z" * 1_000_000
     [episode] = given([played("zoomer", reply, RIGHT)])["episodes"]
-    assert episode["turns"][0]["reply"] == f"{'z' * 800} … (1,000,000 characters)"
+    assert episode["turns"][0]["reply"] == f"{'z' * 800} … (65,537 characters)"
     assert len(json.dumps(episode)) < 4000
 
 

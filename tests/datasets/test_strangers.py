@@ -280,6 +280,7 @@ def test_subtitles_of_gigabytes_are_refused_unread(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_row_that_is_all_brackets_takes_a_bounded_multiple_of_its_text(tmp_path: Path) -> None:
     path = tmp_path / "my.json"
     path.write_bytes(b"[[" + b"[]," * MAX_ROW_CHARS)
