@@ -64,9 +64,15 @@ def test_the_environment_passes_gymnasiums_checker_without_a_warning(
     check_env(gym.make("ZoomEnv-v0", source="scene", **settings).unwrapped)
 
 
-def test_the_environment_on_files_passes_the_checker(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which synthetic videos are written once for all tests here."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def test_the_environment_on_files_passes_the_checker(cache: Path) -> None:
     env = gym.make(
-        "zoomgym:ZoomEnv-v0", tasks="synthetic:flash", duration_s=30, cache_dir=str(tmp_path)
+        "zoomgym:ZoomEnv-v0", tasks="synthetic:flash", duration_s=30, cache_dir=str(cache)
     )
     env.unwrapped.tasks = OnlyFirst(env.unwrapped.tasks)  # type: ignore[attr-defined]
     check_env(env.unwrapped)
@@ -183,9 +189,9 @@ def test_another_process_gives_the_same_trajectory() -> None:
     assert printed.split() == trajectory(scene_env(), seed=5)
 
 
-def test_files_give_the_same_trajectory_in_every_process(tmp_path: Path) -> None:
+def test_files_give_the_same_trajectory_in_every_process(cache: Path) -> None:
     settings = {
-        "tasks": "synthetic:overview", "duration_s": 30, "cache_dir": str(tmp_path),
+        "tasks": "synthetic:overview", "duration_s": 30, "cache_dir": str(cache),
         "frame_size": (28, 28),
     }  # fmt: skip
     code = (
@@ -359,8 +365,8 @@ def test_a_fresh_start_forgets_the_last_episode() -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
-def test_a_copy_in_mid_episode_goes_on_alike(copied: Any, tmp_path: Path) -> None:
-    for env in (scene_env(), ZoomEnv("synthetic:overview", duration_s=30, cache_dir=tmp_path)):
+def test_a_copy_in_mid_episode_goes_on_alike(copied: Any, cache: Path) -> None:
+    for env in (scene_env(), ZoomEnv("synthetic:overview", duration_s=30, cache_dir=cache)):
         env.reset(seed=4)
         env.step(FULL_ZOOM)
         twin = copied(env)
@@ -741,8 +747,8 @@ def test_a_fork_draws_its_own_random_numbers_from_the_same_state() -> None:
     assert env.reset()[1]["task_id"] == drawn
 
 
-def test_a_fork_leaves_the_video_of_its_parent_open(tmp_path: Path) -> None:
-    env = ZoomEnv("synthetic:flash", cache_dir=tmp_path, duration_s=30)
+def test_a_fork_leaves_the_video_of_its_parent_open(cache: Path) -> None:
+    env = ZoomEnv("synthetic:flash", cache_dir=cache, duration_s=30)
     env.reset(seed=1)
     twin = env.fork()
     twin.close()
