@@ -33,7 +33,7 @@ def solve(agent: Agent, env: ZoomEnv, num_tasks: int, first: int = 0) -> list[fl
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("duration_s", [30, 60, 600, 3600, 36_000])
+@pytest.mark.parametrize("duration_s", [30, 600, 36_000])
 def test_every_task_is_solvable_from_pixels_within_the_rules(family: str, duration_s: int) -> None:
     env = small_env(f"synthetic:{family}", duration_s=duration_s)
     assert solve(SolverAgent(), env, NUM_TASKS) == [1.0] * NUM_TASKS

@@ -289,6 +289,7 @@ def test_a_row_that_is_all_brackets_takes_a_bounded_multiple_of_its_text(tmp_pat
     assert peak_mb(lambda: open_task_set(str(path)), "more than 4000000 characters") < at_most
 
 
+@pytest.mark.slow
 def test_a_list_is_read_row_by_row(tmp_path: Path) -> None:
     rows = [{"id": f"q{k}", "pad": "x" * 1000} for k in range(12 * MAX_ROW_CHARS // 1000)]
     path = write_json(tmp_path / "my.json", rows)
