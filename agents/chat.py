@@ -105,7 +105,7 @@ def _value(text: str) -> Any:
 
 
 class Tally(NamedTuple):
-    """What an episode has used so far."""
+    """What the replies of one episode took: see `Completion.usage`."""
 
     episode_key: str
     usage: dict[str, float]
@@ -159,7 +159,7 @@ class ChatAgent:
         self._request = dict(request or {})
         self._urls: WeakKeyDictionary[Frames, list[str]] = WeakKeyDictionary()
         self._used: WeakKeyDictionary[Frames, Tally] = WeakKeyDictionary()
-        """What episodes took, each by its overview: those that show the same share a key."""
+        """By overview, as episodes that show the same share a key."""
         self._lock = Lock()
 
     def reset(self, seed: int) -> None:

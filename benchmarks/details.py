@@ -14,6 +14,7 @@ from benchmarks.pairs import pairs
 from benchmarks.sheets import Line, Sheet
 from benchmarks.terms import part_of
 from zoomgym.episode import Rules
+from zoomgym.hints import number_of
 from zoomgym.records import Record
 from zoomgym.synthetic import DIFFICULTIES
 
@@ -53,7 +54,7 @@ def _words(name: str, value: str | int) -> str:
     """Returns what a rule says."""
     if name != "max_turns":
         return WORDS[name].format(value)
-    return f"at most {int(value) - 1} zoom{'s' * (value != 2)}"
+    return f"at most {number_of(int(value) - 1, 'zoom')}"
 
 
 def details(by_agent: Agents) -> list[Sheet]:

@@ -8,7 +8,7 @@ from agents.arguments import read_arguments
 from benchmarks.suites import Part, Suite
 from zoomgym.datasets import ManifestTasks
 from zoomgym.env import ZoomEnv
-from zoomgym.hints import plain
+from zoomgym.hints import number_of, plain
 from zoomgym.tasks import TaskSet
 
 __all__ = ["folder_name", "own_suite"]
@@ -52,9 +52,8 @@ def own_suite(
         raise ValueError(f"--split {split}: {name} has no splits: leave it out")
     title = f"{tasks.name} {settings['split']}" if has_splits else tasks.name
     part = Part(len(tasks), settings, is_drawn=True)
-    return Suite(
-        plain(title), f"{len(tasks)} task{'s' * (len(tasks) != 1)} of your own", (part,), AGENTS
-    ), tasks
+    purpose = f"{number_of(len(tasks), 'task')} of your own"
+    return Suite(plain(title), purpose, (part,), AGENTS), tasks
 
 
 def folder_name(suite: Suite) -> str:

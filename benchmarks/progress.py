@@ -17,11 +17,11 @@ from zoomgym.synthetic.write import SILENCE
 __all__ = ["counted", "waited_for"]
 
 PARTS = 10
-"""A log gets a line for each of so many parts of the work,"""
+"""A log gets at most this many lines."""
 LEAST_S = 10.0
-"""but none sooner after the one before."""
+"""Seconds between two lines of a log."""
 BAR_WIDTH = 24
-"""So that the line fits 80 columns."""
+"""Columns of the bar: with its text it fits into 80."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a ranking shows, in words: which agents beat which, and which are too close to call."""
+"""Says in a sentence which agents of a ranking beat which, and which are too close to call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
@@ -14,7 +14,7 @@ from zoomgym.records import Record
 __all__ = ["MARK", "reading"]
 
 MARK = "*"
-"""Of agents that are told the evidence; plain ASCII, as some terminals have no more."""
+"""Marks agents that are told the evidence. ASCII, for terminals that show nothing else."""
 
 
 class Verdict(Enum):

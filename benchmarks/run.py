@@ -33,7 +33,7 @@ from benchmarks.suites import SUITES, Part, Suite, make_env, suite_of
 from zoomgym import __version__
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grammar import GRAMMARS
-from zoomgym.hints import in_words, plain
+from zoomgym.hints import in_words, number_of, plain
 from zoomgym.locks import locked
 from zoomgym.records import Record, append_record, drop_cut_line, read_records, write_records
 from zoomgym.synthetic import SyntheticTasks
@@ -182,7 +182,7 @@ def _doing(num_videos: int) -> str:
     """Returns what a run does, where so many videos are written before they are played."""
     if not num_videos:
         return "playing episodes"
-    return f"writing {num_videos} video{'s' * (num_videos > 1)}, playing episodes"
+    return f"writing {number_of(num_videos, 'video')}, playing episodes"
 
 
 def _open_jobs(
@@ -546,7 +546,7 @@ def _show(
         show_verdict(console, findings)
     _show_skipped(console, failures)
     _show_failures(console, failures)
-    played = f"{len(records)} episode{'s' * (len(records) != 1)}"
+    played = number_of(len(records), "episode")
     console.print(f"{played} in {seconds} -> {folder / RECORDS}", soft_wrap=True)
     console.print(f"page with pictures -> {folder / REPORT}", soft_wrap=True)
     return any(finding.is_false for finding in findings)
@@ -557,7 +557,7 @@ def _show_skipped(console: Console, failures: Sequence[Failure]) -> None:
     skipped = {failure.task_id: failure for failure in reversed(failures) if failure.is_skipped}
     for first in [failure for failure in failures if failure.is_skipped][:1]:
         console.print(
-            f"not shown: {len(skipped)} task{'s' * (len(skipped) > 1)}, in no number above; first "
+            f"not shown: {number_of(len(skipped), 'task')}, in no number above; first "
             f"{first.task_id}: {first.reason}",
             style="yellow",
             markup=False,

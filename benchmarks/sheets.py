@@ -45,7 +45,7 @@ FORMULA = tuple("=+-@")
 
 MARKS = r"(?:[-:/@_]|\.(?=[a-zA-Z]))"
 PARTS = re.compile(rf"(?:(?!{MARKS})\S)+{MARKS}*\s?|{MARKS}+\s?")
-"""Of a name or of words, after each of which a line may end."""
+"""Matches the parts of a name or of words. A line may end after each part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Sheet:
     spared: tuple[str, ...] = ()
     """Columns that a narrow terminal is spared, the first ones first."""
     reading: str = ""
-    """What it shows, in words, which a terminal has below it."""
+    """A sentence on what it shows, printed below the table."""
 
 
 def for_people(sheet: Sheet) -> Sheet:

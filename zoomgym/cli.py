@@ -20,7 +20,7 @@ from zoomgym.env import ZoomEnv
 from zoomgym.errors import GradingError, TaskError, ZoomGymError
 from zoomgym.graders import make_grader
 from zoomgym.grading import Grader
-from zoomgym.hints import in_words, unreadable
+from zoomgym.hints import in_words, number_of, unreadable
 from zoomgym.play import play
 from zoomgym.records import read_records, write_records
 from zoomgym.regrade import regrade_all
@@ -79,7 +79,7 @@ def _check(args: argparse.Namespace) -> int:
     if num_rows == 0:
         print(f"{args.tasks}: needed at least one task, got an empty file")
         return 1
-    print(f"{num_rows} row{'s' * (num_rows != 1)}, {num_bad} with problems")
+    print(f"{number_of(num_rows, 'row')}, {num_bad} with problems")
     return 1 if num_bad else 0
 
 
@@ -178,7 +178,7 @@ def _synth(args: argparse.Namespace) -> int:
         path = tasks.write_video(task, videos)
         written.append(replace(task, video=path.relative_to(args.out).as_posix()))
     write_manifest(args.out / MANIFEST, written)
-    print(f"{len(written)} task{'s' * (len(written) != 1)} -> {args.out / MANIFEST}")
+    print(f"{number_of(len(written), 'task')} -> {args.out / MANIFEST}")
     return 0
 
 

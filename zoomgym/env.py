@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,7 +22,6 @@ from zoomgym.render import Screen, describe, paint
 from zoomgym.rewards import merge_weights
 from zoomgym.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
 from zoomgym.tasks import TaskSet, VideoQuestion
-from zoomgym.timeline import overview_times
 from zoomgym.video import ON_DAMAGE, Limits, Video, letterbox
 
 __all__ = ["ZoomEnv"]
@@ -382,14 +381,15 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 f"got {self._video.duration_s:g} s: cut it"
             )
         lengths_s = (self._video.duration_s, self._video.last_frame_s)
+        episode = rules_of_play.start(task, *lengths_s, self.rules, key="")
         self.decode_s = time.perf_counter() - started_s
-        self._overview = self._look(overview_times(lengths_s[1], self.rules.num_overview))
-        shown = (task.question, task.options, lengths_s[0], self._overview)
+        self._overview = self._look(episode.overview_s)
+        shown = (task.question, task.options, episode.duration_s, self._overview)
         key = rules_of_play.episode_key(draw, *shown)
         self._clips = []
         self._overview_small = letterbox(self._overview.images, self.frame_size)
         self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
-        self._episode = rules_of_play.start(task, *lengths_s, self.rules, key)
+        self._episode = replace(episode, key=key)
 
     def _close_video(self) -> None:
         """Closes the video, if it is this environment's own."""

@@ -13,6 +13,7 @@ __all__ = [
     "is_folder",
     "nearest",
     "no_folder",
+    "number_of",
     "plain",
     "reason",
     "unreadable",
@@ -78,6 +79,11 @@ def in_words(error: Exception) -> str:
     if isinstance(error, FileExistsError | NotADirectoryError):
         return f"{path}: needed a folder, got a file there: choose another name"
     return f"{path}: {reason(error)}"
+
+
+def number_of(count: int, noun: str) -> str:
+    """Returns a number and what it counts: `1 task`, `3 tasks`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def plain(text: str) -> str:

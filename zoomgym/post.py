@@ -69,12 +69,8 @@ def post(
             if not 200 <= response.status < 300:
                 raise _refusal(response, key)
             return _body(response, max_bytes)
-    except (
-        OSError,
-        http.client.HTTPException,
-        UnicodeError,
-    ) as error:  # which may quote the server
-        raise _trouble(error, timeout_s) from None
+    except (OSError, http.client.HTTPException, UnicodeError) as error:
+        raise _trouble(error, timeout_s) from None  # its text may quote the server
 
 
 def _trouble(error: Exception, timeout_s: float) -> EndpointError:

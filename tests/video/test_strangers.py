@@ -153,7 +153,9 @@ def test_video_that_lasts_a_billion_seconds_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 2048), (2048, 8), (8, 808)])
-def test_pictures_that_no_model_reads_are_refused(height: int, width: int, tmp_path: Path) -> None:
+def test_pictures_that_are_far_too_long_are_refused(
+    height: int, width: int, tmp_path: Path
+) -> None:
     path = tmp_path / "ribbon.mp4"
     picture = np.full((height, width, 3), 90, np.uint8)
     write(path, options=H264, pts=range(3), pictures=lambda _: picture)
