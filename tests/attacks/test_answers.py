@@ -17,7 +17,7 @@ from tests.test_env import Fixed
 from zoomgym import ZoomEnv, formula
 from zoomgym.datasets.official import SCORINGS
 from zoomgym.grading import STRICT, is_correct
-from zoomgym.grammar import GRAMMARS
+from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS
 from zoomgym.judge import JudgeGrader, read_verdict
 from zoomgym.tasks import VideoQuestion
 from zoomgym.testing import nasty_replies
@@ -281,7 +281,8 @@ def test_a_turn_with_any_reply_is_played(grammar: str, options: tuple[str, ...])
     for text in replies:
         twin = env.fork()
         _, reward, terminated, truncated, info = twin.step(text)
-        assert (len(twin.episode.turns), twin.episode.turns[0].reply) == (1, text)
+        kept = text[: MAX_REPLY_CHARS + 1]  # enough to show that it is too long
+        assert (len(twin.episode.turns), twin.episode.turns[0].reply) == (1, kept)
         assert 0.0 <= reward <= 1.5
         assert (terminated, truncated) == (bool(info["end_reason"]), False)
         assert 0.0 <= info["reward_accuracy"] == info["is_success"] <= 1.0
