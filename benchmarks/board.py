@@ -1,6 +1,5 @@
 """The command `python -m benchmarks.leaderboard`: records of agents, compared in tables."""
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -16,9 +15,10 @@ from benchmarks.sheets import Sheet, as_words, to_csv, to_markdown, to_table
 from benchmarks.suites import Suite
 from benchmarks.table import ranking, show_table
 from benchmarks.terms import check_terms, part_of
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.episode import Rules
 from zoomgym.errors import RecordError
-from zoomgym.hints import in_words, plain
+from zoomgym.hints import plain
 from zoomgym.records import Record, read_records, replay
 
 __all__ = ["Block", "blocks", "main", "show_ranking"]
@@ -162,9 +162,10 @@ def as_csv(found: Sequence[Block]) -> str:
     return to_csv([(block.about, sheet) for block in found for sheet in block.sheets])
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Shows the records of one or more files as tables, and writes them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.leaderboard", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.leaderboard", description=__doc__)
     parser.add_argument("records", nargs="+", type=Path, help="files of records, JSON Lines")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, too")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every number there, too")
@@ -177,5 +178,5 @@ def main(argv: Sequence[str] | None = None) -> int:
             if path:
                 path.write_text(text_of(found), encoding="utf-8", newline="\n")
     except (RecordError, OSError) as error:
-        parser.error(plain(in_words(error)))
+        parser.fail(error)
     return 0

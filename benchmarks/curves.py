@@ -1,6 +1,5 @@
 """Draws how policies learned: success on training and on test tasks, as an SVG picture."""
 
-import argparse
 import csv
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.charts import Scale
-from zoomgym.hints import in_words
+from zoomgym.commands import Parser, ends_quietly
 
 __all__ = ["Curve", "draw_curves", "main", "read_curves"]
 
@@ -149,9 +148,10 @@ def _line(points: Sequence[tuple[float, float]], across: Scale, up: Scale, style
     return f'<polyline points="{places}" fill="none" {style}/>'
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses and reports; draw_curves() does the work."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.curves", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.curves", description=__doc__)
     parser.add_argument("picture", type=Path, help="SVG file to write")
     parser.add_argument(
         "runs", type=Path, nargs="+", help="folders that `python -m agents.sb3 train --out` wrote"
@@ -168,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         curves = [read_curves(run, args.axis) for run in args.runs]
         args.picture.write_text(draw_curves(curves, args.axis, args.chance))
     except OSError as error:
-        parser.error(in_words(error))
+        parser.fail(error)
     print(f"{len(curves)} runs -> {args.picture}")
     return 0
 

@@ -17,7 +17,9 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGINT, signal
-from threading import Thread
+from threading import RLock, Thread
+
+from tqdm import tqdm
 
 from agents.registry import make_agent
 from benchmarks.failed import Failure, tell_failure
@@ -249,6 +251,7 @@ def _receive(pipe: Connection, process: SpawnProcess, job: Job) -> Outcome:
 
 def work(pipe: Connection) -> None:
     """Plays the jobs that come through a pipe, until it is closed. Runs in a process of its own."""
+    tqdm.set_lock(RLock())  # its own is for many processes, and left behind by one that is ended
     Thread(target=_end_with_parent, daemon=True).start()
     environments, agents = Environments(), dict[str, Agent]()
     with suppress(EOFError, OSError):

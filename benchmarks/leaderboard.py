@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 from benchmarks.estimates import Estimate, bootstrap, rate, wilson
 from zoomgym.datasets.official import Comparison, Graded, compare
@@ -179,6 +180,4 @@ def _place(estimates: Mapping[str, Estimate]) -> tuple[float, ...]:
 
 
 if __name__ == "__main__":
-    from benchmarks.board import main  # which imports this module
-
-    sys.exit(main())
+    sys.exit(import_module("benchmarks.board").main())  # which imports this module

@@ -26,6 +26,7 @@ from tqdm import tqdm
 from benchmarks.claims import CONFIDENCE
 from benchmarks.leaderboard import wilson
 from benchmarks.sheets import Cell, Line, Sheet, to_table
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.errors import TaskError
 from zoomgym.synthetic import FAMILIES, SyntheticTasks
 from zoomgym.tasks import VideoQuestion
@@ -150,9 +151,10 @@ def _train(
     return by_place, by_text
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Prints how often each clue alone leads to the right answer."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.leaks",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

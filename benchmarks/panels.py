@@ -1,6 +1,5 @@
 """Draws accuracy by category, a panel for each length of video, as an SVG picture."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from html import escape
@@ -11,8 +10,9 @@ from benchmarks.board import read_all
 from benchmarks.charts import CategoryChart, Mark
 from benchmarks.durations import SPANS, span_of
 from benchmarks.leaderboard import ACCURACY, Row, chance, estimate
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.errors import RecordError
-from zoomgym.hints import in_words, plain
+from zoomgym.hints import plain
 from zoomgym.records import Record
 
 __all__ = ["draw_panels", "main"]
@@ -128,9 +128,10 @@ def _mark(mark: Mark, colour: str, shape: str) -> str:
     )
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses and reports; draw_panels() does the work."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.panels", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.panels", description=__doc__)
     parser.add_argument("picture", type=Path, help="SVG file to write")
     parser.add_argument("records", type=Path, nargs="+", help="files of records, JSON Lines")
     args = parser.parse_args(argv)
@@ -140,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise RecordError("needed a graded episode, got none: run `zoomgym grade` first")
         args.picture.write_text(draw_panels(records), encoding="utf-8")
     except (RecordError, OSError) as error:
-        parser.error(plain(in_words(error)))
+        parser.fail(error)
     print(f"{len(records)} episodes -> {args.picture}")
     return 0
 

@@ -26,12 +26,14 @@ from benchmarks.qwen_generation import measure_generation, print_generation
 from benchmarks.qwen_load import Load
 from benchmarks.qwen_step import Step, measure_step, print_step
 from benchmarks.video_results import describe_run
+from zoomgym.commands import Parser, ends_quietly
 
 __all__ = ["main"]
 
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "numpy", "pillow")
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Measures what it is told to."""
     args = _parser().parse_args(argv)
@@ -54,9 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     """Returns what reads the command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.qwen_speed",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

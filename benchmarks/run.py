@@ -31,9 +31,10 @@ from benchmarks.progress import counted, waited_for
 from benchmarks.report import write_report
 from benchmarks.suites import SUITES, Part, Suite, make_env, suite_of
 from zoomgym import __version__
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grammar import GRAMMARS
-from zoomgym.hints import in_words, number_of, plain
+from zoomgym.hints import number_of
 from zoomgym.locks import locked
 from zoomgym.records import Record, append_record, drop_cut_line, read_records, write_records
 from zoomgym.synthetic import SyntheticTasks
@@ -287,6 +288,7 @@ def _held(folder: Path) -> Iterator[None]:
         yield
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses and reports; run_suite() and merge() do the work."""
     given = sys.argv[1:] if argv is None else list(argv)
@@ -306,19 +308,19 @@ def _main_run(argv: Sequence[str]) -> int:
             for name in agents:
                 make_agent(name)
     except (ValueError, OSError, ZoomGymError) as error:
-        parser.error(plain(in_words(error)))
+        parser.fail(error)
     console = Console()
     try:
         if args.page_only:
             return _show_again(console, args, suite, tasks)
         return _run(console, args, suite, tasks, agents)
     except (OSError, ZoomGymError) as error:
-        parser.error(plain(in_words(error)))
+        parser.fail(error)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     """Returns the parser of the command that runs agents."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument(
         "--suite",
         choices=sorted(SUITES),
@@ -480,7 +482,7 @@ def _show_again(
 
 def _main_merge(argv: Sequence[str]) -> int:
     """Joins runs, and reports as each of them did."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.run merge",
         description="Joins runs of the same suite, seed and version: their shards, or agents.",
     )
@@ -498,7 +500,7 @@ def _main_merge(argv: Sequence[str]) -> int:
         suite = suite_of(records)
         return int(_show(Console(), suite, records, args.out, seconds, args.cache_dir, None))
     except (OSError, ZoomGymError) as error:
-        parser.error(plain(in_words(error)))
+        parser.fail(error)
 
 
 def _count(text: str) -> int:

@@ -22,6 +22,7 @@ from benchmarks.episode_speed import measure_episodes
 from benchmarks.peers import PEERS
 from benchmarks.video_exactness import measure_exactness
 from benchmarks.video_speed import PARTS, PEER_FILES, measure_video
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.errors import ReplyError
 from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.hints import no_folder, unreadable
@@ -89,9 +90,10 @@ MEASUREMENTS = {"parse": measure_parsing, "import": measure_imports}
 COSTS = {"parse": "a minute", "import": "a minute"}
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Measures what it is told to."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m benchmarks.speed",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,20 +1,19 @@
 """Draw an episode of a records file as `render_mode="rgb_array"` shows it, in larger frames."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from zoomgym import ZoomGymError
-from zoomgym.hints import in_words, plain
+from zoomgym.commands import Parser
 from zoomgym.origins import env_to_watch
 from zoomgym.records import read_records
 from zoomgym.rollout import watch_again
 
 MAX_PIXELS = 112 * 112
 
-parser = argparse.ArgumentParser(prog="python -m examples.draw_a_record", description=__doc__)
+parser = Parser(prog="python -m examples.draw_a_record", description=__doc__)
 parser.add_argument("records", type=Path, help="a file of records, JSON Lines")
 parser.add_argument("picture", type=Path, help="the file to write, such as episode.png")
 parser.add_argument("index", type=int, nargs="?", default=0, help="which record, from 0 on")
@@ -30,5 +29,5 @@ try:
     picture = Image.fromarray(np.asarray(env.render())).quantize(128)
     picture.save(args.picture, optimize=True)
 except (ZoomGymError, ValueError, OSError) as error:
-    parser.error(plain(in_words(error)))
+    parser.fail(error)
 print(f"{record.agent}, {record.task.id} -> {args.picture}")

@@ -1,15 +1,14 @@
 """Play an episode by hand and save its picture: what `render_mode="rgb_array"` shows."""
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from zoomgym import ZoomEnv
-from zoomgym.hints import in_words
+from zoomgym.commands import Parser
 
-parser = argparse.ArgumentParser(prog="python -m examples.draw_an_episode", description=__doc__)
+parser = Parser(prog="python -m examples.draw_an_episode", description=__doc__)
 parser.add_argument(
     "picture", type=Path, nargs="?", default=Path("episode.png"), help="default: episode.png"
 )
@@ -24,5 +23,5 @@ picture = Image.fromarray(np.asarray(env.render()))
 try:
     picture.save(path, optimize=True)
 except (ValueError, OSError) as error:
-    parser.error(in_words(error))
+    parser.fail(error)
 print(f"{path}: {picture.width} x {picture.height}")

@@ -1,6 +1,5 @@
 """Draw what each family of synthetic tasks shows: its overview, and the clips with the answer."""
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from PIL import Image
 
 from zoomgym.canvas import Box, Canvas, line_height, wrap
 from zoomgym.catalog import open_task_set
+from zoomgym.commands import Parser
 from zoomgym.synthetic import FAMILIES
 from zoomgym.synthetic.layout import FPS
 from zoomgym.tasks import VideoQuestion
@@ -106,7 +106,7 @@ def draw_family(family: str) -> Image.Image:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m examples.draw_families", description=__doc__)
+    parser = Parser(prog="python -m examples.draw_families", description=__doc__)
     parser.add_argument(
         "folder", type=Path, nargs="?", default=Path("families"), help="default: families"
     )

@@ -7,6 +7,7 @@ from agents.reader import choose_option
 from zoomgym import ZoomEnv
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.agent import Agent
+from zoomgym.commands import Parser
 from zoomgym.episode import Observation
 from zoomgym.grammar import write_reply
 from zoomgym.rollout import run_episodes
@@ -32,6 +33,7 @@ class BrightAgent:
 
 
 if __name__ == "__main__":
+    Parser(prog="python -m examples.own_agent", description=__doc__).parse_args()
     check_agent(BrightAgent)
     print("BrightAgent keeps the contract")
     env = ZoomEnv("synthetic:flash", split="test", source="scene", max_pixels=112 * 112)

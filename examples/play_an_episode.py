@@ -1,5 +1,9 @@
 """Make the environment, look, zoom where something happens, answer."""
 
+from zoomgym.commands import Parser
+
+Parser(prog="python -m examples.play_an_episode", description=__doc__).parse_args()
+
 import gymnasium as gym
 
 env = gym.make("zoomgym:ZoomEnv-v0", tasks="synthetic:flash", render_mode="ansi")

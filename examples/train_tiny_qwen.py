@@ -12,7 +12,6 @@ task is small (`flash` in videos of a minute, 16 frames of one token each), and 
 start comes a longer one with overviews of four frames.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,6 +38,7 @@ from agents.tutor import TutorAgent
 from benchmarks.estimates import bootstrap, rate
 from benchmarks.report import write_report
 from zoomgym.agent import Agent
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.env import ZoomEnv
 from zoomgym.records import Record, append_record, drop_cut_line, read_records
 from zoomgym.rollout import run_episodes
@@ -365,9 +365,10 @@ def _interval(estimate: Mapping[str, float], form: str) -> str:
     return f"{estimate['mean']:{form}} ({estimate['low']:{form}}..{estimate['high']:{form}})"
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m examples.train_tiny_qwen",
         description=first_paragraph(__doc__),
         epilog="Stages that are done are not done again: run it once more to resume.",

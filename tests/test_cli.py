@@ -237,7 +237,7 @@ def test_a_number_below_zero_is_refused(
 ) -> None:
     with pytest.raises(SystemExit):
         main(arguments)
-    assert "invalid whole number value" in capsys.readouterr().err
+    assert "needed a whole number from 0 on, got '-" in capsys.readouterr().err
 
 
 def test_a_difficulty_may_be_settings_in_json(

@@ -15,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from zoomgym.catalog import check_task_set, open_task_set
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.datasets import ManifestTasks, write_manifest
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import GradingError, TaskError, ZoomGymError
@@ -48,11 +49,14 @@ QUIET_UNLESS_TERMINAL = None
 """How tqdm is told to show progress to people only."""
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Returns 0 if all is well, 1 if something is wrong, 130 if interrupted."""
     args = _parser().parse_args(argv)
     try:
         result: int = args.run(args)
+    except BrokenPipeError:
+        raise  # see `ends_quietly`
     except (ZoomGymError, OSError) as error:
         print(f"zoomgym: {in_words(error)}", file=sys.stderr)
         return 1
@@ -235,9 +239,9 @@ def _judge(args: argparse.Namespace) -> Grader:
         raise GradingError(str(error)) from error
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     """Returns the parser of the command line."""
-    parser = argparse.ArgumentParser(prog="zoomgym", description=__doc__)
+    parser = Parser(prog="zoomgym", description=__doc__)
     parser.add_argument("--version", action="version", version=f"zoomgym {version('zoomgym')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -335,13 +339,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    commands: "argparse._SubParsersAction[Parser]",
     name: str,
     run: Callable[[argparse.Namespace], int],
     summary: str,
     description: str,
     *examples: str,
-) -> argparse.ArgumentParser:
+) -> Parser:
     """Returns the parser of a new command, which has no arguments yet."""
     parser = commands.add_parser(
         name,
@@ -355,16 +359,13 @@ def _command(
 
 
 def _whole_number(text: str) -> int:
-    """Returns the number that text is, from 0 up. Raises ValueError, which argparse words."""
+    """Returns the number that text is, from 0 up. Raises ArgumentTypeError."""
     if not text.isdecimal():
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"needed a whole number from 0 on, got {text!r}")
     return int(text)
 
 
-_whole_number.__name__ = "whole number"  # so argparse says: invalid whole number value
-
-
-def _add_synthetic(parser: argparse.ArgumentParser) -> None:
+def _add_synthetic(parser: Parser) -> None:
     """Adds the arguments of synthetic tasks."""
     parser.add_argument(
         "--split",
@@ -384,7 +385,7 @@ def _add_synthetic(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_limits(parser: argparse.ArgumentParser) -> None:
+def _add_limits(parser: Parser) -> None:
     """Adds the argument of how much work a video file may cause."""
     parser.add_argument(
         "--limits",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from agents.arguments import help_of_fields
 from agents.qwen.checkpoints import last_checkpoint
 from agents.qwen.environment import read_arguments
+from zoomgym.commands import Parser
 
 __all__ = ["FILE", "keep_settings", "read_settings"]
 
@@ -19,7 +20,7 @@ Settings = TypeVar("Settings")
 
 
 def read_settings(
-    parser: argparse.ArgumentParser, kind: type[Settings], argv: Sequence[str] | None
+    parser: Parser, kind: type[Settings], argv: Sequence[str] | None
 ) -> tuple[Settings, argparse.Namespace]:
     """Parses a command line into settings; what else parser knows is returned beside them.
 

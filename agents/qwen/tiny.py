@@ -6,7 +6,6 @@ tokenizer is trained on the spot, on what is read and said on synthetic tasks.
     python -m agents.qwen.tiny runs/tiny --size tiny
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from agents.arguments import first_paragraph
 from agents.qwen.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageOnlyProcessor
 from agents.qwen.sizes import SIZES, Size, make_config
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.env import ZoomEnv
 from zoomgym.grammar import GRAMMARS
 from zoomgym.prompts import text_of, to_messages
@@ -127,9 +127,10 @@ def _texts() -> Iterator[str]:
         env.close()
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses; save_tiny() does the work."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m agents.qwen.tiny",
         description=first_paragraph(__doc__),
         epilog="Example: python -m agents.qwen.tiny runs/tiny --size tiny",

@@ -27,7 +27,6 @@ number.) With `vllm`, vLLM plays through TRL, which then weighs tokens by how li
 finds what vLLM has said; this was not run against a real vLLM yet.
 """
 
-import argparse
 import json
 import logging
 import math
@@ -66,9 +65,9 @@ from agents.qwen.rollouts import Group, Picture, Player
 from agents.qwen.settings import keep_settings, read_settings
 from agents.qwen.speakers import ModelSpeaker, Speaker, VLLMSpeaker
 from agents.threads import use_threads
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
-from zoomgym.hints import in_words
 from zoomgym.records import Record, write_records
 
 __all__ = [
@@ -594,9 +593,10 @@ def make_trainer(
     return trainer
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses; train_grpo() does the work."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m agents.qwen.train_grpo",
         description=first_paragraph(__doc__),
         epilog="docs/training.md says more, with commands to start from.",
@@ -606,7 +606,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         train_grpo(settings, resume=args.resume)
     except (OSError, ValueError, ZoomGymError) as error:
-        parser.error(in_words(error))
+        parser.fail(error)
     return 0
 
 

@@ -24,7 +24,6 @@ cosine schedule, warm-up 0.1, vision encoder frozen. Departures:
 - LoRA (off) is ours. Its adapters are merged into the weights that are written.
 """
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,9 +52,9 @@ from agents.qwen.loading import (
 )
 from agents.qwen.settings import keep_settings, read_settings
 from agents.threads import use_threads
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
-from zoomgym.hints import in_words
 from zoomgym.origins import env_to_watch
 from zoomgym.prompts import to_messages
 from zoomgym.records import Record
@@ -432,9 +431,10 @@ def _arguments(folder: Path, settings: SFTSettings) -> SFTConfig:
     return args
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses; train_sft() does the work."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m agents.qwen.train_sft",
         description=first_paragraph(__doc__),
         epilog="docs/training.md says more, with commands to start from.",
@@ -444,7 +444,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         train_sft(settings, resume=args.resume)
     except (OSError, ValueError, ZoomGymError) as error:
-        parser.error(in_words(error))
+        parser.fail(error)
     return 0
 
 

@@ -16,10 +16,10 @@ from agents.arguments import help_of_fields, read_arguments
 from agents.sb3.evaluation import evaluate
 from agents.sb3.settings import ALGORITHMS, Settings, load_settings
 from agents.sb3.training import resume, train
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.discrete import ZoomEnvDiscrete
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
-from zoomgym.hints import in_words
 
 NUMBERS = {field.name: field for field in fields(Settings) if type(field.default) in (int, float)}
 """Settings that are one number: each is an option of `train`."""
@@ -30,9 +30,10 @@ ARGUMENTS = sorted(
 """Of the environment, that --env takes."""
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses and reports; train(), resume() and evaluate() do the work."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m agents.sb3",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -47,10 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("stopped: go on with --resume")
         return 130
     except (ZoomGymError, ValueError, OSError) as error:
-        parser.error(in_words(error))
+        parser.fail(error)
 
 
-def _add_train(parser: argparse.ArgumentParser) -> None:
+def _add_train(parser: Parser) -> None:
     """Adds the options of `train`."""
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
@@ -95,7 +96,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(option, type=kind, default=argparse.SUPPRESS, metavar="N", help=shown)
 
 
-def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+def _add_evaluate(parser: Parser) -> None:
     """Adds the options of `evaluate`."""
     parser.add_argument("folder", type=Path, help="the --out of a training")
     parser.add_argument(

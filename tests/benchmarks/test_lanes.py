@@ -1,5 +1,8 @@
 """Every agent is played in its way, with the same records, and no failure costs another episode."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -132,6 +135,28 @@ def test_ctrl_c_ends_a_run_but_not_from_within_a_thread_or_another_process() -> 
         assert played(jobs_of(PLAYERS + kind, [4])) == {flash(4): failure}
     with pytest.raises(KeyboardInterrupt):
         played(jobs_of(f"{PLAYERS}InterruptedBatch", [4]))
+
+
+INTERRUPTED = """
+from benchmarks.lanes import play_all
+from tests.benchmarks.test_lanes import jobs_of
+
+if __name__ == "__main__":
+    outcomes = play_all(jobs_of("tests.benchmarks.players:Showing"), workers=1, at_once=None)
+    next(outcomes)
+    outcomes.close()
+"""
+
+
+def test_a_run_that_is_stopped_leaves_no_warning_of_python(tmp_path: Path) -> None:
+    script = tmp_path / "stopped.py"
+    script.write_text(INTERRUPTED)
+    run = subprocess.run(
+        [sys.executable, script],
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    assert run.stderr == ""
 
 
 def test_an_error_that_cannot_be_shown_is_named() -> None:

@@ -27,6 +27,7 @@ from agents.qwen.demonstrations import (
 from agents.qwen.environment import ARGUMENTS, read_arguments
 from agents.registry import AGENTS, make_agent
 from zoomgym.agent import BatchAgent
+from zoomgym.commands import Parser, ends_quietly
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
 from zoomgym.hints import in_words
@@ -40,6 +41,7 @@ OWN_FLAGS = ("tasks", "cache_dir", "render_mode")
 """Arguments of ZoomEnv that --env does not take."""
 
 
+@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Parses and reports; the package does the work."""
     args = _parser().parse_args(argv)
@@ -53,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("stopped: run the same command again to go on", soft_wrap=True)
         return 130
+    except BrokenPipeError:
+        raise  # see `ends_quietly`
     except (ZoomGymError, ValueError, OSError) as error:
         console.print(f"error: {in_words(error)}", soft_wrap=True)
         return 1
@@ -138,11 +142,9 @@ def _task_ids(args: argparse.Namespace, env: ZoomEnv) -> list[str]:
     return [env.tasks[index].id for index in range(args.start, last)]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     """Returns the parser of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m agents.qwen.demonstrations", description=__doc__
-    )
+    parser = Parser(prog="python -m agents.qwen.demonstrations", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     parts = [
         commands.add_parser("demonstrate", help="keep what an expert does well"),
@@ -161,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_playing(parser: argparse.ArgumentParser) -> None:
+def _add_playing(parser: Parser) -> None:
     """Adds the arguments of who plays what."""
     known = f"{', '.join(AGENTS)}, qwen:PATH, or module:Class of your own"
     parser.add_argument("--expert", default="tutor", help=f"one of {known}; default: tutor")
