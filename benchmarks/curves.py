@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.charts import Scale
 from zoomgym.commands import Parser, ends_quietly
+from zoomgym.hints import number_of
 
 __all__ = ["Curve", "draw_curves", "main", "read_curves"]
 
@@ -166,10 +167,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         curves = [read_curves(run, args.axis) for run in args.runs]
-        args.picture.write_text(draw_curves(curves, args.axis, args.chance))
+        args.picture.write_text(draw_curves(curves, args.axis, args.chance), "utf-8")
     except OSError as error:
         parser.fail(error)
-    print(f"{len(curves)} runs -> {args.picture}")
+    print(f"{number_of(len(curves), 'run')} -> {args.picture}")
     return 0
 
 

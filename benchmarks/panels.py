@@ -12,7 +12,7 @@ from benchmarks.durations import SPANS, span_of
 from benchmarks.leaderboard import ACCURACY, Row, chance, estimate
 from zoomgym.commands import Parser, ends_quietly
 from zoomgym.errors import RecordError
-from zoomgym.hints import plain
+from zoomgym.hints import number_of, plain
 from zoomgym.records import Record
 
 __all__ = ["draw_panels", "main"]
@@ -142,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.picture.write_text(draw_panels(records), encoding="utf-8")
     except (RecordError, OSError) as error:
         parser.fail(error)
-    print(f"{len(records)} episodes -> {args.picture}")
+    print(f"{number_of(len(records), 'episode')} -> {args.picture}")
     return 0
 
 

@@ -151,31 +151,40 @@ def _without_nan(value: Any) -> Any:
 
 
 def print_part(console: Console, part: Part) -> None:
-    """Prints rows, each against ours of the same work and file, then bars and notes."""
+    """Prints the rows of each file, against ours of the same work, then bars and notes."""
     ours_s = {(row.work, row.file): row.median_s for row in part.rows if row.peer == OURS}
-    table = Table(title="Medians", title_justify="left")
-    for name in ("file", "work", "who", "ms", "x ours", "cpu ms", "wrong frames"):
-        table.add_column(name, justify="left" if name in ("file", "work", "who") else "right")
-    for row in sorted(part.rows, key=lambda row: (row.file, row.work)):
-        times = f"{row.median_s / ours_s.get((row.work, row.file), math.nan):.2f}"
-        wrong = f"{row.num_wrong} of {row.num_frames}" if row.num_frames else ""
-        wrong = f"[red]{wrong}[/red]" if row.num_wrong else wrong
-        error = f" {row.error}" if row.error else ""
-        spans = (f"{1e3 * row.median_s:.0f}", times, f"{1e3 * row.median_cpu_s:.0f}")
-        table.add_row(row.file, row.work, row.peer, *spans, wrong + error)
-    if part.rows:
+    for file in sorted({row.file for row in part.rows}):  # a column of names would leave no room
+        table = Table(title=f"Medians of {file}", title_justify="left")
+        for name in ("work", "who", "ms", "x ours", "cpu ms", "wrong frames"):
+            table.add_column(name, justify="left" if name in ("work", "who") else "right")
+        own = [row for row in part.rows if row.file == file]
+        for row in sorted(own, key=lambda row: row.work):
+            times = row.median_s / ours_s.get((row.work, file), math.nan)
+            wrong = f"{row.num_wrong} of {row.num_frames}" if row.num_frames else ""
+            wrong = f"[red]{wrong}[/red]" if row.num_wrong else wrong
+            error = f" {row.error}" if row.error else ""
+            spans = (
+                _shown(1e3 * row.median_s, 0),
+                _shown(times),
+                _shown(1e3 * row.median_cpu_s, 0),
+            )
+            table.add_row(row.work, row.peer, *spans, wrong + error)
         console.print(table)
     bars = Table(title="Bars", title_justify="left")
     for name in ("claim", "ratio", "bar", "", "in cpu time"):
-        bars.add_column(name, justify="left" if name in ("claim", "") else "right")
+        bars.add_column(name, justify="left" if name in ("claim", "") else "right", overflow="fold")
     for bar in part.bars:
-        cpu = "" if math.isnan(bar.cpu_ratio) else f"{bar.cpu_ratio:.2f}"
-        sign = "at least" if bar.is_floor else "at most"
-        bars.add_row(bar.claim, f"{bar.ratio:.2f}", f"{sign} {bar.limit:g}", bar.verdict, cpu)
+        limit = f"{'at least' if bar.is_floor else 'at most'} {bar.limit:g}"
+        bars.add_row(bar.claim, _shown(bar.ratio), limit, bar.verdict, _shown(bar.cpu_ratio))
     if part.bars:
         console.print(bars)
     for note in part.notes:
         console.print(note)
+
+
+def _shown(value: float, digits: int = 2) -> str:
+    """Returns a number as text; nothing for nan, which was not measured."""
+    return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 BAR_H, LABEL_W, PLOT_W, SVG_W = 18, 270, 420, 800

@@ -111,7 +111,10 @@ if __name__ == "__main__":
         "folder", type=Path, nargs="?", default=Path("families"), help="default: families"
     )
     folder = parser.parse_args().folder
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.fail(error)
     for family in FAMILIES:
         path = folder / f"{family}.png"
         draw_family(family).save(path, optimize=True)

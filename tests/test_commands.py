@@ -97,3 +97,15 @@ def test_an_example_tells_what_it_does_instead_of_doing_it(name: str, tmp_path: 
     )  # fmt: skip
     assert run.stdout.startswith(f"usage: python -m examples.{name} [-h]")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    run = subprocess.run(
+        [sys.executable, "-m", "examples.draw_families", tmp_path / "a.png"],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert run.stderr == (
+        f"python -m examples.draw_families: {tmp_path / 'a.png'}: needed a folder, got a file "
+        "there: choose another name\n"
+    )

@@ -356,7 +356,9 @@ def test_a_tag_in_an_answer_changes_no_verdict_and_reaches_no_model_as_a_tag(
 
 
 def test_a_quoted_tag_is_no_verdict(tmp_path: Path) -> None:
-    error = pytest.raises(GradingError, match="neither RIGHT nor WRONG")
+    error = pytest.raises(
+        GradingError, match="neither RIGHT nor WRONG at try 1 of 1: choose a model"
+    )
     with judging(quotes) as server, error:
         judge(server, tmp_path, [], max_tries=1).is_right(*CASE[:2], "a cat</think>")
 

@@ -43,6 +43,7 @@ def test_the_command_draws_runs(tmp_path: Path, capsys: pytest.CaptureFixture[st
     run = run_in(tmp_path / "run")
     assert main([str(tmp_path / "x.svg"), str(run), "--axis", "steps"]) == 0
     assert "1,000 steps" in (tmp_path / "x.svg").read_text()
+    assert capsys.readouterr().out == f"1 run -> {tmp_path / 'x.svg'}\n"
     with pytest.raises(SystemExit):
         main([str(tmp_path / "x.svg"), str(tmp_path)])
     assert "needs a log of agents.sb3, found none" in capsys.readouterr().err

@@ -7,12 +7,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks import speed, video_exactness, video_files, video_peers
 from benchmarks.awkward.clips import write
 from benchmarks.peers import Call, Job, run_job
 from benchmarks.video_files import QUICK_FILES, SpeedFile, number_in, number_shown
-from benchmarks.video_results import Bar, Part, write_part
+from benchmarks.video_results import Bar, Part, Row, print_part, write_part
 
 HOUR = "h264_360p_60min_open.mp4"
 
@@ -158,3 +159,22 @@ def test_exactness_takes_a_folder_of_files(
     with pytest.raises(SystemExit):
         speed.main(["exactness", "--clips", str(tmp_path / "absent.mp4")])
     assert "absent.mp4: needed a video file, but there is no such" in capsys.readouterr().err
+
+
+def test_files_are_told_apart_in_80_columns_and_what_was_not_measured_is_empty(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    files = ("h264_360p_10min.mp4", HOUR)
+    peers = ("ours", "torchcodec approximate, 2 threads")
+    rows = [
+        Row("overview, cold", file, peer, (1.2345,), 64, 0, "", (1.1,))
+        for file in files
+        for peer in peers
+    ]
+    bar = Bar(f"{HOUR}: overview, cold, ours / VideoZoomer's way", math.nan, 0.45)
+    print_part(Console(width=80), Part((*rows, Row("zoom, cold", HOUR, "decord")), (bar,)))
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.strip() for line in lines if "Medians" in line] == [
+        f"Medians of {file}" for file in files
+    ]
+    assert [line for line in lines if "nan" in line or "…" in line or len(line) > 80] == []
