@@ -9,7 +9,7 @@ from agents.reader import choose_option
 from agents.replies import affordable, answer_seen, guess, reply, unseen_evidence, zoom_on
 from zoomgym.actions import ZoomCall
 from zoomgym.agent import episode_rng
-from zoomgym.episode import Observation
+from zoomgym.observation import Observation
 
 __all__ = ["BlindAgent", "GlanceAgent", "OracleAgent", "RandomAgent", "UniformAgent"]
 

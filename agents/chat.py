@@ -23,9 +23,9 @@ from zoomgym.actions import Action, Answer
 from zoomgym.agent import episode_rng
 from zoomgym.calls import side_by_side
 from zoomgym.endpoint import check_json
-from zoomgym.episode import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
 from zoomgym.grammar import MAX_REPLY_CHARS, read_reply
+from zoomgym.observation import Frames, Observation
 from zoomgym.prompts import Message, images_of, text_of, to_messages
 
 __all__ = ["ChatAgent", "make_chat", "write_completion"]

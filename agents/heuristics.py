@@ -14,7 +14,7 @@ from agents.pictures import shrink
 from agents.reader import Sight, choose_option, see
 from agents.replies import affordable, answer_seen, reply
 from zoomgym.actions import ZoomCall
-from zoomgym.episode import Frames, Observation
+from zoomgym.observation import Frames, Observation
 from zoomgym.synthetic.layout import FPS
 from zoomgym.synthetic.symbols import LAMPS
 from zoomgym.timeline import Segment

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.pictures import read_beacons, shrink
-from zoomgym.episode import Frames, Observation
+from zoomgym.observation import Frames, Observation
 from zoomgym.synthetic.layout import BARS
 from zoomgym.synthetic.marks import FINE_PARTS
 from zoomgym.synthetic.plan import COUNTDOWN_STEPS, MIN_LIT_S

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoomgym.episode import Frames
+from zoomgym.observation import Frames
 from zoomgym.synthetic import SYMBOLS
 from zoomgym.synthetic.layout import BEACON, SIGN_SIDE, SIGN_TOP
 from zoomgym.synthetic.marks import board_picture, sign_picture, wheel_picture

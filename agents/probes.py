@@ -10,8 +10,8 @@ from agents import pictures
 from agents.reader import see
 from agents.replies import affordable, answer_seen, reply, unseen_evidence, zoom_on
 from zoomgym.actions import Answer, ZoomCall
-from zoomgym.episode import Observation
 from zoomgym.grading import letter
+from zoomgym.observation import Observation
 from zoomgym.synthetic.layout import FPS
 from zoomgym.synthetic.questions import COUNT
 from zoomgym.synthetic.rates import NUM_PULSES

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from agents import pictures
 from agents.pictures import Thing, Vocabulary
-from zoomgym.episode import Frames, Observation
 from zoomgym.grading import letter
+from zoomgym.observation import Frames, Observation
 from zoomgym.synthetic.layout import FPS
 from zoomgym.synthetic.questions import COUNT, DIRECTIONS, MOTION, OVERVIEW, RELAY
 

@@ -3,9 +3,9 @@
 from agents.reader import choose_option
 from zoomgym.actions import Action, Answer, ZoomCall
 from zoomgym.agent import episode_rng
-from zoomgym.episode import Observation
 from zoomgym.grading import letter
 from zoomgym.grammar import write_reply
+from zoomgym.observation import Observation
 from zoomgym.timeline import Segment
 
 __all__ = [

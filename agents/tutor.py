@@ -14,8 +14,8 @@ from agents.evidence import DENSE, is_shown, missing_frames
 from agents.reader import read_option, see
 from agents.replies import affordable, guess, reply, unseen_evidence
 from zoomgym.actions import Answer, ZoomCall
-from zoomgym.episode import Observation
 from zoomgym.grading import letter
+from zoomgym.observation import Observation
 from zoomgym.synthetic.layout import FPS
 from zoomgym.timeline import Segment, count_frames
 

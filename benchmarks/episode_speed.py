@@ -26,10 +26,10 @@ from zoomgym.actions import Answer, ZoomCall
 from zoomgym.agent import Agent
 from zoomgym.episode import Rules, advance, start
 from zoomgym.grammar import GRAMMARS, write_reply
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record
 from zoomgym.synthetic.scene import Scene
 from zoomgym.synthetic.task_set import SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 
 __all__ = ["measure_episodes"]
 

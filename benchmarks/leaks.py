@@ -28,8 +28,8 @@ from benchmarks.leaderboard import wilson
 from benchmarks.sheets import Cell, Line, Sheet, to_table
 from zoomgym.commands import Parser, ends_quietly
 from zoomgym.errors import TaskError
+from zoomgym.question import VideoQuestion
 from zoomgym.synthetic import FAMILIES, SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import overview_times
 
 __all__ = ["CLUES", "found", "main"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from zoomgym.errors import RecordError, TaskError
 from zoomgym.origins import is_synthetic, made_again
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record
-from zoomgym.tasks import VideoQuestion
 
 __all__ = ["Origin", "check_synthetic"]
 

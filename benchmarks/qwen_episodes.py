@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.env import ZoomEnv
-from zoomgym.tasks import VideoQuestion, hash_tasks
+from zoomgym.question import VideoQuestion
+from zoomgym.tasks import hash_tasks
 
 __all__ = ["TASK_ID", "Course", "make_env"]
 

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoomgym.episode import look
 from zoomgym.errors import RecordError
+from zoomgym.observation import look
 from zoomgym.origins import task_set_of
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record, replay
 from zoomgym.synthetic import SyntheticTasks
-from zoomgym.tasks import TaskSet, VideoQuestion
+from zoomgym.tasks import TaskSet
 from zoomgym.video import Video
 
 __all__ = ["Album", "Still", "spread", "stills"]

@@ -10,9 +10,9 @@ from benchmarks.suites import SUITES, rules_of
 from zoomgym.episode import Rules
 from zoomgym.errors import RecordError
 from zoomgym.hints import plain
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record
 from zoomgym.rewards import merge_weights
-from zoomgym.tasks import VideoQuestion
 
 __all__ = ["check_terms", "part_of"]
 

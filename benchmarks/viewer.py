@@ -14,9 +14,10 @@ from zoomgym.episode import Rules, Turn
 from zoomgym.errors import ZoomGymError
 from zoomgym.grading import letter, read_choice
 from zoomgym.picture import AXIS_STEPS_S, clock
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record
 from zoomgym.rewards import RewardParts, merge_weights
-from zoomgym.tasks import TaskSet, VideoQuestion
+from zoomgym.tasks import TaskSet
 from zoomgym.timeline import Segment, overview_times
 
 __all__ = ["MAX_PICTURED", "OUTCOMES", "cut", "outcome_of", "set_key", "task_key", "viewer_data"]

@@ -8,9 +8,9 @@ from PIL import Image
 from zoomgym.canvas import Box, Canvas, line_height, wrap
 from zoomgym.catalog import open_task_set
 from zoomgym.commands import Parser
+from zoomgym.question import VideoQuestion
 from zoomgym.synthetic import FAMILIES
 from zoomgym.synthetic.layout import FPS
-from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment, overview_times, zoom_times
 from zoomgym.video import Video
 

@@ -8,8 +8,8 @@ from zoomgym import ZoomEnv
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.agent import Agent
 from zoomgym.commands import Parser
-from zoomgym.episode import Observation
 from zoomgym.grammar import write_reply
+from zoomgym.observation import Observation
 from zoomgym.rollout import run_episodes
 from zoomgym.testing import check_agent
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 from zoomgym.episode import Episode, Rules, start
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 from zoomgym.timeline import Segment
 
 settings.register_profile("zoomgym", deadline=None)  # a busy machine is no failure

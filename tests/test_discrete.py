@@ -17,8 +17,8 @@ from zoomgym import TaskError, ZoomEnv
 from zoomgym.datasets import write_manifest
 from zoomgym.discrete import LETTERS, VOCABULARIES, Form, ZoomEnvDiscrete
 from zoomgym.episode import Rules, advance
+from zoomgym.question import VideoQuestion
 from zoomgym.synthetic import FAMILIES, SYMBOLS, SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 from zoomgym.video import letterbox
 
 FLASH = "synthetic:flash"

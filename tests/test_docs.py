@@ -12,8 +12,9 @@ import gymnasium as gym
 import pytest
 
 from zoomgym.env import ZoomEnv
-from zoomgym.episode import Frames, Observation, Rules, Turn
+from zoomgym.episode import Rules, Turn
 from zoomgym.grading import CHOICE
+from zoomgym.observation import Frames, Observation
 
 ROOT = Path(__file__).parents[1]
 

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 import zoomgym
 from zoomgym import TaskError, VideoError, ZoomEnv
 from zoomgym.datasets import write_manifest
-from zoomgym.episode import Observation, episode_key
+from zoomgym.observation import Observation, episode_key
+from zoomgym.question import VideoQuestion
 from zoomgym.rollout import run_episode
 from zoomgym.spaces import ReplySpace
 from zoomgym.synthetic import FAMILIES, SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 from zoomgym.video import VideoFile
 

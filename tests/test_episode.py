@@ -6,7 +6,7 @@ from tests.conftest import new_episode
 from zoomgym.actions import ZoomCall
 from zoomgym.episode import Episode, Rules, advance, score
 from zoomgym.grammar import MAX_REPLY_CHARS
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 FULL_ZOOM = '{"segment": [4, 6], "fps": 8}'
 RIGHT = '{"answer": "B"}'

@@ -12,10 +12,10 @@ from zoomgym import ZoomEnv
 from zoomgym.datasets import write_manifest
 from zoomgym.errors import GradingError
 from zoomgym.graders import make_grader
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record, replay
 from zoomgym.rollout import run_episode
 from zoomgym.synthetic import SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 
 RIGHT = '{"answer": "yes, some tall bloke"}'
 

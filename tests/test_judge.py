@@ -30,7 +30,7 @@ from tests.judges import (
 )  # fmt: skip
 from zoomgym.errors import GradingError
 from zoomgym.judge import PROMPT, JudgeGrader, read_verdict
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 BOMB = gzip.compress(bytes(20_000_000))
 CASE = ("Who is it?", "a tall man", "some tall bloke")

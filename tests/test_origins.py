@@ -12,10 +12,10 @@ from zoomgym import RecordError, TaskError, ZoomEnv
 from zoomgym.datasets import ManifestTasks
 from zoomgym.datasets.manifest import write_manifest
 from zoomgym.origins import env_to_watch, made_again, task_set_of
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record
 from zoomgym.rollout import run_episode, watch_again
 from zoomgym.synthetic import SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 
 
 class Guesser:

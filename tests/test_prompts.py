@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from tests.conftest import TASK, new_episode
-from zoomgym.episode import Episode, Frames, Observation, advance, observe
+from zoomgym.episode import Episode, advance
+from zoomgym.observation import Frames, Observation, observe
 from zoomgym.prompts import Message, images_of, new_messages, to_messages
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 FULL_ZOOM = '{"segment": [4, 6], "fps": 1}'
 BAD = '{"segment": [6, 4], "fps": 1}'

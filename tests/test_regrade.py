@@ -11,10 +11,10 @@ from tests.judges import by_answer, fails, interrupts, judging, says
 from zoomgym.cli import main
 from zoomgym.episode import Rules, advance, score, start
 from zoomgym.judge import JudgeGrader
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record, read_records, replay, write_records
 from zoomgym.regrade import regrade_all
 from zoomgym.rewards import DEFAULT_WEIGHTS
-from zoomgym.tasks import VideoQuestion
 
 ZOOM = '{"segment": [10, 12], "fps": 2}'
 OPEN = VideoQuestion("open", "v.mp4", "Who is it?", "a tall man")

@@ -14,7 +14,8 @@ from PIL import Image
 
 from tests.conftest import TASK, new_episode
 from zoomgym.canvas import Box, Grid, printable, text_width, wrap
-from zoomgym.episode import Episode, Frames, advance
+from zoomgym.episode import Episode, advance
+from zoomgym.observation import Frames
 from zoomgym.picture import (
     CARD,
     EVIDENCE,
@@ -28,9 +29,9 @@ from zoomgym.picture import (
     WRONG,
     ZOOM_COLOURS,
 )
+from zoomgym.question import VideoQuestion
 from zoomgym.render import PICTURE_SIZE, Screen, clock, describe, paint
 from zoomgym.rewards import DEFAULT_WEIGHTS
-from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
 ZOOM = '{"segment": [4, 6], "fps": 8}'

@@ -10,8 +10,9 @@ import pytest
 from agents.registry import make_agent
 from zoomgym import ZoomEnv
 from zoomgym.datasets import write_manifest
-from zoomgym.episode import Observation
 from zoomgym.errors import RecordError, TaskError, VideoError
+from zoomgym.observation import Observation
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record, replay
 from zoomgym.rewards import RewardParts
 from zoomgym.rollout import (
@@ -22,7 +23,6 @@ from zoomgym.rollout import (
     watch_again,
 )
 from zoomgym.synthetic import SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 
 NUM_TASKS = 7
 

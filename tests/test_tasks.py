@@ -2,7 +2,8 @@ import pytest
 
 from tests.conftest import TASK
 from zoomgym.errors import TaskError
-from zoomgym.tasks import VideoQuestion, hash_tasks
+from zoomgym.question import VideoQuestion
+from zoomgym.tasks import hash_tasks
 from zoomgym.timeline import Segment
 
 

@@ -9,8 +9,8 @@ from gymnasium.error import ResetNeeded
 
 from zoomgym import TaskError, VideoError, vector
 from zoomgym.errors import GradingError
+from zoomgym.question import VideoQuestion
 from zoomgym.synthetic import SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 from zoomgym.vector import ZoomVectorEnv
 from zoomgym.video import Video
 

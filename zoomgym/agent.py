@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from zoomgym.episode import Observation
+from zoomgym.observation import Observation
 
 __all__ = [
     "Agent",

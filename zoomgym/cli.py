@@ -23,6 +23,7 @@ from zoomgym.graders import make_grader
 from zoomgym.grading import Grader
 from zoomgym.hints import in_words, number_of, unreadable
 from zoomgym.play import play
+from zoomgym.question import UNPRINTABLE, VideoQuestion
 from zoomgym.records import read_records, write_records
 from zoomgym.regrade import regrade_all
 from zoomgym.synthetic import (
@@ -33,7 +34,6 @@ from zoomgym.synthetic import (
     named_difficulty,
 )
 from zoomgym.task_table import durations_s, task_table
-from zoomgym.tasks import UNPRINTABLE, VideoQuestion
 from zoomgym.video import Limits
 
 __all__ = ["main"]

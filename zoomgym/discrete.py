@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.arguments import brief, is_whole_number
 from zoomgym.env import ZoomEnv
-from zoomgym.episode import Frames, Observation, Rules
+from zoomgym.episode import Rules
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter, read_choice
 from zoomgym.grammar import write_reply
+from zoomgym.observation import Frames, Observation
+from zoomgym.question import MAX_OPTIONS
 from zoomgym.synthetic import FAMILIES, SYMBOLS, SyntheticTasks
 from zoomgym.synthetic.questions import DIRECTIONS
 from zoomgym.synthetic.rates import RED_COUNTS
-from zoomgym.tasks import MAX_OPTIONS, TaskSet
+from zoomgym.tasks import TaskSet
 from zoomgym.video import letterbox
 
 __all__ = ["COLUMNS", "LETTERS", "VOCABULARIES", "Form", "ZoomEnvDiscrete"]

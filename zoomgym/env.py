@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from zoomgym import episode as rules_of_play
 from zoomgym.arguments import brief, is_whole_number, plain_number
 from zoomgym.catalog import open_task_set
-from zoomgym.episode import Episode, Frames, Observation, Rules
+from zoomgym.episode import Episode, Rules
 from zoomgym.errors import TaskError, VideoError
 from zoomgym.graders import make_grader
+from zoomgym.observation import Frames, Observation, episode_key, look, observe
+from zoomgym.question import VideoQuestion
 from zoomgym.render import Screen, describe, paint
 from zoomgym.rewards import merge_weights
 from zoomgym.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
-from zoomgym.tasks import TaskSet, VideoQuestion
+from zoomgym.tasks import TaskSet
 from zoomgym.video import ON_DAMAGE, Limits, Video, letterbox
 
 __all__ = ["ZoomEnv"]
@@ -254,7 +256,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     @property
     def observation(self) -> Observation:
         """What an agent sees now, at the video's own aspect and resolution."""
-        return rules_of_play.observe(self.episode, self._overview, self._clips)
+        return observe(self.episode, self._overview, self._clips)
 
     @property
     def shown(self) -> tuple[Frames, tuple[Frames, ...]]:
@@ -385,7 +387,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.decode_s = time.perf_counter() - started_s
         self._overview = self._look(episode.overview_s)
         shown = (task.question, task.options, episode.duration_s, self._overview)
-        key = rules_of_play.episode_key(draw, *shown)
+        key = episode_key(draw, *shown)
         self._clips = []
         self._overview_small = letterbox(self._overview.images, self.frame_size)
         self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
@@ -400,7 +402,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         """Returns the frames at times_s and counts the time that takes."""
         assert self._video is not None
         started_s = time.perf_counter()
-        frames = rules_of_play.look(self._video, times_s, self._max_pixels)
+        frames = look(self._video, times_s, self._max_pixels)
         self.decode_s += time.perf_counter() - started_s
         return frames
 

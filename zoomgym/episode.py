@@ -1,16 +1,10 @@
-"""An episode: its state, the rules of a turn, its score, and what the agent sees of it.
+"""An episode: its state, the rules of a turn, and its score.
 
 Pure values: `advance` takes an episode and a reply and returns the next episode. It decodes
-nothing; which frames a zoom shows is a list of times, and `look` fetches them afterwards.
+nothing: which frames a zoom shows is a list of times.
 """
 
-import hashlib
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
 
 from zoomgym.actions import Answer, ZoomCall
 from zoomgym.arguments import brief, is_whole_number
@@ -18,28 +12,19 @@ from zoomgym.budget import FrameBudget
 from zoomgym.errors import ReplyError
 from zoomgym.grading import STRICT, Grader
 from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
+from zoomgym.question import VideoQuestion
 from zoomgym.rewards import RewardParts, evidence_share
-from zoomgym.tasks import VideoQuestion
-from zoomgym.timeline import Segment, overview_times
-from zoomgym.video import Video, native_size
+from zoomgym.timeline import overview_times
 
 __all__ = [
     "Episode",
-    "Frames",
-    "Observation",
     "Rules",
     "Turn",
     "advance",
-    "episode_key",
-    "look",
-    "observe",
     "score",
     "start",
 ]
 
-KEY_DIGITS = 20
-KEY_ROWS = 8
-"""Rows of each overview frame that tell episodes apart: all of them take 30 times as long."""
 LAST_TURN = "This is the last turn: only an answer counts."
 MOST = {
     "num_overview": 10_000,
@@ -257,84 +242,4 @@ def score(episode: Episode) -> RewardParts:
         tool=float(is_right and bool(episode.zooms)),
         grounding=share if is_right else 0.0,
         zoom_cost=float(len(episode.zooms)),
-    )
-
-
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Frames:
-    """Frames that were shown together: an overview or a clip."""
-
-    times_s: tuple[float, ...]
-    images: NDArray[np.uint8]
-    """(N, H, W, 3) uint8 RGB, read-only."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Observation:
-    """Everything an agent may know, at the video's own aspect and resolution."""
-
-    episode_key: str
-    """Names the episode; says nothing that is not shown (see `episode_key`)."""
-    question: str
-    options: tuple[str, ...]
-    rules: Rules
-    duration_s: float
-    overview: Frames
-    clips: tuple[Frames, ...]
-    """One for every executed zoom, in order."""
-    turns: tuple[Turn, ...]
-    feedback: str
-    frames_left: int
-    turns_left: int
-    evidence: tuple[Segment, ...] = ()
-    """Empty but for agents that declare themselves privileged."""
-
-
-def look(video: Video, times_s: Sequence[float], max_pixels: int) -> Frames:
-    """Returns the frames of video at times_s, of at most max_pixels each, never upscaled.
-
-    Raises:
-        VideoError: nothing decodes there.
-    """
-    images = video.frames_at(times_s, native_size(video.size, max_pixels))
-    images.flags.writeable = False
-    return Frames(tuple(times_s), images)
-
-
-def episode_key(
-    draw: int, question: str, options: Sequence[str], duration_s: float, overview: Frames
-) -> str:
-    """Returns a name for the episode that begins with what is shown here.
-
-    Nothing else enters it: from an id, even a hashed one, an agent could look its task up.
-
-    Args:
-        draw: a random number of the environment.
-        question: as the agent reads it.
-        options: as the agent reads them.
-        duration_s: of the video.
-        overview: as the agent sees it.
-    """
-    images = overview.images
-    step = max(1, images.shape[1] // KEY_ROWS)
-    texts = json.dumps([draw, question, list(options), float(duration_s), images.shape])
-    digest = hashlib.sha256(texts.encode())
-    digest.update(images[:, step // 2 :: step].tobytes())
-    return digest.hexdigest()[:KEY_DIGITS]
-
-
-def observe(episode: Episode, overview: Frames, clips: Sequence[Frames]) -> Observation:
-    """Returns what the agent sees of an episode, given the frames it has paid for."""
-    return Observation(
-        episode_key=episode.key,
-        question=episode.task.question,
-        options=episode.task.options,
-        rules=episode.rules,
-        duration_s=episode.duration_s,
-        overview=overview,
-        clips=tuple(clips),
-        turns=episode.turns,
-        feedback=episode.feedback,
-        frames_left=episode.budget.left,
-        turns_left=episode.turns_left,
     )

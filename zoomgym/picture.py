@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from zoomgym.actions import ZoomCall
 from zoomgym.canvas import Box, Canvas, Colour, Grid, line_height, text_width, wrap
-from zoomgym.episode import Episode, Frames, Turn, score
+from zoomgym.episode import Episode, Turn, score
 from zoomgym.grading import UNGRADED, letter, read_choice
+from zoomgym.observation import Frames
 from zoomgym.timeline import Segment
 
 __all__ = ["PICTURE_SIZE", "clock", "paint", "verdict"]

@@ -15,9 +15,9 @@ from typing import Literal, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.episode import Frames, Observation
 from zoomgym.grading import letter
 from zoomgym.grammar import GRAMMARS
+from zoomgym.observation import Frames, Observation
 
 __all__ = [
     "ImagePart",

@@ -13,10 +13,10 @@ from zoomgym.arguments import brief, is_finite_number
 from zoomgym.episode import Rules
 from zoomgym.errors import RecordError
 from zoomgym.hints import plain
+from zoomgym.question import UNPRINTABLE
 from zoomgym.rewards import merge_weights
 from zoomgym.spaces import MAX_DURATION_S
 from zoomgym.strict_json import load_json
-from zoomgym.tasks import UNPRINTABLE
 
 __all__ = ["MOST_LINE_BYTES", "check_row", "load_row", "told"]
 

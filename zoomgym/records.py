@@ -20,9 +20,9 @@ from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.files import open_named, open_own, replaced
 from zoomgym.grading import STRICT, UNGRADED, Given, Grader
 from zoomgym.hints import reason, unreadable
+from zoomgym.question import VideoQuestion
 from zoomgym.record_bounds import MOST_LINE_BYTES, check_row, load_row, told
 from zoomgym.rewards import RewardParts, merge_weights
-from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
 __all__ = [

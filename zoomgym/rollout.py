@@ -12,8 +12,9 @@ import gymnasium as gym
 from zoomgym.agent import Agent, is_privileged, reply_to, usage_of
 from zoomgym.calls import attempt
 from zoomgym.env import ZoomEnv
-from zoomgym.episode import Observation, score
+from zoomgym.episode import score
 from zoomgym.errors import AgentError, RecordError, VideoError
+from zoomgym.observation import Observation
 from zoomgym.records import Record
 
 __all__ = [

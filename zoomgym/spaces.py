@@ -15,10 +15,11 @@ from gymnasium.vector.utils import (
 from numpy.typing import NDArray
 
 from zoomgym.actions import Answer, ZoomCall
-from zoomgym.episode import Observation, Rules
+from zoomgym.episode import Rules
 from zoomgym.grading import letter
 from zoomgym.grammar import MAX_REPLY_CHARS, write_reply
-from zoomgym.tasks import MAX_OPTIONS
+from zoomgym.observation import Observation
+from zoomgym.question import MAX_OPTIONS
 
 __all__ = [
     "MAX_DURATION_S",

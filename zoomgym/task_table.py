@@ -4,7 +4,8 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from zoomgym.tasks import TaskSet, VideoQuestion
+from zoomgym.question import VideoQuestion
+from zoomgym.tasks import TaskSet
 
 __all__ = ["durations_s", "task_table"]
 

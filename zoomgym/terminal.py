@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoomgym.episode import Frames
+from zoomgym.observation import Frames
 
 __all__ = ["inline_picture", "save_frames"]
 

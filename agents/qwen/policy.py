@@ -12,9 +12,9 @@ from agents.qwen.generation import Conversation, read, say
 from agents.qwen.loading import check_path, load_model, load_processor
 from zoomgym.actions import Answer
 from zoomgym.agent import episode_rng
-from zoomgym.episode import Observation
 from zoomgym.errors import ReplyError
 from zoomgym.grammar import read_reply
+from zoomgym.observation import Observation
 from zoomgym.prompts import new_messages, to_messages
 
 __all__ = ["STOP", "QwenAgent"]

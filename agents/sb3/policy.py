@@ -14,7 +14,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from agents.sb3.settings import MODEL, load_form, load_settings
 from agents.sb3.training import CLASSES
 from zoomgym.discrete import Form
-from zoomgym.episode import Observation
+from zoomgym.observation import Observation
 
 __all__ = ["PpoAgent", "history"]
 

@@ -9,8 +9,8 @@ from agents.lamps import Lit, brief_stretch_s, lit_frames, step_s, stretch_s, ta
 from agents.pictures import pulses, read_boards, read_plates, read_wheels, symbols
 from agents.reader import choose_option, relay_square, see
 from zoomgym.actions import Answer, ZoomCall
-from zoomgym.episode import Frames, Observation
 from zoomgym.grammar import write_reply
+from zoomgym.observation import Frames, Observation
 from zoomgym.synthetic.layout import FPS
 from zoomgym.synthetic.questions import COUNT, FLASH, MOTION, ORDER, RELAY, SPARSE
 

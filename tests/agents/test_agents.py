@@ -11,13 +11,13 @@ from benchmarks.leaderboard import wilson
 from tests.test_env import Fixed
 from zoomgym import ZoomEnv
 from zoomgym.agent import episode_rng
-from zoomgym.episode import Frames, look
+from zoomgym.observation import Frames, look
+from zoomgym.question import VideoQuestion
 from zoomgym.rollout import run_episode, run_episodes
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SYMBOLS, SyntheticTasks
 from zoomgym.synthetic.layout import AMBER, BLUE
 from zoomgym.synthetic.marks import Beacon, Sign
 from zoomgym.synthetic.scene import Scene
-from zoomgym.tasks import VideoQuestion
 from zoomgym.testing import check_agent
 
 

@@ -40,9 +40,9 @@ from tests.judges import (
     waits,
 )  # fmt: skip
 from zoomgym import ZoomEnv
-from zoomgym.episode import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
 from zoomgym.grammar import read_reply
+from zoomgym.observation import Frames, Observation
 from zoomgym.prompts import images_of, text_of, to_messages
 from zoomgym.records import Record
 from zoomgym.rollout import run_episode, run_episodes

@@ -27,12 +27,12 @@ from agents.registry import AGENTS, make_agent
 from zoomgym import RecordError, VideoError, ZoomEnv
 from zoomgym.datasets.manifest import write_manifest
 from zoomgym.datasets.sharegpt import read_sharegpt
-from zoomgym.episode import Observation
+from zoomgym.observation import Observation
 from zoomgym.prompts import text_of, to_messages
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record, replay
 from zoomgym.rollout import run_episodes, watch_again
 from zoomgym.synthetic import SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 
 FAILING = "tests.agents.test_demonstrations:Failing"
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from agents.registry import AGENTS, make_agent
 from tests.agents.test_agents import run, small_env
 from zoomgym.agent import is_privileged
-from zoomgym.episode import Rules, Turn, advance, look, observe, score, start
+from zoomgym.episode import Rules, Turn, advance, score, start
+from zoomgym.observation import look, observe
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
-from zoomgym.tasks import VideoQuestion
 
 Zoom = tuple[float, float, int]
 HEURISTICS = ("change", "keyframe", "coarse_to_fine")

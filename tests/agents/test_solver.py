@@ -15,8 +15,8 @@ from tests.agents.test_agents import small_env
 from zoomgym import ZoomEnv
 from zoomgym.actions import ZoomCall
 from zoomgym.agent import Agent
-from zoomgym.episode import Observation
 from zoomgym.grammar import write_reply
+from zoomgym.observation import Observation
 from zoomgym.rollout import run_episodes
 from zoomgym.synthetic import FAMILIES
 

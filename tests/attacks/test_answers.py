@@ -19,7 +19,7 @@ from zoomgym.datasets.official import SCORINGS
 from zoomgym.grading import STRICT, is_correct
 from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS
 from zoomgym.judge import JudgeGrader, read_verdict
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 from zoomgym.testing import nasty_replies
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from zoomgym.episode import Rules, advance, score, start
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record
 from zoomgym.rewards import DEFAULT_WEIGHTS
-from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
 DURATION_S, LAST_FRAME_S = 60.0, 59.75

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from agents.baselines import RandomAgent
 from benchmarks.suites import Part, Suite
-from zoomgym.episode import Observation
+from zoomgym.observation import Observation
 
 SMALL = {"split": "test", "max_pixels": 1024}
 SHORT = Suite(

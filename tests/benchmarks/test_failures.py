@@ -9,10 +9,10 @@ from benchmarks.failures import FAILURES, failures_of
 from benchmarks.sight import missed
 from tests.benchmarks.episodes import RIGHT, TASK, WRONG, played, with_evidence, zoom
 from zoomgym import ZoomEnv
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 from zoomgym.synthetic.questions import COUNT
-from zoomgym.tasks import VideoQuestion
 
 NEVER, ELSEWHERE, THIN, REDUNDANT, WASTE, NO_ANSWER, MALFORMED, REFUSED, MISREAD = FAILURES
 SEEN = zoom(20, 21, 10)

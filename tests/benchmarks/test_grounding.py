@@ -2,8 +2,8 @@ import pytest
 
 from benchmarks.grounding import GROUNDING
 from tests.benchmarks.episodes import RIGHT, TASK, WRONG, played, with_evidence, zoom
+from zoomgym.question import VideoQuestion
 from zoomgym.synthetic.questions import COUNT
-from zoomgym.tasks import VideoQuestion
 
 THERE, AWAY = zoom(20, 21, 10), zoom(30, 31, 8)
 TWO = with_evidence((20.1, 20.5), (40.1, 40.5))

@@ -11,8 +11,8 @@ from benchmarks import leaks
 from benchmarks.leaderboard import wilson
 from benchmarks.leaks import CLUES, found
 from zoomgym.grading import letter
+from zoomgym.question import VideoQuestion
 from zoomgym.synthetic import FAMILIES, SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 
 COLORS = ("red", "green", "blue", "white", "black", "grey")
 NUM_TASKS = 200

@@ -20,8 +20,8 @@ from tests.datasets.layouts import write_parquet
 from tests.judges import chats, judging
 from zoomgym.datasets import write_manifest
 from zoomgym.errors import TaskError
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record, read_records, write_records
-from zoomgym.tasks import VideoQuestion
 
 ANSWER = "<think>I see it.</think><answer>A</answer>"
 TAG = '<think>There.</think><video_zoom>{"segment": [1, 3], "fps": 2}</video_zoom>'

@@ -31,10 +31,10 @@ from benchmarks.leaderboard import METRICS, Estimate, leaderboard
 from benchmarks.report import write_report
 from zoomgym.catalog import open_task_set
 from zoomgym.episode import Rules, advance, score, start
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record
 from zoomgym.rewards import DEFAULT_WEIGHTS
 from zoomgym.synthetic.layout import FPS
-from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import Segment
 
 ZOOM = '{"segment": [10, 12], "fps": 2}'

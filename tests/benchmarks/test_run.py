@@ -26,9 +26,9 @@ from benchmarks.suites import SUITES, Part, Suite
 from zoomgym import __version__
 from zoomgym.datasets import write_manifest
 from zoomgym.locks import locked
+from zoomgym.question import VideoQuestion
 from zoomgym.records import Record, append_record, read_records, write_records
 from zoomgym.synthetic import FAMILIES, SyntheticTasks
-from zoomgym.tasks import VideoQuestion
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"source": "scene", "split": "test", "max_pixels": 1024}

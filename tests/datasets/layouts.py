@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from zoomgym.catalog import open_task_set
-from zoomgym.tasks import TaskSet, VideoQuestion
+from zoomgym.question import VideoQuestion
+from zoomgym.tasks import TaskSet
 
 
 def write_json(path: Path, value: object) -> Path:

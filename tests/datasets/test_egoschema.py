@@ -5,7 +5,7 @@ import pytest
 
 from tests.datasets.layouts import all_tasks, open_tasks, write_json, write_parquet
 from zoomgym.errors import TaskError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 OPTIONS = ("C cooks.", "C cleans.", "C reads.", "C sleeps.", "C plays.")
 UID = "0074f737-11cb-497d-8d07-77c3a8127391"

@@ -5,7 +5,7 @@ import pytest
 
 from tests.datasets.layouts import all_tasks, open_tasks, write_json, write_parquet
 from zoomgym.errors import TaskError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 ROW: dict[str, Any] = {
     "video_id": "86CxyhFV9MI",

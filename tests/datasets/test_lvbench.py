@@ -7,7 +7,7 @@ from tests.datasets.layouts import all_tasks, open_tasks, write_file, write_line
 from zoomgym.datasets.benchmark import locate_video
 from zoomgym.datasets.lvbench import LVBENCH, read_time_reference
 from zoomgym.errors import TaskError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 from zoomgym.timeline import Segment
 
 QUESTION = {

@@ -10,8 +10,8 @@ from tests.conftest import TASK, new_episode
 from zoomgym.catalog import open_task_set
 from zoomgym.cli import main
 from zoomgym.datasets import ManifestTasks, check_manifest, write_manifest
-from zoomgym.episode import Frames, observe
 from zoomgym.errors import TaskError, VideoError
+from zoomgym.observation import Frames, observe
 from zoomgym.prompts import text_of, to_messages
 from zoomgym.synthetic import SyntheticTasks
 

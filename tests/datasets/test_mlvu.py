@@ -5,7 +5,7 @@ import pytest
 
 from tests.datasets.layouts import all_tasks, open_tasks, write_file, write_json, write_parquet
 from zoomgym.errors import TaskError, VideoError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 PLOT = {
     "video": "movie101_66.mp4",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from zoomgym.datasets.official import SCORINGS, Graded, compare
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 TASK = VideoQuestion("q1", "v.mp4", "What?", "B", options=("a big cat", "dogs", "night", "day"))
 FIVE = replace(TASK, options=(*TASK.options, "rain"))

@@ -7,7 +7,7 @@ import pytest
 from tests.datasets.layouts import all_tasks, open_tasks, write_file, write_parquet
 from zoomgym.datasets.subtitles import MAX_SUBTITLE_CHARS
 from zoomgym.errors import TaskError, VideoError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 ROW: dict[str, Any] = {
     "video_id": "001",

@@ -4,7 +4,7 @@ import pytest
 
 from tests.datasets.layouts import all_tasks, open_tasks, write_lines, write_parquet
 from zoomgym.errors import TaskError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 FIRST = VideoQuestion(
     id="chem_7", video="chem_7.mp4", question="What reacts?", answer="Iron", category="Chemistry"

@@ -8,7 +8,7 @@ import pytest
 from tests.datasets.layouts import all_tasks, open_tasks, write_file, write_json
 from zoomgym.datasets.videozoomer_rl import write_rl_rows
 from zoomgym.errors import TaskError, VideoError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 from zoomgym.timeline import Segment
 
 CHOICE: dict[str, Any] = {

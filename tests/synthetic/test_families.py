@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.synthetic.test_task_set import DURATIONS_S, tasks_of
+from zoomgym.question import VideoQuestion
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SyntheticTasks
 from zoomgym.synthetic.layout import AMBER, FPS
 from zoomgym.synthetic.marks import Board, Sign, Wheel
@@ -15,7 +16,6 @@ from zoomgym.synthetic.plan import Plan, Stretch, pick
 from zoomgym.synthetic.rates import FASTEST, NUM_PULSES, SLOWEST, _speed
 from zoomgym.synthetic.scene import Scene
 from zoomgym.synthetic.symbols import PULSES
-from zoomgym.tasks import VideoQuestion
 
 AWKWARD_S = (30, 31.3, 60, 100, 127, 168, 600, 36_000)
 """Around 127 s, two events and the pause between them hardly fit between two samples."""

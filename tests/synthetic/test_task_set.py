@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from zoomgym.errors import TaskError
+from zoomgym.question import VideoQuestion
 from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SyntheticTasks, rates
 from zoomgym.synthetic.layout import BLUE, FPS
 from zoomgym.synthetic.marks import Board, Plate, Wheel
 from zoomgym.synthetic.task_set import _file_name
-from zoomgym.tasks import VideoQuestion
 from zoomgym.timeline import overview_times
 from zoomgym.video import VideoFile
 

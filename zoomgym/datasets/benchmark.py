@@ -13,7 +13,8 @@ from pathlib import Path
 from zoomgym.datasets.rows import Row, TaskRow, contained, is_file, leads_out, read_files
 from zoomgym.datasets.subtitles import SubtitleFile, read_cues, with_subtitles
 from zoomgym.errors import TaskError, VideoError
-from zoomgym.tasks import VideoQuestion, hash_tasks
+from zoomgym.question import VideoQuestion
+from zoomgym.tasks import hash_tasks
 from zoomgym.video import Limits, Video, VideoFile
 
 __all__ = ["BenchmarkTasks", "Layout", "locate_video", "read_tasks"]

@@ -13,7 +13,7 @@ from zoomgym.datasets.benchmark import Layout
 from zoomgym.datasets.options import answer_at, letter_options, tell_apart
 from zoomgym.datasets.rows import Row, find_files, read_file
 from zoomgym.errors import TaskError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 __all__ = ["EGOSCHEMA"]
 

@@ -8,7 +8,7 @@ from zoomgym.datasets.benchmark import Layout
 from zoomgym.datasets.options import answer_at, tell_apart
 from zoomgym.datasets.rows import Row
 from zoomgym.datasets.subtitles import SubtitleFile
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 __all__ = ["LONGVIDEOBENCH"]
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from zoomgym.datasets.benchmark import Layout
 from zoomgym.datasets.options import read_answer, split_options, tell_apart
 from zoomgym.datasets.rows import Row
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 __all__ = ["LONGVIDEOREASON"]
 

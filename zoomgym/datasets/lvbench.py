@@ -15,7 +15,7 @@ from zoomgym.datasets.benchmark import Layout
 from zoomgym.datasets.options import read_answer, split_options, tell_apart
 from zoomgym.datasets.rows import Row, read_files
 from zoomgym.errors import TaskError
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 from zoomgym.timeline import Segment
 
 __all__ = ["LVBENCH", "read_time_reference"]

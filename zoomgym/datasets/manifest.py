@@ -24,7 +24,8 @@ from zoomgym.datasets.rows import Row, TaskRow, read_file
 from zoomgym.errors import TaskError
 from zoomgym.files import open_named
 from zoomgym.grading import letter
-from zoomgym.tasks import VideoQuestion, hash_tasks
+from zoomgym.question import VideoQuestion
+from zoomgym.tasks import hash_tasks
 from zoomgym.timeline import Segment
 from zoomgym.video import Limits, Video, VideoFile
 

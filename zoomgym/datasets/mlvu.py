@@ -20,7 +20,7 @@ from zoomgym.datasets.options import (
     tell_apart,
 )
 from zoomgym.datasets.rows import Row, read_files
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 __all__ = ["MLVU", "MLVU_TEST"]
 

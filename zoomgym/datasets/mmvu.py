@@ -9,7 +9,7 @@ from zoomgym.datasets.options import read_answer, tell_apart
 from zoomgym.datasets.rows import Row
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 __all__ = ["MMVU"]
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from zoomgym.grading import letter, verdict
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 __all__ = ["CATEGORY", "SCORINGS", "Comparison", "Graded", "GroupScore", "Scoring", "compare"]
 

@@ -19,7 +19,7 @@ from zoomgym.datasets.parquet import MAX_ROW_CHARS, read_parquet
 from zoomgym.errors import TaskError
 from zoomgym.files import LINKS_VARIABLE, is_inside, open_named
 from zoomgym.hints import no_folder, reason, unreadable
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 from zoomgym.timeline import Segment
 
 __all__ = [

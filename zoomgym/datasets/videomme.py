@@ -8,7 +8,7 @@ from zoomgym.datasets.benchmark import Layout
 from zoomgym.datasets.options import letter_options, read_answer, tell_apart
 from zoomgym.datasets.rows import Row
 from zoomgym.datasets.subtitles import SubtitleFile
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 __all__ = ["VIDEOMME"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zoomgym.datasets.benchmark import Layout
 from zoomgym.datasets.rows import Row, read_files
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 __all__ = ["VIDEOMMLU"]
 

@@ -17,7 +17,7 @@ from zoomgym.datasets.options import read_answer, split_options, tell_apart
 from zoomgym.datasets.rows import Row, contained
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 __all__ = ["VIDEOZOOMER_RL", "write_rl_rows"]
 

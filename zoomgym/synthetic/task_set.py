@@ -16,6 +16,7 @@ import numpy as np
 from zoomgym.arguments import brief, is_finite_number
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
+from zoomgym.question import VideoQuestion
 from zoomgym.synthetic import layout, marks, symbols
 from zoomgym.synthetic import scene as scene_code
 from zoomgym.synthetic.cache import cached_file, default_cache_dir, written_file
@@ -27,7 +28,6 @@ from zoomgym.synthetic.plan import Plan, Puzzle
 from zoomgym.synthetic.scene import Scene
 from zoomgym.synthetic.seal import is_sealed, seal
 from zoomgym.synthetic.write import ENCODER, ENCODING, write_video
-from zoomgym.tasks import VideoQuestion
 from zoomgym.video import Video, VideoFile
 
 __all__ = ["SPLITS", "TASKS_PER_SPLIT", "SyntheticTasks"]

@@ -9,9 +9,9 @@ from agents.qwen.demonstrations.playing import NO_VIDEO, play_in_order, without_
 from agents.qwen.demonstrations.verifier import verify
 from zoomgym.agent import Agent, is_privileged, usage_of
 from zoomgym.env import ZoomEnv
-from zoomgym.episode import Observation
 from zoomgym.errors import VideoError
 from zoomgym.grading import read_choice
+from zoomgym.observation import Observation
 from zoomgym.records import Record
 from zoomgym.rollout import finish_episode, watch_again
 

@@ -12,7 +12,8 @@ import torch
 from agents.qwen.loading import load_model, load_processor
 from agents.qwen.tiny import save_tiny
 from tests.conftest import new_episode
-from zoomgym.episode import Episode, Frames, Observation, observe
+from zoomgym.episode import Episode
+from zoomgym.observation import Frames, Observation, observe
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tests.conftest import TASK
 from zoomgym.env import ZoomEnv
 from zoomgym.errors import VideoError
-from zoomgym.tasks import VideoQuestion, hash_tasks
+from zoomgym.question import VideoQuestion
+from zoomgym.tasks import hash_tasks
 
 SIZES = [(28, 28), (28, 56), (56, 56), (56, 28)]
 SCRIPT = (

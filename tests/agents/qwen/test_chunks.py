@@ -10,7 +10,7 @@ from agents.qwen.chunks import ASSISTANT, Chunk, encode, encode_response
 from tests.agents.qwen.model import Loaded, seen, short_episode
 from zoomgym.episode import advance
 from zoomgym.prompts import new_messages, to_messages
-from zoomgym.tasks import VideoQuestion
+from zoomgym.question import VideoQuestion
 
 ZOOM = '<think>Closer.</think><video_zoom>{"segment": [4, 6], "fps": 2}</video_zoom>'
 

@@ -16,7 +16,8 @@ from agents.qwen.tiny import save_tiny
 from agents.registry import make_agent
 from tests.agents.qwen.model import frames, seen, short_episode
 from zoomgym import ZoomEnv
-from zoomgym.episode import Frames, Observation, advance
+from zoomgym.episode import advance
+from zoomgym.observation import Frames, Observation
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 

@@ -33,8 +33,8 @@ from agents.qwen.train_sft import (
 from agents.tutor import TutorAgent
 from tests.agents.qwen.model import ROUNDING, Broken, Loaded, seen, short_episode
 from zoomgym import ZoomEnv
-from zoomgym.episode import Observation
 from zoomgym.errors import RecordError
+from zoomgym.observation import Observation
 from zoomgym.prompts import to_messages
 from zoomgym.rollout import run_episode, watch_again
 
