@@ -4,8 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
-TORCH_TESTS = tests/agents/qwen tests/agents/test_sb3.py --deselect tests/agents/qwen/test_recipes.py \
-    --deselect tests/agents/test_sb3.py::test_maskable_ppo_learns_to_find_the_symbol_and_to_read_it
+TORCH_TESTS = tests/agents/qwen tests/agents/sb3/test_sb3.py --deselect tests/agents/qwen/training/test_recipes.py \
+    --deselect tests/agents/sb3/test_sb3.py::test_maskable_ppo_learns_to_find_the_symbol_and_to_read_it
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: setup demo test check
@@ -39,6 +39,6 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(PYTEST) --cov --cov-fail-under=90
-	$(PYTEST) -m slow tests/agents/qwen/test_scale.py
+	$(PYTEST) -m slow tests/agents/qwen/training/test_scale.py
 	ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m "not gpu" $(TORCH_TESTS)
 	ATEN_CPU_CAPABILITY=default $(PYTEST) -m "not gpu" $(TORCH_TESTS)

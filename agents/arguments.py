@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from zoomgym.hints import did_you_mean
+from zoomgym.io.messages import did_you_mean
 
 __all__ = ["first_paragraph", "help_of_fields", "read_arguments"]
 

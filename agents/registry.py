@@ -5,13 +5,19 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from agents.baselines import BlindAgent, GlanceAgent, OracleAgent, RandomAgent, UniformAgent
 from agents.extras import how_to_install
-from agents.heuristics import ChangeAgent, CoarseToFineAgent, KeyframeAgent
-from agents.probes import HalfAgent, OnceAgent, SlowAgent
-from agents.tutor import TutorAgent
+from agents.synthetic.baselines import (
+    BlindAgent,
+    GlanceAgent,
+    OracleAgent,
+    RandomAgent,
+    UniformAgent,
+)
+from agents.synthetic.heuristics import ChangeAgent, CoarseToFineAgent, KeyframeAgent
+from agents.synthetic.probes import HalfAgent, OnceAgent, SlowAgent
+from agents.synthetic.tutor import TutorAgent
 from zoomgym.agent import Agent, is_privileged
-from zoomgym.hints import did_you_mean, nearest
+from zoomgym.io.messages import did_you_mean, nearest
 
 __all__ = ["AGENTS", "FAMILIES", "about", "is_told_evidence", "make_agent"]
 
@@ -31,9 +37,9 @@ AGENTS: dict[str, Callable[[], Agent]] = {
 }
 
 FAMILIES = {
-    "chat": "agents.chat:make_chat",
+    "chat": "agents.chat.agent:make_chat",
     "ppo": "agents.sb3.policy:PpoAgent",
-    "qwen": "agents.qwen.policy:QwenAgent",
+    "qwen": "agents.qwen.model.policy:QwenAgent",
 }
 """Agents that are made from an argument: imported only then, as they need extras."""
 FORMS = {"chat": "chat:MODEL@URL", "ppo": "ppo:PATH", "qwen": "qwen:PATH"}

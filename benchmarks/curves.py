@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.charts import Scale
-from zoomgym.commands import Parser, ends_quietly
-from zoomgym.hints import number_of
+from benchmarks.page.charts import Scale
+from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.messages import number_of
 
 __all__ = ["Curve", "draw_curves", "main", "read_curves"]
 

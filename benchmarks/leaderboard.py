@@ -1,183 +1,187 @@
-"""From records to leaderboard rows: which records count, their order, means and intervals."""
+"""The command `python -m benchmarks.leaderboard`: records of agents, compared in tables."""
 
-import math
 import sys
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
 
-from benchmarks.estimates import Estimate, bootstrap, rate, wilson
-from zoomgym.datasets.official import Comparison, Graded, compare
-from zoomgym.records import Record
+from rich.console import Console
+from rich.text import Text
 
-__all__ = [
-    "ACCURACY",
-    "ALL",
-    "METRICS",
-    "Estimate",
-    "Metric",
-    "OfficialRow",
-    "Row",
-    "bootstrap",
-    "chance",
-    "estimate",
-    "in_order",
-    "leaderboard",
-    "officials",
-    "video_of",
-    "wilson",
-]
+from benchmarks.evaluation.details import Agents, apart, by_rules, details
+from benchmarks.evaluation.formats import Sheet, as_words, to_csv, to_markdown, to_table
+from benchmarks.evaluation.metrics import ALL, in_order, leaderboard
+from benchmarks.evaluation.origins import Origin, check_synthetic
+from benchmarks.evaluation.suites import Suite
+from benchmarks.evaluation.tables import ranking, show_table
+from benchmarks.evaluation.terms import check_terms, part_of
+from zoomgym.errors import RecordError
+from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.messages import plain
+from zoomgym.records import Record, read_records, replay
+from zoomgym.rules.episode import Rules
 
-ALL = "all"
-"""The category of the row that pools every task."""
+__all__ = ["Block", "blocks", "main", "show_ranking"]
+
+UNEVEN = "Not all agents have played the same tasks: compare these in pairs."
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
-    """Something that is measured for every episode."""
+class Block:
+    """The tables of a suite that was played by the same rules; or that which compares its rules."""
 
-    name: str
-    unit: str
-    of: Callable[[Record], float | None]
-    """None of an episode of which it says nothing."""
-    is_rate: bool = False
-    """Each value is 0 or 1."""
+    about: dict[str, str]
+    """What the records have in common: names and values."""
+    notes: tuple[str, ...]
+    sheets: tuple[Sheet, ...]
 
-
-def _if_graded(record: Record, value: float) -> float | None:
-    """Returns what depends on an answer, or None if nobody could grade that."""
-    return value if record.is_graded else None
+    @property
+    def title(self) -> str:
+        """What it is about, in words."""
+        return ", ".join(f"{name} {value}" for name, value in self.about.items() if value)
 
 
-METRICS = (
-    Metric("accuracy", "", lambda record: _if_graded(record, record.reward_parts.accuracy), True),
-    Metric("reward", "", lambda record: _if_graded(record, record.reward)),
-    Metric("format", "", lambda record: record.reward_parts.format, True),
-    Metric("tool", "", lambda record: _if_graded(record, record.reward_parts.tool), True),
-    Metric("grounding", "", lambda record: _if_graded(record, record.reward_parts.grounding)),
-    Metric("zooms", "a task", lambda record: record.reward_parts.zoom_cost),
-    Metric("frames", "a task", lambda record: float(record.frames_used)),
-    Metric("seconds", "a task", lambda record: record.agent_s + record.decode_s),
-)
-ACCURACY = METRICS[0]
+def blocks(records: Sequence[Record]) -> list[Block]:
+    """Returns all tables, the same ones in whatever order records come.
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One agent on the tasks of one category, or on all of them."""
-
-    agent: str
-    category: str
-    num_episodes: int
-    num_ungraded: int
-    """Episodes whose answer nobody could grade. They are in no mean that needs a grade."""
-    estimates: dict[str, Estimate]
-    """By the name of the metric, without those that say nothing of any of the episodes."""
-
-
-@dataclass(frozen=True, slots=True)
-class OfficialRow:
-    """One agent on a public benchmark, scored as the benchmark does."""
-
-    agent: str
-    task_set: str
-    num_ungraded: int
-    comparison: Comparison
-
-
-def in_order(records: Iterable[Record]) -> list[Record]:
-    """Returns records in the one order in which they are counted, whatever order they come in.
-
-    A bootstrap draws by position, so the same records give the same intervals only in one order.
+    Args:
+        records: every episode that counts; they have passed `check_terms`.
     """
-    by_place: dict[tuple[str, str, str, int], list[Record]] = {}
-    for record in records:
-        place = (record.suite, record.task.id, record.agent, record.seed)
-        by_place.setdefault(place, []).append(record)
     return [
-        record
-        for _, own in sorted(by_place.items(), key=lambda item: item[0])
-        for record in (sorted(own, key=Record.to_json) if len(own) > 1 else own)
+        block
+        for _, of_suite in groupby(in_order(records), key=lambda record: record.suite)
+        for block in _of_suite(list(of_suite))
     ]
 
 
-def leaderboard(records: Sequence[Record]) -> list[Row]:
-    """Returns the rows of all agents, the most accurate first; of each agent first the pooled row.
+def show_ranking(console: Console, records: Sequence[Record], suite: Suite | None = None) -> None:
+    """Prints the ranking of one suite, by each of its rules.
 
     Args:
-        records: every episode that counts, see `in_order`.
+        console: where to.
+        records: every episode of the suite that counts.
+        suite: theirs, if it is not built in.
     """
-    categories = sorted({record.task.category for record in records})
-    rows = []
-    for agent in dict.fromkeys(record.agent for record in records):
-        own = [record for record in records if record.agent == agent]
-        rows.append(_row(agent, ALL, own))
-        for category in categories:
-            if of_category := [record for record in own if record.task.category == category]:
-                rows.append(_row(agent, category, of_category))
-    pooled = {row.agent: row.estimates for row in rows if row.category == ALL}
-    return sorted(rows, key=lambda row: (*_place(pooled[row.agent]), row.agent))
+    played = apart(in_order(records))
+    for rules, own in played.items():
+        if len(played) > 1:
+            _show_title(
+                console, ", ".join(f"{name} {value}" for name, value in asdict(rules).items())
+            )
+        show_table(console, leaderboard(own), own, suite)
 
 
-def officials(records: Sequence[Record]) -> list[OfficialRow]:
-    """Returns a row for every agent on every public benchmark, by benchmark, then as they come.
+def _of_suite(records: Sequence[Record]) -> list[Block]:
+    """Returns the tables of a suite: for each of its rules; then the rules compared."""
+    first = records[0]
+    suite = {"suite": first.suite, "version": first.version}
+    found: list[Block] = []
+    groups: list[tuple[Rules, Agents]] = []
+    for rules, own in apart(records).items():
+        rows = leaderboard(own)
+        by_agent = {
+            row.agent: [record for record in own if record.agent == row.agent]
+            for row in rows
+            if row.category == ALL
+        }
+        about = {**suite, **{name: str(value) for name, value in asdict(rules).items()}}
+        found.append(Block(about, _notes(by_agent), (*ranking(rows, own), *details(by_agent))))
+        groups.append((rules, by_agent))
+    return [*found, Block(suite, (), (by_rules(groups),))] if len(groups) > 1 else found
+
+
+def _notes(by_agent: Agents) -> tuple[str, ...]:
+    """Returns what has to be known to read the tables."""
+    tasks = {frozenset((part_of(r), r.task.id) for r in own) for own in by_agent.values()}
+    return (UNEVEN,) if len(tasks) > 1 else ()
+
+
+def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record]:
+    """Returns the records of files, which may stand in one leaderboard.
 
     Args:
-        records: every episode that counts.
+        paths: of the files.
+        is_replayed: whether every episode is played again, and synthetic tasks are made again, to
+            see that the records say the same.
+
+    Raises:
+        RecordError: a file is no records file, or they must not be mixed, or there are none; or an
+            episode or a synthetic task comes out otherwise when it is made again.
     """
-    by_place: dict[tuple[str, str, str], list[Record]] = {}
-    for record in records:  # by their hash too: splits, or the same tasks with subtitles
-        place = (record.task_set, record.task_set_hash, record.agent)
-        by_place.setdefault(place, []).append(record)
-    rows = []
-    for (task_set, _, agent), own in sorted(by_place.items(), key=lambda item: item[0][:2]):
-        graded = [
-            Graded(record.task, record.answer, bool(record.reward_parts.accuracy))
-            for record in own
-            if record.is_graded
-        ]
-        if comparison := compare(task_set, graded):
-            rows.append(OfficialRow(agent, task_set, len(own) - len(graded), comparison))
-    return rows
+    files = {str(path): list(read_records(path)) for path in paths}
+    check_terms(files)
+    records = [record for own in files.values() for record in own]
+    if not records:
+        raise RecordError("needed at least one record, got none: run `python -m benchmarks.run`")
+    if is_replayed:
+        _check_again(files)
+    return records
 
 
-def chance(records: Sequence[Record]) -> float:
-    """Returns the accuracy of guessing on what is graded: the mean of one over the options."""
-    options = [record.task.options for record in records if record.is_graded]
-    return math.fsum(1 / len(some) for some in options if some) / max(1, len(options))
+def _check_again(files: Mapping[str, Sequence[Record]]) -> None:
+    """Plays every episode again. Raises RecordError, which names its file, line, agent and task."""
+    made: dict[tuple[str, str], Origin] = {}
+    for name, records in files.items():
+        for line, record in enumerate(records, start=1):
+            where = f"{name}:{line}"
+            try:
+                check_synthetic([record], made)
+                where += f": agent {record.agent} on {record.task.id}"
+                replay(record)
+            except RecordError as error:
+                raise RecordError(f"{where}: {error}") from error
 
 
-def estimate(metric: Metric, records: Sequence[Record]) -> Estimate | None:
-    """Returns the mean of a metric with its interval; None if it says nothing of any record."""
-    values, videos = [], []
-    for record in records:
-        if (value := metric.of(record)) is not None:
-            values.append(value)
-            videos.append(video_of(record))
-    if not values:
-        return None
-    return (rate if metric.is_rate else bootstrap)(values, videos)
+def show(console: Console, found: Sequence[Block]) -> None:
+    """Prints all tables."""
+    for block in found:
+        _show_title(console, block.title)
+        for note in block.notes:
+            console.print(note)
+        for sheet in block.sheets:
+            console.print(to_table(sheet))
 
 
-def video_of(record: Record) -> Hashable:
-    """Returns which video an episode is about: sets may have others by the same name."""
-    return record.task_set, record.task.video
+def _show_title(console: Console, title: str) -> None:
+    """Prints what the tables below are about."""
+    console.print(Text(plain(title), style="bold"))
 
 
-def _row(agent: str, category: str, records: Sequence[Record]) -> Row:
-    """Returns one row over records, of which there is at least one."""
-    found = {metric.name: estimate(metric, records) for metric in METRICS}
-    estimates = {name: known for name, known in found.items() if known is not None}
-    num_ungraded = sum(not record.is_graded for record in records)
-    return Row(agent, category, len(records), num_ungraded, estimates)
+def as_markdown(found: Sequence[Block]) -> str:
+    """Returns all tables as a page of Markdown."""
+    parts = ["# Leaderboard\n"]
+    for block in found:
+        words = (f"{name} {as_words(value)}" for name, value in block.about.items() if value)
+        parts += [f"## {', '.join(words)}\n", *(f"{note}\n" for note in block.notes)]
+        parts += [to_markdown(sheet) for sheet in block.sheets]
+    return "\n".join(parts)
 
 
-def _place(estimates: Mapping[str, Estimate]) -> tuple[float, ...]:
-    """Returns what an agent is ordered by: accuracy, then reward; last if nothing is graded."""
-    if "accuracy" not in estimates:
-        return (math.inf,)
-    return (-estimates["accuracy"].mean, -estimates["reward"].mean)
+def as_csv(found: Sequence[Block]) -> str:
+    """Returns all numbers, one a line."""
+    return to_csv([(block.about, sheet) for block in found for sheet in block.sheets])
+
+
+@ends_quietly
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Shows the records of one or more files as tables, and writes them."""
+    parser = Parser(prog="python -m benchmarks.leaderboard", description=__doc__)
+    parser.add_argument("records", nargs="+", type=Path, help="files of records, JSON Lines")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, too")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every number there, too")
+    parser.add_argument("--replay", action="store_true", help="play again, refuse what differs")
+    args = parser.parse_args(argv)
+    try:
+        found = blocks(read_all(args.records, is_replayed=args.replay))
+        show(Console(), found)
+        for path, text_of in ((args.markdown, as_markdown), (args.csv, as_csv)):
+            if path:
+                path.write_text(text_of(found), encoding="utf-8", newline="\n")
+    except (RecordError, OSError) as error:
+        parser.fail(error)
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(import_module("benchmarks.board").main())  # which imports this module
+    sys.exit(main())

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from benchmarks import charts
-from benchmarks.board import read_all
-from benchmarks.charts import CategoryChart, Mark
-from benchmarks.durations import SPANS, span_of
-from benchmarks.leaderboard import ACCURACY, Row, chance, estimate
-from zoomgym.commands import Parser, ends_quietly
+from benchmarks.evaluation.durations import SPANS, span_of
+from benchmarks.evaluation.metrics import ACCURACY, Row, chance, estimate
+from benchmarks.leaderboard import read_all
+from benchmarks.page import charts
+from benchmarks.page.charts import CategoryChart, Mark
 from zoomgym.errors import RecordError
-from zoomgym.hints import number_of, plain
+from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.messages import number_of, plain
 from zoomgym.records import Record
 
 __all__ = ["draw_panels", "main"]

@@ -21,24 +21,30 @@ from rich.markup import escape
 
 from agents.fingerprint import fingerprint
 from agents.registry import AGENTS, make_agent
-from benchmarks.board import show_ranking
-from benchmarks.claims import judge, show_verdict
-from benchmarks.failed import Failure, read_failures, write_failures
-from benchmarks.identity import Identity, difference, identity_of, join_records, settings_of
-from benchmarks.lanes import Job, play_all
-from benchmarks.own import folder_name, own_suite
-from benchmarks.progress import counted, waited_for
-from benchmarks.report import write_report
-from benchmarks.suites import SUITES, Part, Suite, make_env, suite_of
+from benchmarks.evaluation.claims import judge, show_verdict
+from benchmarks.evaluation.crashes import Failure, read_failures, write_failures
+from benchmarks.evaluation.identity import (
+    Identity,
+    difference,
+    identity_of,
+    join_records,
+    settings_of,
+)
+from benchmarks.evaluation.own import folder_name, own_suite
+from benchmarks.evaluation.progress import counted, waited_for
+from benchmarks.evaluation.runner import Job, play_all
+from benchmarks.evaluation.suites import SUITES, Part, Suite, make_env, suite_of
+from benchmarks.leaderboard import show_ranking
+from benchmarks.page.write import write_report
 from zoomgym import __version__
-from zoomgym.commands import Parser, ends_quietly
 from zoomgym.errors import RecordError, ZoomGymError
-from zoomgym.grammar import GRAMMARS
-from zoomgym.hints import number_of
-from zoomgym.locks import locked
+from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.locks import locked
+from zoomgym.io.messages import number_of
 from zoomgym.records import Record, append_record, drop_cut_line, read_records, write_records
-from zoomgym.synthetic import SyntheticTasks
+from zoomgym.rules.grammar import GRAMMARS
 from zoomgym.tasks import TaskSet
+from zoomgym.tasks.synthetic import SyntheticTasks
 
 __all__ = ["Choice", "main", "merge", "run_suite"]
 

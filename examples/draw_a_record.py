@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from zoomgym import ZoomGymError
-from zoomgym.commands import Parser
-from zoomgym.origins import env_to_watch
+from zoomgym.io.commands import Parser
 from zoomgym.records import read_records
+from zoomgym.records.origins import env_to_watch
 from zoomgym.rollout import watch_again
 
 MAX_PIXELS = 112 * 112

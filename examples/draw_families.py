@@ -5,13 +5,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from zoomgym.canvas import Box, Canvas, line_height, wrap
-from zoomgym.catalog import open_task_set
-from zoomgym.commands import Parser
-from zoomgym.question import VideoQuestion
-from zoomgym.synthetic import FAMILIES
-from zoomgym.synthetic.layout import FPS
-from zoomgym.timeline import Segment, overview_times, zoom_times
+from zoomgym.io.commands import Parser
+from zoomgym.render.canvas import Box, Canvas, line_height, wrap
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.timeline import Segment, overview_times, zoom_times
+from zoomgym.tasks.catalog import open_task_set
+from zoomgym.tasks.synthetic import FAMILIES
+from zoomgym.tasks.synthetic.layout import FPS
 from zoomgym.video import Video
 
 WIDTH, MARGIN, GAP = 1000, 14, 2

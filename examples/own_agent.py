@@ -2,15 +2,15 @@
 
 import numpy as np
 
-from agents.baselines import GlanceAgent
-from agents.reader import choose_option
+from agents.synthetic.baselines import GlanceAgent
+from agents.synthetic.reader import choose_option
 from zoomgym import ZoomEnv
-from zoomgym.actions import Answer, ZoomCall
 from zoomgym.agent import Agent
-from zoomgym.commands import Parser
-from zoomgym.grammar import write_reply
-from zoomgym.observation import Observation
+from zoomgym.agent.observation import Observation
+from zoomgym.io.commands import Parser
 from zoomgym.rollout import run_episodes
+from zoomgym.rules.actions import Answer, ZoomCall
+from zoomgym.rules.grammar import write_reply
 from zoomgym.testing import check_agent
 
 

@@ -28,18 +28,18 @@ from rich.progress import track
 from rich.table import Table
 
 from agents.arguments import first_paragraph, help_of_fields
-from agents.baselines import BlindAgent
 from agents.qwen.demonstrations import demonstrate, reflect
-from agents.qwen.policy import QwenAgent
-from agents.qwen.tiny import save_tiny
-from agents.qwen.train_grpo import GRPOSettings, train_grpo
-from agents.qwen.train_sft import SFTSettings, train_sft
-from agents.tutor import TutorAgent
-from benchmarks.estimates import bootstrap, rate
-from benchmarks.report import write_report
+from agents.qwen.model.policy import QwenAgent
+from agents.qwen.model.tiny import save_tiny
+from agents.qwen.training.grpo import GRPOSettings, train_grpo
+from agents.qwen.training.sft import SFTSettings, train_sft
+from agents.synthetic.baselines import BlindAgent
+from agents.synthetic.tutor import TutorAgent
+from benchmarks.evaluation.statistics import bootstrap, rate
+from benchmarks.page.write import write_report
 from zoomgym.agent import Agent
-from zoomgym.commands import Parser, ends_quietly
-from zoomgym.env import ZoomEnv
+from zoomgym.envs.env import ZoomEnv
+from zoomgym.io.commands import Parser, ends_quietly
 from zoomgym.records import Record, append_record, drop_cut_line, read_records
 from zoomgym.rollout import run_episodes
 

@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 
-from zoomgym.episode import Episode, Rules, start
-from zoomgym.question import VideoQuestion
-from zoomgym.timeline import Segment
+from zoomgym.rules.episode import Episode, Rules, start
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.timeline import Segment
 
 settings.register_profile("zoomgym", deadline=None)  # a busy machine is no failure
 settings.load_profile("zoomgym")

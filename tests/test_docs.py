@@ -11,10 +11,10 @@ from typing import Any, get_origin
 import gymnasium as gym
 import pytest
 
-from zoomgym.env import ZoomEnv
-from zoomgym.episode import Rules, Turn
+from zoomgym.agent.observation import Frames, Observation
+from zoomgym.envs.env import ZoomEnv
 from zoomgym.grading import CHOICE
-from zoomgym.observation import Frames, Observation
+from zoomgym.rules.episode import Rules, Turn
 
 ROOT = Path(__file__).parents[1]
 

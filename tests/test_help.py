@@ -9,12 +9,12 @@ import pytest
 COMMANDS = (
     "agents.qwen.demonstrations.__main__",
     "agents.sb3.__main__",
-    "benchmarks.board",
+    "benchmarks.leaderboard",
     "benchmarks.curves",
-    "benchmarks.leaks",
+    "benchmarks.evaluation.leaks",
     "benchmarks.panels",
     "benchmarks.run",
-    "benchmarks.speed",
+    "benchmarks.speed.__main__",
     "zoomgym.cli",
 )
 

@@ -9,12 +9,9 @@ import pytest
 
 from agents.registry import make_agent
 from zoomgym import ZoomEnv
-from zoomgym.datasets import write_manifest
+from zoomgym.agent.observation import Observation
 from zoomgym.errors import RecordError, TaskError, VideoError
-from zoomgym.observation import Observation
-from zoomgym.question import VideoQuestion
 from zoomgym.records import Record, replay
-from zoomgym.rewards import RewardParts
 from zoomgym.rollout import (
     Start,
     finish_episode,
@@ -22,7 +19,10 @@ from zoomgym.rollout import (
     try_episodes,
     watch_again,
 )
-from zoomgym.synthetic import SyntheticTasks
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.rewards import RewardParts
+from zoomgym.tasks.datasets import write_manifest
+from zoomgym.tasks.synthetic import SyntheticTasks
 
 NUM_TASKS = 7
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import gymnasium as gym
 
-from zoomgym.env import ZoomEnv
+from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import RecordError, ReplyError, TaskError, VideoError, ZoomGymError
 
 __all__ = [
@@ -22,10 +22,10 @@ __all__ = [
 
 __version__ = version("zoomgym")
 
-gym.register(id="ZoomEnv-v0", entry_point="zoomgym.env:ZoomEnv")
-gym.register(id="ZoomEnvDiscrete-v0", entry_point="zoomgym.discrete:ZoomEnvDiscrete")
+gym.register(id="ZoomEnv-v0", entry_point="zoomgym.envs.env:ZoomEnv")
+gym.register(id="ZoomEnvDiscrete-v0", entry_point="zoomgym.envs.discrete:ZoomEnvDiscrete")
 gym.register(
     id="ZoomVectorEnv-v0",
-    entry_point="zoomgym.vector:refuse_single",
-    vector_entry_point="zoomgym.vector:ZoomVectorEnv",
+    entry_point="zoomgym.envs.vector:refuse_single",
+    vector_entry_point="zoomgym.envs.vector:ZoomVectorEnv",
 )

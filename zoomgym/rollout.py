@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 
 from zoomgym.agent import Agent, is_privileged, reply_to, usage_of
-from zoomgym.calls import attempt
-from zoomgym.env import ZoomEnv
-from zoomgym.episode import score
+from zoomgym.agent.observation import Observation
+from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import AgentError, RecordError, VideoError
-from zoomgym.observation import Observation
+from zoomgym.io.calls import attempt
 from zoomgym.records import Record
+from zoomgym.rules.episode import score
 
 __all__ = [
     "Start",

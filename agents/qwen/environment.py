@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agents import arguments
-from zoomgym.env import ZoomEnv
+from zoomgym.envs.env import ZoomEnv
 
 __all__ = ["ARGUMENTS", "read_arguments"]
 

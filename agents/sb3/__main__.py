@@ -16,10 +16,10 @@ from agents.arguments import help_of_fields, read_arguments
 from agents.sb3.evaluation import evaluate
 from agents.sb3.settings import ALGORITHMS, Settings, load_settings
 from agents.sb3.training import resume, train
-from zoomgym.commands import Parser, ends_quietly
-from zoomgym.discrete import ZoomEnvDiscrete
-from zoomgym.env import ZoomEnv
+from zoomgym.envs.discrete import ZoomEnvDiscrete
+from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
+from zoomgym.io.commands import Parser, ends_quietly
 
 NUMBERS = {field.name: field for field in fields(Settings) if type(field.default) in (int, float)}
 """Settings that are one number: each is an option of `train`."""

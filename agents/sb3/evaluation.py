@@ -9,7 +9,7 @@ from tqdm import tqdm
 from agents.sb3.policy import PpoAgent
 from agents.sb3.settings import load_settings
 from agents.threads import use_threads
-from zoomgym.discrete import ZoomEnvDiscrete
+from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.records import Record, append_record
 from zoomgym.rollout import run_episodes
 

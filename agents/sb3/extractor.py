@@ -5,7 +5,7 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor, nn
 
-from zoomgym.discrete import COLUMNS
+from zoomgym.envs.discrete import COLUMNS
 
 __all__ = ["CellExtractor"]
 

@@ -13,8 +13,8 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from agents.sb3.settings import MODEL, load_form, load_settings
 from agents.sb3.training import CLASSES
-from zoomgym.discrete import Form
-from zoomgym.observation import Observation
+from zoomgym.agent.observation import Observation
+from zoomgym.envs.discrete import Form
 
 __all__ = ["PpoAgent", "history"]
 

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoomgym.discrete import Form
-from zoomgym.episode import Rules
+from zoomgym.envs.discrete import Form
+from zoomgym.rules.episode import Rules
 
 __all__ = ["ALGORITHMS", "MODEL", "Settings", "load_form", "load_settings", "save_settings"]
 

@@ -32,7 +32,7 @@ from agents.sb3.extractor import CellExtractor
 from agents.sb3.head import MaskableMenuPolicy, MenuPolicy
 from agents.sb3.settings import MODEL, Settings, load_form, load_settings, save_settings
 from agents.threads import use_threads
-from zoomgym.discrete import Form, ZoomEnvDiscrete
+from zoomgym.envs.discrete import Form, ZoomEnvDiscrete
 
 __all__ = ["CLASSES", "latest_model", "make_envs", "make_model", "resume", "train"]
 

@@ -5,19 +5,19 @@ import re
 import numpy as np
 import pytest
 
-from agents.reader import read_frames
 from agents.registry import AGENTS, make_agent
-from benchmarks.leaderboard import wilson
-from tests.test_env import Fixed
+from agents.synthetic.reader import read_frames
+from benchmarks.evaluation.metrics import wilson
+from tests.envs.test_env import Fixed
 from zoomgym import ZoomEnv
 from zoomgym.agent import episode_rng
-from zoomgym.observation import Frames, look
-from zoomgym.question import VideoQuestion
+from zoomgym.agent.observation import Frames, look
 from zoomgym.rollout import run_episode, run_episodes
-from zoomgym.synthetic import DIFFICULTIES, FAMILIES, SYMBOLS, SyntheticTasks
-from zoomgym.synthetic.layout import AMBER, BLUE
-from zoomgym.synthetic.marks import Beacon, Sign
-from zoomgym.synthetic.scene import Scene
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.tasks.synthetic import DIFFICULTIES, FAMILIES, SYMBOLS, SyntheticTasks
+from zoomgym.tasks.synthetic.layout import AMBER, BLUE
+from zoomgym.tasks.synthetic.marks import Beacon, Sign
+from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.testing import check_agent
 
 
@@ -60,7 +60,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
             "needed a module no_folder, got none: start in the folder that holds no_folder/b.py, "
             "or name that folder in PYTHONPATH",
         ),
-        ("agents.reader:Agnt", "agents.reader has no Agnt: check its name"),
+        ("agents.synthetic.reader:Agnt", "agents.synthetic.reader has no Agnt: check its name"),
         ("json:loads", "needs a class that takes no arguments, got: missing a required argument"),
         ("json:decoder", "needs a class that takes no arguments, got: "),
         ("json:JSONDecoder", "needs the methods reset(seed) and act(observation), got JSONDec"),

@@ -11,13 +11,13 @@ from agents.extras import how_to_install
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
-    "agents.qwen.tiny": ("torch", "qwen"),
-    "agents.qwen.train_grpo": ("torch", "qwen"),
-    "agents.qwen.train_sft": ("torch", "qwen"),
+    "agents.qwen.model.tiny": ("torch", "qwen"),
+    "agents.qwen.training.grpo": ("torch", "qwen"),
+    "agents.qwen.training.sft": ("torch", "qwen"),
     "agents.sb3": ("sb3_contrib", "sb3"),
     "benchmarks.leaderboard": ("rich", "benchmarks"),
-    "benchmarks.leaks": ("rich", "benchmarks"),
-    "benchmarks.qwen_speed": ("rich", "benchmarks"),
+    "benchmarks.evaluation.leaks": ("rich", "benchmarks"),
+    "benchmarks.speed.qwen": ("rich", "benchmarks"),
     "benchmarks.run": ("rich", "benchmarks"),
     "benchmarks.speed": ("rich", "benchmarks"),
     "examples.train_tiny_qwen": ("matplotlib", "qwen"),

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.judges import Handler, completion, judging, send
-from tests.test_env import Fixed
-from zoomgym import ZoomEnv, formula
-from zoomgym.datasets.official import SCORINGS
-from zoomgym.grading import STRICT, is_correct
-from zoomgym.grammar import GRAMMARS, MAX_REPLY_CHARS
-from zoomgym.judge import JudgeGrader, read_verdict
-from zoomgym.question import VideoQuestion
+from tests.envs.test_env import Fixed
+from tests.grading.judges import Handler, completion, judging, send
+from zoomgym import ZoomEnv
+from zoomgym.grading import STRICT, formula, is_correct
+from zoomgym.grading.judge import JudgeGrader, read_verdict
+from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.tasks.datasets.official import SCORINGS
 from zoomgym.testing import nasty_replies
 
 pytestmark = pytest.mark.slow

@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from tests.datasets import test_manifest, test_sharegpt, test_videomme
-from tests.datasets.layouts import write_parquet
-from tests.datasets.valid import FILES, GIVEN, PARQUET_FILES, ROWS
-from zoomgym.catalog import check_task_set, open_task_set
-from zoomgym.datasets import BENCHMARKS
-from zoomgym.datasets.rows import Row
-from zoomgym.datasets.sharegpt import read_sharegpt
-from zoomgym.datasets.subtitles import read_cues, with_subtitles
+from tests.tasks.datasets import test_manifest, test_sharegpt, test_videomme
+from tests.tasks.datasets.layouts import write_parquet
+from tests.tasks.datasets.valid import FILES, GIVEN, PARQUET_FILES, ROWS
 from zoomgym.errors import TaskError, VideoError
+from zoomgym.tasks.catalog import check_task_set, open_task_set
+from zoomgym.tasks.datasets import BENCHMARKS
+from zoomgym.tasks.datasets.rows import Row
+from zoomgym.tasks.datasets.sharegpt import read_sharegpt
+from zoomgym.tasks.datasets.subtitles import read_cues, with_subtitles
 
 ROWS_CHANGED = 3000
 """Of each kind of row."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.judges import judging, says
-from zoomgym.judge import JudgeGrader
+from tests.grading.judges import judging, says
+from zoomgym.grading.judge import JudgeGrader
 from zoomgym.video.disk import FrameFolder
 
 pytestmark = pytest.mark.slow

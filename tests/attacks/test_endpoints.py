@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from agents.chat import ChatAgent
-from agents.completions import Endpoint
+from agents.chat.agent import ChatAgent
+from agents.chat.completions import Endpoint
 from tests.attacks.test_caches import mutated
-from tests.judges import Handler, judging, send
+from tests.grading.judges import Handler, judging, send
 from zoomgym import ZoomEnv
-from zoomgym.calls import attempt
-from zoomgym.endpoint import EndpointError
 from zoomgym.errors import AgentError, GradingError
-from zoomgym.judge import JudgeGrader
-from zoomgym.post import post
+from zoomgym.grading.judge import JudgeGrader
+from zoomgym.io.calls import attempt
+from zoomgym.io.endpoint import EndpointError
+from zoomgym.io.post import post
 from zoomgym.records import Record
 from zoomgym.rollout import Start, try_episodes
 

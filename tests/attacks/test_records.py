@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from benchmarks.board import as_csv, as_markdown, blocks, read_all, show
-from benchmarks.report import write_report
+from benchmarks.leaderboard import as_csv, as_markdown, blocks, read_all, show
+from benchmarks.page.write import write_report
 from tests.benchmarks.episodes import RIGHT, WRONG, played, zoom
-from zoomgym.catalog import open_task_set
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, read_records
-from zoomgym.synthetic import FAMILIES
+from zoomgym.tasks.catalog import open_task_set
+from zoomgym.tasks.synthetic import FAMILIES
 
 pytestmark = pytest.mark.slow
 

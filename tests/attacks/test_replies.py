@@ -7,14 +7,14 @@ import time
 import pytest
 
 from tests.conftest import new_episode
-from tests.test_grammar import JSON_REPLIES, VIDEO_ZOOM_REPLIES
+from tests.rules.test_grammar import JSON_REPLIES, VIDEO_ZOOM_REPLIES
 from zoomgym import ZoomEnv
-from zoomgym.actions import ZoomCall
-from zoomgym.episode import Episode, advance, score
 from zoomgym.errors import ReplyError
-from zoomgym.grammar import GRAMMARS, read_reply, write_reply
 from zoomgym.records import Record
 from zoomgym.rollout import to_record
+from zoomgym.rules.actions import ZoomCall
+from zoomgym.rules.episode import Episode, advance, score
+from zoomgym.rules.grammar import GRAMMARS, read_reply, write_reply
 from zoomgym.testing import nasty_replies
 
 pytestmark = pytest.mark.slow

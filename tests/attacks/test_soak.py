@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.awkward.kinds import KINDS
-from zoomgym.env import ZoomEnv
+from benchmarks.speed.decoding.awkward.kinds import KINDS
+from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import VideoError
 from zoomgym.video import VideoFile, close_files, forget_frames, set_frame_memory
 from zoomgym.video.store import MAX_BYTES

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.awkward.kinds import KINDS
+from benchmarks.speed.decoding.awkward.kinds import KINDS
 from tests.video import damage
 
 NUM_DAMAGED, NUM_FORGED = 150, 150

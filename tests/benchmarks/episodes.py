@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from zoomgym.episode import Rules, advance, score, start
-from zoomgym.question import VideoQuestion
 from zoomgym.records import Record
-from zoomgym.rewards import DEFAULT_WEIGHTS
-from zoomgym.timeline import Segment
+from zoomgym.rules.episode import Rules, advance, score, start
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.rewards import DEFAULT_WEIGHTS
+from zoomgym.rules.timeline import Segment
 
 DURATION_S, LAST_FRAME_S = 60.0, 59.75
 HIDDEN = Segment(20.1, 20.5)

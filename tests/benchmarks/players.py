@@ -8,9 +8,9 @@ from threading import Barrier
 
 from tqdm import tqdm
 
-from agents.baselines import RandomAgent
-from benchmarks.suites import Part, Suite
-from zoomgym.observation import Observation
+from agents.synthetic.baselines import RandomAgent
+from benchmarks.evaluation.suites import Part, Suite
+from zoomgym.agent.observation import Observation
 
 SMALL = {"split": "test", "max_pixels": 1024}
 SHORT = Suite(

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.charts import ACCURACY
+from benchmarks.page.charts import ACCURACY
 from benchmarks.panels import draw_panels, main
 from tests.benchmarks.episodes import RIGHT, TASK, WRONG, played
 from zoomgym.records import Record, write_records

@@ -16,19 +16,21 @@ from pathlib import Path
 
 import pytest
 
-from agents.baselines import RandomAgent
-from benchmarks import lanes, run, suites
-from benchmarks.failed import read_failures
-from benchmarks.lanes import Environments, Job, Outcome, play_one
-from benchmarks.leaderboard import Row, leaderboard
+from agents.synthetic.baselines import RandomAgent
+from benchmarks import run
+from benchmarks.evaluation import runner as lanes
+from benchmarks.evaluation import suites
+from benchmarks.evaluation.crashes import read_failures
+from benchmarks.evaluation.metrics import Row, leaderboard
+from benchmarks.evaluation.runner import Environments, Job, Outcome, play_one
+from benchmarks.evaluation.suites import SUITES, Part, Suite
 from benchmarks.run import Choice
-from benchmarks.suites import SUITES, Part, Suite
 from zoomgym import __version__
-from zoomgym.datasets import write_manifest
-from zoomgym.locks import locked
-from zoomgym.question import VideoQuestion
+from zoomgym.io.locks import locked
 from zoomgym.records import Record, append_record, read_records, write_records
-from zoomgym.synthetic import FAMILIES, SyntheticTasks
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.tasks.datasets import write_manifest
+from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"source": "scene", "split": "test", "max_pixels": 1024}
@@ -340,7 +342,7 @@ def test_episodes_on_other_tasks_of_the_same_names_are_not_mixed_in(
     part = Part(1, {"tasks": str(tmp_path / "my.jsonl")})
     monkeypatch.setitem(SUITES, "own-v0", Suite("own-v0", "a test", (part,), agents=("blind",)))
     # A manifest's version is a hash of its file: held still, so that only the tasks' hash differs.
-    monkeypatch.setattr("zoomgym.datasets.ManifestTasks.version", "0")
+    monkeypatch.setattr("zoomgym.tasks.datasets.ManifestTasks.version", "0")
     arguments = ["--suite", "own-v0", "--out", str(tmp_path / "out"), "--workers", "1"]
     write_manifest(tmp_path / "my.jsonl", [task])
     assert run.main(arguments) == 0
@@ -455,8 +457,11 @@ def test_episodes_of_unknown_code_are_kept_and_two_codes_do_not_share_a_table(
     [
         ("glnce", "agent needs one of blind, glance"),
         ("nowhere:Agent", "agent 'nowhere:Agent': needed a module nowhere, got none: start in the"),
-        ("agents.baselines:Nobody", "agents.baselines has no Nobody: check its name"),
-        ("agents.baselines:BlndAgent", "has no BlndAgent: did you mean 'BlindAgent'?"),
+        (
+            "agents.synthetic.baselines:Nobody",
+            "agents.synthetic.baselines has no Nobody: check its name",
+        ),
+        ("agents.synthetic.baselines:BlndAgent", "has no BlndAgent: did you mean 'BlindAgent'?"),
     ],
 )
 def test_an_agent_that_does_not_exist_is_refused_at_once(
@@ -566,7 +571,7 @@ PATIENCE_S = 300
 RUN_SHORT = """
 import sys
 from benchmarks import run
-from benchmarks.suites import SUITES
+from benchmarks.evaluation.suites import SUITES
 from tests.benchmarks.players import SHORT
 SUITES[SHORT.name] = SHORT
 sys.exit(run.main(sys.argv[1:]))

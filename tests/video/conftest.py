@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.awkward.kinds import INEXACT, KINDS
+from benchmarks.speed.decoding.awkward.kinds import INEXACT, KINDS
 from zoomgym.video.file import FACTS
 from zoomgym.video.pool import POOL
 from zoomgym.video.store import STORE

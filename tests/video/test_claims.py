@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.awkward.clips import play
+from benchmarks.speed.decoding.awkward.clips import play
 from tests.video.boxes import TABLES, Box, find, full, make_mp4, parse, put, save, write
 from zoomgym.errors import VideoError
 from zoomgym.video import Limits, VideoFile

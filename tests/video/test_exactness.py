@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks.awkward.clips import Playback, number_in, play
-from benchmarks.awkward.kinds import INEXACT, KINDS
+from benchmarks.speed.decoding.awkward.clips import Playback, number_in, play
+from benchmarks.speed.decoding.awkward.kinds import INEXACT, KINDS
 from zoomgym.errors import VideoError
 from zoomgym.video import Limits, VideoFile, close_files, forget_frames
 from zoomgym.video.container import OpenFile

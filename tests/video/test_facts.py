@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.awkward.clips import play
+from benchmarks.speed.decoding.awkward.clips import play
 from zoomgym.errors import VideoError
 from zoomgym.video import VideoFile
 

@@ -10,8 +10,8 @@ from typing import Any
 import av
 import pytest
 
-from benchmarks.awkward.clips import number_in, write
-from benchmarks.awkward.kinds import H264
+from benchmarks.speed.decoding.awkward.clips import number_in, write
+from benchmarks.speed.decoding.awkward.kinds import H264
 from zoomgym.errors import VideoError
 from zoomgym.video import VideoFile
 from zoomgym.video.formats import CONTAINERS

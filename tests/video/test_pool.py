@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.awkward.clips import number_in, write
-from benchmarks.awkward.kinds import H264
+from benchmarks.speed.decoding.awkward.clips import number_in, write
+from benchmarks.speed.decoding.awkward.kinds import H264
 from zoomgym.errors import VideoError
 from zoomgym.video import VideoFile, forget_frames
 from zoomgym.video.identity import identify

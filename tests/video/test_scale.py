@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from benchmarks.awkward.clips import X264, write
+from benchmarks.speed.decoding.awkward.clips import X264, write
 from zoomgym.video import Limits, VideoFile, letterbox, native_size
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)

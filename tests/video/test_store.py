@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.awkward.clips import draw, number_in, write
-from benchmarks.awkward.kinds import H264
+from benchmarks.speed.decoding.awkward.clips import draw, number_in, write
+from benchmarks.speed.decoding.awkward.kinds import H264
 from zoomgym.video import (
     VideoFile,
     close_files,

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from damage import look_at, mutated
 
-from benchmarks.awkward.clips import draw, number_in, play, write
-from benchmarks.awkward.kinds import H264
+from benchmarks.speed.decoding.awkward.clips import draw, number_in, play, write
+from benchmarks.speed.decoding.awkward.kinds import H264
 from zoomgym.errors import VideoError
 from zoomgym.video import Limits, VideoFile
 from zoomgym.video import limits as limits_module

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from zoomgym.errors import VideoError
-from zoomgym.files import open_named
-from zoomgym.hints import reason
+from zoomgym.io.files import open_named
+from zoomgym.io.messages import reason
 from zoomgym.video.identity import FileKey, identify
 from zoomgym.video.limits import Deadline, Limits
 from zoomgym.video.memo import Memo, after_fork

@@ -15,8 +15,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.files import PART, open_own, replaced
-from zoomgym.locks import locked
+from zoomgym.io.files import PART, open_own, replaced
+from zoomgym.io.locks import locked
 from zoomgym.video.scale import SCALING
 
 __all__ = ["FrameFolder"]

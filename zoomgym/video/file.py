@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.arguments import brief, is_whole_number
 from zoomgym.errors import VideoError
+from zoomgym.io.numbers import brief, is_whole_number
 from zoomgym.video.clip import decode_clip
 from zoomgym.video.container import naming
 from zoomgym.video.facts import Facts, measure

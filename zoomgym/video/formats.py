@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from zoomgym.files import open_named
+from zoomgym.io.files import open_named
 
 __all__ = ["CONTAINERS", "why_not"]
 

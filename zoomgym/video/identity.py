@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zoomgym.errors import VideoError
-from zoomgym.files import open_named
-from zoomgym.hints import reason
+from zoomgym.io.files import open_named
+from zoomgym.io.messages import reason
 
 __all__ = ["FileKey", "content_hash", "identify", "is_current"]
 

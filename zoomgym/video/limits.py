@@ -8,8 +8,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from zoomgym.arguments import brief, is_finite_number
 from zoomgym.errors import VideoError
+from zoomgym.io.numbers import brief, is_finite_number
 
 __all__ = ["Deadline", "Limits", "ProcessorTime"]
 

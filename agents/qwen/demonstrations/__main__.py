@@ -27,10 +27,10 @@ from agents.qwen.demonstrations import (
 from agents.qwen.environment import ARGUMENTS, read_arguments
 from agents.registry import AGENTS, make_agent
 from zoomgym.agent import BatchAgent
-from zoomgym.commands import Parser, ends_quietly
-from zoomgym.env import ZoomEnv
+from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
-from zoomgym.hints import in_words
+from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.messages import in_words
 
 __all__ = ["main"]
 

@@ -15,11 +15,11 @@ from agents.qwen.demonstrations.demonstration import (
     read_demonstrations,
 )
 from zoomgym import __version__
-from zoomgym.env import ZoomEnv
+from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import RecordError
-from zoomgym.files import open_own
-from zoomgym.record_bounds import load_row
+from zoomgym.io.files import open_own
 from zoomgym.records import append_line, drop_cut_line, read_lines
+from zoomgym.records.bounds import load_row
 
 __all__ = ["Attempt", "Result", "collect", "describe_run", "rejected_path"]
 

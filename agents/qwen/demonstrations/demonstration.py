@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from zoomgym.errors import RecordError
-from zoomgym.record_bounds import load_row
 from zoomgym.records import Record, append_line, read_lines
+from zoomgym.records.bounds import load_row
 
 __all__ = ["Demonstration", "append_demonstration", "read_demonstrations"]
 

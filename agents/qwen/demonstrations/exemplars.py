@@ -8,7 +8,7 @@ from agents.qwen.demonstrations.demonstration import Demonstration
 from agents.qwen.demonstrations.playing import NO_VIDEO, play_in_order
 from agents.qwen.demonstrations.verifier import verify
 from zoomgym.agent import Agent
-from zoomgym.env import ZoomEnv
+from zoomgym.envs.env import ZoomEnv
 
 __all__ = ["demonstrate"]
 

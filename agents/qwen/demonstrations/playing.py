@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from zoomgym.agent import Agent, BatchAgent
-from zoomgym.env import ZoomEnv
+from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import VideoError
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes

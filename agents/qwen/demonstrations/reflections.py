@@ -8,10 +8,10 @@ from agents.qwen.demonstrations.demonstration import Demonstration
 from agents.qwen.demonstrations.playing import NO_VIDEO, play_in_order, without_seconds
 from agents.qwen.demonstrations.verifier import verify
 from zoomgym.agent import Agent, is_privileged, usage_of
-from zoomgym.env import ZoomEnv
+from zoomgym.agent.observation import Observation
+from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import VideoError
 from zoomgym.grading import read_choice
-from zoomgym.observation import Observation
 from zoomgym.records import Record
 from zoomgym.rollout import finish_episode, watch_again
 

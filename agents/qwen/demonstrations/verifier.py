@@ -1,9 +1,9 @@
 """Which trajectories are worth learning from."""
 
-from agents.evidence import is_shown
-from zoomgym.episode import Episode
+from agents.synthetic.evidence import is_shown
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, replay
+from zoomgym.rules.episode import Episode
 
 __all__ = ["verify"]
 

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 if all(find_spec(package) for package in ("torch", "transformers", "peft")):
-    from tests.agents.qwen.model import folder, one_thread, tiny
+    from tests.agents.qwen.small import folder, one_thread, tiny
 
     __all__ = ["folder", "one_thread", "tiny"]
 else:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.conftest import TASK
-from zoomgym.env import ZoomEnv
+from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import VideoError
-from zoomgym.question import VideoQuestion
+from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks import hash_tasks
 
 SIZES = [(28, 28), (28, 56), (56, 56), (56, 28)]

@@ -1,0 +1,1 @@
+"""The agent `chat:MODEL@URL`: any model behind an OpenAI-compatible endpoint."""

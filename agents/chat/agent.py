@@ -1,0 +1,324 @@
+"""The agent `chat:MODEL@URL`: any model behind an OpenAI-compatible endpoint.
+
+Every turn sends the whole conversation, with every frame shown so far. Frames go into user
+messages, after a tool call, too: in this API, a tool's own message can hold no pictures.
+"""
+
+import json
+import urllib.parse
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from io import BytesIO
+from threading import Lock
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from agents.chat.completions import Completion, Endpoint
+from zoomgym.agent import episode_rng
+from zoomgym.agent.conversation import Message, images_of, text_of, to_messages
+from zoomgym.agent.observation import Frames, Observation
+from zoomgym.errors import AgentError, ReplyError
+from zoomgym.io.calls import side_by_side
+from zoomgym.io.endpoint import check_json
+from zoomgym.rules.actions import Action, Answer
+from zoomgym.rules.grammar import MAX_REPLY_CHARS, read_reply
+
+__all__ = ["ChatAgent", "make_chat", "write_completion"]
+
+ZOOM = "video_zoom"
+"""The name of the tool, and of the grammar with tags."""
+OPEN, STOP = f"<{ZOOM}>", f"</{ZOOM}>"
+"""A reply of that grammar ends at STOP, besides at the model's own end."""
+THINK, END_OF_THOUGHT = "<think>", "</think>"
+TOOLS = [
+    {
+        "type": "function",
+        "function": {
+            "name": ZOOM,
+            "description": (
+                "Shows you the frames of [start, end) of the video at fps frames per second. Call "
+                "it instead of writing a zoom call out."
+            ),
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "segment": {
+                        "type": "array",
+                        "items": {"type": "number"},
+                        "minItems": 2,
+                        "maxItems": 2,
+                        "description": "[start, end) in seconds",
+                    },
+                    "fps": {"type": "number", "description": "frames per second"},
+                },
+                "required": ["segment", "fps"],
+            },
+        },
+    }
+]
+SETTINGS = ("tools", "temperature", "max_tokens", "jpeg_quality", "max_concurrent", "request")
+"""Settings of ChatAgent; the others in an argument are its endpoint's."""
+BOUNDS = {
+    "temperature": (0.0, 10.0),
+    "max_tokens": (1, 10_000_000),
+    "jpeg_quality": (0, 100),
+    "max_concurrent": (1, 1000),
+}
+
+
+def make_chat(argument: str) -> "ChatAgent":
+    """Returns the agent `chat:ARGUMENT`.
+
+    Args:
+        argument: `MODEL@URL`, and after a question mark settings of `ChatAgent` and `Endpoint`, as
+            JSON unless they are texts: `qwen@http://localhost:8000/v1?tools=true&max_tokens=2048`.
+
+    Raises:
+        ValueError: argument has another form, or a setting is invalid.
+    """
+    model, at, rest = argument.partition("@http")
+    url, _, query = f"http{rest}".partition("?")
+    known = [one.name for one in fields(Endpoint) if one.init and one.name not in ("model", "url")]
+    known = [*SETTINGS, *(name for name in known if name != "sleep")]
+    pairs = urllib.parse.parse_qsl(query, keep_blank_values=True)
+    settings = {name: _value(text) for name, text in pairs}
+    if not at or not settings.keys() <= {*known}:
+        raise ValueError(
+            "chat needs MODEL@URL, like qwen2.5-vl@http://localhost:8000/v1, and after a question "
+            f"mark NAME=VALUE of {', '.join(known)}, joined by &"
+        )
+    own = {name: settings.pop(name) for name in SETTINGS if name in settings}
+    return ChatAgent(Endpoint(model, url, **settings), **own)
+
+
+def _value(text: str) -> Any:
+    """Returns the value of a setting: what it is in JSON, or else the text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+class Tally(NamedTuple):
+    """What the replies of one episode took: see `Completion.usage`."""
+
+    episode_key: str
+    usage: dict[str, float]
+    is_over: bool
+    """Whether its last reply ended it."""
+
+
+class ChatAgent:
+    """A served model, in any number of episodes at once.
+
+    Threads may share it, each with episodes of its own; `act_batch` starts threads itself.
+
+    Args:
+        endpoint: where the model is served.
+        tools: whether the model is offered the zoom as a tool. A call becomes a reply in the
+            grammar, see `write_completion`.
+        temperature: 0 is greedy. Otherwise requests carry a seed, another one in every turn.
+        max_tokens: where the server cuts a reply.
+        jpeg_quality: of the frames, 1 to 100; 0 sends them as PNG, without loss.
+        max_concurrent: requests at once, in `act_batch` and by the threads that share it.
+        request: further fields of a request, merged over its own. None leaves a field out:
+            `{"max_tokens": None, "max_completion_tokens": 4096}` renames one.
+
+    Raises:
+        ValueError: a setting is invalid.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        tools: bool = False,
+        temperature: float = 0.0,
+        max_tokens: int = 1024,
+        jpeg_quality: int = 0,
+        max_concurrent: int = 8,
+        request: Mapping[str, Any] | None = None,
+    ) -> None:
+        given = (temperature, max_tokens, jpeg_quality, max_concurrent)
+        for value, (name, (low, high)) in zip(given, BOUNDS.items(), strict=True):
+            if type(value) not in (type(low), int) or not low <= value <= high:
+                raise ValueError(f"chat {name} needs a number from {low} to {high}, got {value!r}")
+        if not isinstance(tools, bool):
+            raise ValueError(f"chat tools needs true or false, got {tools!r}")
+        if not isinstance(request, Mapping | None):
+            raise ValueError(f"chat request needs an object of fields, got {request!r}")
+        check_json(dict(request or {}), "chat")
+        self._endpoint = endpoint
+        self._tools, self._temperature, self._max_tokens = tools, temperature, max_tokens
+        self._jpeg_quality, self.max_concurrent = jpeg_quality, max_concurrent
+        self._request = dict(request or {})
+        self._urls: WeakKeyDictionary[Frames, list[str]] = WeakKeyDictionary()
+        self._used: WeakKeyDictionary[Frames, Tally] = WeakKeyDictionary()
+        """By overview, as episodes that show the same share a key."""
+        self._lock = Lock()
+
+    def reset(self, seed: int) -> None:
+        """Seeds the sampling and forgets every episode."""
+        self._seed = seed
+        self._used.clear()
+
+    def act(self, observation: Observation) -> str:
+        """Returns the reply to one observation.
+
+        Raises:
+            AgentError: the endpoint gives none, or the observation lacks a frame.
+        """
+        try:
+            said = self._endpoint.ask(self._messages(observation), self._fields(observation))
+        except AgentError as error:
+            raise AgentError(f"{observation.episode_key}: {error}") from error
+        reply = write_completion(said, observation.rules.grammar)
+        self._count(observation, reply, said.usage)
+        return reply
+
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        """Returns the replies to observations of different episodes, in their order.
+
+        Raises:
+            AgentError: one of them gets none.
+        """
+        replies = list[str]()
+        for reply in list(side_by_side(self.act, observations, self.max_concurrent)):
+            if isinstance(reply, BaseException):
+                raise reply
+            replies.append(reply)
+        return replies
+
+    def usage(self, episode_key: str) -> Mapping[str, float]:
+        """Returns what the replies of an episode took, and forgets it: see `Completion.usage`."""
+        with self._lock:
+            alike = [one for one in self._used.items() if one[1].episode_key == episode_key]
+            overview, tally = max(alike, key=lambda one: one[1].is_over, default=(None, None))
+            if overview is None or tally is None:
+                return {}
+            del self._used[overview]
+            return tally.usage
+
+    def _count(self, observation: Observation, reply: str, usage: Mapping[str, float]) -> None:
+        """Adds what a reply took to what its episode used."""
+        key, overview = observation.episode_key, observation.overview
+        is_over = observation.turns_left <= 1 or _answers(reply, observation.rules.grammar)
+        with self._lock:
+            tally = self._used.get(overview) if observation.turns else None
+            before = tally.usage if tally else {}
+            names = [*before, *(name for name in usage if name not in before)]
+            total = {name: before.get(name, 0) + usage.get(name, 0) for name in names}
+            self._used[overview] = Tally(key, total, is_over)
+
+    def _fields(self, observation: Observation) -> dict[str, Any]:
+        """Returns the fields of a request besides model and messages."""
+        own: dict[str, Any] = {"temperature": self._temperature, "max_tokens": self._max_tokens}
+        if self._temperature:
+            own["seed"] = int(episode_rng(self._seed, observation).integers(2**31))
+        if observation.rules.grammar == ZOOM:
+            own["stop"] = [STOP]
+        if self._tools:
+            own["tools"] = TOOLS
+        return {name: value for name, value in (own | self._request).items() if value is not None}
+
+    def _messages(self, observation: Observation) -> list[dict[str, Any]]:
+        """Returns the conversation so far. Raises AgentError if it lacks a frame."""
+        messages = to_messages(observation)
+        shown = (observation.overview, *observation.clips)
+        urls = [url for frames in shown for url in self._encoded(frames)]
+        num_owed = observation.rules.frame_budget - observation.frames_left
+        if not len(images_of(messages)) == len(urls) == num_owed:
+            raise AgentError(
+                f"needed all {num_owed} frames in the request, got {len(images_of(messages))}: "
+                "give the agent observations as the environment made them"
+            )
+        rest = iter(urls)
+        return [_message(message, rest) for message in messages]
+
+    def _encoded(self, frames: Frames) -> list[str]:
+        """Returns frames as data URLs, which are kept as long as the frames are."""
+        if frames not in self._urls:
+            self._urls[frames] = [_data_url(image, self._jpeg_quality) for image in frames.images]
+        return self._urls[frames]
+
+
+def write_completion(said: Completion, grammar: str) -> str:
+    """Returns a completion as a reply: what the model wrote, as it wrote it.
+
+    What the server took out is put back: the stop string, and in the grammar `video_zoom` what the
+    model thought. The arguments of tool calls take the place of the grammar's JSON, right or wrong,
+    one call or several: the rules decide whether they can be executed. Words beside a call are its
+    thought, for which `json` has no place; but a second action among them stays. A reply that the
+    rules refuse for its length is cut just beyond that: it is recorded, and sent in every turn.
+    """
+    bodies = [
+        arguments if name == ZOOM else json.dumps({"name": name, "arguments": arguments})
+        for name, arguments in said.calls
+    ]
+    if grammar == ZOOM:
+        return _write_tags(said, bodies)[: MAX_REPLY_CHARS + 1]
+    is_action = not bodies or _acts(said.text, grammar)
+    reply = "\n".join([*([said.text] if said.text and is_action else []), *bodies])
+    return reply[: MAX_REPLY_CHARS + 1]
+
+
+def _write_tags(said: Completion, bodies: Sequence[str]) -> str:
+    """Returns a reply of the grammar `video_zoom`; bodies are the calls of a tool in it."""
+    text, thought = said.text, said.reasoning
+    if said.is_at_stop and text.rfind(OPEN) > text.rfind(STOP):
+        text += STOP
+    if THINK not in text and bodies and not _acts(text, ZOOM):
+        words = text.replace(END_OF_THOUGHT, "")  # whose opening tag a template may have taken
+        text, thought = "", "\n".join(filter(None, (thought, words)))
+    if THINK not in text and (thought or bodies):
+        text = f"{THINK}{thought}{END_OF_THOUGHT}{text}"
+    return text + "".join(f"{OPEN}{body}{STOP}" for body in bodies)
+
+
+def _acts(text: str, grammar: str) -> bool:
+    """Returns whether a text is an action by itself."""
+    return _action(text, grammar) is not None
+
+
+def _answers(text: str, grammar: str) -> bool:
+    """Returns whether a reply is an answer, after which its episode is over."""
+    return isinstance(_action(text, grammar), Answer)
+
+
+def _action(text: str, grammar: str) -> Action | None:
+    """Returns the action that a text is by itself, if it is one."""
+    try:
+        return read_reply(text, grammar).action
+    except ReplyError:
+        return None
+
+
+def _message(message: Message, urls: Iterator[str]) -> dict[str, Any]:
+    """Returns a message in the API's form; its pictures are the next of urls."""
+    if message["role"] != "user":
+        return {"role": message["role"], "content": text_of(message)}
+    parts: list[dict[str, Any]] = []
+    for part in message["content"]:
+        if part["type"] == "image":
+            parts.append({"type": "image_url", "image_url": {"url": next(urls)}})
+        elif parts and parts[-1]["type"] == "text":  # some servers put a break between texts
+            parts[-1]["text"] += part["text"]
+        else:
+            parts.append({"type": "text", "text": part["text"]})
+    return {"role": "user", "content": parts}
+
+
+def _data_url(image: NDArray[np.uint8], jpeg_quality: int) -> str:
+    """Returns a picture (H, W, 3) uint8 RGB as a data URL."""
+    file = BytesIO()
+    if jpeg_quality:
+        Image.fromarray(image).save(file, "JPEG", quality=jpeg_quality, subsampling=0)
+    else:
+        Image.fromarray(image).save(file, "PNG", compress_level=1)
+    kind = "jpeg" if jpeg_quality else "png"
+    return f"data:image/{kind};base64,{b64encode(file.getvalue()).decode()}"

@@ -1,0 +1,148 @@
+"""The agent `qwen:PATH`: a Qwen2.5-VL that looks, zooms and answers."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from transformers import PreTrainedModel, Qwen2_5_VLProcessor
+
+from agents.qwen.model.chunks import ASSISTANT, Chunk, encode
+from agents.qwen.model.generation import Conversation, read, say
+from agents.qwen.model.loading import check_path, load_model, load_processor
+from zoomgym.agent import episode_rng
+from zoomgym.agent.conversation import new_messages, to_messages
+from zoomgym.agent.observation import Observation
+from zoomgym.errors import ReplyError
+from zoomgym.rules.actions import Answer
+from zoomgym.rules.grammar import read_reply
+
+__all__ = ["STOP", "QwenAgent"]
+
+STOP = {"json": "", "video_zoom": "</video_zoom>"}
+"""Where a reply ends, in each grammar, besides at the model's own end token."""
+MAX_KEPT = 256
+"""Episodes whose memory is kept; the oldest is read anew when it goes on."""
+
+
+class QwenAgent:
+    """A Qwen2.5-VL in any number of episodes at once.
+
+    What it has read of an episode stays in memory, so that a turn reads only what is new. A reply
+    is read again as text, not as it was sampled: so an episode depends on nothing but what was
+    said and shown in it, whether it was played in a batch, alone, or taken up half-way.
+
+    Args:
+        path: of the model: a folder or a hub id.
+        temperature: 0 is greedy, as the paper evaluates.
+        max_tokens: of a reply; the official evaluation stops at 8,096.
+        dtype: of the weights; `"auto"`: as they were saved.
+        attention: the kernel; see `load_model`.
+
+    Raises:
+        OSError: path is neither a folder nor can be a hub id. Weights are loaded at the first
+            reset, once in a process.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        temperature: float = 0.0,
+        max_tokens: int = 1024,
+        dtype: str = "auto",
+        attention: str = "sdpa",
+    ) -> None:
+        check_path(path)
+        self._source = (path, dtype, attention)
+        self._temperature, self._max_tokens = temperature, max_tokens
+        self._kept: dict[tuple[str, ...], Conversation] = {}
+
+    def reset(self, seed: int) -> None:
+        """Seeds the sampling and forgets every episode. Raises OSError if no model is there."""
+        self._processor, self._model = _load(*self._source, _newest_ns(self._source[0]))
+        self._seed = seed
+        self._kept.clear()
+
+    def act(self, observation: Observation) -> str:
+        """Returns the reply to one observation."""
+        return self.act_batch([observation])[0]
+
+    def act_batch(self, observations: Sequence[Observation]) -> list[str]:
+        """Returns the replies to observations of different episodes, of one grammar.
+
+        Raises:
+            ValueError: the model would be shown another number of pictures than an agent sees.
+        """
+        talks = [
+            self._kept.pop(_name(seen, -1) if seen.turns else (), Conversation())
+            for seen in observations
+        ]
+        pairs = list(zip(observations, talks, strict=True))
+        read(self._model, talks, [self._unread(seen, talk) for seen, talk in pairs])
+        [grammar] = {seen.rules.grammar for seen in observations}
+        replies = say(
+            self._model,
+            self._processor.tokenizer,
+            [talk.copy() for talk in talks],
+            [episode_rng(self._seed, seen) for seen in observations],
+            temperature=self._temperature,
+            max_tokens=self._max_tokens,
+            stop=STOP[grammar],
+            banned_ids=[self._processor.image_token_id, self._processor.video_token_id],
+        )
+        texts = [reply.text for reply in replies]
+        for (seen, talk), text in zip(pairs, texts, strict=True):
+            if seen.turns_left > 1 and not _answers(text, grammar):
+                self._kept[_name(seen)] = talk
+        for key in list(self._kept)[:-MAX_KEPT]:
+            del self._kept[key]
+        return texts
+
+    def _unread(self, observation: Observation, talk: Conversation) -> Chunk:
+        """Returns what the model has not read of an episode. Raises ValueError on lost pictures."""
+        if talk.ids:
+            chunk = encode(self._processor, new_messages(observation), after=ASSISTANT)
+        else:
+            chunk = encode(self._processor, to_messages(observation))
+        shown = [observation.overview, *observation.clips]
+        num_shown = sum(len(frames.times_s) for frames in shown)
+        num_read = talk.num_pictures + len(chunk.grids)
+        if num_read != num_shown:
+            raise ValueError(
+                f"{observation.episode_key}: {num_shown} frames were shown, the model reads "
+                f"{num_read}: give the agent every observation of an episode in order"
+            )
+        return chunk
+
+
+@lru_cache(maxsize=1)
+def _load(
+    path: str, dtype: str, attention: str, newest_ns: int
+) -> tuple[Qwen2_5_VLProcessor, PreTrainedModel]:
+    """Returns processor and model, as they stood on disk at newest_ns. Raises OSError."""
+    return load_processor(path), load_model(path, dtype=dtype, attention=attention)
+
+
+def _newest_ns(path: str) -> int:
+    """Returns when a file of a folder was last written, so that a new checkpoint is loaded."""
+    return max((file.stat().st_mtime_ns for file in Path(path).glob("*")), default=0)
+
+
+def _name(observation: Observation, num_turns: int | None = None) -> tuple[str, ...]:
+    """Returns what tells an episode from all others, and how far it is: its key, replies and clips.
+
+    Episodes whose overviews are alike share a key, and may differ in clips.
+    """
+    turns = observation.turns[:num_turns]
+    clips = observation.clips[: sum(turn.zoom is not None for turn in turns)]
+    shown = (hashlib.sha256(clip.images.tobytes()).hexdigest() for clip in clips)
+    return (observation.episode_key, *(turn.reply for turn in turns), *shown)
+
+
+def _answers(reply: str, grammar: str) -> bool:
+    """Returns whether a reply is an answer, after which its episode is over."""
+    try:
+        return isinstance(read_reply(reply, grammar).action, Answer)
+    except ReplyError:
+        return False

@@ -1,0 +1,207 @@
+"""Who reads and speaks in conversations: a model that keeps what it has read, or vLLM."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Protocol
+
+import numpy as np
+from accelerate.utils import gather_object
+from numpy.typing import NDArray
+from PIL import Image
+from transformers import PreTrainedTokenizerBase, Qwen2_5_VLProcessor
+
+from agents.qwen.model.chunks import Chunk
+from agents.qwen.model.generation import Conversation, Reply, end_reply, read, say
+
+__all__ = ["ModelSpeaker", "Speaker", "VLLMSpeaker"]
+
+
+class Speaker(Protocol):
+    """Who reads and speaks in conversations."""
+
+    def read(
+        self,
+        talks: Sequence[Conversation],
+        chunks: Sequence[Chunk],
+        pictures: Sequence[Sequence[NDArray[np.uint8]]],
+    ) -> None:
+        """Lets each conversation read its chunk, whose pictures are (H, W, 3) RGB, as shown."""
+
+    def say(
+        self,
+        talks: Sequence[Conversation],
+        rngs: Sequence[np.random.Generator],
+        *,
+        temperature: float,
+        max_tokens: int,
+        stop: str,
+        banned_ids: Sequence[int],
+    ) -> list[Reply]:
+        """Replies in each conversation; see `agents.qwen.model.generation.say`."""
+
+
+@dataclass(frozen=True)
+class ModelSpeaker:
+    """A model, which reads nothing twice.
+
+    Args:
+        model: a Qwen2.5-VL, with adapters or not.
+        tokenizer: of the model.
+    """
+
+    model: Any
+    tokenizer: PreTrainedTokenizerBase
+
+    def read(
+        self,
+        talks: Sequence[Conversation],
+        chunks: Sequence[Chunk],
+        pictures: Sequence[Sequence[NDArray[np.uint8]]],
+    ) -> None:
+        """Lets each conversation read its chunk."""
+        read(self.model, talks, chunks)
+
+    def say(
+        self,
+        talks: Sequence[Conversation],
+        rngs: Sequence[np.random.Generator],
+        *,
+        temperature: float,
+        max_tokens: int,
+        stop: str,
+        banned_ids: Sequence[int],
+    ) -> list[Reply]:
+        """Replies in each conversation."""
+        return say(
+            self.model,
+            self.tokenizer,
+            talks,
+            rngs,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            stop=stop,
+            banned_ids=banned_ids,
+        )
+
+
+@dataclass(frozen=True)
+class VLLMSpeaker:
+    """vLLM, as TRL drives it.
+
+    It is given a conversation whole in each turn, pictures and all; its own prefix cache spares it
+    the work. It samples by itself: what is said depends on the batch, and no seed repeats it.
+
+    Not run against a real vLLM yet. What it is sent and what comes back follow the source of trl
+    1.16 (`VLLMGeneration`), and are checked: vLLM must have read, token by token, what the trainer
+    learns from.
+
+    Args:
+        generation: TRL's, with its weights up to date.
+        processor: of the model.
+    """
+
+    generation: Any
+    processor: Qwen2_5_VLProcessor
+
+    def read(
+        self,
+        talks: Sequence[Conversation],
+        chunks: Sequence[Chunk],
+        pictures: Sequence[Sequence[NDArray[np.uint8]]],
+    ) -> None:
+        """Keeps what vLLM will be given."""
+        for talk, chunk, shown in zip(talks, chunks, pictures, strict=True):
+            talk.hear(chunk)
+            talk.pictures = (*talk.pictures, *shown)
+
+    def say(
+        self,
+        talks: Sequence[Conversation],
+        rngs: Sequence[np.random.Generator],
+        *,
+        temperature: float,
+        max_tokens: int,
+        stop: str,
+        banned_ids: Sequence[int],
+    ) -> list[Reply]:
+        """Replies in each conversation.
+
+        Raises:
+            ValueError: vLLM has read something else than the conversation, or said what it may not.
+        """
+        self.generation.temperature = temperature
+        self.generation.generation_kwargs = {
+            "max_tokens": max_tokens,
+            "logit_bias": dict.fromkeys(banned_ids, -100.0),  # the strongest that there is
+            **({"stop": [stop]} if stop else {}),
+        }
+        answers = self._ask(
+            [self._prompt(talk) for talk in talks], [talk.pictures for talk in talks]
+        )
+        replies = []
+        for talk, (read_ids, ids, log_probs) in zip(talks, answers or [], strict=True):
+            if read_ids != talk.ids:
+                raise ValueError(
+                    f"vLLM needed to read the {len(talk.ids)} tokens of a conversation, it read "
+                    f"{len(read_ids)}, or others: is its processor that of the trainer?"
+                )
+            if not ids or set(ids) & set(banned_ids):
+                raise ValueError(f"vLLM needed to reply without the ids {banned_ids}, got {ids}")
+            reply = end_reply(self.processor.tokenizer, ids, log_probs, stop)
+            talk.answer(reply)
+            replies.append(reply)
+        return replies
+
+    def wait(self) -> None:
+        """Takes part in what other processes still ask of a server, until none does."""
+        while self._is_shared and self._ask([], []) is not None:
+            pass
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether processes ask one vLLM, all at once, each for as many replies as the others.
+
+        Source: `VLLMGeneration.generate` gathers prompts, and hands replies out in equal shares.
+        """
+        return bool(self.generation.mode == "server")
+
+    def _prompt(self, talk: Conversation) -> list[int]:
+        """Returns a conversation as vLLM takes it.
+
+        Source: within the trainer's process, vLLM wants one image token a picture, and puts in
+        those that the picture takes (TRL issue 6294); TRL looks for all of them on the way to a
+        server, and places its features there (`VLLMGeneration._place_features`).
+        """
+        if self._is_shared:
+            return talk.ids
+        image = self.processor.image_token_id
+        runs = [(id_, list(run)) for id_, run in groupby(talk.ids)]
+        return [one for id_, run in runs for one in ([id_] if id_ == image else run)]
+
+    def _ask(
+        self, prompts: Sequence[list[int]], pictures: Sequence[Sequence[NDArray[np.uint8]]]
+    ) -> list[tuple[list[int], list[int], list[float]]] | None:
+        """Returns, for each prompt, the ids that were read and said, and the log-probs of those.
+
+        None: no process asks anything any more.
+        """
+        most = max(gather_object([len(prompts)])) if self._is_shared else len(prompts)
+        if most == 0:
+            return None
+        num_missing = most - len(prompts)
+        blank = [self.processor.tokenizer.eos_token_id]
+        read_ids, said_ids, log_probs, _ = self.generation.generate(
+            prompts=[*prompts, *[blank] * num_missing],
+            images=[*map(_images, pictures), *[None] * num_missing],
+            num_generations=1,
+        )
+        chosen = [[math.nan if one is None else one for one, *_ in row] for row in log_probs]
+        answers = [*zip(map(list, read_ids), map(list, said_ids), chosen, strict=True)]
+        return answers[: len(prompts)]
+
+
+def _images(pictures: Sequence[NDArray[np.uint8]]) -> list[Image.Image]:
+    """Returns pictures as vLLM takes them."""
+    return [Image.fromarray(picture) for picture in pictures]

@@ -1,0 +1,153 @@
+"""Small Qwen2.5-VL models with random weights, to train from nothing on a CPU.
+
+The same classes as the released models: only widths, depths and the vocabulary are smaller. The
+tokenizer is trained on the spot, on what is read and said on synthetic tasks.
+
+    python -m agents.qwen.model.tiny runs/tiny --size tiny
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+)
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from agents.arguments import first_paragraph
+from agents.qwen.model.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageOnlyProcessor
+from agents.qwen.model.sizes import SIZES, Size, make_config
+from zoomgym.agent.conversation import text_of, to_messages
+from zoomgym.envs.env import ZoomEnv
+from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.rules.grammar import GRAMMARS
+
+__all__ = ["SIZES", "Size", "main", "make_model", "make_processor", "save_tiny"]
+
+END, PAD = "<|im_end|>", "<|endoftext|>"
+SPECIAL = (PAD, "<|im_start|>", END, "<|vision_start|>", "<|vision_end|>", IMAGE_TOKEN, VIDEO_TOKEN)
+TAGS = ("think", "video_zoom", "answer", "tool_response")
+WORDS = r"\d| ?[^\d\s]+|\s"
+"""Every digit is a token of its own, so that times are written alike; words take their blank."""
+MAX_MERGED_TOKENS = 900
+NUM_EPISODES = 28
+"""In each grammar, to train the tokenizer on: four of each family."""
+TOKEN_SIDE_PX = 28
+"""The side of a picture that makes one token."""
+
+
+def save_tiny(
+    folder: Path,
+    size: str = "tiny",
+    *,
+    tokens_per_frame: int = 1,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Writes a new model and its processor into a folder, from where `load_model` reads them.
+
+    Args:
+        folder: is made.
+        size: one of SIZES.
+        tokens_per_frame: the most image tokens that a picture may take.
+        seed: of the weights.
+        dtype: of the weights.
+    """
+    processor = make_processor(tokens_per_frame)
+    processor.save_pretrained(folder)
+    make_model(SIZES[size], processor, seed, dtype).save_pretrained(folder)
+
+
+def make_processor(tokens_per_frame: int = 1) -> Qwen2_5_VLProcessor:
+    """Returns a processor with a new tokenizer, for pictures of so many tokens at most."""
+    pixels = TOKEN_SIDE_PX**2
+    images = Qwen2VLImageProcessorPil(min_pixels=pixels, max_pixels=pixels * tokens_per_frame)
+    return ImageOnlyProcessor(images, _make_tokenizer(), chat_template=TEMPLATE)
+
+
+def make_model(
+    size: Size, processor: Qwen2_5_VLProcessor, seed: int, dtype: torch.dtype = torch.float32
+) -> Qwen2_5_VLForConditionalGeneration:
+    """Returns a model of a size with random weights."""
+    tokenizer = processor.tokenizer
+    config = make_config(size, tokenizer)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        kind: Any = Qwen2_5_VLForConditionalGeneration
+        model: Qwen2_5_VLForConditionalGeneration = kind._from_config(config, dtype=dtype)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
+
+
+def _make_tokenizer() -> PreTrainedTokenizerFast:
+    """Returns a byte-level tokenizer, trained on random episodes."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORDS), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=MAX_MERGED_TOKENS,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_texts(), trainer)
+    fast: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer, eos_token=END, pad_token=PAD, padding_side="left"
+    )
+    fast.add_special_tokens(
+        {"additional_special_tokens": [AddedToken(text, normalized=False) for text in SPECIAL]}
+    )
+    # plain tokens: they are what replies are written in, so decoding must not skip them
+    closed = [tag for name in TAGS for tag in (f"<{name}>", f"</{name}>")]
+    fast.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in closed])
+    return fast
+
+
+def _texts() -> Iterator[str]:
+    """Yields what is read and said in episodes of every family, in both grammars."""
+    for grammar in GRAMMARS:
+        env = ZoomEnv("synthetic", source="scene", grammar=grammar, max_pixels=1, num_overview=8)
+        env.action_space.seed(0)
+        for index in range(NUM_EPISODES):
+            env.reset(seed=index, options={"task_id": env.tasks[index].id})
+            while not env.episode.is_over:
+                env.step(env.action_space.sample())
+            yield from map(text_of, to_messages(env.observation))
+        env.close()
+
+
+@ends_quietly
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Parses; save_tiny() does the work."""
+    parser = Parser(
+        prog="python -m agents.qwen.model.tiny",
+        description=first_paragraph(__doc__),
+        epilog="Example: python -m agents.qwen.model.tiny runs/tiny --size tiny",
+    )
+    parser.add_argument("folder", type=Path, help="folder to write")
+    parser.add_argument("--size", default="tiny", choices=SIZES, help="default: tiny")
+    parser.add_argument(
+        "--tokens-per-frame",
+        type=int,
+        default=1,
+        help="most tokens of a frame: larger ones are shrunk; default: 1",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the weights")
+    args = parser.parse_args(argv)
+    save_tiny(args.folder, args.size, tokens_per_frame=args.tokens_per_frame, seed=args.seed)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,452 @@
+r"""Cold start: a model learns the replies of demonstrations, on TRL's trainer.
+
+    python -m agents.qwen.training.sft --model Qwen/Qwen2.5-VL-7B-Instruct \
+        --demonstrations runs/exemplars.jsonl runs/reflections.jsonl --out runs/sft
+
+Several files of demonstrations are learned one after the other, each from where the last one
+ended: exemplars and then reflections, or, for a model from scratch, ever longer overviews. What
+comes of it is written into the folder `out`: model, processor, settings, `trainer_state.json` with
+the losses, and TensorBoard's files under `runs/`.
+
+The model reads what the policy agent reads when it plays, chunk for chunk: episodes are played
+again for their frames, which are never stored. It learns the replies, with the token that ends
+them, and nothing else.
+
+Defaults are the paper's (arXiv 2512.22315, section 4.1): one epoch, batch 64, learning rate 5e-6,
+cosine schedule, warm-up 0.1, vision encoder frozen. Departures:
+
+- Its two kinds of data are mixed there; here they are files in an order of your own.
+- A step is a mean over all learned tokens of its batch, however that is cut into micro-batches;
+  LLaMA-Factory, which the paper trains with, takes a mean of the means of micro-batches.
+- Validation and early stopping (off) are ours, for models from scratch, which see data many times.
+- Full training keeps weights in float32 (bfloat16 rounds steps of 5e-6 away) and computes in
+  bfloat16 on a GPU; the released scripts leave that to DeepSpeed.
+- LoRA (off) is ours. Its adapters are merged into the weights that are written.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import PeftModel
+from torch import Tensor
+from torch.nn.functional import cross_entropy, pad
+from transformers import EarlyStoppingCallback, Qwen2_5_VLProcessor
+from trl import SFTConfig, SFTTrainer
+
+from agents.arguments import first_paragraph
+from agents.qwen.demonstrations import Demonstration, read_demonstrations
+from agents.qwen.model.chunks import Chunk, encode_turns, join, num_said
+from agents.qwen.model.generation import widened
+from agents.qwen.model.loading import (
+    add_lora,
+    freeze_vision,
+    load_model,
+    load_processor,
+    restore_weights,
+)
+from agents.qwen.training.checkpoints import has_ended, last_checkpoint
+from agents.qwen.training.settings import keep_settings, read_settings
+from agents.threads import use_threads
+from zoomgym.agent.conversation import to_messages
+from zoomgym.envs.env import ZoomEnv
+from zoomgym.errors import ZoomGymError
+from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.records import Record
+from zoomgym.records.origins import env_to_watch
+from zoomgym.rollout import watch_again
+
+__all__ = ["Row", "Rows", "SFTSettings", "collate", "main", "reply_log_probs", "train_sft"]
+
+STATE = "trainer_state.json"
+"""Written last: a folder that has it holds a finished stage."""
+IGNORED = -100
+"""The label of a token that is read, not learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class SFTSettings:
+    """Everything that a run depends on; it stands beside the model that comes of it.
+
+    Raises:
+        ValueError: the numbers do not fit together.
+    """
+
+    model: str
+    """Model to start from: a folder or a hub id."""
+    demonstrations: tuple[Path, ...]
+    """Files, one a stage."""
+    out: Path
+    """Folder to write."""
+    tasks: str = ""
+    """The task set that they were played on, to open its files; empty if it is synthetic."""
+    num_epochs: float = 1.0
+    """Epochs of each stage."""
+    batch_size: int = 64
+    """Demonstrations a step, of all processes."""
+    micro_batch: int = 1
+    """Demonstrations that a process reads at once."""
+    learning_rate: float = 5e-6
+    """Learning rate at its highest."""
+    schedule: str = "cosine"
+    """How the learning rate falls: one of transformers' names."""
+    warmup: float = 0.1
+    """The share of the steps in which the learning rate rises."""
+    weight_decay: float = 0.0
+    """Weight decay of AdamW."""
+    adam_beta2: float = 0.999
+    """Second beta of AdamW."""
+    max_grad_norm: float = 1.0
+    """Longer gradients are cut to it."""
+    freeze_vision: bool = True
+    """Whether the vision encoder stays as it is."""
+    lora_rank: int = 0
+    """Rank of LoRA's adapters, which are then all that learns; 0 trains all weights."""
+    gradient_checkpointing: bool = False
+    """Whether activations are computed again, to save memory."""
+    attention: str = "sdpa"
+    """The kernel: sdpa, eager or flash_attention_2."""
+    validation_share: float = 0.0
+    """The share of each file that is held out; with one, the best checkpoint is what is kept."""
+    patience: int = 0
+    """A stage ends after so many validations without a lower loss; 0 goes on to the last epoch."""
+    save_steps: int = 100
+    """Steps between validations, and checkpoints."""
+    cache_gb: float = 2.0
+    """Gigabytes of encoded frames that a process may keep; the rest are made anew each time."""
+    num_workers: int = 0
+    """Processes that make frames, each with a cache of its own; 0: the trainer itself."""
+    num_threads: int = 0
+    """Threads of PyTorch; 0 leaves the number to it."""
+    seed: int = 0
+    """Seed of everything that is random."""
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that do not fit together."""
+        for name in ("batch_size", "micro_batch", "save_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} needs at least 1, got {getattr(self, name)}")
+        if not self.demonstrations:
+            raise ValueError("demonstrations need at least one file")
+        if not 0 <= self.validation_share < 1:
+            raise ValueError(f"validation_share needs [0, 1), got {self.validation_share}")
+        if self.patience and not self.validation_share:
+            raise ValueError("patience needs a validation_share: there is no loss to watch")
+
+    def num_accumulated(self, num_processes: int) -> int:
+        """Returns how many micro-batches of each process make a step.
+
+        Raises:
+            ValueError: a step cannot be shared evenly between so many processes.
+        """
+        at_once = self.micro_batch * num_processes
+        if self.batch_size % at_once:
+            raise ValueError(
+                f"batch_size {self.batch_size} needs to be a multiple of micro_batch "
+                f"{self.micro_batch} x {num_processes} processes: change one of them"
+            )
+        return self.batch_size // at_once
+
+
+# what the model reads ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """A demonstration as a model reads it."""
+
+    chunk: Chunk
+    labels: tuple[int, ...]
+    """The ids that are learned; IGNORED elsewhere."""
+
+
+class Rows:
+    """Demonstrations as a model reads them, made when they are asked for.
+
+    Args:
+        processor: of the model.
+        demonstrations: their environments are made here, and their frames.
+        max_cached_bytes: of frames that are kept. Rows come in random order, each once an epoch,
+            so those that came first are as good to keep as any.
+        tasks: the name of a set whose files may be opened; None opens none.
+    """
+
+    def __init__(
+        self,
+        processor: Qwen2_5_VLProcessor,
+        demonstrations: Sequence[Demonstration],
+        max_cached_bytes: float = 0,
+        tasks: str | None = None,
+    ) -> None:
+        self._processor, self._demonstrations, self._tasks = processor, demonstrations, tasks
+        self._bytes_left = max_cached_bytes
+        self._kept: dict[int, Row] = {}
+        self._envs: dict[str, ZoomEnv] = {}
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._demonstrations)
+
+    def __getitem__(self, index: int) -> Row:
+        """Returns a row.
+
+        Raises:
+            ValueError: the image tokens are not those of the frames.
+            RecordError, VideoError: the episode cannot be played again.
+        """
+        if index in self._kept:
+            return self._kept[index]
+        row = self._make(self._demonstrations[index])
+        num_bytes = 0 if row.chunk.pixels is None else row.chunk.pixels.nbytes
+        if num_bytes <= self._bytes_left:
+            self._bytes_left -= num_bytes
+            self._kept[index] = row
+        return row
+
+    def _make(self, demonstration: Demonstration) -> Row:
+        """Plays a demonstration again and encodes it."""
+        observation = watch_again(self._env(demonstration.record), demonstration.record)
+        opening, *turns = encode_turns(self._processor, to_messages(observation))
+        chunks, labels = [opening], [IGNORED] * len(opening.ids)
+        for index, turn in enumerate(turns):
+            said = num_said(self._processor, turn)
+            if index == len(turns) - 1:
+                turn = replace(turn, ids=turn.ids[:said])  # nothing comes back after the last reply
+            learned = said if index >= demonstration.first_turn else 0
+            labels += [*turn.ids[:learned], *[IGNORED] * (len(turn.ids) - learned)]
+            chunks.append(turn)
+        return Row(join(chunks), tuple(labels))
+
+    def _env(self, record: Record) -> ZoomEnv:
+        """Returns the environment of a record. Raises RecordError, TaskError."""
+        key = json.dumps(record.settings, sort_keys=True)
+        if key not in self._envs:
+            self._envs[key] = env_to_watch(record, self._tasks)
+        return self._envs[key]
+
+
+def collate(rows: Sequence[Row], pad_id: int) -> dict[str, Tensor]:
+    """Returns a batch, padded on the right.
+
+    It has no attention mask: a causal model never looks at what stands to the right, and attention
+    without a mask is faster. Positions are those of the agent.
+    """
+    longest = max(len(row.labels) for row in rows)
+    ids = torch.full((len(rows), longest), pad_id)
+    labels = torch.full((len(rows), longest), IGNORED)
+    positions = torch.zeros(3, len(rows), longest, dtype=torch.long)
+    for index, row in enumerate(rows):
+        length = len(row.labels)
+        ids[index, :length] = torch.tensor(row.chunk.ids)
+        labels[index, :length] = torch.tensor(row.labels)
+        positions[:, index, :length] = row.chunk.positions(0)
+    pixels = [row.chunk.pixels for row in rows if row.chunk.pixels is not None]
+    grids = [grid for row in rows for grid in row.chunk.grids]
+    return {
+        "input_ids": ids,
+        "labels": labels,
+        "position_ids": positions,
+        "pixel_values": torch.cat(pixels),
+        "image_grid_thw": torch.tensor(grids),
+    }
+
+
+def reply_log_probs(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
+    """Returns the log-probs of all learned tokens of a batch, one after the other."""
+    inputs = dict(batch)
+    labels = inputs.pop("labels")[:, 1:]
+    is_learned = labels != IGNORED
+    output = model(**inputs, use_cache=False, logits_to_keep=pad(is_learned, (0, 1)))
+    return -cross_entropy(widened(output.logits), labels[is_learned], reduction="none")
+
+
+# training ----------------------------------------------------------------------------------------
+
+
+class ReplyTrainer(SFTTrainer):  # type: ignore[misc]
+    """TRL's SFT trainer, which computes no logits but those of replies.
+
+    Source: without Triton, trl 1.16 computes the logits of every token, frames and all: a third of
+    a step of a tiny model on a CPU.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.model_accepts_loss_kwargs = True  # Qwen2.5-VL's own loss does not, but this one does
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """Returns minus the mean log-prob of learned tokens: those of a step, or of this batch."""
+        log_probs = reply_log_probs(model, inputs)
+        if num_items_in_batch is None:
+            loss = -log_probs.mean()
+        else:  # gradients are averaged over processes, of which each has counted all tokens
+            loss = -log_probs.sum() * self.accelerator.num_processes / num_items_in_batch
+        return (loss, {}) if return_outputs else loss
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Takes up the weights of the checkpoint to resume."""
+        if not self._restore(resume_from_checkpoint):
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_best_model(self) -> None:
+        """Takes up the weights of the best checkpoint."""
+        if not self._restore(self.state.best_model_checkpoint):
+            super()._load_best_model()
+
+    def _run_epoch(self, **given: Any) -> None:
+        """Runs an epoch, unless the run that is resumed had come to its end."""
+        if has_ended(self.state):
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(**given)
+
+    def _restore(self, folder: str) -> bool:
+        """Takes up the weights in a folder, if they are whole; returns whether they were."""
+        if self.is_deepspeed_enabled or self.is_fsdp_enabled or isinstance(self.model, PeftModel):
+            return False
+        restore_weights(self.model, folder)
+        return True
+
+
+def train_sft(settings: SFTSettings, *, resume: bool = False) -> None:
+    """Trains a model and writes it into a folder.
+
+    Args:
+        settings: of the run.
+        resume: go on from the last checkpoint in the folder.
+
+    Raises:
+        OSError: no model or file stands where settings say.
+        ValueError: settings do not fit together, or the folder holds another run.
+        RecordError: a line is no demonstration.
+    """
+    use_threads(settings.num_threads)
+    num_before = len(settings.demonstrations) - 1
+    folders = [settings.out / f"stage{number + 1}" for number in range(num_before)]
+    keep_settings(settings.out, settings, resume=resume, stages=folders)
+    start = settings.model
+    for file, folder in zip(settings.demonstrations, [*folders, settings.out], strict=True):
+        if not (resume and (folder / STATE).exists()):
+            _train_stage(start, list(read_demonstrations(file)), folder, settings)
+        start = str(folder)
+
+
+def _train_stage(
+    start: str,
+    demonstrations: Sequence[Demonstration],
+    folder: Path,
+    settings: SFTSettings,
+) -> None:
+    """Trains the model at start on demonstrations and writes it into a folder."""
+    args = _arguments(folder, settings)
+    processor = load_processor(start)
+    model: Any = load_model(
+        start,
+        dtype="auto" if settings.lora_rank else torch.float32,
+        attention=settings.attention,
+        device=args.device,
+    )
+    if settings.freeze_vision:
+        freeze_vision(model)
+    if settings.lora_rank:
+        model = add_lora(model, settings.lora_rank, settings.seed)
+    rows = Rows(processor, demonstrations, settings.cache_gb * 1e9, tasks=settings.tasks or None)
+    learned, held_out = _split(len(rows), settings)
+    trainer = ReplyTrainer(
+        model=model,
+        args=args,
+        data_collator=lambda picked: collate(
+            [rows[one["row"]] for one in picked], processor.tokenizer.pad_token_id
+        ),
+        train_dataset=Dataset.from_dict({"row": learned}),
+        eval_dataset=Dataset.from_dict({"row": held_out}) if held_out else None,
+        processing_class=processor,
+        callbacks=[EarlyStoppingCallback(settings.patience)] if settings.patience else [],
+    )
+    trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+    if settings.lora_rank:
+        trainer.model = trainer.model.merge_and_unload()
+    trainer.save_model(str(folder))
+    trainer.save_state()
+    trainer.accelerator.wait_for_everyone()  # the next stage begins with what one of them wrote
+
+
+def _split(num_rows: int, settings: SFTSettings) -> tuple[list[int], list[int]]:
+    """Returns the rows to learn, and those to validate on. Raises ValueError if none is left."""
+    num_held_out = round(num_rows * settings.validation_share)
+    if (settings.validation_share and num_held_out == 0) or num_held_out >= num_rows:
+        raise ValueError(
+            f"{num_rows} demonstrations are too few to hold out {settings.validation_share:g} of "
+            "them: collect more"
+        )
+    shuffled = torch.randperm(num_rows, generator=torch.Generator().manual_seed(settings.seed))
+    order: list[int] = shuffled.tolist()
+    return order[num_held_out:], order[:num_held_out]
+
+
+def _arguments(folder: Path, settings: SFTSettings) -> SFTConfig:
+    """Returns settings as TRL's."""
+    when = "steps" if settings.validation_share else "no"
+    args = SFTConfig(
+        output_dir=str(folder),
+        num_train_epochs=settings.num_epochs,
+        per_device_train_batch_size=settings.micro_batch,
+        per_device_eval_batch_size=settings.micro_batch,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.schedule,
+        warmup_steps=settings.warmup,
+        weight_decay=settings.weight_decay,
+        adam_beta2=settings.adam_beta2,
+        max_grad_norm=settings.max_grad_norm,
+        gradient_checkpointing=None,  # TRL's default under the old name would win
+        activation_checkpointing=settings.gradient_checkpointing,
+        bf16=torch.cuda.is_available(),
+        use_cpu=not torch.cuda.is_available(),  # unasked, processes on CPUs would train alone
+        eval_strategy=when,
+        eval_steps=settings.save_steps,
+        save_steps=settings.save_steps,
+        save_total_limit=2,
+        load_best_model_at_end=bool(settings.validation_share),
+        restore_callback_states_from_checkpoint=True,  # how often in turn nothing got better
+        logging_steps=10,
+        report_to=["tensorboard"],
+        dataloader_pin_memory=torch.cuda.is_available(),
+        dataloader_num_workers=settings.num_workers,
+        seed=settings.seed,
+        max_length=None,
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},
+    )
+    args.gradient_accumulation_steps = settings.num_accumulated(args.world_size)
+    return args
+
+
+@ends_quietly
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Parses; train_sft() does the work."""
+    parser = Parser(
+        prog="python -m agents.qwen.training.sft",
+        description=first_paragraph(__doc__),
+        epilog="docs/training.md says more, with commands to start from.",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    settings, args = read_settings(parser, SFTSettings, argv)
+    try:
+        train_sft(settings, resume=args.resume)
+    except (OSError, ValueError, ZoomGymError) as error:
+        parser.fail(error)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Agents for synthetic video, which read its symbols by pixels alone."""

@@ -1,0 +1,96 @@
+"""Baselines that need no weights: they differ in where they look, and share the reader.
+
+On real video, where there are no symbols to read, they guess.
+"""
+
+import numpy as np
+
+from agents.synthetic.reader import choose_option
+from agents.synthetic.replies import affordable, answer_seen, guess, reply, unseen_evidence, zoom_on
+from zoomgym.agent import episode_rng
+from zoomgym.agent.observation import Observation
+from zoomgym.rules.actions import ZoomCall
+
+__all__ = ["BlindAgent", "GlanceAgent", "OracleAgent", "RandomAgent", "UniformAgent"]
+
+ANSWER_SHARE = 0.3
+
+
+class BlindAgent:
+    """Guesses without looking."""
+
+    def reset(self, seed: int) -> None:
+        """Seeds the guesses."""
+        self._seed = seed
+
+    def act(self, observation: Observation) -> str:
+        """Answers at once, uniformly at random."""
+        return guess(observation, self._seed, "I guess.")
+
+
+class GlanceAgent:
+    """Reads the overview and never zooms."""
+
+    def reset(self, seed: int) -> None:
+        """Seeds the guesses."""
+        self._seed = seed
+
+    def act(self, observation: Observation) -> str:
+        """Answers at once with what the overview shows."""
+        return answer_seen(observation, self._seed)
+
+
+class RandomAgent:
+    """Zooms anywhere, at any rate, any number of times; then answers with what it saw."""
+
+    def reset(self, seed: int) -> None:
+        """Seeds calls and guesses."""
+        self._seed = seed
+
+    def act(self, observation: Observation) -> str:
+        """Zooms into a random stretch, or answers."""
+        rng = episode_rng(self._seed, observation)
+        num_frames = affordable(observation, 1)
+        if num_frames == 0 or rng.random() < ANSWER_SHARE:
+            return answer_seen(observation, self._seed)
+        start_s, end_s = np.sort(rng.uniform(0, observation.duration_s, 2)).tolist()
+        fps = int(rng.integers(1, num_frames + 1)) / (end_s - start_s)
+        return reply(observation, ZoomCall(start_s, end_s, fps), "I look somewhere.")
+
+
+class UniformAgent:
+    """Spreads its budget evenly over the video; then answers with what it saw."""
+
+    def reset(self, seed: int) -> None:
+        """Seeds the guesses."""
+        self._seed = seed
+
+    def act(self, observation: Observation) -> str:
+        """Zooms into the next part of the video, or answers."""
+        num_parts = observation.rules.max_turns - 1
+        part = len(observation.turns)
+        num_frames = affordable(observation, num_parts - part)
+        if part == num_parts or num_frames == 0:
+            return answer_seen(observation, self._seed)
+        length_s = observation.duration_s / num_parts
+        call = ZoomCall(part * length_s, (part + 1) * length_s, num_frames / length_s)
+        return reply(observation, call, "I look at the next part.")
+
+
+class OracleAgent:
+    """Zooms on the evidence, which it is told, unless the overview answers; and reads it."""
+
+    privileged = True
+
+    def reset(self, seed: int) -> None:
+        """Seeds the guesses."""
+        self._seed = seed
+
+    def act(self, observation: Observation) -> str:
+        """Zooms into the next piece of evidence, as densely as the rules allow, or answers."""
+        unseen = unseen_evidence(observation)
+        num_frames = affordable(observation, len(unseen))
+        answers_at_once = not observation.clips and choose_option(observation)
+        if not unseen or num_frames == 0 or answers_at_once:
+            return answer_seen(observation, self._seed)
+        return zoom_on(observation, unseen[0], num_frames)

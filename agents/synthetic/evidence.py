@@ -1,0 +1,50 @@
+"""What it takes to have seen the evidence of a question."""
+
+import math
+from collections.abc import Sequence
+
+from zoomgym.rules.timeline import Segment
+from zoomgym.tasks.synthetic.layout import FPS
+from zoomgym.tasks.synthetic.questions import COUNT, MOTION
+
+__all__ = ["DENSE", "is_shown", "missing_frames", "missing_parts"]
+
+DENSE = (COUNT, MOTION)
+"""Questions that only the highest rate answers: every picture of their evidence must be seen."""
+EDGE = 1e-6
+"""Frames that rounding may add."""
+MOST_PICTURES = 1000
+"""Limit on pictures of all evidence: synthetic tasks have some tens."""
+
+
+def is_shown(question: str, segment: Segment, times_s: Sequence[float]) -> bool:
+    """Returns whether frames at these seconds show a segment as well as its question needs."""
+    return not missing_parts(question, [segment], times_s)
+
+
+def missing_parts(
+    question: str, evidence: Sequence[Segment], times_s: Sequence[float]
+) -> list[Segment]:
+    """Returns the parts of the evidence that frames at these seconds fail to show.
+
+    They are its single pictures where the question needs them all (and there are not so many that
+    nobody could see them); else they are whole segments.
+    """
+    if question not in DENSE or sum(map(_num_pictures, evidence)) > MOST_PICTURES:
+        return [segment for segment in evidence if not any(map(segment.holds, times_s))]
+    return [
+        Segment(segment.start_s + index / FPS, segment.start_s + (index + 1) / FPS)
+        for segment in evidence
+        for index in missing_frames(segment, times_s)
+    ]
+
+
+def missing_frames(segment: Segment, times_s: Sequence[float]) -> list[int]:
+    """Returns which pictures of a segment of synthetic video frames at these seconds leave out."""
+    seen = {math.floor((time_s - segment.start_s) * FPS + EDGE) for time_s in times_s}
+    return [index for index in range(_num_pictures(segment)) if index not in seen]
+
+
+def _num_pictures(segment: Segment) -> int:
+    """Returns how many pictures of synthetic video a segment has."""
+    return math.ceil((segment.end_s - segment.start_s) * FPS - EDGE)

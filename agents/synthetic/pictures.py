@@ -1,0 +1,179 @@
+"""Reads what synthetic pictures show, from their pixels alone: lamps, symbols, pulses, wheels.
+
+It knows how these things look and where they may stand, and nothing else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from zoomgym.agent.observation import Frames
+from zoomgym.tasks.synthetic import SYMBOLS
+from zoomgym.tasks.synthetic.layout import BEACON, SIGN_SIDE, SIGN_TOP
+from zoomgym.tasks.synthetic.marks import board_picture, sign_picture, wheel_picture
+from zoomgym.tasks.synthetic.symbols import LAMPS, PULSES
+
+__all__ = [
+    "Vocabulary",
+    "pulses",
+    "read_beacons",
+    "read_boards",
+    "read_plates",
+    "read_wheels",
+    "shrink",
+    "squares",
+    "symbols",
+]
+
+Thing = TypeVar("Thing")
+
+SIDE = 32
+"""Pictures are read at this many pixels a side: symbols stay legible at 28."""
+MIN_CORRELATION = 0.8
+"""Between a stretch of the picture and a plate; the background stays below 0.5."""
+MAX_COLOR_DISTANCE = 60.0
+NUM_ANGLES = 24
+TOP_PX = round(SIGN_TOP * SIDE)
+PLATE_PX = round((SIGN_TOP + SIGN_SIDE) * SIDE) - TOP_PX
+TILE_PX = PLATE_PX // 2
+_SHRUNKEN: WeakKeyDictionary[Frames, NDArray[np.float32]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary(Generic[Thing]):
+    """Things that a plate may show, and how it looks then."""
+
+    things: tuple[Thing, ...]
+    templates: NDArray[np.float32]
+    """(things, pixels), standardised."""
+
+
+def shrink(frames: Frames) -> NDArray[np.float32]:
+    """Returns pictures at (N, SIDE, SIDE, 3), each pixel the mean of those it stands for.
+
+    They are kept, read-only, as long as the frames are: agents look at these in every turn.
+    """
+    if frames not in _SHRUNKEN:
+        small = [
+            np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
+            for image in frames.images
+        ]
+        shrunken = np.array(small, np.float32).reshape(-1, SIDE, SIDE, 3)
+        shrunken.flags.writeable = False
+        _SHRUNKEN[frames] = shrunken
+    return _SHRUNKEN[frames]
+
+
+def read_beacons(small: NDArray[np.float32]) -> list[str | None]:
+    """Returns the colour of the beacon that is lit in each of the shrunken pictures."""
+    names, colors = list(LAMPS), np.array(list(LAMPS.values()), np.float32)
+    lamps = small[:, *BEACON.pixels((SIDE, SIDE))].mean(axis=(1, 2))
+    distances = np.linalg.norm(lamps[:, None] - colors, axis=2)
+    return [names[row.argmin()] if row.min() < MAX_COLOR_DISTANCE else None for row in distances]
+
+
+def read_plates(small: NDArray[np.float32], vocabulary: Vocabulary[Thing]) -> list[Thing | None]:
+    """Returns what the plate in each of the shrunken pictures shows."""
+    return [
+        vocabulary.things[row.argmax()] if row.max() >= MIN_CORRELATION else None
+        for row in _match(small, vocabulary.templates)
+    ]
+
+
+def read_wheels(small: NDArray[np.float32]) -> list[float | None]:
+    """Returns the angle of the wheel in each of the shrunken pictures, in turns clockwise.
+
+    How well the templates match goes round with their angles: its phase is the angle.
+    """
+    turns = np.exp(2j * np.pi * np.arange(NUM_ANGLES) / NUM_ANGLES)
+    return [
+        float(np.angle(row @ turns)) / (2 * np.pi) if row.max() >= MIN_CORRELATION else None
+        for row in _match(small, _wheels())
+    ]
+
+
+def read_boards(small: NDArray[np.float32]) -> list[tuple[str, ...] | None]:
+    """Returns the four symbols in each of the shrunken pictures, row by row."""
+    names, templates = list(SYMBOLS), _signs(tuple(SYMBOLS), TILE_PX)
+    width = SIDE - 2 * TILE_PX + 1
+    tiles = []
+    for top in (TOP_PX, TOP_PX + TILE_PX):
+        match = _patches(small[:, top : top + TILE_PX], TILE_PX) @ templates.T
+        tiles += [match[:, :width], match[:, TILE_PX : TILE_PX + width]]
+    board = np.stack(tiles, axis=2)  # (N, where the board begins, tile, symbol)
+    at = board.max(axis=3).mean(axis=2).argmax(axis=1)
+    best = board[np.arange(len(small)), at]
+    return [
+        tuple(names[i] for i in row.argmax(axis=1)) if row.max(axis=1).min() >= 0.6 else None
+        for row in best
+    ]
+
+
+@cache
+def symbols() -> Vocabulary[str]:
+    """Returns the symbols, by name."""
+    return Vocabulary(tuple(SYMBOLS), _signs(tuple(SYMBOLS), PLATE_PX))
+
+
+@cache
+def pulses() -> Vocabulary[str]:
+    """Returns the pulses, by name."""
+    return Vocabulary(tuple(PULSES), _signs(tuple(PULSES), PLATE_PX))
+
+
+@cache
+def squares() -> Vocabulary[tuple[int, str]]:
+    """Returns boards with one coloured square, by its place and colour."""
+    things = tuple((place, name) for place in range(4) for name in LAMPS)
+    boards = []
+    for place, name in things:
+        one, two, three, four = (name if index == place else "" for index in range(4))
+        boards.append(board_picture((one, two, three, four), (PLATE_PX, PLATE_PX)))
+    return Vocabulary(things, _templates(boards))
+
+
+@cache
+def _wheels() -> NDArray[np.float32]:
+    """Returns wheels at NUM_ANGLES angles: (angles, pixels), standardised."""
+    size = (PLATE_PX, PLATE_PX)
+    return _templates([wheel_picture(index / NUM_ANGLES, size) for index in range(NUM_ANGLES)])
+
+
+def _match(small: NDArray[np.float32], templates: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns how well each template matches where the best one matches best: (N, templates)."""
+    patches = _patches(small[:, TOP_PX : TOP_PX + PLATE_PX], PLATE_PX)
+    flat = patches.reshape(-1, patches.shape[2]) @ templates.T  # one product is the quickest
+    match = flat.reshape(*patches.shape[:2], len(templates))
+    best: NDArray[np.float32] = match[np.arange(len(small)), match.max(axis=2).argmax(axis=1)]
+    return best
+
+
+def _signs(names: tuple[str, ...], side_px: int) -> NDArray[np.float32]:
+    """Returns symbols on their plates: (names, pixels), standardised."""
+    return _templates([sign_picture(name, (side_px, side_px)) for name in names])
+
+
+def _templates(pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Returns pictures as rows, standardised."""
+    return _standardise(np.stack([picture.ravel() for picture in pictures]))
+
+
+def _patches(rows: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Returns every stretch of rows (N, height, SIDE, 3): (N, stretches, pixels), standardised."""
+    windows = np.lib.stride_tricks.sliding_window_view(rows, width, axis=2)
+    moved = windows.transpose(0, 2, 1, 4, 3)
+    return _standardise(moved.reshape(*moved.shape[:2], rows.shape[1] * width * 3))
+
+
+def _standardise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns rows with mean 0 and length 1, so that their products are correlations."""
+    centred = rows - rows.mean(axis=-1, keepdims=True)
+    length = np.linalg.norm(centred, axis=-1, keepdims=True)
+    standard: NDArray[np.float32] = (centred / np.maximum(length, 1e-6)).astype(np.float32)
+    return standard

@@ -1,0 +1,151 @@
+"""Answers questions about synthetic video from what was seen, by pixels alone.
+
+Every baseline that answers from pictures uses this one reader, so that they differ only in where
+they look. It knows the questions, and nothing of the task but what the agent sees.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from math import pi, sin
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.synthetic import pictures
+from agents.synthetic.pictures import Thing, Vocabulary
+from zoomgym.agent.observation import Frames, Observation
+from zoomgym.grading import letter
+from zoomgym.tasks.synthetic.layout import FPS
+from zoomgym.tasks.synthetic.questions import COUNT, DIRECTIONS, MOTION, OVERVIEW, RELAY
+
+__all__ = ["Glimpse", "Sight", "choose_option", "read_frames", "read_option", "relay_square", "see"]
+
+SAME_RATE = 1.01
+"""Two pairs of frames whose distances differ by less are as far apart."""
+FRAME_S = 1 / FPS
+"""Wheels are seen to turn from one picture of the video to the next, not within one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What one frame shows."""
+
+    time_s: float
+    symbol: str | None
+    beacon: str | None
+    """The colour of the lamp that is lit, if one is."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """All frames that an agent was shown, in the order of their times."""
+
+    times_s: NDArray[np.float64]
+    small: NDArray[np.float32]
+    """(N, side, side, 3): the shrunken pictures."""
+    beacons: tuple[str | None, ...]
+
+    def under(self, beacon: str | None) -> "Sight":
+        """Returns the frames in which a beacon is lit."""
+        chosen = [i for i, name in enumerate(self.beacons) if name == beacon]
+        return Sight(self.times_s[chosen], self.small[chosen], (beacon,) * len(chosen))
+
+    def plates(self, vocabulary: Vocabulary[Thing]) -> list[Thing | None]:
+        """Returns what the plate in each frame shows."""
+        return pictures.read_plates(self.small, vocabulary)
+
+
+def see(*shown: Frames) -> Sight:
+    """Returns all these frames in the order of their times."""
+    times_s = np.concatenate([frames.times_s for frames in shown])
+    small = np.concatenate([pictures.shrink(frames) for frames in shown])
+    order = np.argsort(times_s, kind="stable")
+    small = small[order]
+    return Sight(times_s[order], small, tuple(pictures.read_beacons(small)))
+
+
+def read_frames(frames: Frames) -> list[Glimpse]:
+    """Returns what each frame shows, in their order."""
+    small = pictures.shrink(frames)
+    symbols = pictures.read_plates(small, pictures.symbols())
+    beacons = pictures.read_beacons(small)
+    return [Glimpse(*seen) for seen in zip(frames.times_s, symbols, beacons, strict=True)]
+
+
+def choose_option(observation: Observation) -> str | None:
+    """Returns the letter of the option that what was seen speaks for, or None."""
+    found = read_option(observation)
+    return None if found is None else letter(observation.options.index(found))
+
+
+def read_option(observation: Observation) -> str | None:
+    """Returns the option that what was seen speaks for, or None."""
+    read = READERS.get(observation.question, _first_symbol)
+    if observation.question.startswith(OVERVIEW):
+        read = _next_symbol
+    found = read(see(observation.overview, *observation.clips), observation)
+    return found if found in observation.options else None
+
+
+def _first_symbol(sight: Sight, observation: Observation) -> str | None:
+    """Returns the first offered symbol under the amber beacon."""
+    seen = sight.under("amber").plates(pictures.symbols())
+    return next((symbol for symbol in seen if symbol in observation.options), None)
+
+
+def _next_symbol(sight: Sight, observation: Observation) -> str | None:
+    """Returns the symbol that follows the one that the question names."""
+    before = observation.question.removeprefix(OVERVIEW).strip(" ?")
+    seen = [symbol for symbol in sight.plates(pictures.symbols()) if symbol]
+    return next((other for one, other in pairwise(seen) if one == before != other), None)
+
+
+def _count_red(sight: Sight, observation: Observation) -> str | None:
+    """Returns how many red pulses were seen: frames of one colour with no other between are one."""
+    seen = sight.under("amber").plates(pictures.pulses())
+    return str([pulse for pulse, _ in groupby(seen)].count("red pulse"))
+
+
+def _direction(sight: Sight, observation: Observation) -> str | None:
+    """Returns which way the wheel seems to turn, each time by less than half a turn.
+
+    Frames that are further apart than the nearest ones are not compared.
+    """
+    lit = sight.under("amber")
+    angles = pictures.read_wheels(lit.small)
+    seen = [
+        (float(time_s), angle)
+        for time_s, angle in zip(lit.times_s, angles, strict=True)
+        if angle is not None
+    ]
+    pairs = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(seen) if b[0] > a[0]]
+    nearest_s = max(FRAME_S, min((apart_s for apart_s, _ in pairs), default=0))
+    turned = sum(
+        sin(2 * pi * turns) for apart_s, turns in pairs if apart_s <= SAME_RATE * nearest_s
+    )
+    return None if turned == 0 else DIRECTIONS[0 if turned > 0 else 1]
+
+
+def _relayed(sight: Sight, observation: Observation) -> str | None:
+    """Returns the symbol in the place, and under the beacon, that the coloured square names."""
+    square = relay_square(sight)
+    if square is None:
+        return None
+    place, lamp = square
+    boards = pictures.read_boards(sight.under(lamp).small)
+    seen = [board[place] for board in boards if board and set(board) == set(observation.options)]
+    return max(seen, key=seen.count, default=None)
+
+
+def relay_square(sight: Sight) -> tuple[int, str] | None:
+    """Returns the place and the colour of the square under the amber beacon, if it was seen."""
+    seen = [found for found in sight.under("amber").plates(pictures.squares()) if found]
+    return max(seen, key=seen.count, default=None)
+
+
+READERS: dict[str, Callable[[Sight, Observation], str | None]] = {
+    COUNT: _count_red,
+    MOTION: _direction,
+    RELAY: _relayed,
+}

@@ -1,0 +1,62 @@
+"""What the baselines reply: a zoom that the rules allow, what was seen, or a guess."""
+
+from agents.synthetic.reader import choose_option
+from zoomgym.agent import episode_rng
+from zoomgym.agent.observation import Observation
+from zoomgym.grading import letter
+from zoomgym.rules.actions import Action, Answer, ZoomCall
+from zoomgym.rules.grammar import write_reply
+from zoomgym.rules.timeline import Segment
+
+__all__ = [
+    "affordable",
+    "answer_seen",
+    "guess",
+    "reply",
+    "unseen_evidence",
+    "zoom_on",
+]
+
+NO_OPTION = "unknown"
+"""The answer to an open-ended question that pictures of symbols cannot answer."""
+
+
+def affordable(observation: Observation, num_zooms: int) -> int:
+    """Returns how many frames each of num_zooms zooms may show; 0 if no turn is left for one."""
+    if observation.turns_left < 2 or num_zooms < 1:
+        return 0
+    return min(observation.rules.frames_per_zoom, observation.frames_left // num_zooms)
+
+
+def unseen_evidence(observation: Observation) -> list[Segment]:
+    """Returns the evidence segments of which no clip showed a frame."""
+    times_s = [time_s for clip in observation.clips for time_s in clip.times_s]
+    return [segment for segment in observation.evidence if not any(map(segment.holds, times_s))]
+
+
+def zoom_on(observation: Observation, segment: Segment, num_frames: int) -> str:
+    """Returns the reply that zooms on segment with so many frames, evenly."""
+    start_s, end_s = segment
+    call = ZoomCall(start_s, end_s, num_frames / (end_s - start_s))
+    return reply(observation, call, "The evidence is here.")
+
+
+def guess(observation: Observation, seed: int, thought: str) -> str:
+    """Returns the reply that answers with one of the options at random."""
+    if not observation.options:
+        return reply(observation, Answer(NO_OPTION), thought)
+    index = int(episode_rng(seed, observation).integers(len(observation.options)))
+    return reply(observation, Answer(letter(index)), thought)
+
+
+def answer_seen(observation: Observation, seed: int) -> str:
+    """Returns the reply that answers with what was seen, or else guesses."""
+    choice = choose_option(observation)
+    if choice is None:
+        return guess(observation, seed, "I did not see it, so I guess.")
+    return reply(observation, Answer(choice), "I saw it.")
+
+
+def reply(observation: Observation, action: Action, thought: str) -> str:
+    """Returns the action in the grammar of the episode."""
+    return write_reply(action, observation.rules.grammar, thought)

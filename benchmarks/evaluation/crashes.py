@@ -1,0 +1,86 @@
+"""Episodes that failed: why, and where an agent's code went wrong; kept beside the records."""
+
+import json
+import traceback
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+
+from zoomgym.errors import RecordError, ZoomGymError
+from zoomgym.io.calls import attempt
+from zoomgym.io.files import replaced
+from zoomgym.records import read_lines
+from zoomgym.records.bounds import load_row
+
+__all__ = ["Failure", "read_failures", "tell_failure", "write_failures"]
+
+NEEDED = "a failed episode"
+MAX_REASON = 500
+"""Characters of what went wrong; it may quote strangers."""
+MAX_TRACEBACK = 8000
+"""Characters of a traceback: its end, where the error is."""
+MAX_CALLS = 20
+"""Calls of a traceback, the innermost ones: those before them are the runner's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an episode has no record."""
+
+    agent: str
+    task_id: str
+    reason: str
+    is_skipped: bool = False
+    """Whether its video cannot be shown, and the run was told to pass over such tasks."""
+    traceback: str = field(default="", compare=False)
+    """Of an error that nobody raised on purpose."""
+
+
+def tell_failure(agent: str, task_id: str, error: BaseException) -> Failure:
+    """Returns what is told of an episode that an error ended."""
+    is_ours = isinstance(error, ZoomGymError)
+    told = attempt(partial(str, error))  # which is anybody's code, too
+    said = told if isinstance(told, str) else ""
+    reason = " ".join((said if is_ours else f"{type(error).__name__}: {said}").split())
+    shown = _printable(reason[:MAX_REASON])
+    return Failure(agent, task_id, shown, traceback="" if is_ours else _traceback(error))
+
+
+def _traceback(error: BaseException) -> str:
+    """Returns the end of a traceback, line by line as it can be shown."""
+    lines = attempt(partial(traceback.format_exception, error, limit=-MAX_CALLS))
+    whole = "" if isinstance(lines, BaseException) else "".join(lines).rstrip()
+    end = f"...{whole[-MAX_TRACEBACK:]}" if len(whole) > MAX_TRACEBACK else whole
+    return "\n".join(map(_printable, end.split("\n")))
+
+
+def _printable(line: str) -> str:
+    """Returns a line without what steers a terminal."""
+    return "".join(one if one.isprintable() else "?" for one in line)
+
+
+def write_failures(path: Path, failures: Iterable[Failure]) -> None:
+    """Puts failures into a file in place of what stood there; no file if there are none."""
+    text = "".join(f"{json.dumps(asdict(failure))}\n" for failure in failures)
+    if text:
+        with replaced(path) as file:
+            file.write(text.encode("ascii"))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def read_failures(path: Path) -> list[Failure]:
+    """Returns the failures in a file; none if it is missing. Raises RecordError."""
+    return list(read_lines(path, _from_json)) if path.exists() else []
+
+
+def _from_json(line: str) -> Failure:
+    """Returns the failure in a line, cleaned as if it had just been told. Raises RecordError."""
+    row = load_row(line, NEEDED)
+    types = {one.name: bool if one.name == "is_skipped" else str for one in fields(Failure)}
+    if row.keys() != types.keys() or any(type(row[name]) is not types[name] for name in row):
+        raise RecordError(f"needed {NEEDED} with {', '.join(types)}, got other keys or values")
+    clean = "\n".join(map(_printable, row["traceback"][: MAX_TRACEBACK + 3].split("\n")))
+    short = {name: _printable(row[name][:MAX_REASON]) for name in ("agent", "task_id", "reason")}
+    return Failure(**short, is_skipped=row["is_skipped"], traceback=clean)

@@ -1,0 +1,295 @@
+"""Many episodes at once, in the way that suits the agent.
+
+Threads for agents that wait, such as served models; batches for those that reply to many at once,
+such as local models; and processes for all others, whose time goes into decoding.
+"""
+
+import json
+import os
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from signal import SIG_IGN, SIGINT, signal
+from threading import RLock, Thread
+
+from tqdm import tqdm
+
+from agents.registry import make_agent
+from benchmarks.evaluation.crashes import Failure, tell_failure
+from benchmarks.evaluation.suites import Part, make_env
+from zoomgym import ZoomEnv
+from zoomgym.agent import Agent, BatchAgent, SharedAgent
+from zoomgym.io.calls import attempt
+from zoomgym.records import Record
+from zoomgym.rollout import Start, is_skipped, try_episodes
+from zoomgym.video import close_files, forget_frames
+
+__all__ = ["Failure", "Job", "Outcome", "play_all"]
+
+NUM_IN_BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An episode that is to be played."""
+
+    suite: str
+    part: Part
+    task_id: str
+    agent: str
+    seed: int
+    cache_dir: Path | None
+    agent_hash: str = ""
+    """Of the agent's code or weights, see `fingerprint`."""
+
+
+Outcome = Record | Failure
+
+
+def play_all(
+    jobs: Sequence[Job], *, workers: int, at_once: int | None
+) -> Generator[Outcome, None, None]:
+    """Yields what came of every episode as it is finished. Closing it ends what still plays.
+
+    Args:
+        jobs: the episodes.
+        workers: processes, for agents without a model.
+        at_once: episodes at once of an agent with a model; None leaves it to the agent.
+    """
+    agents = {name: make_agent(name) for name in dict.fromkeys(job.agent for job in jobs)}
+    models = {name for name, one in agents.items() if isinstance(one, SharedAgent | BatchAgent)}
+    yield from _in_processes([job for job in jobs if job.agent not in models], workers)
+    for name in agents:
+        if name in models:
+            yield from _with_model(
+                [job for job in jobs if job.agent == name], agents[name], at_once
+            )
+
+
+class Environments:
+    """New environments of parts, whose task sets are opened once."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, ZoomEnv] = {}
+
+    def new(self, job: Job) -> ZoomEnv:
+        """Returns an environment for a job. Raises TaskError."""
+        key = json.dumps(job.part.settings, sort_keys=True)
+        if key not in self._first:
+            self._first[key] = make_env(job.part, job.cache_dir)
+        return self._first[key].fork()
+
+
+def play(
+    jobs: Sequence[Job], agent: Agent, environments: Environments, num_games: int = 1
+) -> Iterator[Outcome]:
+    """Plays jobs of one agent, num_games side by side, and yields what came of each.
+
+    Args:
+        jobs: of the same agent, seed and suite.
+        agent: already reset.
+        environments: where to play.
+        num_games: at once.
+    """
+    name, seed = jobs[0].agent, jobs[0].seed
+    label = partial(replace, suite=jobs[0].suite, agent_hash=jobs[0].agent_hash)
+    failures = list[Failure]()
+    starts = _starts(jobs, environments, failures)
+    for start, outcome in try_episodes(
+        starts, agent, num_games=num_games, agent_name=name, seed=seed
+    ):
+        yield from failures
+        failures.clear()
+        closed = attempt(start.env.close)
+        if isinstance(outcome, Record):
+            checked = label(outcome).checked
+            outcome = attempt(checked) if closed is None else closed
+        if isinstance(outcome, Record):
+            yield outcome
+        else:
+            failure = _failure(replace(jobs[0], task_id=str(start.task_id)), outcome)
+            yield replace(failure, is_skipped=is_skipped(start.env, outcome))
+    yield from failures
+
+
+def _starts(
+    jobs: Iterable[Job], environments: Environments, failures: list[Failure]
+) -> Iterator[Start]:
+    """Yields where jobs are played; adds a failure for each that can be played nowhere."""
+    for job in jobs:
+        env = attempt(partial(environments.new, job))
+        if isinstance(env, ZoomEnv):
+            yield Start(env, job.task_id)
+        else:
+            failures.append(_failure(job, env))
+
+
+def _surely(job: Job, agent: Agent, environments: Environments) -> Outcome:
+    """Returns what came of a job, whatever ends it: who waits for that must not wait for ever."""
+    try:
+        return next(play([job], agent, environments))
+    except BaseException as error:  # noqa: BLE001 - even an agent's own KeyboardInterrupt
+        return _failure(job, error)
+
+
+def _failure(job: Job, error: BaseException) -> Failure:
+    """Returns what is told of a job that an error ended."""
+    return tell_failure(job.agent, job.task_id, error)
+
+
+# Threads and batches -----------------------------------------------------------------------------
+
+
+def _with_model(jobs: Sequence[Job], agent: Agent, at_once: int | None) -> Iterator[Outcome]:
+    """Yields what came of the jobs of one agent, of which there is one for all."""
+    forget_frames()  # each agent pays for its own, so that their seconds compare
+    begun = attempt(partial(agent.reset, jobs[0].seed))
+    if begun is not None:
+        yield from (_failure(job, begun) for job in jobs)
+    elif isinstance(agent, SharedAgent):
+        yield from _on_threads(jobs, agent, at_once or agent.max_concurrent)
+    else:
+        yield from play(jobs, agent, Environments(), at_once or NUM_IN_BATCH)
+
+
+def _on_threads(jobs: Sequence[Job], agent: Agent, num_threads: int) -> Iterator[Outcome]:
+    """Yields what came of jobs, each of which is played by one of some threads."""
+    waiting, outcomes = SimpleQueue[Job](), SimpleQueue[Outcome]()
+    environments = Environments()
+
+    def work() -> None:
+        with suppress(Empty):
+            while True:
+                outcomes.put(_surely(waiting.get_nowait(), agent, environments))
+
+    for job in jobs:
+        waiting.put(job)
+    for _ in range(min(num_threads, len(jobs))):
+        Thread(target=work, name=jobs[0].agent, daemon=True).start()  # Ctrl-C waits for none
+    try:
+        for _ in jobs:
+            yield outcomes.get()
+    finally:
+        with suppress(Empty):
+            while True:
+                waiting.get_nowait()
+
+
+# Processes ---------------------------------------------------------------------------------------
+
+
+def _in_processes(jobs: Sequence[Job], num_workers: int) -> Iterator[Outcome]:
+    """Yields what came of jobs, each of which is played by one of some processes.
+
+    If one dies with its job, that one has failed, and another process goes on.
+    """
+    waiting = iter(jobs)
+    busy: dict[Connection, tuple[SpawnProcess, Job]] = {}
+    try:
+        for job in islice(waiting, num_workers):
+            _hand_over(job, *_start_worker(), busy)
+        while busy:
+            ready = set(wait(list(busy)))
+            for pipe in [one for one in busy if one in ready]:
+                process, job = busy.pop(pipe)
+                outcome = _receive(pipe, process, job)
+                following = next(waiting, None)
+                if following is None:
+                    pipe.close()  # which ends it
+                elif process.is_alive():
+                    _hand_over(following, pipe, process, busy)
+                else:
+                    pipe.close()
+                    _hand_over(following, *_start_worker(), busy)
+                yield outcome
+    finally:
+        for process, _ in busy.values():
+            process.terminate()
+            process.join()
+
+
+def _start_worker() -> tuple[Connection, SpawnProcess]:
+    """Returns a new worker and the pipe to it."""
+    context = get_context("spawn")  # a fork would copy the decoder's threads in a broken state
+    ours, its = context.Pipe()
+    process = context.Process(target=work, args=(its,))
+    with _interrupts_ignored():  # it inherits that: only this process answers Ctrl-C
+        process.start()
+    its.close()  # so that its end is seen here
+    return ours, process
+
+
+def _hand_over(
+    job: Job,
+    pipe: Connection,
+    process: SpawnProcess,
+    busy: dict[Connection, tuple[SpawnProcess, Job]],
+) -> None:
+    """Gives a job to a worker."""
+    busy[pipe] = (process, job)
+    with suppress(OSError):  # it is gone: that is seen when the outcome is received
+        pipe.send(job)
+
+
+def _receive(pipe: Connection, process: SpawnProcess, job: Job) -> Outcome:
+    """Returns what came of a worker's job."""
+    try:
+        outcome: Outcome = pipe.recv()
+    except (EOFError, OSError):
+        process.join()
+        reason = f"its process ended with exit code {process.exitcode}"
+        return Failure(job.agent, job.task_id, reason)
+    return outcome
+
+
+def work(pipe: Connection) -> None:
+    """Plays the jobs that come through a pipe, until it is closed. Runs in a process of its own."""
+    tqdm.set_lock(RLock())  # its own is for many processes, and left behind by one that is ended
+    Thread(target=_end_with_parent, daemon=True).start()
+    environments, agents = Environments(), dict[str, Agent]()
+    with suppress(EOFError, OSError):
+        while True:
+            pipe.send(play_one(pipe.recv(), agents, environments))
+
+
+def play_one(job: Job, agents: dict[str, Agent], environments: Environments) -> Outcome:
+    """Returns what came of a job, whose agent is made if it is not there yet, and reset."""
+    close_files()  # each episode pays for its own, so that their seconds compare
+    forget_frames()
+    agent = attempt(partial(_ready_agent, job, agents))
+    if isinstance(agent, BaseException):
+        return _failure(job, agent)
+    return _surely(job, agent, environments)
+
+
+def _ready_agent(job: Job, agents: dict[str, Agent]) -> Agent:
+    """Returns the agent of a job, reset, which is made once in a process."""
+    if job.agent not in agents:
+        agents[job.agent] = make_agent(job.agent)
+    agents[job.agent].reset(job.seed)
+    return agents[job.agent]
+
+
+def _end_with_parent() -> None:
+    """Ends this worker when the process that started it is gone, however that ended."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Passes over Ctrl-C, for a moment."""
+    before = signal(SIGINT, SIG_IGN)
+    try:
+        yield
+    finally:
+        signal(SIGINT, before)

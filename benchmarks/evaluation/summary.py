@@ -1,0 +1,111 @@
+"""Says in a sentence which agents of a ranking beat which, and which are too close to call."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum, auto
+from itertools import groupby, pairwise
+
+from agents.registry import is_told_evidence
+from benchmarks.evaluation.metrics import Row, chance
+from benchmarks.evaluation.pairs import pairs
+from benchmarks.evaluation.statistics import Estimate
+from zoomgym.io.messages import plain
+from zoomgym.records import Record
+
+__all__ = ["MARK", "reading"]
+
+MARK = "*"
+"""Marks agents that are told the evidence. ASCII, for terminals that show nothing else."""
+
+
+class Verdict(Enum):
+    """How an agent compares with another on the tasks that both played."""
+
+    BETTER = auto()
+    CLOSE = auto()
+    WORSE = auto()
+    APART = auto()
+    """They have no task in common."""
+
+
+def reading(rows: Sequence[Row], records: Sequence[Record]) -> str:
+    """Returns what a ranking shows; nothing if no answer is graded.
+
+    Neighbors are compared on the tasks that both played, by the interval of their difference; with
+    guessing, by the interval of an agent's accuracy.
+
+    Args:
+        rows: of all tasks, the best agent first.
+        records: those it was made from.
+    """
+    accuracies = {
+        row.agent: row.estimates["accuracy"] for row in rows if "accuracy" in row.estimates
+    }
+    if not accuracies:
+        return ""
+    clauses = [*_of_neighbors(list(accuracies), records), *_of_guessing(accuracies, records)]
+    how = "in accuracy on the same tasks, with 95% confidence"
+    if any(map(is_told_evidence, accuracies)):
+        how += f"; {MARK} is told where to look"
+    return f"What it shows: {'; '.join(clauses)} ({how})." if clauses else ""
+
+
+def _of_neighbors(agents: Sequence[str], records: Sequence[Record]) -> Iterator[str]:
+    """Yields how agents compare with the next ones; those who compare alike share a clause."""
+    for verdict, run in groupby(pairwise(agents), lambda pair: _verdict(pair, records)):
+        neighbors = list(run)
+        first, *others = names = [neighbors[0][0], *(worse for _, worse in neighbors)]
+        if verdict is Verdict.BETTER:
+            yield f"{_named(first)} beats {', which beats '.join(map(_named, others))}"
+        elif verdict is Verdict.CLOSE:
+            how = "are each too close to the next" if len(others) > 1 else "are too close"
+            yield f"{_listed(names)} {how} to call"
+        elif verdict is Verdict.WORSE:
+            for better, worse in neighbors:
+                yield f"{_named(worse)} beats {_named(better)} where both played"
+        else:
+            for pair in neighbors:
+                yield f"{_listed(pair)} share no task"
+
+
+def _verdict(neighbors: tuple[str, str], records: Sequence[Record]) -> Verdict:
+    """Returns how the first of two agents compares with the second."""
+    found = pairs(records, neighbors)
+    if not found:
+        return Verdict.APART
+    difference = found[0].difference
+    if difference.low > 0:
+        return Verdict.BETTER
+    return Verdict.WORSE if difference.high < 0 else Verdict.CLOSE
+
+
+def _of_guessing(accuracies: Mapping[str, Estimate], records: Sequence[Record]) -> Iterator[str]:
+    """Yields which agents are not better than guessing, where guessing is ever right."""
+    guessed = chance(records)
+    if not guessed:
+        return
+    guessing = f"guessing ({guessed:.2f})"
+    close = [agent for agent, one in accuracies.items() if one.low <= guessed <= one.high]
+    worse = [agent for agent, one in accuracies.items() if one.high < guessed]
+    if close:
+        yield f"{_listed(close)} {_is(close)} too close to {guessing} to call"
+    if worse:
+        yield f"{_listed(worse)} {_is(worse)} worse than {guessing}"
+    if not close and not worse:
+        agents = list(accuracies)
+        yield f"all beat {guessing}" if len(agents) > 1 else f"{_listed(agents)} beats {guessing}"
+
+
+def _is(agents: Sequence[str]) -> str:
+    """Returns the verb that goes with so many agents."""
+    return "are" if len(agents) > 1 else "is"
+
+
+def _listed(agents: Sequence[str]) -> str:
+    """Returns the names of agents, at least one, as a sentence has them."""
+    *more, last = map(_named, agents)
+    return f"{', '.join(more)} and {last}" if more else last
+
+
+def _named(agent: str) -> str:
+    """Returns the name of an agent, with its mark."""
+    return plain(agent) + MARK * is_told_evidence(agent)

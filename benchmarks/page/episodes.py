@@ -1,0 +1,276 @@
+"""What the episode viewer of a page is given: episodes, their tasks and pictures, as plain data."""
+
+import json
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, fields
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from benchmarks.evaluation.failures import FAILURES, failures_of
+from benchmarks.page.stills import Album, spread, stills
+from zoomgym.errors import ZoomGymError
+from zoomgym.grading import letter, read_choice
+from zoomgym.records import Record
+from zoomgym.render.picture import AXIS_STEPS_S, clock
+from zoomgym.rules.actions import ZoomCall
+from zoomgym.rules.episode import Rules, Turn
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.rewards import RewardParts, merge_weights
+from zoomgym.rules.timeline import Segment, overview_times
+from zoomgym.tasks import TaskSet
+
+__all__ = ["MAX_PICTURED", "OUTCOMES", "cut", "outcome_of", "set_key", "task_key", "viewer_data"]
+
+OUTCOMES = ("right", "wrong", "no answer", "ungraded")
+MAX_PICTURED = 40
+"""Episodes with frames."""
+MAX_PICTURE_BYTES = 3_000_000
+"""Of all pictures; base64 makes a third more of it."""
+MAX_EPISODE_BYTES = 16_000_000
+"""Of all episodes: some 12,000 on synthetic tasks, so that `standard-v0` stands there whole."""
+MOST_AXIS_LABELS = 6
+MAX_TEXT = 800
+"""Characters that are shown of a text that others wrote."""
+
+KINDS = tuple(FAILURES)
+Row = dict[str, Any]
+
+
+def viewer_data(
+    records: Sequence[Record],
+    agents: Sequence[str],
+    categories: Sequence[str],
+    names: Mapping[Rules, str],
+    cache_dir: Path | None,
+    tasks_named: TaskSet | None = None,
+) -> dict[str, Any]:
+    """Returns the episodes that a page has room for, to be written as JSON.
+
+    Args:
+        records: of all tasks.
+        agents: the best first.
+        categories: of all tasks.
+        names: of all rules.
+        cache_dir: where synthetic videos may be written already; None is the user's cache folder.
+        tasks_named: the set that the user has named, whose videos are shown.
+    """
+    by_task = sorted(records, key=lambda r: (r.task.id, astuple(r.rules), agents.index(r.agent)))
+    rows = _kept(by_task)
+    kept = [by_task[index] for index in sorted(rows)]
+    numbers: dict[Hashable, int] = {}
+    for record in kept:
+        numbers.setdefault(_video_key(record), len(numbers))
+    firsts = {numbers[_video_key(record)]: record for record in reversed(kept)}
+    tasks = [_task(firsts[number], categories, list(names)) for number in range(len(numbers))]
+    episodes = [
+        {"agent": agents.index(record.agent), "task": numbers[_video_key(record)]} | rows[index]
+        for index, record in zip(sorted(rows), kept, strict=True)
+    ]
+    album = Album(MAX_PICTURE_BYTES)
+    for index in _pictured(kept, agents):
+        episode = episodes[index]
+        task = tasks[episode["task"]]
+        _illustrate(episode, task, kept[index], album, cache_dir, tasks_named)
+    return {
+        "failures": list(FAILURES.items()),
+        "rules": list(names.values()),
+        "terms": [field.name for field in fields(RewardParts)],
+        "tasks": tasks,
+        "episodes": episodes,
+        "pictures": album.to_base64(),
+    }
+
+
+def outcome_of(record: Record) -> str:
+    """Returns how an episode ended: `right`, `wrong`, `no answer` or `ungraded`."""
+    if record.answer is None:
+        return "no answer"
+    if not record.is_graded:
+        return "ungraded"
+    return "right" if record.reward_parts.accuracy else "wrong"
+
+
+def set_key(record: Record) -> str:
+    """Returns what tells the task set of a record from others, wherever its files are."""
+    settings = sorted((name, one) for name, one in record.settings.items() if name != "tasks")
+    return str((record.task_set, record.task_set_version, record.task_set_hash, settings))
+
+
+def task_key(record: Record) -> str:
+    """Returns what tells the task of a record from others."""
+    return f"{record.task.id} {set_key(record)}"
+
+
+def cut(text: str) -> str:
+    """Returns the start of a text that may be very long."""
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} … ({len(text):,} characters)"
+
+
+def _video_key(record: Record) -> Hashable:
+    """Returns what all that `_task` says depends on."""
+    return (record.task, set_key(record), record.rules, record.duration_s, record.last_frame_s)
+
+
+def _kept(records: Sequence[Record]) -> dict[int, Row]:
+    """Returns the episodes that fit into the page, by position; whole tasks before others."""
+    kept: dict[int, Row] = {}
+    seen = set()
+    bytes_left = MAX_EPISODE_BYTES
+    for index in _fairly(records):
+        record, key = records[index], _video_key(records[index])
+        episode = _episode(record)
+        bytes_left -= len(json.dumps(episode))
+        if key not in seen:
+            bytes_left -= len(json.dumps(_task(record, [record.task.category], [record.rules])))
+        if bytes_left < 0:
+            break
+        seen.add(key)
+        kept[index] = episode
+    return kept
+
+
+def _fairly(records: Sequence[Record]) -> Iterator[int]:
+    """Yields positions of records: the first task of each set and category, then the second, .."""
+    places: dict[Hashable, dict[str, list[int]]] = {}
+    for index, record in enumerate(records):
+        tasks = places.setdefault((record.task.category, set_key(record)), {})
+        tasks.setdefault(record.task.id, []).append(index)
+    for round_of_tasks in zip_longest(*(tasks.values() for tasks in places.values()), fillvalue=[]):
+        for on_it in round_of_tasks:
+            yield from on_it
+
+
+def _pictured(records: Sequence[Record], agents: Sequence[str]) -> list[int]:
+    """Returns positions of the episodes with frames, the most wanted first.
+
+    First those on the first task of each category, then those on the second, which is of another
+    set if there is one, and so on; on them the best agents' first. Of a task that was played by
+    several rules, those by the last of these, which allow most.
+    """
+    tasks: dict[str, dict[VideoQuestion, list[int]]] = {}
+    for index in _fairly(records):
+        task = records[index].task
+        tasks.setdefault(task.category, {}).setdefault(task, []).append(index)
+    wanted: list[int] = []
+    for on_tasks in zip_longest(*(own.values() for own in tasks.values()), fillvalue=[]):
+        chosen = [index for on_task in on_tasks for index in _by_last_rules(records, on_task)]
+        wanted += sorted(chosen, key=lambda index: agents.index(records[index].agent))
+        if len(wanted) >= MAX_PICTURED:
+            break
+    return wanted[:MAX_PICTURED]
+
+
+def _by_last_rules(records: Sequence[Record], on_task: Sequence[int]) -> list[int]:
+    """Returns those positions of records on a task that were played by its last rules."""
+    if not on_task:
+        return []
+    last = max(on_task, key=lambda index: astuple(records[index].rules))
+    key = task_key(records[last]), records[last].rules
+    return [index for index in on_task if (task_key(records[index]), records[index].rules) == key]
+
+
+def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> Row:
+    """Returns what the viewer shows of a task and its video."""
+    task, rules = record.task, record.rules
+    weights = merge_weights(record.settings["reward_weights"])
+    return {
+        "id": cut(task.id),
+        "set": f"{cut(record.task_set)} version {cut(record.task_set_version)}",
+        "category": categories.index(task.category),
+        "rules": every.index(rules),
+        "question": cut(task.question),
+        "options": [[letter(index), cut(option)] for index, option in enumerate(task.options)],
+        "truth": read_choice(task.answer, task.options) if task.options else None,
+        "answer": cut(task.answer),
+        "evidence": [list(segment) for segment in task.evidence],
+        "duration_s": record.duration_s,
+        "duration_label": clock(record.duration_s),
+        "axis": [[time_s, clock(time_s)] for time_s in _axis(record.duration_s)],
+        "overview_s": _rounded(spread(overview_times(record.last_frame_s, rules.num_overview))),
+        "max_turns": rules.max_turns,
+        "weights": [weights[field.name] for field in fields(RewardParts)],
+        "frames": [],
+    }
+
+
+def _episode(record: Record) -> Row:
+    """Returns what the viewer shows of an episode, but for its agent, task and frames."""
+    options, answer = record.task.options, record.answer
+    return {
+        "outcome": outcome_of(record),
+        "failures": [KINDS.index(kind) for kind in failures_of(record)],
+        "answer": None if answer is None else cut(answer),
+        "given": read_choice(answer, options) if answer is not None and options else None,
+        "reward": record.reward if record.is_graded else None,
+        "parts": list(asdict(record.reward_parts).values()),
+        "frames_used": record.frames_used,
+        "agent_s": round(record.agent_s, 3),
+        "decode_s": round(record.decode_s, 3),
+        "turns": list(map(_turn, record.turns)),
+        "is_pictured": False,
+        "clips": [],
+        "note": "",
+    }
+
+
+def _turn(turn: Turn) -> Row:
+    """Returns what the viewer shows of a turn; its error stands in its feedback."""
+    return {
+        "reply": cut(turn.reply),
+        "feedback": cut(turn.feedback),
+        "is_refused": bool(turn.error),
+        "is_well_formed": turn.is_well_formed,
+        "zoom": _zoom(turn.zoom) if turn.zoom else None,
+    }
+
+
+def _zoom(zoom: ZoomCall) -> Row:
+    """Returns what the viewer shows of a zoom that was executed."""
+    return {
+        "start_s": zoom.start_s,
+        "end_s": zoom.end_s,
+        "label": f"{clock(zoom.start_s)} - {clock(zoom.end_s)}, {zoom.fps:.3g} fps",
+        "num_frames": zoom.num_frames,
+    }
+
+
+def _axis(duration_s: float) -> list[float]:
+    """Returns round times along a video, some six of them."""
+    least_s = duration_s / MOST_AXIS_LABELS
+    days_s = max(1, -(-least_s // 86400)) * 86400
+    step_s = next((step_s for step_s in AXIS_STEPS_S if step_s >= least_s), days_s)
+    return [index * step_s for index in range(int(duration_s / step_s) + 1)]
+
+
+def _illustrate(
+    episode: Row,
+    task: Row,
+    record: Record,
+    album: Album,
+    cache_dir: Path | None,
+    tasks_named: TaskSet | None,
+) -> None:
+    """Puts frames into an episode and its task; what cannot be shown any more becomes a note."""
+    try:
+        strips = stills(record, cache_dir, with_overview=not task["frames"], tasks=tasks_named)
+    except (ZoomGymError, OSError) as error:
+        episode["note"] = cut(str(error))
+        return
+    places = album.add(strips)
+    if places is None:
+        return
+    frames = [[_frame(*pair, record.task.evidence) for pair in strip] for strip in places]
+    if not task["frames"]:
+        task["frames"] = frames.pop(0)
+    episode["clips"], episode["is_pictured"] = frames, True
+
+
+def _frame(time_s: float, place: int, evidence: Iterable[Segment]) -> list[float]:
+    """Returns the time of a frame, the place of its picture, and whether it is on the evidence."""
+    return [round(time_s, 3), place, any(segment.holds(time_s) for segment in evidence)]
+
+
+def _rounded(times_s: Iterable[float]) -> list[float]:
+    """Returns times to the millisecond."""
+    return [round(time_s, 3) for time_s in times_s]

@@ -1,0 +1,391 @@
+"""Ways to get frames by time out of a file: ours and its peers, behind one pair of calls.
+
+python -m benchmarks.speed.decoding.peers FOLDER    does the job that FOLDER/job.json describes
+
+Each peer runs in a process of its own, as the libraries bring copies of FFmpeg that must not meet,
+and as some of them hang. So nothing is imported here before a peer is opened.
+"""
+
+import importlib
+import importlib.util
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["OURS", "PEERS", "Call", "Job", "Opened", "Outcome", "is_installed", "run_job"]
+
+ROOT = Path(__file__).parents[3]
+Frames = NDArray[np.uint8]
+"""(N, H, W, 3) RGB."""
+
+
+class Opened(Protocol):
+    """A file that a peer has opened for frames of one size."""
+
+    def frames_at(self, times_s: Sequence[float]) -> Frames:
+        """Returns the frames on screen at times_s, ascending seconds from the first frame."""
+
+    def close(self) -> None:
+        """Gives everything back."""
+
+
+class Ours:
+    """This package, without its store of frames: every call decodes, and a new one opens."""
+
+    def __init__(self, path: str, size: tuple[int, int], **settings: Any) -> None:
+        from zoomgym.video import VideoFile, close_files, set_frame_memory
+        from zoomgym.video.file import FACTS
+
+        set_frame_memory(0)
+        close_files()
+        FACTS.clear()
+        self._size = size
+        self._video = VideoFile(path, **settings)
+
+    def frames_at(self, times_s: Sequence[float]) -> Frames:
+        return self._video.frames_at(times_s, self._size)
+
+    def close(self) -> None:
+        self._video.close()
+
+
+class VideoZoomer:
+    """What the official code of VideoZoomer does: decord anew for every call, then Pillow.
+
+    Source: zsgvivo/VideoZoomer, commit 5638153, extract_video_clip: eight threads, or one if that
+    fails; an index is a time by the average rate.
+    """
+
+    def __init__(self, path: str, size: tuple[int, int]) -> None:
+        self._path, self._size = path, size
+
+    def frames_at(self, times_s: Sequence[float]) -> Frames:
+        decord = importlib.import_module("decord")
+        image = importlib.import_module("PIL.Image")
+        reader = decord.VideoReader(self._path, ctx=decord.cpu(0), num_threads=8)
+        rate, last = reader.get_avg_fps(), len(reader) - 1
+        indices = [min(int(time_s * rate), last) for time_s in times_s]
+        try:
+            frames = reader.get_batch(indices).asnumpy()
+        except decord.DECORDError:
+            reader = decord.VideoReader(self._path, ctx=decord.cpu(0), num_threads=1)
+            frames = reader.get_batch(indices).asnumpy()
+        height, width = self._size
+        pictures = [
+            image.fromarray(frame).resize((width, height), image.Resampling.LANCZOS)
+            for frame in np.array(frames)
+        ]
+        return np.stack([np.asarray(picture) for picture in pictures])
+
+    def close(self) -> None:
+        pass
+
+
+class Decord:
+    """decord in its best form: one thread, scaled by FFmpeg, indices from its own timestamps."""
+
+    def __init__(self, path: str, size: tuple[int, int]) -> None:
+        decord = importlib.import_module("decord")
+        height, width = size
+        self._reader = decord.VideoReader(
+            path, ctx=decord.cpu(0), width=width, height=height, num_threads=1
+        )
+        starts_s = self._reader.get_frame_timestamp(np.arange(len(self._reader)))[:, 0]
+        self._starts_s = np.sort(starts_s) - starts_s.min()
+
+    def frames_at(self, times_s: Sequence[float]) -> Frames:
+        indices = np.searchsorted(self._starts_s, np.array(times_s) + 5e-4, side="right") - 1
+        return np.asarray(self._reader.get_batch(indices.clip(0)).asnumpy())
+
+    def close(self) -> None:
+        del self._reader
+
+
+class TorchCodec:
+    """torchcodec, scaled inside its decoder."""
+
+    def __init__(self, path: str, size: tuple[int, int], seek_mode: str, num_threads: int) -> None:
+        decoders = importlib.import_module("torchcodec.decoders")
+        transforms = importlib.import_module("torchcodec.transforms")
+        self._decoder = decoders.VideoDecoder(
+            path,
+            dimension_order="NHWC",
+            num_ffmpeg_threads=num_threads,
+            seek_mode=seek_mode,
+            transforms=[transforms.Resize(size)],
+        )
+
+    def frames_at(self, times_s: Sequence[float]) -> Frames:
+        facts = self._decoder.metadata
+        start_s, end_s = facts.begin_stream_seconds or 0, facts.end_stream_seconds
+        asked_s = [min(start_s + time_s, np.nextafter(end_s, 0)) for time_s in times_s]
+        return np.asarray(self._decoder.get_frames_played_at(asked_s).data.numpy())
+
+    def close(self) -> None:
+        del self._decoder
+
+
+class OpenCV:
+    """OpenCV: a seek by frame number where the next frame is not near, and area scaling."""
+
+    READ_ON = 16
+    """Frames up to which reading on beats a seek."""
+
+    def __init__(self, path: str, size: tuple[int, int]) -> None:
+        self._cv2 = importlib.import_module("cv2")
+        self._size = size
+        self._capture = self._cv2.VideoCapture(path, self._cv2.CAP_FFMPEG)
+        if not self._capture.isOpened():
+            raise OSError(f"{path}: OpenCV cannot open it")
+        self._next = 0
+
+    def frames_at(self, times_s: Sequence[float]) -> Frames:
+        rate = self._capture.get(self._cv2.CAP_PROP_FPS)
+        return np.stack([self._frame(int(time_s * rate + 1e-3)) for time_s in times_s])
+
+    def _frame(self, index: int) -> Frames:
+        """Returns the frame that OpenCV says has this number."""
+        if not 0 <= index - self._next < self.READ_ON:
+            self._capture.set(self._cv2.CAP_PROP_POS_FRAMES, index)
+            self._next = index
+        for _ in range(index - self._next):
+            self._capture.grab()
+        is_read, picture = self._capture.read()
+        if not is_read:
+            raise OSError(f"OpenCV finds no frame {index}")
+        self._next = index + 1
+        scaled = self._cv2.resize(picture, self._size[::-1], interpolation=self._cv2.INTER_AREA)
+        return np.asarray(self._cv2.cvtColor(scaled, self._cv2.COLOR_BGR2RGB))
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+class Floor:
+    """FFmpeg alone: what decoding the packets from the keyframes to the targets costs.
+
+    All packets are read while the file is opened, and those that a call needs are found when it
+    is made for the first time: time it the second time. Nothing seeks and nothing is read ahead
+    then: one decoder, one thread, the same scaler, every packet decoded unless skips is set.
+    """
+
+    def __init__(self, path: str, size: tuple[int, int], skips: bool) -> None:
+        import av
+
+        from zoomgym.video.scale import Orientation, Scaler
+
+        self._size, self._skips = size, skips
+        self._scaler, self._upright = Scaler(), Orientation()
+        self._container = av.open(path, metadata_errors="ignore")
+        stream = self._container.streams.video[0]
+        self._codec: Any = av.CodecContext.create(stream.codec_context.name, "r")
+        self._codec.extradata = stream.codec_context.extradata
+        self._codec.thread_count = 1
+        self._seconds = float(stream.time_base or 1)
+        self._packets = [packet for packet in self._container.demux(stream) if packet.size]
+        self._plans: dict[tuple[float, ...], list[tuple[list[Any], list[int]]]] = {}
+
+    def frames_at(self, times_s: Sequence[float]) -> Frames:
+        runs = self._plans.get(tuple(times_s))
+        if runs is None:
+            runs = self._plans[tuple(times_s)] = self._plan(times_s)
+        pictures = []
+        for packets, targets in runs:
+            self._codec.flush_buffers()
+            for packet in packets:
+                if self._skips:
+                    is_wanted = packet is None or packet.pts in targets
+                    self._codec.skip_frame = "DEFAULT" if is_wanted else "NONREF"
+                for frame in self._codec.decode(packet):
+                    if frame.pts in targets:
+                        picture = self._scaler.picture(frame, self._size, self._upright)
+                        pictures.append(picture)
+        return np.stack(pictures)
+
+    def _plan(self, times_s: Sequence[float]) -> list[tuple[list[Any], list[int]]]:
+        """Returns runs of packets, from a keyframe to the last of the pts wanted of it."""
+        pts = [packet.pts or 0 for packet in self._packets]
+        shown = np.sort(np.array(pts))
+        ticks = shown[0] + np.floor((np.array(times_s) + 5e-4) / self._seconds)
+        runs: dict[int, tuple[int, list[int]]] = {}
+        keys = [i for i, packet in enumerate(self._packets) if packet.is_keyframe]
+        for target in shown[(np.searchsorted(shown, ticks, side="right") - 1).clip(0)].tolist():
+            end = pts.index(target)
+            start = max(i for i in keys if i <= end and pts[i] <= target)
+            last, targets = runs.get(start, (end, []))
+            runs[start] = (max(last, end), [*targets, target])
+        return [
+            ([*self._packets[start : last + 1], None], targets)
+            for start, (last, targets) in runs.items()
+        ]
+
+    def close(self) -> None:
+        self._container.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A way to get frames, and what can be asked of it."""
+
+    package: str
+    """What has to be importable."""
+    open: Callable[[str, tuple[int, int]], Opened]
+    is_floor: bool = False
+    """Not a peer but a lower bound, which is told before what it will be asked."""
+    reopens: bool = False
+    """It cannot keep a file open, so it is never warm."""
+
+
+OURS = "ours"
+OURS_TWICE = "ours, 2 threads"
+PEERS = {
+    OURS: Peer("zoomgym", Ours),
+    OURS_TWICE: Peer("zoomgym", partial(Ours, num_threads=2)),
+    "VideoZoomer's way": Peer("decord", VideoZoomer, reopens=True),
+    "decord": Peer("decord", Decord),
+    "torchcodec exact": Peer("torchcodec", partial(TorchCodec, seek_mode="exact", num_threads=1)),
+    "torchcodec exact, 2 threads": Peer(
+        "torchcodec", partial(TorchCodec, seek_mode="exact", num_threads=2)
+    ),
+    "torchcodec approximate": Peer(
+        "torchcodec", partial(TorchCodec, seek_mode="approximate", num_threads=1)
+    ),
+    "torchcodec approximate, 2 threads": Peer(
+        "torchcodec", partial(TorchCodec, seek_mode="approximate", num_threads=2)
+    ),
+    "OpenCV": Peer("cv2", OpenCV),
+    "ffmpeg floor": Peer("av", partial(Floor, skips=False), is_floor=True),
+    "ffmpeg floor, skipping": Peer("av", partial(Floor, skips=True), is_floor=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One question, and how it is timed."""
+
+    name: str
+    how: str
+    """cold: opened for this call; warm: on a file that is kept open; again: warm, and asked
+    once before without being timed."""
+    times_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one process does."""
+
+    peer: str
+    path: str
+    size: tuple[int, int]
+    calls: tuple[Call, ...]
+    warm_up: str | None = None
+    """A file that is read first, so that nobody's clock sees libraries being loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a job: one entry per call."""
+
+    wall_s: tuple[float, ...]
+    cpu_s: tuple[float, ...]
+    """Of all threads: what a busy machine hardly changes."""
+    errors: tuple[str, ...]
+    """Empty where a call went well."""
+    frames: tuple[Frames | None, ...]
+    """None where it did not."""
+
+
+def is_installed(name: str) -> bool:
+    """Returns whether the peer's package can be imported, and works once it is."""
+    peer = PEERS[name]
+    if importlib.util.find_spec(peer.package) is None:
+        return False
+    command = [sys.executable, "-c", f"import {peer.package}"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def run_job(job: Job, limit_s: float) -> Outcome:
+    """Returns what came of a job in a process of its own, which is ended after limit_s."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "job.json").write_text(json.dumps(asdict(job)))
+        command = [sys.executable, "-m", "benchmarks.speed.decoding.peers", str(folder)]
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, capture_output=True, timeout=limit_s, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return _failed(job, f"hangs: stopped after {limit_s:g} s")
+        if done.returncode:
+            last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+            return _failed(job, f"ends with {done.returncode}: {last[:200]}")
+        found = json.loads((folder / "outcome.json").read_text())
+        with np.load(folder / "frames.npz") as stored:
+            frames = tuple(stored.get(str(k)) for k in range(len(job.calls)))
+        return Outcome(
+            tuple(found["wall_s"]), tuple(found["cpu_s"]), tuple(found["errors"]), frames
+        )
+
+
+def _failed(job: Job, error: str) -> Outcome:
+    """Returns the outcome of a job that did not end well."""
+    count = len(job.calls)
+    none = (math.nan,) * count
+    return Outcome(none, none, (error,) * count, (None,) * count)
+
+
+def main(folder: Path) -> None:
+    """Does the job that is described in folder and leaves its outcome there."""
+    row = json.loads((folder / "job.json").read_text())
+    calls = tuple(Call(**call) for call in row.pop("calls"))
+    job = Job(**{**row, "size": tuple(row["size"]), "calls": calls})
+    peer = PEERS[job.peer]
+    if job.warm_up is not None:
+        opened = peer.open(job.warm_up, job.size)
+        opened.frames_at([0.1, 1.1])
+        opened.close()
+    wall_s: list[float] = []
+    cpu_s: list[float] = []
+    errors: list[str] = []
+    frames: dict[str, Frames] = {}
+    kept: Opened | None = None
+    for k, call in enumerate(job.calls):
+        try:
+            if kept is None and call.how != "cold":
+                kept = peer.open(job.path, job.size)
+            if kept is not None and call.how == "again":
+                kept.frames_at(call.times_s)
+            started_s, started_cpu_s = time.perf_counter(), time.process_time()
+            asked = peer.open(job.path, job.size) if call.how == "cold" else kept
+            assert asked is not None
+            frames[str(k)] = asked.frames_at(call.times_s)
+            if call.how == "cold":
+                asked.close()
+            wall_s.append(time.perf_counter() - started_s)
+            cpu_s.append(time.process_time() - started_cpu_s)
+            errors.append("")
+        except Exception as error:  # noqa: BLE001  strangers' libraries raise what they like
+            wall_s.append(math.nan)
+            cpu_s.append(math.nan)
+            told = str(error).strip().replace(f"{Path(job.path).parent}/", "")
+            errors.append(f"{type(error).__name__}: {told[:200]}")
+    (folder / "outcome.json").write_text(
+        json.dumps({"wall_s": wall_s, "cpu_s": cpu_s, "errors": errors})
+    )
+    arrays: dict[str, Any] = frames  # numpy's types allow no other names than its own
+    np.savez(folder / "frames.npz", **arrays)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

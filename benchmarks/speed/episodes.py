@@ -1,0 +1,258 @@
+"""How fast episodes on drawn video are: a turn, the environment, the runner; where time goes.
+
+Processor seconds, of all threads and processes, stand beside the wall clock, as a busy machine
+hardly changes them.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from multiprocessing import active_children
+from typing import Any
+from unittest.mock import patch
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.evaluation.runner import Environments, Failure, Job, Outcome, play_all, play_one
+from benchmarks.evaluation.suites import SUITES, make_env
+from benchmarks.speed.stopwatch import OTHER, Stopwatch
+from zoomgym import ZoomEnv, rollout
+from zoomgym.agent import Agent
+from zoomgym.envs import env
+from zoomgym.records import Record
+from zoomgym.rules import episode
+from zoomgym.rules.actions import Answer, ZoomCall
+from zoomgym.rules.episode import Rules, advance, start
+from zoomgym.rules.grammar import GRAMMARS, write_reply
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.tasks.synthetic.scene import Scene
+from zoomgym.tasks.synthetic.task_set import SyntheticTasks
+
+__all__ = ["measure_episodes"]
+
+NUM_TURNS = 200
+"""Turns that are measured at once."""
+REPEATS = 25
+SIDES = (112, 256)
+"""Pixels of a side of a frame: what policies are trained on, and what a file has."""
+AGENTS = ("blind", "uniform", "oracle")
+"""They see 64 frames, all 128, and the overview with what they are told."""
+WORKERS = (1, 2)
+SUITE = "standard-v0"
+MINUTE_S = 60
+FUNCTIONS = (
+    (SyntheticTasks, "by_id", "the task"),
+    (SyntheticTasks, "__getitem__", "the task"),
+    (SyntheticTasks, "open_video", "the task"),
+    (vars(SyntheticTasks)["content_hash"], "func", "the hash of the task set"),
+    (Scene, "draw", "drawing frames"),
+    (env, "letterbox", "shrinking frames"),
+    (env, "to_dict", "the Dict observation"),
+    (ZoomEnv, "_info", "the info"),
+    (episode, "advance", "the rules of a turn"),
+    (rollout, "reply_to", "the agent"),
+    (rollout, "to_record", "the record"),
+    (Record, "checked", "the record"),
+    (Environments, "new", "a new environment"),
+)
+"""Who owns what does the work, its name, and what its time is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast some episodes were played."""
+
+    num_episodes: int
+    wall_s: float
+    cpu_s: float
+    """Of all threads and processes."""
+
+
+def measure_episodes(console: Console, num_episodes: int) -> None:
+    """Prints how long turns and episodes take, and where that time goes.
+
+    Args:
+        console: where to.
+        num_episodes: of each line.
+    """
+    _show_turns(console)
+    shares: dict[str, dict[str, float]] = {}
+    paces = Table(title="Episodes on drawn video of a minute", title_justify="left")
+    paces.add_column("what", no_wrap=True)
+    for name in ("episodes", "a second", "processor ms"):
+        paces.add_column(name, justify="right")
+    for side in SIDES:
+        alone = _alone(side * side, num_episodes)
+        paces.add_row(f"ZoomEnv, {side} x {side}, random replies", *_cells(_paced(alone)))
+        shares[f"ZoomEnv {side}"] = share_of_phases(alone)
+    for agent in AGENTS:
+        jobs = _jobs(agent, num_episodes)
+        for workers in WORKERS:
+            text = f"runner, 256 x 256, {agent}, {workers} process{'es'[: 2 * (workers > 1)]}"
+            paces.add_row(text, *_cells(_paced(_runner(jobs, workers))))
+        shares[agent] = share_of_phases(_in_one_process(jobs))
+    console.print(paces)
+    _show_shares(console, shares)
+
+
+def _show_turns(console: Console) -> None:
+    """Prints how long a turn takes without its frames."""
+    title = f"advance, without frames (median of {REPEATS} x {NUM_TURNS})"
+    table = Table(title=title, title_justify="left")
+    for name in ("grammar", "reply", "ms of processor"):
+        table.add_column(name, justify="right" if name.startswith("ms") else "left")
+    for grammar in GRAMMARS:
+        for reply, turn_s in time_turns(grammar).items():
+            table.add_row(grammar, reply, f"{1e3 * turn_s:.4f}")
+    console.print(table)
+
+
+def time_turns(grammar: str) -> dict[str, float]:
+    """Returns the processor seconds of a turn by what is replied, without any frames."""
+    task = VideoQuestion("q", "v", "Which symbol?", "B", ("star", "heart", "ring", "cross"))
+    before = start(task, 60.0, 59.9, Rules(grammar), "key")
+    replies = {
+        "zoom": write_reply(ZoomCall(12.5, 15.0, 2.0), grammar, "I look there."),
+        "refused zoom": write_reply(ZoomCall(12.5, 50.0, 2.0), grammar, "I look there."),
+        "answer": write_reply(Answer("B"), grammar, "I saw it."),
+        "no action": "I look there.",
+    }
+    return {
+        name: statistics.median(_turn_s(before, reply) for _ in range(REPEATS))
+        for name, reply in replies.items()
+    }
+
+
+def _turn_s(before: episode.Episode, reply: str) -> float:
+    """Returns the processor seconds of a turn, the mean of many."""
+    started_s = time.process_time()
+    for _ in range(NUM_TURNS):
+        advance(before, reply)
+    return (time.process_time() - started_s) / NUM_TURNS
+
+
+Play = Callable[[], int]
+"""Plays episodes, and returns how many."""
+
+
+def _alone(max_pixels: int, num_episodes: int) -> Play:
+    """Returns what plays an environment of every family with random replies."""
+
+    def play() -> int:
+        zoom_env = ZoomEnv("synthetic", source="scene", max_pixels=max_pixels)
+        zoom_env.action_space.seed(0)
+        zoom_env.reset(seed=0)
+        for _ in range(num_episodes):
+            zoom_env.reset()
+            is_over = False
+            while not is_over:
+                is_over = zoom_env.step(zoom_env.action_space.sample())[2]
+        zoom_env.close()
+        return num_episodes
+
+    return play
+
+
+def _jobs(agent: str, num_episodes: int) -> list[Job]:
+    """Returns the first so many episodes of an agent on the videos of a minute of the suite."""
+    parts = [part for part in SUITES[SUITE].parts if part.settings["duration_s"] == MINUTE_S]
+    sets = [make_env(part).tasks for part in parts]
+    places = (divmod(number, len(parts)) for number in range(num_episodes))
+    return [Job(SUITE, parts[k], sets[k][index].id, agent, 0, None) for index, k in places]
+
+
+def _runner(jobs: Sequence[Job], workers: int) -> Play:
+    """Returns what plays jobs as the runner does, in so many processes."""
+
+    def play() -> int:
+        num_played = _count(play_all(jobs, workers=workers, at_once=None))
+        for process in active_children():  # only then is their processor time known
+            process.join()
+        return num_played
+
+    return play
+
+
+def _in_one_process(jobs: Sequence[Job]) -> Play:
+    """Returns what plays jobs as each process of the runner does."""
+
+    def play() -> int:
+        agents: dict[str, Agent] = {}
+        environments = Environments()
+        return _count(play_one(job, agents, environments) for job in jobs)
+
+    return play
+
+
+def _count(outcomes: Iterable[Outcome]) -> int:
+    """Returns how many episodes there were. Raises RuntimeError if one has failed."""
+    num_played = 0
+    for outcome in outcomes:
+        if isinstance(outcome, Failure):
+            raise RuntimeError(f"{outcome.agent} on {outcome.task_id}: {outcome.reason}")
+        num_played += 1
+    return num_played
+
+
+def _paced(play: Play) -> Pace:
+    """Returns how fast episodes were played."""
+    started_s, cpu_s = time.perf_counter(), sum(os.times()[:4])
+    num_episodes = play()
+    return Pace(num_episodes, time.perf_counter() - started_s, sum(os.times()[:4]) - cpu_s)
+
+
+def _cells(pace: Pace) -> tuple[str, str, str]:
+    """Returns a pace as it is shown."""
+    return (
+        str(pace.num_episodes),
+        f"{pace.num_episodes / pace.wall_s:.1f}",
+        f"{1e3 * pace.cpu_s / pace.num_episodes:.1f}",
+    )
+
+
+def share_of_phases(play: Play) -> dict[str, float]:
+    """Returns the shares of processor time of each phase of play, without those inside it."""
+    stopwatch = Stopwatch()
+    with watched(stopwatch):
+        stopwatch.clear()
+        play()
+        stopwatch.count()
+    total_s = sum(stopwatch.cpu_seconds.values())
+    return {phase: cpu_s / total_s for phase, cpu_s in stopwatch.cpu_seconds.items()}
+
+
+@contextmanager
+def watched(stopwatch: Stopwatch) -> Iterator[None]:
+    """Counts the time of FUNCTIONS to their phases."""
+    with ExitStack() as patches:
+        for owner, name, phase in FUNCTIONS:
+            timed = _timed(vars(owner)[name], phase, stopwatch)
+            patches.enter_context(patch.object(owner, name, timed))
+        yield
+
+
+def _timed(function: Callable[..., Any], phase: str, stopwatch: Stopwatch) -> Callable[..., Any]:
+    """Returns function so that its time is counted to a phase."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with stopwatch.phase(phase):
+            return function(*args, **kwargs)
+
+    return call
+
+
+def _show_shares(console: Console, shares: Mapping[str, Mapping[str, float]]) -> None:
+    """Prints where time goes, a column for each of what was played."""
+    table = Table(title="Where processor time goes, %", title_justify="left")
+    table.add_column("", no_wrap=True)
+    for name in shares:
+        table.add_column(name, justify="right")
+    for phase in (*dict.fromkeys(phase for _, _, phase in FUNCTIONS), OTHER):
+        table.add_row(phase, *(f"{100 * own.get(phase, 0):.1f}" for own in shares.values()))
+    console.print(table)

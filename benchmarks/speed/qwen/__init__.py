@@ -1,0 +1,1 @@
+"""Speed of playing and learning with Qwen2.5-VL."""

@@ -1,0 +1,127 @@
+"""Episodes whose course is fixed: what a model with random weights says cannot be executed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoomgym.envs.env import ZoomEnv
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.tasks import hash_tasks
+
+__all__ = ["TASK_ID", "Course", "make_env"]
+
+FPS = 8
+"""Of every zoom."""
+GAP_S = 10.0
+"""From one zoom to the next."""
+TASK_ID = "noise"
+TASK = VideoQuestion(
+    id=TASK_ID,
+    video="noise",
+    question="Which noise is it?",
+    answer="B",
+    options=("white", "pink", "brown", "blue"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What happens in every episode: an overview, so many zooms, and an answer."""
+
+    frame: tuple[int, int] = (28, 28)
+    """(W, H) in pixels."""
+    num_overview: int = 64
+    num_zooms: int = 4
+    frames_per_zoom: int = 16
+
+    @property
+    def num_turns(self) -> int:
+        """Replies in an episode."""
+        return self.num_zooms + 1
+
+    @property
+    def num_clip_frames(self) -> int:
+        """Frames of all zooms."""
+        return self.num_zooms * self.frames_per_zoom
+
+    def reply(self, turn: int, said: str) -> str:
+        """Returns what is executed in a turn.
+
+        Answers depend on what was said, so that a group of them earns different rewards.
+        """
+        if turn == self.num_zooms:
+            return f"<think>.</think><answer>{'AB'[crc32(said.encode()) % 2]}</answer>"
+        start_s = GAP_S * turn
+        segment = f"[{start_s}, {start_s + self.frames_per_zoom / FPS}]"
+        call = f'{{"segment": {segment}, "fps": {FPS}}}'
+        return f"<think>.</think><video_zoom>{call}</video_zoom>"
+
+
+def make_env(course: Course) -> ZoomEnv:
+    """Returns an environment whose episodes take a course, on one video of noise."""
+    return _CourseEnv(
+        _NoiseTasks(course),
+        grammar="video_zoom",
+        num_overview=course.num_overview,
+        frames_per_zoom=course.frames_per_zoom,
+        frame_budget=course.num_overview + course.num_clip_frames,
+        max_turns=course.num_turns,
+    )
+
+
+class _CourseEnv(ZoomEnv):
+    """Executes the replies of a course in place of those that are sent."""
+
+    tasks: "_NoiseTasks"
+
+    def step(self, action: str) -> Any:
+        """Plays one turn."""
+        return super().step(self.tasks.course.reply(len(self.episode.turns), action))
+
+
+class _NoiseVideo:
+    """Another picture at every time."""
+
+    num_damaged = 0
+
+    def __init__(self, course: Course) -> None:
+        self.size = course.frame[::-1]
+        self.duration_s = GAP_S * course.num_turns
+        self.last_frame_s = self.duration_s - 0.1
+
+    def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Returns (N, H, W, 3) uint8 RGB."""
+        rngs = (np.random.default_rng(round(1000 * time_s)) for time_s in times_s)
+        return np.stack([rng.integers(0, 256, (*size, 3), np.uint8) for rng in rngs])
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+class _NoiseTasks:
+    """One task."""
+
+    name, version = "noise", "0"
+    content_hash = hash_tasks([TASK])
+
+    def __init__(self, course: Course) -> None:
+        self.course = course
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> VideoQuestion:
+        return (TASK,)[index]
+
+    def by_id(self, task_id: str) -> VideoQuestion:
+        """Returns the task."""
+        assert task_id == TASK_ID
+        return TASK
+
+    def open_video(self, task: VideoQuestion) -> _NoiseVideo:
+        """Returns its video."""
+        return _NoiseVideo(self.course)

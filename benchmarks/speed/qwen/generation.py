@@ -1,0 +1,254 @@
+"""Measures how long a group of episodes takes to play: ours, and by TRL's own generation."""
+
+import statistics
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from agents.qwen.model.sizes import SIZES
+from agents.qwen.model.tiny import make_model, make_processor
+from agents.qwen.training.grpo import GRPOSettings, trl_config
+from agents.qwen.training.rollouts import Player
+from benchmarks.speed.qwen.episodes import TASK_ID, Course, make_env
+from benchmarks.speed.qwen.load import OURS, STOCK, Load, title_of, weights_go
+from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
+from benchmarks.speed.stopwatch import Stopwatch
+
+__all__ = ["Played", "measure_generation", "print_generation"]
+
+PHASES = ("vision", "prefill", "decode", "other")
+"""The vision encoder; the language model while it reads, and while it speaks; and the rest: frames
+are made, processed and decoded to patches, text is encoded, memory put together, ids sampled."""
+
+SAID = -1
+Read = tuple[tuple[int, ...], ...]
+"""Of each rollout: its ids, with SAID in place of those that the model sampled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What it took to play a group once."""
+
+    side: str
+    seconds: dict[str, float]
+    """Of each of PHASES."""
+    cpu_s: float
+    """Of all, in processor time."""
+    frames_encoded: int
+    """By the vision encoder."""
+    tokens_prefilled: int
+    """By the language model, padding included."""
+    peak_bytes: int
+    """Of a GPU's memory; 0 without one."""
+    read: Read
+
+    @property
+    def total_s(self) -> float:
+        """From the reset to the last reply."""
+        return sum(self.seconds.values())
+
+    @property
+    def model_s(self) -> float:
+        """In the model alone."""
+        return self.total_s - self.seconds["other"]
+
+
+def measure_generation(
+    load: Load, repeats: int, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Plays a group by turns on both sides, with one model in one process, and returns all numbers.
+
+    Args:
+        load: what to play.
+        repeats: on each side.
+        say: tells how far it is.
+
+    Raises:
+        ValueError: the two sides have not read the same.
+    """
+    device, dtype = weights_go()
+    processor = make_processor(load.tokens_per_frame)
+    with torch.device(device):
+        model = make_model(SIZES[load.size], processor, 0, dtype)
+    model.set_attn_implementation(load.attention)
+    with tempfile.TemporaryDirectory() as folder:
+        small = Course(load.course.frame, num_overview=2, num_zooms=1, frames_per_zoom=1)
+        for some, number in ((replace(load, course=small, num_tokens=2), 1), (load, repeats)):
+            sides = {
+                OURS: _our_player(model, processor, some),
+                STOCK: _stock_player(model, processor, some, Path(folder)),
+            }
+            runs: list[Played] = []  # those of the small course were to warm up
+            for seed in range(number):
+                for side, play in sides.items():
+                    runs.append(_watched(model, side, play, seed))
+                    say(f"{some.name}: {side} {runs[-1].total_s:.2f} s")
+    if len({run.read for run in runs}) > 1:
+        raise ValueError("both sides need to read the same conversations, and have not")
+    return {
+        "load": load.row(dtype),
+        "runs": [_row(run) for run in runs],
+        "medians": {side: _medians(_of(runs, side)) for side in sides},
+        "ratios": _ratios(_of(runs, OURS), _of(runs, STOCK)),
+    }
+
+
+def print_generation(console: Console, measured: dict[str, Any]) -> None:
+    """Prints the medians of both sides, and their ratios."""
+    title = f"{title_of(measured['load'])} (seconds, medians)"
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in ("total", *PHASES, "frames", "tokens"):
+        table.add_column(name, justify="right")
+    for side, medians in measured["medians"].items():
+        seconds = [f"{medians['seconds'][phase]:.2f}" for phase in PHASES]
+        counts = [f"{medians[name]:,}" for name in ("frames_encoded", "tokens_prefilled")]
+        table.add_row(side, f"{medians['total_s']:.2f}", *seconds, *counts)
+    console.print(table)
+    ratios = {name: f"{ratio:.2f}" for name, ratio in measured["ratios"].items()}
+    console.print(
+        f"{STOCK} / {OURS}: {ratios['total_s']} in time, {ratios['model_s']} in the model alone, "
+        f"{ratios['cpu_s']} in processor time, {ratios['frames_encoded']} in frames encoded, "
+        f"{ratios['tokens_prefilled']} in tokens read"
+    )
+
+
+def _our_player(model: Any, processor: Any, load: Load) -> Callable[[int], Read]:
+    """Returns what plays a group with KV reuse."""
+    player = Player(
+        processor,
+        partial(make_env, load.course),
+        group_size=load.group_size,
+        max_tokens=load.num_tokens,
+        banned_ids=ending_ids(processor),
+    )
+
+    def play(seed: int) -> Read:
+        [group] = player.play(model, [TASK_ID], seed)
+        return tuple(
+            (*rollout.prompt_ids, *_masked(rollout.completion_ids, rollout.is_said))
+            for rollout in group.rollouts
+        )
+
+    return play
+
+
+def _stock_player(model: Any, processor: Any, load: Load, folder: Path) -> Callable[[int], Read]:
+    """Returns what plays a group as TRL does."""
+    settings = GRPOSettings(
+        model="",
+        out=folder,
+        group_size=load.group_size,
+        tasks_per_generation=1,
+        tasks_per_update=1,
+        micro_batch=load.group_size,
+        kl=0.0,  # TRL would load a reference
+    )
+    trainer = StockTrainer(model, processor, trl_config(settings), load.course, load.num_tokens)
+    prompts = [[{"role": "user", "content": TASK_ID}] for _ in range(load.group_size)]
+
+    def play(seed: int) -> Read:
+        torch.manual_seed(seed)
+        prompt_ids, completion_ids, masks, *_ = trainer._generate(prompts)
+        return tuple(
+            (*prompt, *_masked(ids, mask))
+            for prompt, ids, mask in zip(prompt_ids, completion_ids, masks, strict=True)
+        )
+
+    return play
+
+
+def _masked(ids: Sequence[int], is_said: Sequence[bool | int]) -> list[int]:
+    """Returns ids with SAID in place of those that were sampled."""
+    return [SAID if said else id_ for id_, said in zip(ids, is_said, strict=True)]
+
+
+def _watched(model: Any, side: str, play: Callable[[int], Read], seed: int) -> Played:
+    """Plays a group once, and returns what that took."""
+    stopwatch, counts = Stopwatch(), Counter[str]()
+    with _watching(model, stopwatch, counts):
+        read = play(seed)
+        stopwatch.count()
+    return Played(
+        side,
+        {phase: stopwatch.seconds[phase] for phase in PHASES},
+        sum(stopwatch.cpu_seconds.values()),
+        counts["frames"],
+        counts["tokens"],
+        max(stopwatch.peak_bytes.values(), default=0),
+        read,
+    )
+
+
+@contextmanager
+def _watching(model: Any, stopwatch: Stopwatch, counts: Counter[str]) -> Iterator[None]:
+    """Tells the phases of what a model does, and counts what it reads."""
+
+    def begin(_: Any, __: Any, given: dict[str, Any]) -> None:
+        num_rows, length = given["input_ids"].shape
+        stopwatch.begin("decode" if length == 1 else "prefill")
+        counts["tokens"] += num_rows * length if length > 1 else 0
+
+    def begin_vision(_: Any, __: Any, given: dict[str, Any]) -> None:
+        stopwatch.begin("vision")
+        counts["frames"] += len(given["grid_thw"])
+
+    def end(*_: Any) -> None:
+        stopwatch.end()
+
+    vision = model.model.visual
+    hooks = [
+        model.register_forward_pre_hook(begin, with_kwargs=True),
+        model.register_forward_hook(end),
+        vision.register_forward_pre_hook(begin_vision, with_kwargs=True),
+        vision.register_forward_hook(end),
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _of(runs: Sequence[Played], side: str) -> list[Played]:
+    """Returns the runs of a side."""
+    return [run for run in runs if run.side == side]
+
+
+def _row(run: Played) -> dict[str, Any]:
+    """Returns a run as it is kept."""
+    row = {name: value for name, value in asdict(run).items() if name != "read"}
+    return {**row, "total_s": run.total_s}
+
+
+def _medians(runs: Sequence[Played]) -> dict[str, Any]:
+    """Returns the medians of a side; counts are the same in all of its runs."""
+    return {
+        "total_s": statistics.median(run.total_s for run in runs),
+        "cpu_s": statistics.median(run.cpu_s for run in runs),
+        "seconds": {
+            phase: statistics.median(run.seconds[phase] for run in runs) for phase in PHASES
+        },
+        "frames_encoded": runs[0].frames_encoded,
+        "tokens_prefilled": runs[0].tokens_prefilled,
+        "peak_bytes": max(run.peak_bytes for run in runs),
+    }
+
+
+def _ratios(ours: Sequence[Played], stock: Sequence[Played]) -> dict[str, float]:
+    """Returns how many times as much TRL takes: the median over pairs that ran side by side."""
+    names = ("total_s", "model_s", "cpu_s", "frames_encoded", "tokens_prefilled")
+    pairs = list(zip(ours, stock, strict=True))
+    return {
+        name: statistics.median(getattr(b, name) / getattr(a, name) for a, b in pairs)
+        for name in names
+    }

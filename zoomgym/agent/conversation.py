@@ -1,0 +1,130 @@
+"""What a model is shown: an observation as chat messages.
+
+Messages only ever grow: those of a turn begin with those of the turn before, so that a model need
+read only what is new. How pictures are encoded is left to the agent.
+
+Source: frames are labelled, and come back inside `<tool_response>`, as VideoZoomer's checkpoints
+were trained on (zsgvivo/VideoZoomer, commit 5638153, vllm_async_engine.py:408); labels count from
+0 in every message. Departure: the system text is written from the rules of the episode, and the
+response says what the environment's feedback says.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoomgym.agent.observation import Frames, Observation
+from zoomgym.grading import letter
+from zoomgym.rules.grammar import GRAMMARS
+
+__all__ = [
+    "ImagePart",
+    "Message",
+    "TextPart",
+    "images_of",
+    "new_messages",
+    "text_of",
+    "to_messages",
+]
+
+
+class TextPart(TypedDict):
+    """A piece of text in a message."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ImagePart(TypedDict):
+    """A picture in a message."""
+
+    type: Literal["image"]
+    image: NDArray[np.uint8]
+    """(H, W, 3) RGB."""
+
+
+class Message(TypedDict):
+    """One message of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: list[TextPart | ImagePart]
+
+
+def to_messages(observation: Observation) -> list[Message]:
+    """Returns everything that was said and shown in an episode so far.
+
+    The last message is the user's, or, when the episode is over, the last reply.
+    """
+    messages = _opening(observation)
+    for index in range(len(observation.turns)):
+        messages += _exchange(observation, index)
+    return messages
+
+
+def new_messages(observation: Observation) -> list[Message]:
+    """Returns the last messages of an episode: the last reply and its response, or the opening."""
+    if not observation.turns:
+        return _opening(observation)
+    return _exchange(observation, len(observation.turns) - 1)
+
+
+def images_of(messages: Sequence[Message]) -> list[NDArray[np.uint8]]:
+    """Returns the pictures in messages, each (H, W, 3) uint8 RGB, in order."""
+    parts = [part for message in messages for part in message["content"]]
+    return [part["image"] for part in parts if part["type"] == "image"]
+
+
+def text_of(message: Message) -> str:
+    """Returns the text of a message, without its pictures."""
+    return "".join(part["text"] for part in message["content"] if part["type"] == "text")
+
+
+def _opening(observation: Observation) -> list[Message]:
+    """Returns the rules, and the overview with the question."""
+    rules, overview = observation.rules, observation.overview
+    system = (
+        "You answer a question about a video. You are shown an overview: "
+        f"{len(overview.times_s)} frames, evenly spread over the whole video, each after a label "
+        "with its time in seconds. Where that is too coarse, zoom: you may ask for the frames of a "
+        f"stretch at a higher rate, at most {rules.frames_per_zoom} frames a zoom. "
+        f"You have {rules.max_turns} turns, one reply each; the last one must be your answer.\n"
+        f"{GRAMMARS[rules.grammar].lesson}"
+    )
+    asked = [f"The video lasts {observation.duration_s:.2f} s.", observation.question]
+    asked += [f"{letter(index)}. {option}" for index, option in enumerate(observation.options)]
+    if rules.max_turns == 1:
+        asked.append(observation.feedback)
+    return [
+        {"role": "system", "content": [_text(system)]},
+        {"role": "user", "content": [*_labelled(overview), _text("\n".join(asked))]},
+    ]
+
+
+def _exchange(observation: Observation, index: int) -> list[Message]:
+    """Returns the reply of a turn and what came back, which is nothing at the end of an episode."""
+    turn = observation.turns[index]
+    reply: Message = {"role": "assistant", "content": [_text(turn.reply)]}
+    if index == len(observation.turns) - 1 and observation.turns_left == 0:
+        return [reply]
+    shown: list[TextPart | ImagePart] = []
+    if turn.zoom is not None:
+        num_before = sum(before.zoom is not None for before in observation.turns[:index])
+        shown = [*_labelled(observation.clips[num_before]), _text("\n")]
+    said = [_text(f"<tool_response>\n{turn.feedback}\n"), *shown, _text("</tool_response>")]
+    return [reply, {"role": "user", "content": said}]
+
+
+def _labelled(frames: Frames) -> list[TextPart | ImagePart]:
+    """Returns frames, each after its label."""
+    parts: list[TextPart | ImagePart] = []
+    for index, (time_s, image) in enumerate(zip(frames.times_s, frames.images, strict=True)):
+        parts.append(_text(f"<frame{index}_time{time_s:.2f}s>"))
+        parts.append({"type": "image", "image": image})
+    return parts
+
+
+def _text(text: str) -> TextPart:
+    """Returns a text as a part; lone surrogates, which no encoding can carry, become `?`."""
+    return {"type": "text", "text": text.encode("utf-8", "replace").decode("utf-8")}

@@ -1,0 +1,99 @@
+"""What an agent sees of an episode: the question, and the frames that it has paid for."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zoomgym.rules.episode import Episode, Rules, Turn
+from zoomgym.rules.timeline import Segment
+from zoomgym.video import Video, native_size
+
+__all__ = ["Frames", "Observation", "episode_key", "look", "observe"]
+
+KEY_DIGITS = 20
+KEY_ROWS = 8
+"""Rows of each overview frame that tell episodes apart: all of them take 30 times as long."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Frames:
+    """Frames that were shown together: an overview or a clip."""
+
+    times_s: tuple[float, ...]
+    images: NDArray[np.uint8]
+    """(N, H, W, 3) uint8 RGB, read-only."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observation:
+    """Everything an agent may know, at the video's own aspect and resolution."""
+
+    episode_key: str
+    """Names the episode; says nothing that is not shown (see `episode_key`)."""
+    question: str
+    options: tuple[str, ...]
+    rules: Rules
+    duration_s: float
+    overview: Frames
+    clips: tuple[Frames, ...]
+    """One for every executed zoom, in order."""
+    turns: tuple[Turn, ...]
+    feedback: str
+    frames_left: int
+    turns_left: int
+    evidence: tuple[Segment, ...] = ()
+    """Empty but for agents that declare themselves privileged."""
+
+
+def look(video: Video, times_s: Sequence[float], max_pixels: int) -> Frames:
+    """Returns the frames of video at times_s, of at most max_pixels each, never upscaled.
+
+    Raises:
+        VideoError: nothing decodes there.
+    """
+    images = video.frames_at(times_s, native_size(video.size, max_pixels))
+    images.flags.writeable = False
+    return Frames(tuple(times_s), images)
+
+
+def episode_key(
+    draw: int, question: str, options: Sequence[str], duration_s: float, overview: Frames
+) -> str:
+    """Returns a name for the episode that begins with what is shown here.
+
+    Nothing else enters it: from an id, even a hashed one, an agent could look its task up.
+
+    Args:
+        draw: a random number of the environment.
+        question: as the agent reads it.
+        options: as the agent reads them.
+        duration_s: of the video.
+        overview: as the agent sees it.
+    """
+    images = overview.images
+    step = max(1, images.shape[1] // KEY_ROWS)
+    texts = json.dumps([draw, question, list(options), float(duration_s), images.shape])
+    digest = hashlib.sha256(texts.encode())
+    digest.update(images[:, step // 2 :: step].tobytes())
+    return digest.hexdigest()[:KEY_DIGITS]
+
+
+def observe(episode: Episode, overview: Frames, clips: Sequence[Frames]) -> Observation:
+    """Returns what the agent sees of an episode, given the frames it has paid for."""
+    return Observation(
+        episode_key=episode.key,
+        question=episode.task.question,
+        options=episode.task.options,
+        rules=episode.rules,
+        duration_s=episode.duration_s,
+        overview=overview,
+        clips=tuple(clips),
+        turns=episode.turns,
+        feedback=episode.feedback,
+        frames_left=episode.budget.left,
+        turns_left=episode.turns_left,
+    )

@@ -1,0 +1,5 @@
+"""The command `zoomgym`."""
+
+from zoomgym.cli.command import main
+
+__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""Gymnasium environments: `ZoomEnv`, `ZoomEnvDiscrete` and `ZoomVectorEnv`."""

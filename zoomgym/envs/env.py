@@ -1,0 +1,475 @@
+"""ZoomEnv: an episode behind Gymnasium's interface."""
+
+import copy
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Self
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+
+from zoomgym.agent.observation import Frames, Observation, episode_key, look, observe
+from zoomgym.envs.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
+from zoomgym.errors import TaskError, VideoError
+from zoomgym.grading.registry import make_grader
+from zoomgym.io.numbers import brief, is_whole_number, plain_number
+from zoomgym.render import Screen, describe, paint
+from zoomgym.rules import episode as rules_of_play
+from zoomgym.rules.episode import Episode, Rules
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.rewards import merge_weights
+from zoomgym.tasks import TaskSet
+from zoomgym.tasks.catalog import open_task_set
+from zoomgym.video import ON_DAMAGE, Limits, Video, letterbox
+
+__all__ = ["ZoomEnv"]
+
+DEFAULT_HORIZON_S = 10.0
+MAX_SKIPS = 100
+MOST_PIXELS = 10**12
+"""More than any picture has; beyond it, arithmetic with pixels would not be exact."""
+ON_VIDEO_ERROR = ("raise", "skip")
+
+
+class ZoomEnv(gym.Env[dict[str, Any], str]):
+    """Answer a question about a long video: glance at the whole, zoom in where it matters, answer.
+
+    ## Description
+
+    An episode shows a coarse *overview* of a video and a question. Each turn takes one *reply*, a
+    text: a *zoom call*, which is answered with the frames of that stretch at that rate, or an
+    *answer*, which ends the episode. At most `max_turns` replies, `frames_per_zoom` frames a zoom
+    and `frame_budget` frames in all. The rules are VideoZoomer's (arXiv 2512.22315).
+
+    ## Observation Space
+
+    A `Dict`. Times are seconds from the first frame; H, W is `frame_size`; frames keep their aspect
+    ratio inside it. N = `num_overview`; K is the most clip frames the rules allow (64).
+
+    | key | space | meaning |
+    |---|---|---|
+    | `overview` | Box uint8 (N, H, W, 3) | the overview, RGB |
+    | `overview_t` | Box float64 (N,) | its times |
+    | `clip` | Box uint8 (K, H, W, 3) | all clip frames so far, then zeros: see `clip_t` |
+    | `clip_t` | Box float64 (K,) | their times, -1 where empty: `clip[clip_t >= 0]` are frames |
+    | `clip_call` | Box int8 (K,) | which zoom showed them, from 0, -1 where empty |
+    | `duration` | Box float64 (1,) | of the video |
+    | `question` | Text | the question and its lettered options |
+    | `feedback` | Text | what came of the last reply |
+    | `frames_left` | Discrete(`frame_budget` + 1) | frames that may still be shown |
+    | `turns_left` | Discrete(`max_turns` + 1) | replies that may still be sent |
+
+    Texts are printable ASCII here: accents are stripped, other characters become `?`. The whole
+    text, and the frames at the video's own resolution, are in `env.unwrapped.observation`.
+
+    ## Action Space
+
+    A `Text` whose `sample()` draws valid replies. Any string may be sent; a bad one costs its turn
+    and is answered with feedback. In the grammar `json` a reply is one JSON object,
+    `{"segment": [12.5, 15.0], "fps": 2}` or `{"answer": "B"}`; in `video_zoom` it is
+    `<think>..</think>` and one `<video_zoom>{..}</video_zoom>` or `<answer>B</answer>`.
+
+    A zoom shows the frames at start + k / fps for k = 0 .. floor(fps * (end - start)) - 1. An end
+    beyond the video is cut to it. Refused are numbers that are not finite, start < 0, start >= end,
+    start >= duration, fps <= 0, and a number of frames that is 0, over `frames_per_zoom`, or more
+    than are left.
+
+    ## Rewards
+
+    At the end, the weighted sum of five terms; before it, 0.
+
+    | term | weight | value |
+    |---|---|---|
+    | `accuracy` | 0.9 | 1 if the answer is right |
+    | `format` | 0.1 | 1 if every reply was well-formed and executable and the last one answered |
+    | `tool` | 0.5 | 1 if the answer is right and a zoom delivered frames |
+    | `grounding` | 0 | if right, the fraction of evidence segments that a clip frame fell in |
+    | `zoom_cost` | 0 | the number of executed zooms |
+
+    ## Starting State
+
+    A task drawn uniformly from the task set by the environment's own random numbers, or the one
+    named by `reset(options={"task_id": ..})`.
+
+    ## Episode End
+
+    *Terminated* after an answer, or after reply number `max_turns`, whatever it was: a zoom in the
+    last turn is not executed. *Truncated* only if a video fails in a zoom (see `on_video_error`).
+
+    ## Arguments
+
+    | argument | default | meaning |
+    |---|---|---|
+    | `tasks` | `"synthetic"` | a name that `catalog` knows, a manifest's path, or a TaskSet |
+    | `split` | `"train"` | or `"test"`: of synthetic tasks and benchmarks |
+    | `duration_s` | 60 | of synthetic tasks: 30 to 36000 |
+    | `difficulty` | `"easy"` | `"medium"`, `"hard"`, or a mapping: see `synthetic.Difficulty` |
+    | `source` | `"file"` | `"scene"`: the same pictures without a codec, faster: for training |
+    | `grammar` | `"json"` | or `"video_zoom"` |
+    | `num_overview`, `frames_per_zoom` | 64, 16 | frames |
+    | `frame_budget`, `max_turns` | 128, 5 | frames in all, replies in all |
+    | `reward_weights` | None | merged over the defaults above |
+    | `grader` | `"strict"` | of open-ended answers: or `"math"`, `{"judge": {..}}`; see `graders` |
+    | `frame_size` | (112, 112) | (H, W) of the frames in the Dict observation; (0, 0): no frames |
+    | `max_pixels` | 100352 | bound of a frame in `unwrapped.observation`; lower is faster |
+    | `cache_dir` | None | where synthetic videos are written; None: the user's cache folder |
+    | `on_video_error` | `"raise"` | `"skip"`: see below |
+    | `on_damage` | `"nearest"` | frames that do not decode: the nearest earlier, or `"raise"` |
+    | `limits` | None | of the work a video file may cause, like `{"call_s": 300}`: see `Limits` |
+    | `subtitles` | False | whether a benchmark's questions hold its subtitles |
+    | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
+
+    With `on_video_error="skip"`, a video that cannot be shown at reset is replaced by another one,
+    drawn anew; one that fails in a zoom ends its episode, `truncated` and without a reward. Both
+    are counted in `videos_skipped`. A task that `reset` is told by its id is not replaced: what
+    plays named tasks (`rollout`, `benchmarks.run`) passes over it.
+
+    `info` has the same keys at every step: `task_id`, `video_id`, `category`, `error` (why the last
+    reply was not executed), `end_reason` (`answered`, `out_of_turns`, `video_error` or empty),
+    `turns_used`, `zooms`, `frames_used`, `reward_*` (the raw terms), `is_success`,
+    `videos_skipped`, `frames_damaged` (see `on_damage`), and `answer` and `truth`, which are empty
+    until the end.
+
+    ## Version History
+
+    * v0: first release
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium declares it so
+        "render_modes": ["human", "rgb_array", "ansi"],
+        "render_fps": 1,
+    }
+
+    def __init__(
+        self,
+        tasks: str | Path | TaskSet = "synthetic",
+        *,
+        split: str = "train",
+        duration_s: float = 60,
+        difficulty: str | Mapping[str, Any] = "easy",
+        source: str = "file",
+        grammar: str = "json",
+        num_overview: int = 64,
+        frames_per_zoom: int = 16,
+        frame_budget: int = 128,
+        max_turns: int = 5,
+        reward_weights: Mapping[str, float] | None = None,
+        grader: str | Mapping[str, Any] = "strict",
+        frame_size: tuple[int, int] = (112, 112),
+        max_pixels: int = 100_352,
+        cache_dir: str | Path | None = None,
+        on_video_error: str = "raise",
+        on_damage: str = "nearest",
+        limits: Mapping[str, float] | None = None,
+        subtitles: bool = False,
+        render_mode: str | None = None,
+    ) -> None:
+        numbers = (num_overview, frames_per_zoom, frame_budget, max_turns)
+        self.rules = Rules(grammar, *map(plain_number, numbers))
+        if isinstance(tasks, Path):
+            tasks = str(tasks)
+        if not isinstance(tasks, str) and not hasattr(tasks, "open_video"):
+            raise TaskError(f"tasks needs a name, a path or a TaskSet, got {brief(tasks)}")
+        if cache_dir is not None and not isinstance(cache_dir, str | Path):
+            raise ValueError(f"cache_dir needs a path or None, got {brief(cache_dir)}")
+        self.reward_weights = merge_weights(reward_weights)
+        self.grader = make_grader(grader, cache_dir)
+        self.frame_size = _checked_size(frame_size)
+        max_pixels = plain_number(max_pixels)
+        if not is_whole_number(max_pixels, 1, MOST_PIXELS):
+            raise ValueError(
+                f"max_pixels needs a whole number >= 1, got {brief(max_pixels)}: "
+                f"give at most {MOST_PIXELS}"
+            )
+        for name, value, known in (
+            ("on_video_error", on_video_error, ON_VIDEO_ERROR),
+            ("on_damage", on_damage, ON_DAMAGE),
+        ):
+            if not isinstance(value, str) or value not in known:
+                raise ValueError(f"{name} needs one of {known}, got {brief(value)}")
+        if not isinstance(subtitles, bool):
+            raise ValueError(f"subtitles needs True or False, got {brief(subtitles)}")
+        modes = self.metadata["render_modes"]
+        if render_mode is not None and (
+            not isinstance(render_mode, str) or render_mode not in modes
+        ):
+            raise ValueError(f"render_mode needs None or one of {modes}, got {brief(render_mode)}")
+        self.render_mode = render_mode
+        work = Limits.merged(limits)
+        self.settings = {
+            "tasks": tasks if isinstance(tasks, str) else None,
+            "split": split,
+            "duration_s": duration_s,
+            "difficulty": difficulty,
+            "source": source,
+            **asdict(self.rules),
+            "reward_weights": self.reward_weights,
+            "grader": grader,
+            "max_pixels": max_pixels,
+            "on_damage": on_damage,
+            "subtitles": subtitles,
+        }
+        """Arguments that make the same environment again (without `tasks`, if that was no name)."""
+        self.tasks: TaskSet = (
+            open_task_set(
+                tasks,
+                split=split,
+                duration_s=duration_s,
+                difficulty=difficulty,
+                source=source,
+                cache_dir=cache_dir,
+                on_damage=on_damage,
+                limits=work,
+                subtitles=subtitles,
+            )
+            if isinstance(tasks, str)
+            else tasks
+        )
+        horizon_s = getattr(self.tasks, "duration_s", DEFAULT_HORIZON_S)
+        self.action_space: ReplySpace = ReplySpace(self.rules, horizon_s)
+        self.observation_space = observation_space(self.rules, self.frame_size)
+        self.decode_s = 0.0
+        """Wall clock spent on opening and decoding in this episode. No info: it is not seeded."""
+        self._max_pixels = max_pixels
+        self.on_video_error = on_video_error
+        self.video_error: VideoError | None = None
+        """What ended the episode, if that was its video (see `on_video_error`)."""
+        self._videos_skipped = 0
+        self._video: Video | None = None
+        self._is_fork = False  # the video is then another environment's, until the next reset
+        self._episode: Episode | None = None
+        self._screen: Screen | None = None
+        self._clips: list[Frames] = []
+        self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
+
+    @property
+    def episode(self) -> Episode:
+        """The episode that is being played. Raises ResetNeeded before the first reset."""
+        if self._episode is None:
+            raise ResetNeeded("there is no episode yet: call reset first")
+        return self._episode
+
+    @property
+    def observation(self) -> Observation:
+        """What an agent sees now, at the video's own aspect and resolution."""
+        return observe(self.episode, self._overview, self._clips)
+
+    @property
+    def shown(self) -> tuple[Frames, tuple[Frames, ...]]:
+        """The overview and the clips so far."""
+        observation = self.observation
+        return observation.overview, observation.clips
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Starts an episode.
+
+        Args:
+            seed: seeds all randomness of the environment.
+            options: `{"task_id": ..}` names the task; None draws one.
+
+        Raises:
+            TaskError: an option or a task is unknown.
+            VideoError: the task's video cannot be shown (see `on_video_error`).
+        """
+        super().reset(seed=seed)
+        task_id = _task_id(options)
+        self._videos_skipped = 0
+        while True:
+            task = self.tasks.by_id(task_id) if task_id is not None else self._draw_task()
+            draw = int(self.np_random.integers(2**32))
+            try:
+                self._begin(task, draw)
+                break
+            except VideoError:
+                is_skipped = self.on_video_error == "skip" and task_id is None
+                if not is_skipped or self._videos_skipped >= MAX_SKIPS:
+                    raise
+                self._videos_skipped += 1
+        self.action_space.horizon_s = self.episode.duration_s
+        self.action_space.num_options = len(task.options)
+        self._render_for_human()
+        return self._dict_observation(), self._info()
+
+    def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Plays one turn with the agent's reply.
+
+        Raises:
+            ResetNeeded: the episode is over, or was never begun.
+            TypeError: the reply is no text.
+            VideoError: the frames of a zoom cannot be decoded (see `on_video_error`).
+            GradingError: the answer cannot be graded now. The turn is not played: send it again.
+        """
+        if not isinstance(action, str):
+            raise TypeError(f"a reply needs to be a text, got {type(action).__name__}")
+        if self._end_reason:
+            raise ResetNeeded(f"the episode is over ({self._end_reason}): call reset first")
+        after = rules_of_play.advance(self.episode, action, self.grader)
+        if zoom := after.turns[-1].zoom:
+            try:
+                clip = self._look(zoom.times_s)
+            except VideoError as error:
+                if self.on_video_error == "raise":
+                    raise
+                self.video_error = error
+                self._videos_skipped += 1
+                return self._dict_observation(), 0.0, False, True, self._info()
+            self._clips.append(clip)
+            small = letterbox(clip.images, self.frame_size)
+            self._clip_small = np.concatenate([self._clip_small, small])
+        self._episode = after  # not before: a video that fails leaves the turn unplayed
+        self._render_for_human()
+        reward = rules_of_play.score(self._episode).total(self.reward_weights)
+        over = self._episode.is_over
+        return self._dict_observation(), reward if over else 0.0, over, False, self._info()
+
+    def render(self) -> NDArray[np.uint8] | str | None:
+        """Returns a picture (`rgb_array`) or a text (`ansi`), or shows the picture (`human`)."""
+        if self.render_mode == "ansi":
+            return describe(self.episode, self.reward_weights)
+        if self.render_mode == "rgb_array":
+            return self._paint()
+        if self.render_mode is None:
+            gym.logger.warn("render() shows nothing: give render_mode when making the environment")
+        self._render_for_human()
+        return None
+
+    def fork(self) -> Self:
+        """Returns an environment in the same state; the two go on apart.
+
+        `gym.make` returns a wrapper: call `env.unwrapped.fork()` there. What was shown is shared,
+        so a fork costs next to nothing: for groups of rollouts, or for searching a tree. The open
+        video is shared too, and stays with this environment: its next reset, or close, ends the
+        forks' episodes.
+        """
+        twin = copy.copy(self)
+        twin._clips = list(self._clips)
+        twin._np_random = copy.deepcopy(self._np_random)
+        twin.action_space = copy.deepcopy(self.action_space)
+        twin._is_fork = True
+        return twin
+
+    def close(self) -> None:
+        """Closes the video and the window."""
+        self._close_video()
+        if self._screen is not None:
+            self._screen.close()
+
+    def _draw_task(self) -> VideoQuestion:
+        """Returns a task drawn uniformly."""
+        return self.tasks[int(self.np_random.integers(len(self.tasks)))]
+
+    def _begin(self, task: VideoQuestion, draw: int) -> None:
+        """Opens the task's video and shows its overview. Raises VideoError.
+
+        Args:
+            task: to be played.
+            draw: a random number, which enters the episode's key.
+        """
+        self._episode, self.video_error = None, None  # until all has gone well
+        self._close_video()
+        self.decode_s = 0.0
+        self._video = self.tasks.open_video(task)  # may write the file: that is no decoding
+        self._is_fork = False
+        started_s = time.perf_counter()
+        if self._video.duration_s > MAX_DURATION_S:
+            raise VideoError(
+                f"{task.video}: needed at most {MAX_DURATION_S:g} s of video, "
+                f"got {self._video.duration_s:g} s: cut it"
+            )
+        lengths_s = (self._video.duration_s, self._video.last_frame_s)
+        episode = rules_of_play.start(task, *lengths_s, self.rules, key="")
+        self.decode_s = time.perf_counter() - started_s
+        self._overview = self._look(episode.overview_s)
+        shown = (task.question, task.options, episode.duration_s, self._overview)
+        key = episode_key(draw, *shown)
+        self._clips = []
+        self._overview_small = letterbox(self._overview.images, self.frame_size)
+        self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
+        self._episode = replace(episode, key=key)
+
+    def _close_video(self) -> None:
+        """Closes the video, if it is this environment's own."""
+        if self._video is not None and not self._is_fork:
+            self._video.close()
+
+    def _look(self, times_s: tuple[float, ...]) -> Frames:
+        """Returns the frames at times_s and counts the time that takes."""
+        assert self._video is not None
+        started_s = time.perf_counter()
+        frames = look(self._video, times_s, self._max_pixels)
+        self.decode_s += time.perf_counter() - started_s
+        return frames
+
+    def _dict_observation(self) -> dict[str, Any]:
+        """Returns the Dict observation."""
+        return to_dict(self.observation, self._overview_small, self._clip_small)
+
+    @property
+    def _end_reason(self) -> str:
+        """Why the episode is over; empty while it is not."""
+        return "video_error" if self.video_error else self.episode.end_reason
+
+    def _info(self) -> dict[str, Any]:
+        """Returns the info: only scalars and texts, always the same keys."""
+        episode, parts = self.episode, rules_of_play.score(self.episode)
+        refusal = episode.turns[-1].error if episode.turns else ""
+        return {
+            "task_id": episode.task.id,
+            "video_id": episode.task.video,
+            "category": episode.task.category,
+            "error": str(self.video_error) if self.video_error else refusal,
+            "end_reason": self._end_reason,
+            "turns_used": len(episode.turns),
+            "zooms": len(episode.zooms),
+            "frames_used": episode.frames_used,
+            **{f"reward_{name}": value for name, value in asdict(parts).items()},
+            "is_success": bool(parts.accuracy),
+            "videos_skipped": self._videos_skipped,
+            "frames_damaged": self._video.num_damaged if self._video else 0,
+            "answer": episode.answer or "",
+            "truth": episode.task.truth if self._end_reason else "",
+        }
+
+    def _paint(self) -> NDArray[np.uint8]:
+        """Returns the episode as a picture."""
+        return paint(self.episode, self._overview, self._clips, self.reward_weights)
+
+    def _render_for_human(self) -> None:
+        """Shows the episode in a window, if that is the render mode."""
+        if self.render_mode == "human":
+            self._screen = self._screen or Screen()
+            self._screen.show(self._paint())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves the window behind: it belongs to one process."""
+        return {**self.__dict__, "_screen": None}
+
+
+def _task_id(options: dict[str, Any] | None) -> str | None:
+    """Returns the task named by the options of a reset. Raises TaskError on any other option."""
+    if options is None:
+        return None
+    if not isinstance(options, dict) or options.keys() - {"task_id"}:
+        raise TaskError(f"reset options need to be {{'task_id': ..}} or None, got {options!r}")
+    task_id: str | None = options.get("task_id")
+    if task_id is not None and not isinstance(task_id, str):
+        raise TaskError(f"task_id needs to be a text, got {task_id!r}")
+    return task_id
+
+
+def _checked_size(frame_size: tuple[int, int]) -> tuple[int, int]:
+    """Returns frame_size as a tuple (it may come from JSON). Raises ValueError if it is no size."""
+    size = tuple(map(plain_number, frame_size)) if isinstance(frame_size, Iterable) else ()
+    are_whole = len(size) == 2 and all(type(side) is int for side in size)
+    if not are_whole or not (size == (0, 0) or all(1 <= side <= 4096 for side in size)):
+        raise ValueError(
+            f"frame_size needs (H, W) from 1 to 4096 pixels, or (0, 0) for no frames, "
+            f"got {brief(frame_size)}"
+        )
+    return size[0], size[1]

@@ -1,0 +1,195 @@
+"""The Gymnasium spaces of the environment, and how an observation fills them."""
+
+import ctypes
+import string
+import unicodedata
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector.utils import (
+    create_shared_memory,
+    read_from_shared_memory,
+    write_to_shared_memory,
+)
+from numpy.typing import NDArray
+
+from zoomgym.agent.observation import Observation
+from zoomgym.grading import letter
+from zoomgym.rules.actions import Answer, ZoomCall
+from zoomgym.rules.episode import Rules
+from zoomgym.rules.grammar import MAX_REPLY_CHARS, write_reply
+from zoomgym.rules.question import MAX_OPTIONS
+
+__all__ = [
+    "MAX_DURATION_S",
+    "ReplySpace",
+    "ShownText",
+    "clean_text",
+    "observation_space",
+    "to_dict",
+]
+
+MAX_DURATION_S = 864_000.0
+"""Ten days: bounds of spaces must be finite."""
+MAX_SHOWN_BYTES = 4 * 1024**3
+"""Of the frames in an observation; the bounds of their spaces take twice as much again."""
+MAX_QUESTION_CHARS = 4096
+MAX_FEEDBACK_CHARS = 1024
+CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n\t"
+"""Printable ASCII: a space of all of Unicode pickles to 2.2 MB."""
+PLAIN = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2212\u00d7", "''\"\"---x")
+"""Typographic signs that have a plain form."""
+ANSWER_SHARE = 0.3
+"""Of the samples of a ReplySpace."""
+
+
+class ReplySpace(spaces.Text):
+    """Replies, as text. `sample` draws well-formed zoom calls and answers; anything may be sent.
+
+    Attributes:
+        horizon_s: samples zoom within [0, horizon_s); follows the video at every reset.
+        num_options: samples answer with one of so many letters; follows the task.
+    """
+
+    def __init__(self, rules: Rules, horizon_s: float, num_options: int = 4) -> None:
+        super().__init__(max_length=MAX_REPLY_CHARS, min_length=0, charset=CHARACTERS)
+        self.horizon_s = horizon_s
+        self.num_options = num_options
+        self._rules = rules
+
+    def sample(self, mask: Any = None, probability: Any = None) -> str:
+        """Returns a random reply; with a mask or a probability, random characters as in `Text`."""
+        if mask is not None or probability is not None:
+            return super().sample(mask=mask, probability=probability)
+        rng = self.np_random
+        if rng.random() < ANSWER_SHARE:
+            choice = Answer(letter(int(rng.integers(max(2, min(self.num_options, MAX_OPTIONS))))))
+            return write_reply(choice, self._rules.grammar)
+        start_s, end_s = np.sort(rng.uniform(0, self.horizon_s, 2)).round(3).tolist()
+        end_s = max(end_s, start_s + 0.001)
+        num_frames = int(rng.integers(1, self._rules.frames_per_zoom + 1))
+        call = ZoomCall(start_s, end_s, num_frames / (end_s - start_s))
+        return write_reply(call, self._rules.grammar)
+
+
+class ShownText(spaces.Text):
+    """Texts in observations, which are right in every vector mode.
+
+    Source: `AsyncVectorEnv` of Gymnasium 1.4 reads a `Text` in shared memory once, when it is made,
+    and returns that reading from then on. Arrays stay views of the memory, so this text is one.
+    """
+
+
+class SharedTexts(np.ndarray[Any, Any]):
+    """(N,) str, a view of the shared memory of N environments; a copy is a tuple of plain texts."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        """Returns the texts as they are now, of the type that the other vector modes return."""
+        return tuple(self.tolist())
+
+
+@create_shared_memory.register
+def _share_texts(space: ShownText, n: int = 1, ctx: Any = None) -> Any:
+    """Returns shared memory for n texts, four bytes a character."""
+    return ctx.Array(ctypes.c_uint32, n * space.max_length)
+
+
+@read_from_shared_memory.register
+def _read_texts(space: ShownText, shared_memory: Any, n: int = 1) -> SharedTexts:
+    """Returns a view of the texts of n environments."""
+    texts = np.frombuffer(shared_memory.get_obj(), f"U{space.max_length}", n)
+    return texts.view(SharedTexts)
+
+
+@write_to_shared_memory.register
+def _write_text(space: ShownText, index: int, value: str, shared_memory: Any) -> None:
+    """Writes the text of the environment at index; NumPy fills it up with zeros."""
+    np.frombuffer(shared_memory.get_obj(), f"U{space.max_length}")[index] = value
+
+
+def observation_space(rules: Rules, frame_size: tuple[int, int]) -> spaces.Dict:
+    """Returns the space of the Dict observation; frames are frame_size (H, W).
+
+    Raises:
+        ValueError: the frames of an observation would not fit into memory.
+    """
+    num_clip = max(1, rules.max_clip_frames)
+    num_bytes = (rules.num_overview + num_clip) * frame_size[0] * frame_size[1] * 3
+    if num_bytes > MAX_SHOWN_BYTES:
+        raise ValueError(
+            f"an observation needs at most {MAX_SHOWN_BYTES} bytes of frames, got {num_bytes}: "
+            "lower frame_size, num_overview or frame_budget"
+        )
+
+    def images(count: int) -> spaces.Box:
+        return spaces.Box(0, 255, (count, *frame_size, 3), np.uint8)
+
+    def times(low: float, count: int) -> spaces.Box:
+        return spaces.Box(low, MAX_DURATION_S, (count,), np.float64)
+
+    return spaces.Dict(
+        {
+            "overview": images(rules.num_overview),
+            "overview_t": times(0, rules.num_overview),
+            "clip": images(num_clip),
+            "clip_t": times(-1, num_clip),
+            "clip_call": spaces.Box(-1, rules.max_turns, (num_clip,), np.int8),
+            "duration": times(0, 1),
+            "question": ShownText(MAX_QUESTION_CHARS, min_length=0, charset=CHARACTERS),
+            "feedback": ShownText(MAX_FEEDBACK_CHARS, min_length=0, charset=CHARACTERS),
+            "frames_left": spaces.Discrete(rules.frame_budget + 1),
+            "turns_left": spaces.Discrete(rules.max_turns + 1),
+        }
+    )
+
+
+def to_dict(
+    observation: Observation, overview: NDArray[np.uint8], clip: NDArray[np.uint8]
+) -> dict[str, Any]:
+    """Returns the Dict observation, all of it fresh copies.
+
+    Args:
+        observation: what the agent sees.
+        overview: (num_overview, H, W, 3) uint8, its frames at the size of the space.
+        clip: (K, H, W, 3) uint8, all clip frames so far at the size of the space.
+    """
+    rules = observation.rules
+    num_clip = max(1, rules.max_clip_frames)
+    clip_s = [time_s for shown in observation.clips for time_s in shown.times_s]
+    calls = [call for call, shown in enumerate(observation.clips) for _ in shown.times_s]
+    return {
+        "overview": overview.copy(),
+        "overview_t": np.array(observation.overview.times_s, np.float64),
+        "clip": _pad(clip, num_clip, 0),
+        "clip_t": _pad(np.array(clip_s, np.float64), num_clip, -1),
+        "clip_call": _pad(np.array(calls, np.int8), num_clip, -1),
+        "duration": np.array([observation.duration_s], np.float64),
+        "question": _question(observation.question, observation.options),
+        "feedback": clean_text(observation.feedback, MAX_FEEDBACK_CHARS),
+        "frames_left": np.int64(observation.frames_left),
+        "turns_left": np.int64(observation.turns_left),
+    }
+
+
+def _pad(values: NDArray[Any], count: int, empty: int) -> NDArray[Any]:
+    """Returns values (K, ..) as (count, ..), filled up with empty."""
+    padded = np.full((count, *values.shape[1:]), empty, values.dtype)
+    padded[: len(values)] = values
+    return padded
+
+
+def _question(question: str, options: tuple[str, ...]) -> str:
+    """Returns the question with its lettered options, one a line; a long question is cut first."""
+    lettered = [f"\n{letter(index)}. {option}" for index, option in enumerate(options)]
+    asked = clean_text("".join(lettered), MAX_QUESTION_CHARS)
+    return clean_text(question, MAX_QUESTION_CHARS - len(asked)) + asked
+
+
+def clean_text(text: str, max_chars: int) -> str:
+    """Returns text in the characters of the spaces, cut to max_chars; what has none becomes `?`."""
+    text = unicodedata.normalize("NFKD", text[:max_chars].translate(PLAIN))
+    kept = "".join(
+        char if char in CHARACTERS else "?" for char in text if not unicodedata.combining(char)
+    )
+    return kept[:max_chars]

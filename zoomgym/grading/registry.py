@@ -1,0 +1,50 @@
+"""From a setting to its grader."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from zoomgym.grading.formula import MathGrader
+from zoomgym.grading.judge import JudgeGrader
+from zoomgym.grading.strict import STRICT, Grader
+from zoomgym.io.cache import default_cache_dir
+from zoomgym.io.numbers import brief
+
+__all__ = ["make_grader"]
+
+OWN_FIELDS = ("cache_dir", "sleep", "failures")
+"""Of a judge, that are no settings."""
+NAMED: Mapping[str, Callable[[], Grader]] = {"strict": lambda: STRICT, "math": MathGrader}
+
+
+def make_grader(
+    setting: str | Mapping[str, Any] = "strict", cache_dir: str | Path | None = None
+) -> Grader:
+    """Returns the grader of open-ended questions that a setting, which is JSON-able, names.
+
+    Args:
+        setting: `strict`, `math`, or `{"judge": {"url": .., "model": ..}}` with the settings of
+            `JudgeGrader`.
+        cache_dir: verdicts of a judge are kept in a folder in it; the user's cache folder if None.
+
+    Raises:
+        ValueError: there is no such grader, or a setting of it is invalid.
+        GradingError: what the grader needs is not there: math-verify, or an API key.
+    """
+    if isinstance(setting, str) and setting in NAMED:
+        return NAMED[setting]()
+    if not isinstance(setting, Mapping) or setting.keys() != {"judge"}:
+        raise ValueError(
+            f'grader needs "strict", "math" or {{"judge": {{"url": .., "model": ..}}}}, '
+            f"got {brief(setting)}"
+        )
+    return _make_judge(setting["judge"], Path(cache_dir or default_cache_dir()) / "judge")
+
+
+def _make_judge(settings: Any, cache_dir: Path) -> JudgeGrader:
+    """Returns a judge with its settings. Raises ValueError, GradingError."""
+    names = [field.name for field in fields(JudgeGrader) if field.name not in OWN_FIELDS]
+    if not isinstance(settings, Mapping) or not {"url", "model"} <= settings.keys() <= {*names}:
+        raise ValueError(f"judge needs settings from {names}, url and model among them")
+    return JudgeGrader(**settings, cache_dir=cache_dir)

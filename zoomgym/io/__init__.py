@@ -1,0 +1,1 @@
+"""Numbers, text, files and requests: what comes from outside is bounded and checked here."""

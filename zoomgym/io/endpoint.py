@@ -1,0 +1,245 @@
+"""An OpenAI-compatible endpoint: its address, its key, what it says, and when it is asked again."""
+
+import functools
+import json
+import logging
+import os
+import re
+import urllib.parse
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from zoomgym.io.numbers import brief
+
+__all__ = [
+    "EndpointError",
+    "ask",
+    "check_address",
+    "check_json",
+    "excerpt",
+    "is_passing",
+    "mask",
+    "missing_key",
+    "read_content",
+    "read_key",
+    "wait_after",
+]
+
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 30.0
+PASSING = frozenset({408, 409, 425, 429})
+"""Statuses below 500 that may go away when asked again."""
+EXCERPT_CHARS = 300
+START_BYTES = 65_536
+"""Of a body, in which an excerpt is sought: it may begin with blanks."""
+SHORTEST_KEY = 8
+"""Characters. A shorter key is no secret, and may be a word of a reply."""
+RUN_CHARS = 12
+"""As many characters of a key in a row are masked, too. Prefixes such as `sk-proj-` are shorter."""
+MASKED = "***"
+
+Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
+
+
+class EndpointError(Exception):
+    """An endpoint gave nothing of use. The message holds none of its own words.
+
+    Args:
+        trouble: what came instead.
+        said: an excerpt of what the endpoint said.
+        is_passing: whether the fault may go away when asked again.
+        retry_after: the endpoint's header of this name.
+        remedy: what to do, where the fault tells.
+    """
+
+    def __init__(
+        self,
+        trouble: str,
+        *,
+        said: str = "",
+        is_passing: bool = True,
+        retry_after: str | None = None,
+        remedy: str = "",
+    ) -> None:
+        super().__init__(trouble)
+        self.said, self.is_passing, self.retry_after = said, is_passing, retry_after
+        self.remedy = remedy
+        self.tries = ""
+        """The last try, and how many there might be."""
+
+
+def check_address(url: object, whose: str) -> None:
+    """Refuses what is no url of an endpoint, up to the version: `http://localhost:8000/v1`.
+
+    Raises:
+        ValueError: it is none, or holds more. The message shows no part of it, which may be secret.
+    """
+    text = url if isinstance(url, str) and re.fullmatch("[!-~]+", url) else ""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        is_address = bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError:  # which may quote the url
+        is_address = False
+    if not is_address:
+        raise ValueError(f"{whose} url needs to be like http://localhost:8000/v1, in ASCII")
+    if "@" in parts.netloc or "?" in text or "#" in text:
+        raise ValueError(
+            f"{whose} url needs no user, query or fragment: name the variable with the key by "
+            "key_variable"
+        )
+
+
+def check_json(fields: object, whose: str) -> None:
+    """Refuses fields of a request that cannot be sent as JSON, before anything is asked.
+
+    Raises:
+        ValueError: a value is of a kind that JSON cannot hold, or a name is no text.
+    """
+    try:
+        json.dumps(fields, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        needed = "values that JSON can hold, under names that are texts"
+        raise ValueError(f"{whose} request needs {needed}, got {brief(fields)}") from error
+
+
+def read_key(variable: str) -> str:
+    """Returns the key in an environment variable; empty if it holds none that can be sent."""
+    key = os.environ.get(variable, "").strip()
+    return key if key.isascii() and key.isprintable() else ""
+
+
+def missing_key(variable: str) -> str:
+    """Returns what an error says where `read_key` finds no key.
+
+    A variable is shown only if it looks like one: some people give the key itself.
+    """
+    named = variable if re.fullmatch("[A-Z0-9_]+", variable) else "that key_variable names"
+    return (
+        f"the API key in the environment variable {named}, got none, or one with characters that "
+        "no key has"
+    )
+
+
+def ask(
+    call: Callable[[], Result], *, whom: str, max_tries: int, sleep: Callable[[float], None]
+) -> tuple[Result, int]:
+    """Calls until it works. Returns what the call returns, and how many tries it took.
+
+    The first fault of each kind is logged, so that nobody waits for a dead server without a word.
+
+    Args:
+        call: raises EndpointError if it fails.
+        whom: names the endpoint.
+        max_tries: how often to call at most.
+        sleep: waits a number of seconds before the next try.
+
+    Raises:
+        EndpointError: of the last try.
+    """
+    number = 1
+    while True:
+        try:
+            return call(), number
+        except EndpointError as error:
+            if number == max_tries or not error.is_passing:
+                error.tries = f"try {number} of {max_tries}"
+                raise
+            wait_s = wait_after(number - 1, error.retry_after)
+            _warn_once(whom, str(error), max_tries)
+        sleep(wait_s)
+        number += 1
+
+
+@functools.lru_cache(maxsize=1000)
+def _warn_once(whom: str, trouble: str, max_tries: int) -> None:
+    """Logs a fault, once in a process."""
+    logger.warning("%s: got %s: asking again, up to %d times", whom, trouble, max_tries)
+
+
+def is_passing(status: int) -> bool:
+    """Returns whether a status of HTTP is a fault that may go away when asked again."""
+    return status >= 500 or status in PASSING
+
+
+def wait_after(num_before: int, retry_after: str | None = None) -> float:
+    """Returns how many seconds to wait after a try that failed.
+
+    Args:
+        num_before: tries that failed before it.
+        retry_after: the endpoint's header of this name. A whole number of seconds can make the
+            wait longer, up to the longest; anything else is ignored.
+    """
+    is_number = retry_after and len(retry_after) < 10 and retry_after.isdecimal()
+    wanted_s = int(retry_after or 0) if is_number else 0
+    return min(max(FIRST_WAIT_S * 2.0 ** min(num_before, 60), wanted_s), LONGEST_WAIT_S)
+
+
+def read_content(content: object) -> tuple[str, str]:
+    """Returns the text in the content of a message, and the thought in it.
+
+    Args:
+        content: None, a text, or a list of parts. Parts other than texts and thoughts are ignored.
+
+    Raises:
+        TypeError: content is of another type.
+    """
+    if content is None or isinstance(content, str):
+        return content or "", ""
+    if not isinstance(content, list):
+        raise TypeError(f"content needs a text or a list, got {type(content).__name__}")
+    text = thought = ""
+    for part in content:
+        if isinstance(part, str):
+            text += part
+        elif not isinstance(part, dict):
+            raise TypeError(f"content needs texts and objects, got {type(part).__name__}")
+        elif part.get("type") in ("thinking", "reasoning"):
+            thought += "".join(read_content(part.get("thinking") or part.get("text")))
+        else:
+            text += read_content(part.get("text") or part.get("refusal"))[0]
+    return text, thought
+
+
+def mask(text: str, key: str) -> str:
+    """Returns a text in which the key is masked, and every long run of it, in plain or in base64.
+
+    This is for servers that quote what they were sent. One that wants to tell the key can write it
+    in other ways.
+    """
+    hidden = bytearray(len(text))
+    for run in _runs(key):
+        start = text.find(run)
+        while start >= 0:
+            hidden[start : start + len(run)] = b"x" * len(run)
+            start = text.find(run, start + 1)
+    shown, end = [], 0
+    for span in re.finditer(b"x+", hidden):
+        shown += [text[end : span.start()], MASKED]
+        end = span.end()
+    return "".join([*shown, text[end:]])
+
+
+def _runs(key: str) -> Iterable[str]:
+    """Returns what is masked of a key: every run of RUN_CHARS, or all of a shorter one."""
+    if len(key) < SHORTEST_KEY:
+        return set()
+    forms = {key}
+    for num_before in range(3):  # the code depends on how many bytes come before, modulo 3
+        code = b"-" * num_before + key.encode()
+        for encode in (b64encode, urlsafe_b64encode):
+            forms.add(encode(code).decode().rstrip("=")[num_before + (num_before > 0) : -1])
+    num_chars = min(RUN_CHARS, len(key))
+    return {
+        form[start : start + num_chars]
+        for form in forms
+        for start in range(len(form) - num_chars + 1)
+    }
+
+
+def excerpt(body: bytes, key: str) -> str:
+    """Returns the start of what an endpoint sent, in ASCII, on one line and without the key."""
+    text = mask(body[:START_BYTES].decode(errors="replace"), key)
+    return ascii(" ".join(text.split())[:EXCERPT_CHARS])[1:-1][:EXCERPT_CHARS]

@@ -1,0 +1,258 @@
+"""What a record may hold: a line is bounded before it is read, its values before they are used.
+
+Records come from strangers, and one number in a short line can ask for any amount of work.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from itertools import accumulate
+from typing import Any
+
+from zoomgym.envs.spaces import MAX_DURATION_S
+from zoomgym.errors import RecordError
+from zoomgym.io.messages import plain
+from zoomgym.io.numbers import brief, is_finite_number
+from zoomgym.io.strict_json import load_json
+from zoomgym.rules.episode import Rules
+from zoomgym.rules.question import UNPRINTABLE
+from zoomgym.rules.rewards import merge_weights
+
+__all__ = ["MOST_LINE_BYTES", "check_row", "load_row", "told"]
+
+MOST_LINE_BYTES = 96 * 1024**2
+"""Of a line: room for 100 turns of the longest replies, of which JSON escapes each character."""
+MOST_VALUES = 100_000
+"""Texts, numbers, lists and objects in a line: a hundred times what an episode has."""
+MOST_DEPTH = 16
+"""Of lists and objects in each other. A record has five, and settings may have some."""
+MOST_NAME_CHARS = 10_000
+MOST_SETTINGS_CHARS = 100_000
+MOST_ITEMS = 1000
+"""Segments of evidence, labels, and kinds of what an agent used."""
+MOST_COMPARED = 1_000_000
+"""Pairs of a segment of evidence and a frame: each says whether the one holds the other."""
+MOST_TOLD_CHARS = 300
+"""Of why a line is no record: what is wrong there may be long."""
+LARGEST = 1e12
+"""Of numbers that are added up and drawn: rewards, their weights, what an agent used."""
+LONGEST_S = 1e9
+"""Of wall clock: thirty years."""
+
+STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+BRACKET = re.compile(r"[][{}]")
+
+NAMES = (
+    "version", "agent", "task_set", "task_set_version", "task_set_hash", "key", "end_reason",
+    "grading",
+)  # fmt: skip
+OPTIONAL_NAMES = ("suite", "agent_hash")
+NUMBERS = {
+    "last_frame_s": (0, MAX_DURATION_S),
+    "reward": (-LARGEST, LARGEST),
+    "agent_s": (0, LONGEST_S),
+    "decode_s": (0, LONGEST_S),
+}
+RATES = ("accuracy", "format", "tool")
+"""Reward terms that are 0 or 1."""
+SETTINGS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "tasks": ((str, type(None)), "a text or null"),
+    "split": ((str,), "a text"),
+    "duration_s": ((int, float), "a number above 0"),
+    "difficulty": ((str, dict), "a text or an object"),
+    "source": ((str,), "a text"),
+    "max_pixels": ((int,), "a whole number above 0"),
+}
+"""Settings that are used later: of which types they are, and that in words."""
+MOST_SEED = 2**128
+MOST_SETTING = 1e15
+"""Of pixels and seconds that somebody asked for."""
+
+
+def load_row(line: str, needed: str) -> dict[str, Any]:
+    """Returns the JSON object in a line.
+
+    Args:
+        line: of a file.
+        needed: what the line should hold, for the error.
+
+    Raises:
+        RecordError: there is none, or it is too large or too deep to be read.
+    """
+    if len(line) > MOST_LINE_BYTES:
+        raise RecordError(f"needed {needed}, got more than {MOST_LINE_BYTES} characters")
+    marks, num_strings = STRING.subn("", line, 2 * MOST_VALUES + 1)  # a value may have a key
+    if num_strings > 2 * MOST_VALUES or sum(map(marks.count, ",[{")) > MOST_VALUES:
+        raise RecordError(f"needed {needed}, got more than {MOST_VALUES} values")
+    steps = (1 if bracket in "[{" else -1 for bracket in BRACKET.findall(marks))
+    if max(accumulate(steps), default=0) > MOST_DEPTH:
+        raise RecordError(f"needed {needed}, got more than {MOST_DEPTH} levels")
+    try:
+        row = load_json(line)
+    except ValueError as error:
+        raise RecordError(f"needed {needed}, got no JSON ({told(error)})") from error
+    if not isinstance(row, dict):
+        raise RecordError(f"needed {needed}, got no JSON object")
+    return row
+
+
+def told(error: Exception) -> str:
+    """Returns what an error says, on a line, and not more than one reads."""
+    text = f"no {error}" if isinstance(error, KeyError) else str(error)
+    return plain(text[:MOST_TOLD_CHARS])
+
+
+def check_row(row: Mapping[str, Any], rules: Rules) -> None:
+    """Refuses values that no episode by these rules has; their constructors refuse the rest.
+
+    Raises:
+        RecordError: a value is of another kind, or out of its bounds.
+        ValueError, TypeError, KeyError: something is missing, or no weight.
+    """
+    _check_texts(row)
+    for name, (low, high) in NUMBERS.items():
+        _check_number(name, row[name], low, high)
+    _check_number("duration_s", row["duration_s"], 0, MAX_DURATION_S)
+    if not 0 < row["duration_s"] >= row["last_frame_s"]:
+        raise RecordError(
+            f"duration_s needs a number above 0, and from last_frame_s {row['last_frame_s']} up, "
+            f"got {row['duration_s']}"
+        )
+    _check_whole("seed", row["seed"], 0, MOST_SEED)
+    _check_whole("frames_used", row["frames_used"], rules.num_overview, rules.frame_budget)
+    _check_parts(row["reward_parts"], rules)
+    for name, number in _items("usage", row.get("usage", {}), dict).items():
+        _check_name("name in usage", name)
+        _check_number(f"usage of {plain(name[:MOST_TOLD_CHARS])}", number, -LARGEST, LARGEST)
+    _check_task(row["task"])
+    num_segments, frames_used = len(row["task"]["evidence"]), row["frames_used"]
+    if num_segments * frames_used > MOST_COMPARED:
+        raise RecordError(
+            f"evidence needs at most {MOST_COMPARED // frames_used} segments beside {frames_used} "
+            f"frames, got {num_segments}"
+        )
+    _check_turns(row["turns"], rules, row["duration_s"])
+    _check_settings(row["settings"])
+
+
+def _check_turns(turns: Any, rules: Rules, duration_s: float) -> None:
+    """Refuses turns that no episode by these rules on a video of this length has.
+
+    Raises:
+        RecordError: a value is of another kind, or out of its bounds.
+        TypeError, KeyError: something is missing.
+    """
+    if not isinstance(turns, list) or not 1 <= len(turns) <= rules.max_turns:
+        raise RecordError(f"turns needs a list of 1 to {rules.max_turns}, got {_size(turns)}")
+    for turn in turns:
+        for name in ("reply", "error", "feedback"):
+            _check_text(name, turn[name])
+        if type(turn["is_well_formed"]) is not bool:
+            raise RecordError(
+                f"is_well_formed needs true or false, got {brief(turn['is_well_formed'])}"
+            )
+        if zoom := turn["zoom"]:
+            _check_number("start_s", zoom["start_s"], 0, duration_s)
+            _check_number("end_s", zoom["end_s"], 0, duration_s)
+            if type(zoom["fps"]) not in (int, float):
+                raise RecordError(f"fps needs a number, got {brief(zoom['fps'])}")
+
+
+def _check_texts(row: Mapping[str, Any]) -> None:
+    """Refuses names and texts that are none. Raises RecordError, TypeError, KeyError."""
+    for name in NAMES:
+        _check_name(name, row[name])
+    for name in OPTIONAL_NAMES:
+        _check_name(name, row.get(name, ""))
+    if row["answer"] is not None:
+        _check_text("answer", row["answer"])
+
+
+def _check_parts(parts: Mapping[str, Any], rules: Rules) -> None:
+    """Refuses reward terms that no episode has. Raises RecordError, TypeError, KeyError."""
+    for name in (*RATES, "grounding"):
+        _check_number(name, parts[name], 0, 1)
+        if name in RATES and parts[name] not in (0, 1):
+            raise RecordError(f"{name} needs 0 or 1, got {parts[name]}")
+    _check_number("zoom_cost", parts["zoom_cost"], 0, rules.max_turns)
+
+
+def _check_task(task: Mapping[str, Any]) -> None:
+    """Refuses what is no task, or a very large one. Raises RecordError, TypeError, KeyError."""
+    for name in ("id", "category"):
+        _check_name(name, task[name])
+    texts = [task["video"], task["question"], task["answer"], *_items("options", task["options"])]
+    for text in texts:
+        _check_text("task", text)
+    for segment in _items("evidence", task["evidence"]):
+        for number in segment:
+            _check_number("evidence", number, 0, LONGEST_S)
+    for label in _items("labels", task["labels"]):
+        for text in label:
+            _check_name("label", text)
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    """Refuses settings of which one that is used later is missing or of another kind.
+
+    Raises:
+        RecordError: so it is, or they are very long.
+        ValueError, TypeError, KeyError: reward weights are none.
+    """
+    for weight in merge_weights(settings["reward_weights"]).values():
+        _check_number("reward_weights", weight, -LARGEST, LARGEST)
+    for name, (types, needed) in SETTINGS.items():
+        if name not in settings:
+            raise RecordError(f"settings need {name}, {needed}, got none")
+        value = settings[name]
+        is_number = type(value) in (int, float)
+        if type(value) not in types or (is_number and not 0 < value <= MOST_SETTING):
+            raise RecordError(f"settings need {name}, {needed}, got {brief(value)}")
+    num_chars = len(json.dumps(settings, allow_nan=False))  # 1e999 is JSON, and infinite
+    if num_chars > MOST_SETTINGS_CHARS:
+        raise RecordError(
+            f"settings need at most {MOST_SETTINGS_CHARS} characters, got {num_chars}"
+        )
+
+
+def _items(name: str, value: Any, kind: type = list) -> Any:
+    """Returns a list or an object that is not too long. Raises RecordError otherwise."""
+    if not isinstance(value, kind) or len(value) > MOST_ITEMS:  # type: ignore[arg-type]
+        what = "a list" if kind is list else "an object"
+        raise RecordError(f"{name} needs {what} of at most {MOST_ITEMS}, got {_size(value)}")
+    return value
+
+
+def _size(value: Any) -> str:
+    """Returns how many there are in a list or an object, or what is there instead."""
+    return str(len(value)) if isinstance(value, list | dict) else brief(value)
+
+
+def _check_text(name: str, text: Any) -> None:
+    """Refuses what is no text. Raises RecordError."""
+    if not isinstance(text, str):
+        raise RecordError(f"{name} needs a text, got {brief(text)}")
+
+
+def _check_name(name: str, text: Any) -> None:
+    """Refuses what is no text that fits on a line of a table. Raises RecordError."""
+    _check_text(name, text)
+    if len(text) > MOST_NAME_CHARS:
+        raise RecordError(f"{name} needs at most {MOST_NAME_CHARS} characters, got {len(text)}")
+    if UNPRINTABLE.search(text):
+        raise RecordError(f"{name} needs a text on one line, got {brief(text)}")
+
+
+def _check_number(name: str, number: Any, low: float, high: float) -> None:
+    """Refuses what is no number from low to high. Raises RecordError."""
+    if not is_finite_number(number):
+        raise RecordError(f"{name} needs a number, got {brief(number)}")
+    if not low <= number <= high:
+        raise RecordError(f"{name} needs a number from {low:g} to {high:g}, got {brief(number)}")
+
+
+def _check_whole(name: str, number: Any, low: int, high: int) -> None:
+    """Refuses what is no whole number from low to high. Raises RecordError."""
+    _check_number(name, number, low, high)
+    if type(number) is not int:
+        raise RecordError(f"{name} needs a whole number from {low} to {high}, got {brief(number)}")

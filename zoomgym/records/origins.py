@@ -1,0 +1,137 @@
+"""Where the task of a record comes from: made again from a seed, or of a set that the user names.
+
+Records come from strangers. So no file or folder that a record names is opened, and no judge that
+it names is asked.
+"""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from zoomgym.envs.env import ZoomEnv
+from zoomgym.errors import RecordError, TaskError
+from zoomgym.io.messages import plain
+from zoomgym.records.bounds import told
+from zoomgym.records.record import Record
+from zoomgym.rules.episode import Rules
+from zoomgym.tasks import TaskSet
+from zoomgym.tasks.catalog import open_task_set
+
+__all__ = ["env_to_watch", "is_synthetic", "made_again", "task_set_of"]
+
+SYNTHETIC = "synthetic"
+NAMED = "a synthetic task, or one of a set that --tasks names"
+SHOWN = (
+    "split",
+    "duration_s",
+    "difficulty",
+    "source",
+    *(one.name for one in fields(Rules)),
+    "max_pixels",
+    "on_damage",
+    "subtitles",
+)
+"""Settings of a record that decide, beside its task set, what its agent saw."""
+MOST_SHOWN = 80
+"""Characters of a name that a record gives."""
+
+
+def is_synthetic(name: Any) -> bool:
+    """Returns whether a task set of this name is made from a seed, and has no files."""
+    return isinstance(name, str) and name.partition(":")[0] == SYNTHETIC
+
+
+def made_again(record: Record, *, source: str = "", cache_dir: Path | None = None) -> TaskSet:
+    """Returns the synthetic task set that the settings of a record make.
+
+    Args:
+        record: of an episode.
+        source: `file` or `scene`; empty for that of the record.
+        cache_dir: where videos are written; None is the user's cache folder.
+
+    Raises:
+        TaskError: they make none.
+    """
+    settings = record.settings
+    if not is_synthetic(settings["tasks"]):
+        raise TaskError("tasks needs to be synthetic to be made again, got other ones")
+    return open_task_set(
+        settings["tasks"],
+        split=settings["split"],
+        duration_s=settings["duration_s"],
+        difficulty=settings["difficulty"],
+        source=source or settings["source"],
+        cache_dir=cache_dir,
+    )
+
+
+def task_set_of(
+    record: Record, named: TaskSet | None = None, *, cache_dir: Path | None = None
+) -> TaskSet:
+    """Returns the set that holds the task of a record, just as the record says it.
+
+    Args:
+        record: of an episode.
+        named: the set that the user has named.
+        cache_dir: where synthetic videos are written; None is the user's cache folder.
+
+    Raises:
+        TaskError: there is none.
+    """
+    if named is not None and _holds(named, record):
+        return named
+    if is_synthetic(record.settings["tasks"]):
+        tasks = made_again(record, cache_dir=cache_dir)
+        if _holds(tasks, record):
+            return tasks
+    raise TaskError(f"needed {NAMED}, got {_told_origin(record)}")
+
+
+def env_to_watch(
+    record: Record,
+    named: str | None = None,
+    *,
+    cache_dir: Path | None = None,
+    max_pixels: int | None = None,
+    render_mode: str | None = None,
+) -> ZoomEnv:
+    """Returns an environment for `watch_again`: it shows what a record's did, and asks no judge.
+
+    Args:
+        record: of an episode.
+        named: the name of the set that the user has named.
+        cache_dir: where synthetic videos are written; None is the user's cache folder.
+        max_pixels: of a frame; None is that of the record.
+        render_mode: of the environment.
+
+    Raises:
+        RecordError: the task is neither synthetic nor of the named set, or settings are wrong.
+        TaskError: there is no such set.
+    """
+    tasks = record.settings["tasks"]
+    if not is_synthetic(tasks):
+        if named is None:
+            raise RecordError(f"{record.key}: needed {NAMED}, got {_told_origin(record)}")
+        tasks = named
+    settings = {name: record.settings[name] for name in SHOWN if name in record.settings}
+    if max_pixels is not None:
+        settings["max_pixels"] = max_pixels
+    try:
+        return ZoomEnv(tasks, **settings, cache_dir=cache_dir, render_mode=render_mode)
+    except (ValueError, TypeError) as error:
+        raise RecordError(
+            f"{record.key}: needed settings of ZoomEnv, got others ({told(error)})"
+        ) from error
+
+
+def _holds(tasks: TaskSet, record: Record) -> bool:
+    """Returns whether a set holds the task of a record, as the record says it."""
+    try:
+        return tasks.name == record.task_set and tasks.by_id(record.task.id) == record.task
+    except TaskError:
+        return False
+
+
+def _told_origin(record: Record) -> str:
+    """Returns the task set and the task of a record, in short."""
+    return f"{plain(record.task.id[:MOST_SHOWN])} of {plain(record.task_set[:MOST_SHOWN])}"

@@ -1,0 +1,301 @@
+"""A finished episode on disk: one JSON object a line, from which it can be replayed and re-scored.
+
+A record holds what went in (task, rules, lengths of the video, replies, the environment's settings)
+and what came out (turns, reward terms). `replay` needs only the first half, so the second can be
+checked; with the settings and the task's id, the frames can be had again too.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from zoomgym.errors import RecordError, ZoomGymError
+from zoomgym.grading import STRICT, UNGRADED, Given, Grader
+from zoomgym.io.files import open_named, open_own, replaced
+from zoomgym.io.messages import reason, unreadable
+from zoomgym.io.numbers import brief
+from zoomgym.records.bounds import MOST_LINE_BYTES, check_row, load_row, told
+from zoomgym.rules.actions import ZoomCall
+from zoomgym.rules.episode import Episode, Rules, Turn, advance, score, start
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.rewards import RewardParts, merge_weights
+from zoomgym.rules.timeline import Segment
+
+__all__ = [
+    "SCHEMA",
+    "Record",
+    "append_line",
+    "append_record",
+    "drop_cut_line",
+    "read_lines",
+    "read_records",
+    "regrade",
+    "replay",
+    "write_records",
+]
+
+SCHEMA = 1
+"""Changes when an older reader would misread a record."""
+NEEDED = "an episode's record"
+BLOCK_BYTES = 1024**2
+"""Of a file that is read from its end."""
+
+Parsed = TypeVar("Parsed")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One finished episode."""
+
+    version: str
+    """Of the package that played it."""
+    agent: str
+    seed: int
+    task_set: str
+    task_set_version: str
+    task_set_hash: str
+    """Of what the tasks of the set say."""
+    settings: Mapping[str, Any]
+    """The arguments of ZoomEnv that make the same environment again."""
+    task: VideoQuestion
+    rules: Rules
+    key: str
+    duration_s: float
+    last_frame_s: float
+    turns: tuple[Turn, ...]
+    answer: str | None
+    end_reason: str
+    frames_used: int
+    reward_parts: RewardParts
+    reward: float
+    agent_s: float
+    """Wall clock spent in the agent."""
+    decode_s: float
+    """Wall clock spent on opening and decoding video."""
+    grading: str = STRICT.name
+    """Who graded the answer: `strict`, `math`, `judge:MODEL`, or `ungraded`: nobody could."""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    """What the agent says that it used, such as tokens; empty if it does not count."""
+    suite: str = ""
+    """The suite that it was played for; empty if for none."""
+    agent_hash: str = ""
+    """Of the agent's code or weights; empty if unknown."""
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether `reward_parts` and `reward` say anything about the answer."""
+        return self.grading != UNGRADED.name
+
+    def to_json(self) -> str:
+        """Returns the record as one line of ASCII."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, allow_nan=False)
+
+    def checked(self) -> Self:
+        """Returns the record as it is read from its line.
+
+        Raises:
+            RecordError: it cannot be: an agent said that it used what is no number, say.
+        """
+        try:
+            line = self.to_json()
+        except (ValueError, TypeError) as error:
+            raise RecordError(f"{self.key}: needed what JSON can hold, got: {error}") from error
+        return self.from_json(line)
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """Returns the record in a line.
+
+        Raises:
+            RecordError: the line is no record, or of another schema.
+        """
+        return cls.from_row(load_row(line, NEEDED))
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        """Returns the record that the JSON object in a line is; row is used up.
+
+        Raises:
+            RecordError: it is no record, or of another schema.
+        """
+        try:
+            schema = row.pop("schema")
+            if schema != SCHEMA:
+                raise RecordError(
+                    f"needed schema {SCHEMA}, got {brief(schema)}: use the version it names"
+                )
+            row["rules"] = rules = Rules(**row["rules"])
+            check_row(row, rules)
+            row["task"]["evidence"] = tuple(Segment(*pair) for pair in row["task"]["evidence"])
+            row["task"]["options"] = tuple(row["task"]["options"])
+            row["task"]["labels"] = tuple((kind, value) for kind, value in row["task"]["labels"])
+            row["task"] = VideoQuestion(**row["task"])
+            row["turns"] = tuple(_turn(turn, rules) for turn in row["turns"])
+            zooms = [turn.zoom for turn in row["turns"] if turn.zoom]
+            shown = rules.num_overview + sum(zoom.num_frames for zoom in zooms)
+            if row["frames_used"] != shown:
+                raise RecordError(f"frames_used needs {shown}, as shown, got {row['frames_used']}")
+            row["reward_parts"] = RewardParts(**row["reward_parts"])
+            return cls(**row)
+        except RecordError:
+            raise
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+            ZoomGymError,
+        ) as error:
+            raise RecordError(f"needed {NEEDED}, got one that is wrong ({told(error)})") from error
+
+
+def _turn(row: dict[str, Any], rules: Rules) -> Turn:
+    """Returns a turn as it was written. Raises RecordError if its zoom shows no or many frames."""
+    turn = Turn(**{**row, "zoom": ZoomCall(**row["zoom"]) if row["zoom"] else None})
+    num_frames = turn.zoom.num_frames if turn.zoom else 1
+    if num_frames > rules.frames_per_zoom:
+        raise RecordError(f"zoom needs at most {rules.frames_per_zoom} frames, got {num_frames}")
+    if num_frames < 1:
+        raise RecordError(f"zoom needs at least 1 frame, got {num_frames}")
+    return turn
+
+
+def append_record(path: Path, record: Record) -> None:
+    """Adds a record to the end of a file; what stood there stays."""
+    append_line(path, record.to_json())
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line of ASCII to the end of a file."""
+    with open_own(path, "ab") as file:
+        file.write(f"{line}\n".encode("ascii"))
+
+
+def write_records(path: Path, records: Iterable[Record]) -> None:
+    """Puts records into a file in place of what stood there, as a whole or not at all."""
+    with replaced(path) as file:
+        file.writelines(f"{record.to_json()}\n".encode("ascii") for record in records)
+
+
+def drop_cut_line(path: Path) -> None:
+    """Removes what an interrupted write left at the end of a file, so that it can be added to."""
+    with open_own(path, "r+b") as file:  # never empty in between: a run may be killed here too
+        end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - BLOCK_BYTES)
+            file.seek(start)
+            if (last := file.read(end - start).rfind(b"\n")) >= 0:
+                end = start + last + 1
+                break
+            end = start
+        file.truncate(end)
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yields the records of a file. A last line that was cut off in writing is passed over.
+
+    Raises:
+        RecordError: the file cannot be read, or a line is no record; names file and line.
+    """
+    return read_lines(path, Record.from_json)
+
+
+def read_lines(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
+    """Yields what parse makes of every line of a file, but for a last one that was cut off.
+
+    Args:
+        path: of the file.
+        parse: of one line. Raises RecordError if the line is wrong.
+
+    Raises:
+        RecordError: the file cannot be read, or a line is wrong; names file and line.
+    """
+    for number, line in enumerate(_whole_lines(path), start=1):
+        try:
+            parsed = parse(line.decode("ascii"))
+        except UnicodeDecodeError as error:
+            raise RecordError(f"{path}:{number}: needed a record, got {reason(error)}") from error
+        except RecordError as error:
+            raise RecordError(f"{path}:{number}: {error}: mend or delete the line") from error
+        yield parsed
+
+
+def _whole_lines(path: Path) -> Iterator[bytes]:
+    """Yields the lines of a file, but for a last one that was cut off. Raises RecordError.
+
+    One that is endless is yielded as far as it shows that it is too long.
+    """
+    try:
+        with open_named(path) as file:
+            while line := file.readline(MOST_LINE_BYTES + 2):
+                if line.endswith(b"\n") or len(line) > MOST_LINE_BYTES:
+                    yield line.removesuffix(b"\n")
+                else:
+                    logger.warning("%s: the last line was cut off and is passed over", path)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        raise RecordError(unreadable(path, "a records file", error, (".jsonl",))) from error
+
+
+def replay(record: Record) -> Episode:
+    """Returns the episode that its replies make by the rules of today.
+
+    What a judge said is taken from the record: it is not asked again.
+
+    Raises:
+        RecordError: today's rules give other turns or another score than the record holds.
+    """
+    given = Given(record.grading, bool(record.reward_parts.accuracy))
+    episode = _play_again(record, STRICT if record.grading == STRICT.name else given)
+    outcome = (episode.turns, episode.answer, episode.end_reason, episode.frames_used)
+    written = (record.turns, record.answer, record.end_reason, record.frames_used)
+    scored = (episode.graded_by, *_rewarded(record, episode))
+    if not episode.is_over or (*outcome, *scored) != (
+        *written,
+        record.grading,
+        record.reward_parts,
+        record.reward,
+    ):
+        raise RecordError(
+            f"{record.key}: needed the turns and scores of version {record.version}, got others: "
+            "the rules have changed, or the record was edited"
+        )
+    return episode
+
+
+def regrade(record: Record, grader: Grader) -> Record:
+    """Returns the record with its answer graded by grader, and the rewards that follow from it.
+
+    Choices are always read strictly, so their records stay as they are.
+
+    Raises:
+        RecordError: the record cannot be replayed, see `replay`.
+        GradingError: the grader cannot tell now.
+    """
+    replay(record)
+    episode = _play_again(record, grader)
+    parts, reward = _rewarded(record, episode)
+    return replace(record, grading=episode.graded_by, reward_parts=parts, reward=reward)
+
+
+def _play_again(record: Record, grader: Grader) -> Episode:
+    """Returns the episode that the replies of a record make. Raises GradingError."""
+    lengths_s = (record.duration_s, record.last_frame_s)
+    episode = start(record.task, *lengths_s, record.rules, record.key)
+    for turn in record.turns:
+        if episode.is_over:
+            break
+        episode = advance(episode, turn.reply, grader)
+    return episode
+
+
+def _rewarded(record: Record, episode: Episode) -> tuple[RewardParts, float]:
+    """Returns the reward terms of an episode, and their sum by the weights of its record."""
+    parts = score(episode)
+    return parts, parts.total(merge_weights(record.settings["reward_weights"]))

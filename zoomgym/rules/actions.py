@@ -1,0 +1,87 @@
+"""What an agent can do in a turn: see a stretch of the video more closely, or answer."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Self, TypeAlias
+
+from zoomgym.errors import CallError
+from zoomgym.rules.timeline import Segment, count_frames, zoom_times
+
+__all__ = ["Action", "Answer", "ZoomCall"]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoomCall:
+    """A request to see the frames in [start_s, end_s), in seconds, at fps frames per second.
+
+    Raises:
+        CallError: a number is not finite, start_s < 0, start_s >= end_s, or fps <= 0.
+    """
+
+    start_s: float
+    end_s: float
+    fps: float
+
+    def __post_init__(self) -> None:
+        """Refuses a call that means nothing in any video."""
+        if not all(map(math.isfinite, (self.start_s, self.end_s, self.fps))):
+            raise CallError(
+                f"zoom needs finite numbers, got segment [{self.start_s}, {self.end_s}] and "
+                f"fps {self.fps}: send ordinary numbers"
+            )
+        if self.start_s < 0:
+            raise CallError(
+                f"zoom needs start >= 0, got {self.start_s:g}: the video starts at 0 seconds"
+            )
+        if self.start_s >= self.end_s:
+            raise CallError(
+                f"zoom needs start < end, got [{self.start_s:g}, {self.end_s:g}]: "
+                "send the earlier time first"
+            )
+        if self.fps <= 0:
+            raise CallError(f"zoom needs fps > 0, got {self.fps:g}: send frames per second")
+
+    @property
+    def segment(self) -> Segment:
+        """The stretch [start_s, end_s)."""
+        return Segment(self.start_s, self.end_s)
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames the call asks for."""
+        return count_frames(self.segment, self.fps)
+
+    @property
+    def times_s(self) -> tuple[float, ...]:
+        """(num_frames,) seconds: the times of the frames it asks for."""
+        return zoom_times(self.segment, self.fps)
+
+    def cut_to(self, duration_s: float) -> Self:
+        """Returns the call with its end inside a video of duration_s.
+
+        Raises:
+            CallError: the call starts at or after the end of the video, or the cut stretch holds
+                no frame at this fps.
+        """
+        if self.start_s >= duration_s:
+            raise CallError(
+                f"zoom needs start < {duration_s:.2f}, the end of the video, "
+                f"got {self.start_s:g}: start earlier"
+            )
+        cut = replace(self, end_s=min(self.end_s, duration_s))
+        if cut.num_frames == 0:
+            raise CallError(
+                f"zoom needs at least 1 frame, got fps x length = {cut.fps:g} x "
+                f"{cut.end_s - cut.start_s:g} s < 1: lengthen it or raise fps"
+            )
+        return cut
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The agent's answer to the question; it ends the episode."""
+
+    text: str
+
+
+Action: TypeAlias = ZoomCall | Answer

@@ -1,0 +1,245 @@
+"""An episode: its state, the rules of a turn, and its score.
+
+Pure values: `advance` takes an episode and a reply and returns the next episode. It decodes
+nothing: which frames a zoom shows is a list of times.
+"""
+
+from dataclasses import dataclass, replace
+
+from zoomgym.errors import ReplyError
+from zoomgym.grading import STRICT, Grader
+from zoomgym.io.numbers import brief, is_whole_number
+from zoomgym.rules.actions import Answer, ZoomCall
+from zoomgym.rules.budget import FrameBudget
+from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.rewards import RewardParts, evidence_share
+from zoomgym.rules.timeline import overview_times
+
+__all__ = [
+    "Episode",
+    "Rules",
+    "Turn",
+    "advance",
+    "score",
+    "start",
+]
+
+LAST_TURN = "This is the last turn: only an answer counts."
+MOST = {
+    "num_overview": 10_000,
+    "frames_per_zoom": 10_000,
+    "frame_budget": 100_000,
+    "max_turns": 100,
+}
+OUT_OF_TURNS = "The episode is over: no turns are left."
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The numbers an episode is played by.
+
+    Raises:
+        ValueError: a number leaves no episode to play.
+    """
+
+    grammar: str = "json"
+    num_overview: int = 64
+    """Frames of the overview; they count against the budget."""
+    frames_per_zoom: int = 16
+    frame_budget: int = 128
+    """Frames in all, overview and clips."""
+    max_turns: int = 5
+    """Replies in all; the last one must answer."""
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that leave no episode to play."""
+        if not isinstance(self.grammar, str) or self.grammar not in GRAMMARS:
+            raise ValueError(f"grammar needs one of {list(GRAMMARS)}, got {brief(self.grammar)}")
+        for name, most in MOST.items():
+            value = getattr(self, name)
+            if not is_whole_number(value, 1, most):
+                raise ValueError(
+                    f"{name} needs a whole number from 1 to {most}, got {brief(value)}"
+                )
+        if self.frame_budget < self.num_overview:
+            raise ValueError(
+                f"frame_budget needs room for the overview of {self.num_overview} frames, "
+                f"got {self.frame_budget}: raise it or lower num_overview"
+            )
+
+    @property
+    def max_clip_frames(self) -> int:
+        """The most frames that all zooms of an episode can show."""
+        by_turns = (self.max_turns - 1) * self.frames_per_zoom
+        return min(by_turns, self.frame_budget - self.num_overview)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One reply and what came back."""
+
+    reply: str
+    """The raw text, as the agent sent it; no more of it than shows that it is too long."""
+    is_well_formed: bool
+    zoom: ZoomCall | None = None
+    """The zoom that was executed, with its end cut to the video."""
+    error: str = ""
+    """Why the reply was not executed."""
+    feedback: str = ""
+    """What the agent reads afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One agent on one task, from reset to its end."""
+
+    key: str
+    """Names the episode: what an agent keys its own state and randomness by."""
+    task: VideoQuestion
+    rules: Rules
+    duration_s: float
+    last_frame_s: float
+    budget: FrameBudget
+    turns: tuple[Turn, ...] = ()
+    answer: str | None = None
+    """The answer action's own text; None until there is one."""
+    is_right: bool = False
+    """Whether the answer was graded right."""
+    graded_by: str = STRICT.name
+    """The name of the grader that decided so."""
+
+    @property
+    def overview_s(self) -> tuple[float, ...]:
+        """(num_overview,) seconds: the times of the overview."""
+        return overview_times(self.last_frame_s, self.rules.num_overview)
+
+    @property
+    def zooms(self) -> tuple[ZoomCall, ...]:
+        """The zooms that were executed, in order."""
+        return tuple(turn.zoom for turn in self.turns if turn.zoom)
+
+    @property
+    def clip_s(self) -> tuple[float, ...]:
+        """Seconds of all clip frames, in the order in which they were shown."""
+        return tuple(time_s for zoom in self.zooms for time_s in zoom.times_s)
+
+    @property
+    def frames_used(self) -> int:
+        """Frames shown so far, overview and clips."""
+        return self.rules.frame_budget - self.budget.left
+
+    @property
+    def turns_left(self) -> int:
+        """Replies the agent may still send."""
+        return 0 if self.is_over else self.rules.max_turns - len(self.turns)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether an answer came or the turns ran out."""
+        return bool(self.end_reason)
+
+    @property
+    def end_reason(self) -> str:
+        """`answered`, `out_of_turns`, or empty while the episode goes on."""
+        if self.answer is not None:
+            return "answered"
+        return "out_of_turns" if len(self.turns) == self.rules.max_turns else ""
+
+    @property
+    def feedback(self) -> str:
+        """What the agent reads now."""
+        if self.turns:
+            return self.turns[-1].feedback
+        return LAST_TURN if self.rules.max_turns == 1 else ""
+
+
+def start(
+    task: VideoQuestion, duration_s: float, last_frame_s: float, rules: Rules, key: str
+) -> Episode:
+    """Returns a new episode on a task whose video is so long; the overview is paid for."""
+    budget = FrameBudget(rules.frame_budget - rules.num_overview, rules.frames_per_zoom)
+    return Episode(key, task, rules, duration_s, last_frame_s, budget)
+
+
+def advance(episode: Episode, reply: str, grader: Grader = STRICT) -> Episode:
+    """Plays one turn and returns the next episode.
+
+    A bad reply is data, not a crash: it costs a turn and its error is the next feedback.
+
+    Args:
+        episode: before the turn.
+        reply: the agent's raw text, untrusted.
+        grader: of answers to open-ended questions; asked once, when the answer comes.
+
+    Raises:
+        ValueError: the episode is over.
+        GradingError: the grader cannot tell now whether the answer is right.
+    """
+    if episode.is_over:
+        raise ValueError(f"the episode is over ({episode.end_reason}): reset before the next reply")
+    is_well_formed = False
+    reply = reply[: MAX_REPLY_CHARS + 1]  # the rest is refused unread, and no record would hold it
+    try:
+        reading = read_reply(reply, episode.rules.grammar)
+        is_well_formed = reading.is_well_formed
+        if isinstance(reading.action, Answer):
+            return _answer(episode, Turn(reply, is_well_formed), reading.action.text, grader)
+        return _zoom(episode, Turn(reply, is_well_formed), reading.action)
+    except ReplyError as error:
+        return _end_turn(episode, Turn(reply, is_well_formed, error=str(error)), f"{error}.")
+
+
+def _answer(episode: Episode, turn: Turn, text: str, grader: Grader) -> Episode:
+    """Returns the episode after an answer: it is over and graded. Raises GradingError."""
+    return replace(
+        episode,
+        turns=(*episode.turns, turn),
+        answer=text,
+        is_right=episode.task.grade(text, grader),
+        graded_by=(STRICT if episode.task.options else grader).name,
+    )
+
+
+def _zoom(episode: Episode, turn: Turn, call: ZoomCall) -> Episode:
+    """Returns the episode after a zoom call. Raises ReplyError if the call is refused."""
+    if episode.turns_left == 1:
+        raise ReplyError("the last turn needs an answer, got a zoom: it was not executed")
+    zoom = call.cut_to(episode.duration_s)
+    budget = episode.budget.spend(zoom.num_frames)
+    said = (
+        f"Zoom {len(episode.zooms) + 1}: {zoom.num_frames} frame{'s'[: zoom.num_frames > 1]} of "
+        f"[{zoom.start_s:.2f}, {zoom.end_s:.2f}) s at {zoom.fps:g} fps."
+    )
+    if zoom.end_s < call.end_s:
+        said += f" The end was cut from {call.end_s:.2f} to {zoom.end_s:.2f}, the video's end."
+    return _end_turn(replace(episode, budget=budget), replace(turn, zoom=zoom), said)
+
+
+def _end_turn(episode: Episode, turn: Turn, said: str) -> Episode:
+    """Returns the episode with turn added; its feedback is what was said and what is left."""
+    after = replace(episode, turns=(*episode.turns, turn))
+    if after.is_over:
+        outlook = OUT_OF_TURNS
+    else:
+        outlook = f"Frames left: {after.budget.left}. Turns left: {after.turns_left}."
+        if after.turns_left == 1:
+            outlook += f" {LAST_TURN}"
+    turn = replace(turn, feedback=f"{said} {outlook}")
+    return replace(after, turns=(*episode.turns, turn))
+
+
+def score(episode: Episode) -> RewardParts:
+    """Returns the raw reward terms; all are zero until the episode is over."""
+    if not episode.is_over:
+        return RewardParts()
+    is_right = episode.is_right
+    is_clean = all(turn.is_well_formed and not turn.error for turn in episode.turns)
+    share = evidence_share(episode.clip_s, episode.task.evidence)
+    return RewardParts(
+        accuracy=float(is_right),
+        format=float(is_clean and episode.answer is not None),
+        tool=float(is_right and bool(episode.zooms)),
+        grounding=share if is_right else 0.0,
+        zoom_cost=float(len(episode.zooms)),
+    )

@@ -1,0 +1,106 @@
+"""What a task asks, and which answer is right."""
+
+import math
+import re
+from dataclasses import dataclass
+from functools import partial
+
+from zoomgym.errors import TaskError
+from zoomgym.grading import STRICT, Grader, is_correct, letter, read_choice, verdict
+from zoomgym.io.numbers import brief
+from zoomgym.rules.timeline import Segment
+
+__all__ = ["MAX_OPTIONS", "UNPRINTABLE", "VideoQuestion"]
+
+MAX_OPTIONS = 26
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What no name may hold: it breaks a line of a table, steers a terminal or has no bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoQuestion:
+    """A question about a video.
+
+    Raises:
+        TaskError: a field is invalid: an answer that is no option, say.
+    """
+
+    id: str
+    video: str
+    """Names the video within its task set: a path, or a scene's name."""
+    question: str
+    answer: str
+    """With options: the letter or the text of the right one. Without: the answer itself."""
+    options: tuple[str, ...] = ()
+    """The choices A, B, .. in order; none for an open-ended question."""
+    evidence: tuple[Segment, ...] = ()
+    """The segments that hold the answer, as far as they are known."""
+    category: str = ""
+    """What results are grouped by first."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Further (kind, value) pairs to group by, like ("duration", "long"); a kind may recur."""
+
+    def __post_init__(self) -> None:
+        """Refuses invalid fields."""
+        for name in ("id", "video", "question", "answer"):
+            if not getattr(self, name).strip():
+                raise TaskError(f"{name} needs a text, got {brief(getattr(self, name))}")
+        for name, text in (("id", self.id), ("category", self.category)):
+            if UNPRINTABLE.search(text):
+                raise TaskError(f"{name} needs a text on one line, got {text[:80]!r}")
+        if self.options:
+            self._check_options()
+        for start_s, end_s in self.evidence:
+            if not (math.isfinite(end_s) and 0 <= start_s < end_s):
+                raise TaskError(
+                    f"evidence needs 0 <= start < end in seconds, got [{start_s}, {end_s}]"
+                )
+        if not all(text.strip() for label in self.labels for text in label):
+            raise TaskError(
+                f"labels need texts, got {brief([list(label) for label in self.labels])}"
+            )
+        if any(UNPRINTABLE.search(text) for label in self.labels for text in label):
+            given = brief([list(label) for label in self.labels])
+            raise TaskError(f"labels need texts on one line, got {given}")
+
+    def _check_options(self) -> None:
+        """Refuses options that cannot be told apart, and an answer that is not one of them."""
+        if not 2 <= len(self.options) <= MAX_OPTIONS:
+            raise TaskError(f"options need 2 to {MAX_OPTIONS} choices, got {len(self.options)}")
+        if not all(option.strip() for option in self.options):
+            raise TaskError(f"options need texts, got {brief(list(self.options))}")
+        if len(set(self.options)) < len(self.options):
+            raise TaskError(f"options need distinct texts, got {brief(list(self.options))}")
+        index = read_choice(self.answer, self.options)
+        if index is None:
+            raise TaskError(
+                f"answer needs to be a letter or one of {brief(list(self.options))}, "
+                f"got {brief(self.answer)}"
+            )
+        if self.answer in self.options and self.options.index(self.answer) != index:
+            raise TaskError(
+                f"answer {brief(self.answer)} reads as option {letter(index)}, but is the text of "
+                f"another one: give the letter"
+            )
+
+    @property
+    def truth(self) -> str:
+        """The right answer as it is shown to people: the letter of an option, or the text."""
+        index = read_choice(self.answer, self.options) if self.options else None
+        return self.answer if index is None else letter(index)
+
+    def grade(self, text: str, grader: Grader = STRICT) -> bool:
+        """Returns whether text answers the question rightly. A text that breaks a reader is wrong.
+
+        Args:
+            text: the answer action's own text, untrusted.
+            grader: decides about open-ended questions; choices are always read strictly.
+
+        Raises:
+            GradingError, OSError: the grader cannot tell now.
+        """
+        if self.options:
+            read = partial(is_correct, text, self.answer, self.options)
+            return verdict(read, STRICT.name)
+        read = partial(grader.is_right, self.question, self.answer, text)
+        return verdict(read, grader.name)

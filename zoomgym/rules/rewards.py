@@ -1,0 +1,72 @@
+"""What an episode earns: five raw terms, and one weighted sum of them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from zoomgym.io.numbers import brief, is_finite_number
+from zoomgym.rules.timeline import Segment
+
+__all__ = ["DEFAULT_WEIGHTS", "RewardParts", "evidence_share", "merge_weights"]
+
+DEFAULT_WEIGHTS: Mapping[str, float] = {
+    "accuracy": 0.9,
+    "format": 0.1,
+    "tool": 0.5,
+    "grounding": 0.0,
+    "zoom_cost": 0.0,
+}
+"""The paper's weights (arXiv 2512.22315, section 3.2), and two further terms that are off."""
+
+
+@dataclass(frozen=True, slots=True)
+class RewardParts:
+    """The raw terms of a finished episode, unweighted, so that it can be re-scored."""
+
+    accuracy: float = 0.0
+    """1 if the answer is right."""
+    format: float = 0.0
+    """1 if every reply was well-formed and executable, and the last one answered."""
+    tool: float = 0.0
+    """1 if the answer is right and at least one zoom delivered frames."""
+    grounding: float = 0.0
+    """If the answer is right, the fraction of evidence segments in which a clip frame fell."""
+    zoom_cost: float = 0.0
+    """The number of zooms that delivered frames. Give it a negative weight."""
+
+    def total(self, weights: Mapping[str, float]) -> float:
+        """Returns the reward: the sum of the terms, each times its weight."""
+        return math.fsum(weights[name] * value for name, value in asdict(self).items())
+
+
+def merge_weights(weights: Mapping[str, float] | None) -> dict[str, float]:
+    """Returns the default weights with the given ones put over them.
+
+    Raises:
+        ValueError: weights are no dict, a name is no reward term, or a weight no finite number.
+    """
+    merged = dict(DEFAULT_WEIGHTS)
+    if weights is not None and not isinstance(weights, Mapping):
+        raise ValueError(f"reward_weights needs a dict of {list(merged)}, got {brief(weights)}")
+    for name, weight in (weights or {}).items():
+        if name not in merged:
+            raise ValueError(f"reward_weights needs names from {list(merged)}, got {brief(name)}")
+        if not is_finite_number(weight):
+            raise ValueError(
+                f"reward_weights needs finite numbers, got {name}={brief(weight)}: "
+                "give numbers below 1e300"
+            )
+        merged[name] = float(weight)
+    return merged
+
+
+def evidence_share(clip_s: Sequence[float], evidence: Sequence[Segment]) -> float:
+    """Returns, in [0, 1], the fraction of evidence segments in which a clip frame fell.
+
+    Args:
+        clip_s: (N,) seconds of every clip frame (overview frames don't count).
+        evidence: the segments that hold the answer. None annotated scores 0.0.
+    """
+    if not evidence:
+        return 0.0
+    return sum(any(map(segment.holds, clip_s)) for segment in evidence) / len(evidence)

@@ -1,0 +1,129 @@
+"""From a name to its task set."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from zoomgym.errors import TaskError
+from zoomgym.io.messages import file_in, is_folder, nearest
+from zoomgym.tasks import TaskSet
+from zoomgym.tasks.datasets import (
+    BENCHMARKS,
+    BenchmarkTasks,
+    CheckedRow,
+    Layout,
+    ManifestTasks,
+    check_benchmark,
+    check_manifest,
+)
+from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
+from zoomgym.video import Limits
+
+__all__ = ["check_task_set", "open_task_set"]
+
+MANIFESTS = (".jsonl", ".json")
+SYNTHETIC = "synthetic"
+
+
+def open_task_set(
+    name: str,
+    *,
+    split: str = "train",
+    duration_s: float = 60,
+    difficulty: str | Mapping[str, Any] = "easy",
+    source: str = "file",
+    cache_dir: str | Path | None = None,
+    on_damage: str = "nearest",
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    subtitles: bool = False,
+) -> TaskSet:
+    """Returns the task set called name; nothing is decoded or written yet.
+
+    Args:
+        name: `synthetic`, `synthetic:flash`, `synthetic:flash,order`, a benchmark and its folder
+            like `videomme:/data/Video-MME`, or a manifest's path (`*.jsonl` or `*.json`).
+        split: `train` or `test`, of synthetic tasks and benchmarks: most have `test` only. A
+            manifest is one set without splits.
+        duration_s: seconds, of synthetic videos.
+        difficulty: `easy`, `medium` or `hard`, of synthetic tasks; or a mapping that is merged over
+            one, like `{"preset": "hard", "contrast": 0.6}`: see `Difficulty`.
+        source: `file` for encoded synthetic video, `scene` for the same pictures without a codec.
+        cache_dir: where synthetic videos are written; the user's cache folder if None.
+        on_damage: what becomes of frames of files that do not decode, see `VideoFile`.
+        limits: how much work a file of a manifest or benchmark may cause.
+        subtitles: whether a benchmark's questions hold its subtitles.
+
+    Raises:
+        TaskError: there is no such set, it has no such split, or its files are wrong.
+    """
+    if benchmark := _find_benchmark(name):
+        return BenchmarkTasks(
+            *benchmark, split, subtitles=subtitles, on_damage=on_damage, limits=limits
+        )
+    if subtitles:
+        raise TaskError(f"{name} has no subtitles: leave subtitles out")
+    kind, _, rest = name.partition(":")
+    if kind == SYNTHETIC:
+        families = tuple(map(str.strip, rest.split(","))) if rest else tuple(FAMILIES)
+        folder = None if cache_dir is None else Path(cache_dir)
+        return SyntheticTasks(families, split, duration_s, difficulty, source, folder)
+    if name.endswith(MANIFESTS):
+        return ManifestTasks(Path(name), on_damage, limits)
+    raise _unknown(name)
+
+
+def check_task_set(
+    name: str,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Iterator[CheckedRow]:
+    """Yields every row of the files of a task set, with all that is wrong with it.
+
+    Args:
+        name: a benchmark and its folder, or a manifest's path, as for `open_task_set`.
+        limits: how much work a video may cause.
+
+    Raises:
+        TaskError: there is no such set, or a file cannot be read.
+    """
+    if benchmark := _find_benchmark(name):
+        return check_benchmark(*benchmark, limits)
+    if name.endswith(MANIFESTS):
+        return check_manifest(Path(name), limits)
+    if name.partition(":")[0] == SYNTHETIC:
+        raise TaskError(
+            f"{name} has no files to check, it is made from a seed: name a manifest, or a "
+            "benchmark and its folder"
+        )
+    raise _unknown(name)
+
+
+def _find_benchmark(name: str) -> tuple[Layout, Path] | None:
+    """Returns the benchmark and the folder that name means, or None. Raises TaskError."""
+    kind, _, folder = name.partition(":")
+    if kind not in BENCHMARKS:
+        return None
+    if not folder:
+        raise TaskError(f"{kind} needs the folder of its files, like {kind}:/data/{kind}")
+    try:
+        return BENCHMARKS[kind], Path(folder).expanduser()
+    except RuntimeError as error:  # ~name, of nobody here
+        raise TaskError(f"{kind} needs a folder that is there, got {folder!r}: {error}") from error
+
+
+def _unknown(name: str) -> TaskError:
+    """Returns the error that says what a name most likely means, or what names there are."""
+    if name and is_folder(Path(name)):
+        manifest = file_in(Path(name), MANIFESTS)
+        own = f"name its manifest, {manifest}" if manifest else "name a manifest in it"
+        return TaskError(
+            f"needed a task set, got the folder {name}: {own}, or a benchmark, like videomme:{name}"
+        )
+    kind, colon, rest = name.partition(":")
+    near = f"{SYNTHETIC}:{kind}" if kind in FAMILIES else nearest(kind, (SYNTHETIC, *BENCHMARKS))
+    if near:
+        return TaskError(f"needed a task set, got {name!r}: did you mean {near + colon + rest!r}?")
+    return TaskError(
+        f"tasks needs `synthetic`, `synthetic:` and families ({', '.join(FAMILIES)}), a benchmark "
+        f"({', '.join(BENCHMARKS)}) with `:` and its folder, or the path of a manifest that ends "
+        f"in .jsonl or .json, got {name!r}"
+    )

@@ -1,0 +1,247 @@
+"""A public benchmark in a folder, as its hub lays it out: one way to read them all.
+
+What a benchmark's files are called and what its rows mean stands in its own small file, as a
+`Layout`. Videos are looked for when they are opened, never before.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from zoomgym.errors import TaskError, VideoError
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.tasks import hash_tasks
+from zoomgym.tasks.datasets.rows import Row, TaskRow, contained, is_file, leads_out, read_files
+from zoomgym.tasks.datasets.subtitles import SubtitleFile, read_cues, with_subtitles
+from zoomgym.video import Limits, Video, VideoFile
+
+__all__ = ["BenchmarkTasks", "Layout", "locate_video", "read_tasks"]
+
+VERSION = "0"
+"""Changes when the same files are read as other tasks."""
+SUFFIXES = (".mp4", ".MP4", ".mkv", ".webm", ".avi", ".mov")
+"""Of videos: the same one comes with any of these, depending on who fetched it."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the files of a benchmark lie in its folder, and what they mean."""
+
+    name: str
+    """What the catalog calls it."""
+    files: Mapping[str, tuple[str, ...]]
+    """By split, the patterns of its files; the first that matches any counts."""
+    to_task: Callable[[Row], VideoQuestion]
+    """Reads a row; the task's video is a name or path in one of video_folders. Raises TaskError."""
+    video_folders: tuple[str, ...]
+    """Patterns of folders, in the order in which they are looked into; "." is the folder itself."""
+    read: Callable[[Path, Sequence[str], Sequence[str]], Iterator[Row]] = read_files
+    """Yields the rows of the files that patterns match, with columns."""
+    to_subtitles: Callable[[Row], SubtitleFile] | None = None
+    """Says where a row's subtitles are; None if the benchmark has none."""
+    columns: tuple[str, ...] = ()
+    """What rows of parquet files are asked for, if there are any: no other column is read."""
+
+
+class BenchmarkTasks:
+    """The tasks of a benchmark in a folder. No video is opened before it is needed.
+
+    Raises:
+        TaskError: a file is missing or a row is wrong (names file and row), or the benchmark has no
+            such split or no subtitles.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        folder: Path,
+        split: str,
+        *,
+        subtitles: bool = False,
+        on_damage: str = "nearest",
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
+        self._layout = layout
+        self._folder = folder
+        self._on_damage = on_damage
+        self._limits = limits
+        self._tasks: list[VideoQuestion] = []
+        self._places: dict[str, int] = {}
+        self._wheres: list[str] = []
+        self._subtitles: list[SubtitleFile] = []
+        self._silent: set[str] = set()
+        if subtitles and layout.to_subtitles is None:
+            raise TaskError(f"{layout.name} has no subtitles: leave subtitles out")
+        for row, read in _read(layout, folder, split):
+            if read.task is None:
+                raise TaskError(f"{read.where}: {'; '.join(read.problems)}")
+            self._places[read.task.id] = len(self._tasks)
+            self._tasks.append(read.task)
+            self._wheres.append(read.where)
+            if subtitles and layout.to_subtitles:
+                self._subtitles.append(_subtitles(layout.to_subtitles, row))
+        if not self._tasks:
+            raise TaskError(f"{folder}: needed at least one task of {layout.name}, got none")
+        self._check_subtitles()
+
+    @property
+    def name(self) -> str:
+        """The name of the benchmark."""
+        return self._layout.name
+
+    @property
+    def version(self) -> str:
+        """Changes when the same files are read as other tasks."""
+        return VERSION
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Short hash of what the tasks say, subtitles included."""
+        return hash_tasks(map(self.__getitem__, range(len(self))))
+
+    def __len__(self) -> int:
+        """Number of tasks."""
+        return len(self._tasks)
+
+    def __getitem__(self, index: int) -> VideoQuestion:
+        """Returns the task at index. Raises IndexError past the end."""
+        task = self._tasks[index]
+        if not self._subtitles:
+            return task
+        file = self._subtitles[index]
+        path = self._folder / file.path
+        if not file.is_needed and not is_file(path):
+            return task
+        if is_file(path) and (problem := leads_out(path, self._folder)):
+            raise TaskError(problem)
+        cues = read_cues(path, file.offset_s, file.end_s)
+        if not cues and file.path not in self._silent:
+            self._silent.add(file.path)
+            logger.warning(
+                "%s: no subtitles in it, for this video; so far, %d of the files of %s have none",
+                path,
+                len(self._silent),
+                self.name,
+            )
+        return replace(task, question=with_subtitles(task.question, cues))
+
+    def by_id(self, task_id: str) -> VideoQuestion:
+        """Returns the task called task_id. Raises TaskError if there is none."""
+        if task_id not in self._places:
+            raise TaskError(
+                f"{self.name}: task_id needs to be one of its {len(self)} ids, "
+                f"like {self._tasks[0].id!r}, got {task_id!r}"
+            )
+        return self[self._places[task_id]]
+
+    def open_video(self, task: VideoQuestion) -> Video:
+        """Returns the video of a task, ready to be asked. Raises VideoError, naming the row."""
+        try:
+            path = locate_video(self._layout, self._folder, task.video)
+        except VideoError as error:
+            raise VideoError(f"{self._wheres[self._places[task.id]]}: {error}") from error
+        return VideoFile(path, on_damage=self._on_damage, limits=self._limits)
+
+    def _check_subtitles(self) -> None:
+        """Counts the videos that may have no subtitles, and have none. Others are needed.
+
+        Raises:
+            TaskError: no video has any.
+        """
+        paths = sorted({file.path for file in self._subtitles if not file.is_needed})
+        missing = [path for path in paths if not is_file(self._folder / path)]
+        if not missing:
+            return
+        example = self._folder / missing[0]
+        if len(missing) == len(paths):
+            raise TaskError(
+                f"{self.name}: needed subtitles like {example}, got none for any of {len(paths)} "
+                "videos: fetch them, or leave subtitles out"
+            )
+        logger.warning(
+            "%s: %d of %d videos have no subtitles, such as %s",
+            self.name,
+            len(missing),
+            len(paths),
+            example,
+        )
+
+
+def _subtitles(to_subtitles: Callable[[Row], SubtitleFile], row: Row) -> SubtitleFile:
+    """Returns where the subtitles of a row are, below the folder. Raises TaskError."""
+    try:
+        file = to_subtitles(row)
+        return replace(file, path=contained(file.path))
+    except TaskError as error:
+        raise TaskError(f"{row.where}: {error}") from error
+
+
+def read_tasks(layout: Layout, folder: Path, split: str) -> Iterator[TaskRow]:
+    """Yields every row of a benchmark, good or bad.
+
+    Raises:
+        TaskError: a file cannot be read, or there is no such split.
+    """
+    return (read for _, read in _read(layout, folder, split))
+
+
+def _read(layout: Layout, folder: Path, split: str) -> Iterator[tuple[Row, TaskRow]]:
+    """Yields every row of a benchmark as it is, and as it is understood."""
+    if split not in layout.files:
+        raise TaskError(
+            f"{layout.name} has no split {split!r}: give split={' or '.join(layout.files)!r}"
+        )
+    seen: dict[str, int] = {}
+    for row in layout.read(folder, layout.files[split], layout.columns):
+        try:
+            task = layout.to_task(row)
+            task = replace(task, video=contained(task.video), id=_unseen(task.id, seen))
+        except TaskError as error:
+            yield row, TaskRow(row.where, problems=(str(error),))
+            continue
+        yield row, TaskRow(row.where, task, video=task.video, evidence=task.evidence)
+
+
+def _unseen(task_id: str, seen: dict[str, int]) -> str:
+    """Returns task_id, with a number behind it if a row before has it: hubs repeat ids.
+
+    Args:
+        task_id: what a row calls itself.
+        seen: how often each id came, given back ones among them; is brought up to date.
+    """
+    name = task_id
+    while name in seen:
+        seen[task_id] += 1
+        name = f"{task_id}#{seen[task_id]}"
+    seen[name] = 1
+    return name
+
+
+def locate_video(layout: Layout, folder: Path, video: str) -> Path:
+    """Returns the file of a video that a layout names.
+
+    Raises:
+        VideoError: there is none, or a link leads out of the folder.
+    """
+    for pattern in layout.video_folders:
+        for place in [folder] if pattern == "." else sorted(folder.glob(pattern)):
+            for name in _endings(video):
+                if is_file(path := place / name):
+                    if problem := leads_out(path, folder):
+                        raise VideoError(problem)
+                    return path
+    raise VideoError(
+        f"needed the video {video!r} in {folder} (in {', '.join(layout.video_folders)}), "
+        "got no such file: fetch it"
+    )
+
+
+def _endings(video: str) -> Iterator[str]:
+    """Yields the names under which a video may be kept, its own first."""
+    yield video
+    stem = next((video.removesuffix(s) for s in SUFFIXES if video.endswith(s)), video)
+    yield from (f"{stem}{suffix}" for suffix in SUFFIXES if f"{stem}{suffix}" != video)

@@ -1,0 +1,245 @@
+"""How a benchmark's own scorer would score answers, beside the strict reading, and where they part.
+
+The readers behave like the public ones, faults and all, so that a number can stand beside a
+published one. Source: lmms-eval at 75571cfe (`_task_utils/mcq_extract.py` and the `utils.py` of
+each task); for LongVideo-Reason its authors' exact match; for Video-MMLU its authors' mean over
+subjects. They read the answer action's own text, as the strict reading does. Where a public scorer
+draws a random letter, ours draws one by the task's id, so that a score is the same every time.
+
+Not imitated: an episode without an answer is wrong here, whatever a scorer would have drawn; an
+open-ended answer is as right as its grader said; and a benchmark's mean is over the groups that
+were played, where lmms-eval counts a missing one as 0.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from zoomgym.grading import letter, verdict
+from zoomgym.rules.question import VideoQuestion
+
+__all__ = ["CATEGORY", "SCORINGS", "Comparison", "Graded", "GroupScore", "Scoring", "compare"]
+
+CATEGORY = "category"
+"""The kind of group that a task's category is; other kinds are those of its labels."""
+
+MARKS = ",.!?;:'\""
+NOUNS = (
+    "answer", "correct answer", "best answer", "correct option", "best option", "choice",
+    "correct choice",
+)  # fmt: skip
+PHRASES = (
+    *(f"{article}{noun} is" for noun in NOUNS for article in ("", "the ")),
+    "my answer is", "my choice is", "i choose", "i select", "i pick",
+    "옵션", "정답은", "답은", "답:", "答案是", "答案为", "选", "答えは",
+)  # fmt: skip
+PREFIXES = (
+    "The best answer is", "The correct answer is", "The answer is", "The answer",
+    "The best option is", "The correct option is", "Best answer:", "Best option:",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """An answer to a task of a benchmark, and how it was graded."""
+
+    task: VideoQuestion
+    answer: str | None
+    is_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How a benchmark scores."""
+
+    is_right: Callable[[VideoQuestion, str], bool]
+    """Whether its scorer takes a text for the right choice."""
+    groups: tuple[str, ...] = (CATEGORY,)
+    """The kinds of groups it reports."""
+    is_macro: bool = False
+    """Its score is the mean over the groups of the first kind, not over tasks."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupScore:
+    """The accuracy within a group, read strictly and officially."""
+
+    kind: str
+    name: str
+    num_tasks: int
+    strict: float
+    official: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A benchmark's own score, from the strict reading and from the official one."""
+
+    num_tasks: int
+    strict: float
+    official: float
+    is_macro: bool
+    groups: tuple[GroupScore, ...]
+    parted: tuple[Graded, ...]
+    """Answers on which the two readings part; `is_right` is the strict one."""
+
+
+def compare(benchmark: str, answers: Sequence[Graded]) -> Comparison | None:
+    """Returns how a benchmark scores answers; None if it is none of `SCORINGS`, or there are none.
+
+    Args:
+        benchmark: the name of the task set.
+        answers: one for each task, without those that could not be graded.
+    """
+    scoring = SCORINGS.get(benchmark)
+    if scoring is None or not answers:
+        return None
+    pairs = [(graded, _is_right_officially(scoring, graded)) for graded in answers]
+    groups = [group for kind in scoring.groups for group in _groups(kind, pairs)]
+    pooled = _group("", "", pairs)
+    strict, official = pooled.strict, pooled.official
+    averaged = [group for group in groups if group.kind == scoring.groups[0]]
+    if scoring.is_macro and averaged:
+        strict = sum(group.strict for group in averaged) / len(averaged)
+        official = sum(group.official for group in averaged) / len(averaged)
+    parted = tuple(graded for graded, is_right in pairs if graded.is_right != is_right)
+    return Comparison(len(answers), strict, official, scoring.is_macro, tuple(groups), parted)
+
+
+def _is_right_officially(scoring: Scoring, graded: Graded) -> bool:
+    """Returns whether the benchmark's scorer takes an answer for right."""
+    if graded.answer is None or not graded.task.options:
+        return graded.is_right
+    read = partial(scoring.is_right, graded.task, graded.answer)
+    return verdict(read, "official")
+
+
+def _groups(kind: str, pairs: Sequence[tuple[Graded, bool]]) -> Iterable[GroupScore]:
+    """Yields the score of each group of a kind; a task may be in several, or in none."""
+    members: dict[str, list[tuple[Graded, bool]]] = {}
+    for pair in pairs:
+        for name in _names(kind, pair[0].task):
+            members.setdefault(name, []).append(pair)
+    for name in sorted(
+        members, key=lambda name: (len(name), name) if name.isdigit() else (0, name)
+    ):
+        yield _group(kind, name, members[name])
+
+
+def _names(kind: str, task: VideoQuestion) -> list[str]:
+    """Returns the groups of a kind that a task is in, each once."""
+    if kind == CATEGORY:
+        return [task.category] if task.category else []
+    return list(dict.fromkeys(value for own, value in task.labels if own == kind))
+
+
+def _group(kind: str, name: str, pairs: Sequence[tuple[Graded, bool]]) -> GroupScore:
+    """Returns the score over pairs, of which there is at least one."""
+    strict = sum(graded.is_right for graded, _ in pairs) / len(pairs)
+    return GroupScore(kind, name, len(pairs), strict, sum(right for _, right in pairs) / len(pairs))
+
+
+def _letters(task: VideoQuestion) -> str:
+    """Returns the letters of a task's options."""
+    return "".join(letter(index) for index in range(len(task.options)))
+
+
+def _drawn(task: VideoQuestion) -> str:
+    """Returns a letter where a public scorer draws one at random: always the same for a task."""
+    number = int.from_bytes(hashlib.sha256(task.id.encode("utf-8", "replace")).digest())
+    return letter(number % len(task.options))
+
+
+def _weighed(letters: str) -> Callable[[VideoQuestion, str], bool]:
+    """Returns lmms-eval's shared reading, which knows the given letters (all of a task's if none).
+
+    Every letter found is a candidate; the place it was found in says how much it counts, and of
+    equals the last one wins. So `The answer is B. Daytime` reads as D.
+    """
+
+    def is_right(task: VideoQuestion, text: str) -> bool:
+        return _weigh(text, letters or _letters(task)) == task.truth
+
+    return is_right
+
+
+def _weigh(text: str, letters: str) -> str:
+    """Returns the letter that counts most in a text, or nothing."""
+    text = text.strip()
+    for mark in MARKS:
+        text = text.strip(mark)
+    padded, bare, lowered = f" {text} ", text.strip(), f" {text} ".lower()
+    found: list[tuple[int, int, str]] = []
+    for own in letters:
+        forms = ((6, f"({own})"), (5, f"{own}."), (4, f"{own}:"), (3, f"{own})"), (2, f"{own} "))
+        found += [(weight, padded.rfind(form), own) for weight, form in forms if form in padded]
+        for phrase in PHRASES:
+            start = lowered.find(phrase)
+            place = padded.find(own, start + len(phrase)) if start >= 0 else -1
+            if place >= 0:
+                found.append((7, place, own))
+        if bare.startswith(own) and not bare[1:2].isalpha():
+            found.append((10, 0, own))
+        if bare.endswith(own) and not bare[-2:-1].isalpha():
+            found.append((9, len(padded) - 1, own))
+    anywhere = [(0, padded.rfind(own), own) for own in letters if own in padded]
+    return max(found or anywhere, key=lambda one: one[:2], default=(0, 0, ""))[2]
+
+
+def _first_capital(task: VideoQuestion, text: str) -> bool:
+    """LongVideoBench: the first capital from A to E, without some phrases; else a drawn letter."""
+    for prefix in PREFIXES:
+        text = text.replace(prefix, "")
+    match = re.search("[ABCDE]", text)
+    return (match[0] if match else _drawn(task)) == task.truth
+
+
+def _earliest(task: VideoQuestion, text: str) -> bool:
+    """EgoSchema: the marked letter, or in longer texts the option, whose last place comes first.
+
+    Options are compared with their letters, as the hub has them: `E. C cooks.`
+    """
+    for mark in ",.!?;:'":
+        text = text.strip(mark)
+    text, letters = f" {text} ", _letters(task)
+    forms = [form for kind in ("({})", "{} ", "{}.") for form in map(kind.format, letters)]
+    places = [(text.rfind(form), form.strip("(). ")) for form in forms if form in text]
+    if not places and len(text.split()) > 5:
+        lowered = text.lower()
+        options = [f"{own}. {o}".lower() for own, o in zip(letters, task.options, strict=True)]
+        places = [(lowered.rfind(o), o[0].upper()) for o in options if o in lowered]
+    read = min(places, key=lambda place: place[0])[1] if places else _drawn(task)
+    return read == task.truth
+
+
+def _mentioned(task: VideoQuestion, text: str) -> bool:
+    """MMVU: the right letter or option stands anywhere, or the letter and any longer word of it."""
+    truth, lowered = task.truth, text.lower()
+    option = task.options[ord(truth) - ord("A")].strip().lower()
+    if re.search(rf"\b{truth}\b", text, re.IGNORECASE) or option in lowered:
+        return True
+    words = [word.strip("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~") for word in option.split()]
+    return truth in text.upper() and any(len(word) > 2 and word in lowered for word in words)
+
+
+def _exact(task: VideoQuestion, text: str) -> bool:
+    """LongVideo-Reason: the letter and nothing else."""
+    return text.strip() == task.truth
+
+
+A_TO_D = _weighed("ABCD")
+
+SCORINGS = {
+    "mlvu": Scoring(A_TO_D, is_macro=True),
+    "mlvu_test": Scoring(A_TO_D, is_macro=True),  # though it has options E and F
+    "longvideobench": Scoring(_first_capital, ("duration", CATEGORY)),
+    "videomme": Scoring(A_TO_D, ("duration", "domain", "sub_category", CATEGORY)),
+    "lvbench": Scoring(A_TO_D, ("question_type",)),
+    "videommmu": Scoring(_weighed(""), (CATEGORY, "track")),
+    "videommlu": Scoring(_exact, is_macro=True),  # open-ended: its grader decides
+    "mmvu": Scoring(_mentioned, (CATEGORY, "question_type")),
+    "egoschema": Scoring(_earliest, ()),
+    "longvideoreason": Scoring(_exact),
+}

@@ -1,0 +1,181 @@
+"""Subtitles: read from `.srt` and `.json` files, and written into a question with their times."""
+
+import html
+import json
+import logging
+import re
+import reprlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from zoomgym.errors import TaskError
+from zoomgym.io.files import read_named
+from zoomgym.io.messages import unreadable
+
+__all__ = ["MAX_SUBTITLE_CHARS", "Cue", "SubtitleFile", "read_cues", "with_subtitles"]
+
+MAX_SUBTITLE_CHARS = 16_000
+"""About an hour of talk holds 50,000; the rest is thinned out evenly."""
+MAX_FILE_BYTES = 10_000_000
+
+SRT_EXAMPLE = "00:00:01,500 --> 00:00:03,000"
+SRT_TIMES = re.compile(
+    r"\s*(?P<start>\d{1,9}:\d\d:\d\d[,.]\d{1,9})\s*-->\s*(?P<end>\d{1,9}:\d\d:\d\d[,.]\d{1,9})[^\n]*",
+    re.ASCII,
+)
+TIME = re.compile(r"(\d{1,9}):(\d\d):(\d\d(?:[,.]\d{1,9})?)", re.ASCII)
+TAG = re.compile(r"<[^<>]*>")
+
+logger = logging.getLogger(__name__)
+
+
+class Cue(NamedTuple):
+    """What is said in [start_s, end_s), in seconds from the first frame."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleFile:
+    """Where a video's subtitles are."""
+
+    path: str
+    """Relative to the benchmark's folder."""
+    offset_s: float = 0.0
+    """The time in the file at which the video begins."""
+    end_s: float = float("inf")
+    """The length of the video, as far as it is known."""
+    is_needed: bool = True
+    """Whether every video has them."""
+
+
+def read_cues(path: Path, offset_s: float = 0.0, end_s: float = float("inf")) -> tuple[Cue, ...]:
+    """Returns what is said in a video, in the order of the file; nothing if the file is blank.
+
+    Args:
+        path: an `.srt` file, or LongVideoBench's `.json`.
+        offset_s: the time in the file at which the video begins, in seconds.
+        end_s: the length of the video: where a cue without an end ends.
+
+    Raises:
+        TaskError: the file cannot be read, or holds something else; names it.
+    """
+    try:
+        text = _decoded(path, read_named(path, MAX_FILE_BYTES))
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise TaskError(unreadable(path, "a file of subtitles", error)) from error
+    is_json = path.suffix == ".json"
+    cues = [*(_read_json(path, text, offset_s + end_s) if is_json else _read_srt(text))]
+    if not (cues or is_json or not text.strip()):
+        came = "a web page" if text.lstrip().startswith("<") else "none of them"
+        raise TaskError(
+            f"{path}: needed subtitles with times like {SRT_EXAMPLE}, got {came}: fetch them again"
+        )
+    shifted = (Cue(cue.start_s - offset_s, cue.end_s - offset_s, cue.text) for cue in cues)
+    return tuple(
+        Cue(max(cue.start_s, 0.0), min(cue.end_s, end_s), cue.text)
+        for cue in shifted
+        if cue.text and cue.end_s > 0 and cue.start_s < end_s
+    )
+
+
+def _decoded(path: Path, data: bytes) -> str:
+    """Returns the text of a file. Raises TaskError if it is in another encoding than UTF-8."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
+        raise TaskError(f"{path}: needed subtitles in UTF-8, got UTF-16 or no text: convert it")
+    text = data.decode("utf-8-sig", errors="replace")
+    if num_lost := text.count("\ufffd"):
+        logger.warning("%s: %d characters are no UTF-8 and cannot be shown", path, num_lost)
+    return text
+
+
+def with_subtitles(question: str, cues: Sequence[Cue]) -> str:
+    """Returns a question followed by what is said in the video, with times in seconds.
+
+    The question stands first, so that it survives where a text is cut. What would be longer than
+    MAX_SUBTITLE_CHARS is thinned out evenly, so that the whole video stays covered.
+    """
+    lines = [f"[{cue.start_s:.1f}, {cue.end_s:.1f}] {cue.text}" for cue in cues]
+    if not lines:
+        return question
+    shown = _thinned(lines)
+    left_out = f", {len(shown)} of {len(lines)} lines" if len(shown) < len(lines) else ""
+    return f"{question}\n\nSubtitles ([start, end] in seconds{left_out}):\n" + "\n".join(shown)
+
+
+def _thinned(lines: list[str]) -> list[str]:
+    """Returns as many lines, evenly spread, as MAX_SUBTITLE_CHARS holds."""
+    num_lines = len(lines)
+    while True:
+        shown = [lines[k * len(lines) // num_lines] for k in range(num_lines)]
+        num_chars = sum(len(line) + 1 for line in shown)
+        if num_chars <= MAX_SUBTITLE_CHARS:
+            return shown
+        num_lines = min(num_lines - 1, num_lines * MAX_SUBTITLE_CHARS // num_chars)
+
+
+def _read_srt(text: str) -> Iterator[Cue]:
+    """Yields the cues of an `.srt` file; what stands before the first times is passed over."""
+    times: re.Match[str] | None = None
+    said: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        if match := SRT_TIMES.fullmatch(line):
+            if times:
+                yield _srt_cue(times, said[:-1])  # the last line is the number of this cue
+            times, said = match, []
+        elif times and line.strip():
+            said.append(line)
+        elif times and said:
+            yield _srt_cue(times, said)
+            times, said = None, []
+
+
+def _srt_cue(times: re.Match[str], said: Sequence[str]) -> Cue:
+    """Returns the cue of a block."""
+    return Cue(_seconds(times["start"]), _seconds(times["end"]), _plain(" ".join(said)))
+
+
+def _plain(text: str) -> str:
+    """Returns text without mark-up and surplus blanks."""
+    return " ".join(html.unescape(TAG.sub("", text)).split())
+
+
+def _seconds(time: str) -> float:
+    """Returns the seconds of `1:02:03,500`. Raises ValueError."""
+    match = TIME.fullmatch(time.strip())
+    if not match:
+        raise ValueError(f"{time[:40]!r} is no time like 00:01:02.5")
+    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3].replace(",", "."))
+
+
+def _read_json(path: Path, text: str, open_end_s: float) -> Iterator[Cue]:
+    """Yields the cues of a `.json` file. Raises TaskError.
+
+    Source: LongVideoBench. Its cues are `{"timestamp": [12.5, 14.0], "text": ..}`, where the end
+    may be null, or `{"start": "00:00:12.500", "end": .., "line": ..}`.
+    """
+    try:
+        cues = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TaskError(f"{path}: needed a JSON list of subtitles, got {error}") from error
+    if not isinstance(cues, list):
+        raise TaskError(f"{path}: needed a JSON list of subtitles, got {reprlib.repr(cues)}")
+    for number, cue in enumerate(cues, start=1):
+        try:
+            yield _json_cue(cue, open_end_s)
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise TaskError(
+                f"{path} row {number}: needed a text and its times, got {reprlib.repr(cue)}"
+            ) from error
+
+
+def _json_cue(cue: Any, open_end_s: float) -> Cue:
+    """Returns a cue of a `.json` file. What is no cue raises whatever reading it raises."""
+    if "timestamp" not in cue:
+        return Cue(_seconds(cue["start"]), _seconds(cue["end"]), _plain(cue["line"]))
+    start_s, end_s = cue["timestamp"]
+    return Cue(float(start_s), open_end_s if end_s is None else float(end_s), _plain(cue["text"]))

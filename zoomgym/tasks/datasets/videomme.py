@@ -1,0 +1,56 @@
+"""Video-MME: 900 videos from 11 seconds to an hour, three questions each, most with subtitles.
+
+Source: lmms-eval/Video-MME on the hub: `videomme/test-*.parquet`, `data/{videoID}.mp4`,
+`subtitle/{videoID}.srt`; a video without subtitles has no such file.
+"""
+
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.tasks.datasets.benchmark import Layout
+from zoomgym.tasks.datasets.options import letter_options, read_answer, tell_apart
+from zoomgym.tasks.datasets.rows import Row
+from zoomgym.tasks.datasets.subtitles import SubtitleFile
+
+__all__ = ["VIDEOMME"]
+
+
+def to_task(row: Row) -> VideoQuestion:
+    """Returns the task in a row. Raises TaskError."""
+    options = tell_apart(letter_options(row.texts("options")))
+    return VideoQuestion(
+        id=row.name("question_id"),
+        video=f"{row.text('videoID')}.mp4",
+        question=row.text("question"),
+        answer=read_answer(row.text("answer"), options),
+        options=options,
+        category=row.text("task_type"),
+        labels=(
+            ("duration", row.text("duration")),
+            ("domain", row.text("domain")),
+            ("sub_category", row.text("sub_category")),
+        ),
+    )
+
+
+def to_subtitles(row: Row) -> SubtitleFile:
+    """Returns where the subtitles of a row would be. Raises TaskError."""
+    return SubtitleFile(path=f"subtitle/{row.text('videoID')}.srt", is_needed=False)
+
+
+VIDEOMME = Layout(
+    name="videomme",
+    files={"test": ("videomme/test-*.parquet", "data/test-*.parquet", "test-*.parquet")},
+    to_task=to_task,
+    columns=(
+        "question_id",
+        "videoID",
+        "question",
+        "options",
+        "answer",
+        "task_type",
+        "duration",
+        "domain",
+        "sub_category",
+    ),
+    video_folders=("data", "video", "videos", "."),
+    to_subtitles=to_subtitles,
+)
