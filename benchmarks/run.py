@@ -38,7 +38,7 @@ from benchmarks.leaderboard import show_ranking
 from benchmarks.page.write import write_report
 from zoomgym import __version__
 from zoomgym.errors import RecordError, ZoomGymError
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.io.locks import locked
 from zoomgym.io.messages import number_of
 from zoomgym.records import Record, append_record, drop_cut_line, read_records, write_records
@@ -356,10 +356,12 @@ def _parser() -> Parser:
         "your own, from this folder or one in PYTHONPATH; default: the suite's, and blind for "
         "--tasks",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of environments and agents")
+    parser.add_argument(
+        "--seed", type=whole_number(0), default=0, help="of environments and agents"
+    )
     parser.add_argument(
         "--limit",
-        type=_count,
+        type=whole_number(1),
         help="tasks of each part of the suite, the first ones; of --tasks, always the same sample. "
         "Default: all",
     )
@@ -372,13 +374,13 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--workers",
-        type=_count,
+        type=whole_number(1),
         default=os.cpu_count() or 1,
         help="processes, for agents without a model",
     )
     parser.add_argument(
         "--at-once",
-        type=_count,
+        type=whole_number(1),
         help="episodes at once of an agent with a model; default: a served one's own, or 8",
     )
     parser.add_argument(
@@ -507,13 +509,6 @@ def _main_merge(argv: Sequence[str]) -> int:
         return int(_show(Console(), suite, records, args.out, seconds, args.cache_dir, None))
     except (OSError, ZoomGymError) as error:
         parser.fail(error)
-
-
-def _count(text: str) -> int:
-    """Returns a number from 1 on. Raises ArgumentTypeError."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"needs a number from 1 on, got {text!r}")
-    return int(text)
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -39,7 +39,7 @@ from benchmarks.evaluation.statistics import bootstrap, rate
 from benchmarks.page.write import write_report
 from zoomgym.agent import Agent
 from zoomgym.envs.env import ZoomEnv
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.records import Record, append_record, drop_cut_line, read_records
 from zoomgym.rollout import run_episodes
 
@@ -377,7 +377,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out", type=Path, default=Path("runs/tiny"), help="folder to write; default: runs/tiny"
     )
     parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0], help="a run of each; default: 0"
+        "--seeds", type=whole_number(0), nargs="+", default=[0], help="a run of each; default: 0"
     )
     told = help_of_fields(Plan)
     for field in fields(Plan):

@@ -19,7 +19,7 @@ from agents.sb3.training import resume, train
 from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 
 NUMBERS = {field.name: field for field in fields(Settings) if type(field.default) in (int, float)}
 """Settings that are one number: each is an option of `train`."""
@@ -101,7 +101,7 @@ def _add_evaluate(parser: Parser) -> None:
     parser.add_argument("folder", type=Path, help="the --out of a training")
     parser.add_argument(
         "--episodes",
-        type=int,
+        type=whole_number(1),
         default=500,
         help="how many of the first test tasks are played; default: 500",
     )
@@ -144,8 +144,6 @@ def _train(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> int:
     """Plays test tasks and says how many were answered rightly."""
-    if args.episodes < 1:
-        raise ValueError(f"--episodes needs 1 or more, got {args.episodes}")
     out = args.out or args.folder / "test.jsonl"
     if out.exists():
         raise ValueError(f"{out} exists: choose another --out")

@@ -27,7 +27,7 @@ from benchmarks.evaluation.claims import CONFIDENCE
 from benchmarks.evaluation.formats import Cell, Line, Sheet, to_table
 from benchmarks.evaluation.metrics import wilson
 from zoomgym.errors import TaskError
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import overview_times
 from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
@@ -177,7 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--tasks",
-        type=int,
+        type=whole_number(NUM_FOLDS),
         default=NUM_TASKS,
         help=f"how many of each family; default: {NUM_TASKS}",
     )
@@ -185,8 +185,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--duration-s", type=float, default=60, help="length of the videos, in seconds; default: 60"
     )
     args = parser.parse_args(argv)
-    if args.tasks < NUM_FOLDS:
-        parser.error(f"--tasks needs at least {NUM_FOLDS}, got {args.tasks}")
     try:
         SyntheticTasks((args.families[0],), "test", args.duration_s, "easy", "scene")
     except TaskError as error:

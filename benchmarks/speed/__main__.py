@@ -23,7 +23,7 @@ from benchmarks.speed.decoding.measure import PARTS, PEER_FILES, measure_video
 from benchmarks.speed.decoding.peers import PEERS
 from benchmarks.speed.episodes import measure_episodes
 from zoomgym.errors import ReplyError
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.io.messages import no_folder, unreadable
 from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.testing import nasty_replies
@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in MEASUREMENTS:
         commands.add_parser(name, help=f"needs {COSTS[name]}")
     episodes = commands.add_parser("episodes", help="on drawn video: needs two minutes")
-    episodes.add_argument("--episodes", type=int, default=140, help="for each line")
+    episodes.add_argument("--episodes", type=whole_number(1), default=140, help="for each line")
     video = commands.add_parser("video", help="decoding: needs minutes, and 4 GB for its files")
     exactness = commands.add_parser("exactness", help="wrong frames in awkward files")
     for command in (video, exactness):
@@ -134,7 +134,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help=f"of {', '.join(PEER_FILES)}; default: all",
     )
-    video.add_argument("--repeats", type=int, default=5, help="processes per peer and file")
+    video.add_argument(
+        "--repeats", type=whole_number(1), default=5, help="processes per peer and file"
+    )
     exactness.add_argument("--clips", nargs="*", type=Path, default=[], help="more files to check")
     exactness.add_argument(
         "--folder", type=Path, help="check the videos in this folder, and not the awkward ones"

@@ -239,9 +239,10 @@ def test_shards_share_the_tasks_whatever_the_limit(num_shards: int) -> None:
         (("--shard", "0/2"), "needs I/N with I from 1 to N, like 2/4, got '0/2'"),
         (("--shard", "3/2"), "needs I/N with I from 1 to N"),
         (("--shard", "x"), "needs I/N with I from 1 to N"),
-        (("--limit", "0"), "needs a number from 1 on, got '0'"),
-        (("--workers", "-1"), "needs a number from 1 on, got '-1'"),
-        (("--at-once", "x"), "needs a number from 1 on, got 'x'"),
+        (("--seed", "-1"), "needed a whole number from 0 on, got '-1'"),
+        (("--limit", "0"), "needed a whole number from 1 on, got '0'"),
+        (("--workers", "-1"), "needed a whole number from 1 on, got '-1'"),
+        (("--at-once", "x"), "needed a whole number from 1 on, got 'x'"),
     ],
 )
 def test_numbers_that_mean_nothing_are_refused(

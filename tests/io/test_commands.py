@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from zoomgym.cli import main
-from zoomgym.io.commands import PIPE_CLOSED, Parser
+from zoomgym.io.commands import PIPE_CLOSED, Parser, whole_number
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +40,7 @@ ROOT = Path(__file__).parents[2]
         (
             ["grade", "x", "--tries", "2.5"],
             "zoomgym grade",
-            "argument --tries: needed a whole number, got '2.5'",
+            "argument --tries: needed a whole number from 1 on, got '2.5'",
         ),
         (["play", "--\x1b[31m"], "zoomgym play", r"there is no option --\x1b[31m: check its name"),
     ],
@@ -51,6 +51,22 @@ def test_a_wrong_argument_is_refused_in_one_line_that_points_to_the_help(
     with pytest.raises(SystemExit, match="2"):
         main(given)
     assert capsys.readouterr() == ("", f"{command}: {message}\nsee {command} --help\n")
+
+
+def test_a_number_of_an_argument_is_read_or_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser(prog="draw")
+    parser.add_argument("--num", type=int)
+    parser.add_argument("--group", type=whole_number(2))
+    assert vars(parser.parse_args(["--num", "-3", "--group", "2"])) == {"num": -3, "group": 2}
+    for given, needed in (
+        (["--num", "two"], "argument --num: needed a whole number, got 'two'"),
+        (["--group", "1"], "argument --group: needed a whole number from 2 on, got '1'"),
+        (["--group", "2.0"], "argument --group: needed a whole number from 2 on, got '2.0'"),
+        (["--group", "-2"], "argument --group: needed a whole number from 2 on, got '-2'"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            parser.parse_args(given)
+        assert capsys.readouterr().err == f"draw: {needed}\nsee draw --help\n"
 
 
 def test_what_else_is_wrong_is_said_without_the_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -139,7 +139,7 @@ def test_an_edited_record_is_not_graded(tmp_path: Path, capsys: pytest.CaptureFi
     ("more", "message"),
     [
         (("--timeout", "0"), "timeout_s needs 0 to 3600"),
-        (("--concurrent", "0"), "max_concurrent needs 1 to 1000"),
+        (("--concurrent", "2000"), "max_concurrent needs 1 to 1000"),
         (("--key-variable", "NO_SUCH_VARIABLE"), "in the environment variable NO_SUCH_VARIABLE"),
     ],
 )

@@ -20,7 +20,7 @@ from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import GradingError, TaskError, ZoomGymError
 from zoomgym.grading import Grader
 from zoomgym.grading.registry import make_grader
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.io.messages import in_words, number_of, unreadable
 from zoomgym.records import read_records, write_records
 from zoomgym.records.regrade import regrade_all
@@ -275,7 +275,7 @@ def _parser() -> Parser:
     )
     person.add_argument("--task-id", help="which of the tasks; default: one is drawn")
     person.add_argument(
-        "--seed", type=_whole_number, help="draws the same task again; default: another one"
+        "--seed", type=whole_number(0), help="draws the same task again; default: another one"
     )
     person.add_argument("--video", type=Path, help="a video of your own, instead of --tasks")
     person.add_argument("--question", help="your question about --video")
@@ -306,9 +306,14 @@ def _parser() -> Parser:
         "--timeout", type=float, default=60, help="seconds that a request may take; default: 60"
     )
     grade.add_argument(
-        "--tries", type=int, default=5, help="how often a verdict is asked for; default: 5"
+        "--tries",
+        type=whole_number(1),
+        default=5,
+        help="how often a verdict is asked for; default: 5",
     )
-    grade.add_argument("--concurrent", type=int, default=8, help="requests at once; default: 8")
+    grade.add_argument(
+        "--concurrent", type=whole_number(1), default=8, help="requests at once; default: 8"
+    )
     grade.add_argument("--cache-dir", type=Path, help="where verdicts are kept for the next time")
     grade.add_argument(
         "--out", type=Path, help="file to write or replace; default: RECORDS.graded.jsonl"
@@ -327,7 +332,9 @@ def _parser() -> Parser:
         choices=list(FAMILIES),
         help="a family to write; repeat it for each; default: all",
     )
-    synth.add_argument("--num", type=_whole_number, default=12, help="how many tasks; default: 12")
+    synth.add_argument(
+        "--num", type=whole_number(0), default=12, help="how many tasks; default: 12"
+    )
     _add_synthetic(synth)
     return parser
 
@@ -350,13 +357,6 @@ def _command(
     )
     parser.set_defaults(run=run)
     return parser
-
-
-def _whole_number(text: str) -> int:
-    """Returns the number that text is, from 0 up. Raises ArgumentTypeError."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"needed a whole number from 0 on, got {text!r}")
-    return int(text)
 
 
 def _add_synthetic(parser: Parser) -> None:

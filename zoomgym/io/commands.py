@@ -9,7 +9,7 @@ from typing import Any, NoReturn, ParamSpec
 
 from zoomgym.io.messages import did_you_mean, in_words, plain
 
-__all__ = ["Parser", "ends_quietly"]
+__all__ = ["Parser", "ends_quietly", "whole_number"]
 
 Given = ParamSpec("Given")
 
@@ -65,6 +65,18 @@ class Parser(argparse.ArgumentParser):
         if isinstance(error, BrokenPipeError):
             raise error  # see `ends_quietly`
         self.exit(2, f"{self.prog}: {plain(in_words(error))}\n")
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Returns what reads a whole number from least on, as the type of an argument."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            needed = f"needed a whole number from {least} on"
+            raise argparse.ArgumentTypeError(f"{needed}, got {text!r}")
+        return int(text)
+
+    return read
 
 
 def ends_quietly(main: Callable[Given, int]) -> Callable[Given, int]:

@@ -29,7 +29,7 @@ from agents.registry import AGENTS, make_agent
 from zoomgym.agent import BatchAgent
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.io.messages import in_words
 
 __all__ = ["main"]
@@ -169,17 +169,23 @@ def _add_playing(parser: Parser) -> None:
     parser.add_argument("--expert", default="tutor", help=f"one of {known}; default: tutor")
     parser.add_argument("--tasks", default="synthetic", help="a task set; default: synthetic")
     parser.add_argument(
-        "--num", type=_count, default=100, help="how many tasks to play; default: 100"
+        "--num", type=whole_number(1), default=100, help="how many tasks to play; default: 100"
     )
     parser.add_argument(
-        "--start", type=_index, default=0, help="position of the first task to play; default: 0"
+        "--start",
+        type=whole_number(0),
+        default=0,
+        help="position of the first task to play; default: 0",
     )
     parser.add_argument(
-        "--seed", type=_index, default=0, help="seed of agents and environments; default: 0"
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        help="seed of agents and environments; default: 0",
     )
     parser.add_argument(
         "--num-envs",
-        type=_count,
+        type=whole_number(1),
         help=f"episodes side by side; default: {NUM_ENVS} if the agent can, or 1",
     )
     parser.add_argument(
@@ -189,23 +195,6 @@ def _add_playing(parser: Parser) -> None:
         help='arguments of ZoomEnv, as JSON: {"num_overview": 16, "split": "train"}; '
         "grammar is video_zoom by default",
     )
-
-
-def _count(text: str) -> int:
-    """Returns a whole number of at least 1. Raises ArgumentTypeError."""
-    return _at_least(1, text)
-
-
-def _index(text: str) -> int:
-    """Returns a whole number of at least 0. Raises ArgumentTypeError."""
-    return _at_least(0, text)
-
-
-def _at_least(least: int, text: str) -> int:
-    """Returns the whole number in a text. Raises ArgumentTypeError if it is none or less."""
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"needs a whole number of at least {least}, got {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from agents.qwen.model.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageO
 from agents.qwen.model.sizes import SIZES, Size, make_config
 from zoomgym.agent.conversation import text_of, to_messages
 from zoomgym.envs.env import ZoomEnv
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.rules.grammar import GRAMMARS
 
 __all__ = ["SIZES", "Size", "main", "make_model", "make_processor", "save_tiny"]
@@ -139,11 +139,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--size", default="tiny", choices=SIZES, help="default: tiny")
     parser.add_argument(
         "--tokens-per-frame",
-        type=int,
+        type=whole_number(1),
         default=1,
         help="most tokens of a frame: larger ones are shrunk; default: 1",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the weights")
+    parser.add_argument("--seed", type=whole_number(0), default=0, help="of the weights")
     args = parser.parse_args(argv)
     save_tiny(args.folder, args.size, tokens_per_frame=args.tokens_per_frame, seed=args.seed)
     return 0

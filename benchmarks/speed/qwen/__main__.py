@@ -26,7 +26,7 @@ from benchmarks.speed.qwen.episodes import Course
 from benchmarks.speed.qwen.generation import measure_generation, print_generation
 from benchmarks.speed.qwen.load import Load
 from benchmarks.speed.qwen.step import Step, measure_step, print_step
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 
 __all__ = ["main"]
 
@@ -65,9 +65,11 @@ def _parser() -> Parser:
     )
     commands = parser.add_subparsers(dest="what", required=True)
     generation = commands.add_parser("generation", help="a group of episodes, on both sides")
-    generation.add_argument("--repeats", type=int, default=3, help="on each side [3]")
+    generation.add_argument("--repeats", type=whole_number(1), default=3, help="on each side [3]")
     step = commands.add_parser("step", help="a step of GRPO, on both sides")
-    step.add_argument("--micro-batch", type=int, default=1, help="episodes in a pass [1]")
+    step.add_argument(
+        "--micro-batch", type=whole_number(1), default=1, help="episodes in a pass [1]"
+    )
     step.add_argument("--gradient-checkpointing", action="store_true", help="less memory, slower")
     for command in (generation, step):
         command.add_argument("--size", default="tiny", choices=SIZES, help="of the model [tiny]")
@@ -78,8 +80,11 @@ def _parser() -> Parser:
             metavar="WxH",
             help="pixels of a frame, multiples of 28 [28x28]; 448x224 is the most by default",
         )
-        command.add_argument("--group", type=int, default=8, help="episodes [8]")
-        command.add_argument("--tokens", type=int, default=48, help="of every reply [48]")
+        least = 2 if command is step else 1
+        command.add_argument("--group", type=whole_number(least), default=8, help="episodes [8]")
+        command.add_argument(
+            "--tokens", type=whole_number(1), default=48, help="of every reply [48]"
+        )
         command.add_argument("--attention", default="sdpa", help="the kernel [sdpa]")
         command.add_argument(
             "--out", type=Path, default=Path("results/speed"), help="results folder"

@@ -392,7 +392,7 @@ def test_the_commands_train_resume_and_evaluate(
         ("train --out {new} --weights grounding=much", "reward_weights needs finite numbers"),
         ("train --out {full} --resume --seed 3", "--resume takes --total-timesteps and nothing"),
         ("train --out {full} --resume --weights tool=0", "--resume takes --total-timesteps and"),
-        ("evaluate {full} --episodes 0", "--episodes needs 1 or more, got 0"),
+        ("evaluate {full} --episodes 0", "--episodes: needed a whole number from 1 on, got '0'"),
         ("train --out {new} --env cell_pixels=8", "got 'cell_pixels=8': did you mean 'cell_px'?"),
         ("train --out {new} --tasks no.jsonl", "no.jsonl: needed a file of tasks, but there is no"),
         ("train --out {new} --resume", "new: needed the folder of a run, got none with settings"),

@@ -553,8 +553,8 @@ def test_what_cannot_be_played_is_said(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--num", "0"], "argument --num: needs a whole number of at least 1, got '0'"),
-        (["--seed", "x"], "argument --seed: needs a whole number of at least 0, got 'x'"),
+        (["--num", "0"], "argument --num: needed a whole number from 1 on, got '0'"),
+        (["--seed", "x"], "argument --seed: needed a whole number from 0 on, got 'x'"),
         (["--env", "{"], "argument --env: needs JSON like {}, got '{'"),
         (["--env", "[]"], "argument --env: needs an object of split, duration_s"),
         (["--env", '{"tasks": "a"}'], "argument --env: needs an object of split, duration_s"),
