@@ -33,6 +33,22 @@ def test_the_readme_shows_an_example_that_is_run_here(tmp_path: Path) -> None:
     assert "reward 1.5, the answer was C" in run.stdout
 
 
+def test_every_command_that_is_named_is_there() -> None:
+    told = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    folders = ("agents", "benchmarks", "examples", "zoomgym")
+    told += [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    pattern = rf"python -m ((?:{'|'.join(folders)})(?:\.\w+)*)"
+    named = {name for path in told for name in re.findall(pattern, path.read_text("utf-8"))}
+    assert len(named) > 15
+    assert sorted(name for name in named if not _is_there(name)) == []
+
+
+def _is_there(name: str) -> bool:
+    """Returns whether `python -m name` finds something to run."""
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
+
+
 def test_the_fork_of_the_readme_works_on_what_gym_make_returns() -> None:
     assert "`env.unwrapped.fork()`" in (ROOT / "README.md").read_text()
     env = gym.make("zoomgym:ZoomEnv-v0", tasks="synthetic:flash", source="scene")
