@@ -1,11 +1,12 @@
 """Draw what each family of synthetic tasks shows: its overview, and the clips with the answer."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
 
-from zoomgym.io.commands import Parser
+from zoomgym.io.commands import Parser, ends_quietly
 from zoomgym.render.canvas import Box, Canvas, line_height, wrap
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import Segment, overview_times, zoom_times
@@ -105,7 +106,9 @@ def draw_family(family: str) -> Image.Image:
     return picture.quantize(NUM_COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
 
 
-if __name__ == "__main__":
+@ends_quietly
+def main() -> int:
+    """Command line."""
     parser = Parser(prog="python -m examples.draw_families", description=__doc__)
     parser.add_argument(
         "folder", type=Path, nargs="?", default=Path("families"), help="default: families"
@@ -119,3 +122,8 @@ if __name__ == "__main__":
         path = folder / f"{family}.png"
         draw_family(family).save(path, optimize=True)
         print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -88,6 +88,7 @@ def test_every_command_refuses_arguments_in_the_same_way() -> None:
         (("zoomgym", "tasks", "synthetic:flash"), ""),  # it fails at the end, when all is sent
         (("zoomgym", "tasks", "synthetic:flash"), "1"),  # it fails in `print`
         (("zoomgym", "--help"), ""),
+        (("examples.own_agent",), "1"),
     ],
 )
 def test_a_command_ends_quietly_where_nobody_reads_on(
