@@ -8,7 +8,7 @@ TORCH_TESTS = tests/agents/qwen tests/agents/sb3/test_sb3.py --deselect tests/ag
     --deselect tests/agents/sb3/test_sb3.py::test_maskable_ppo_learns_to_find_the_symbol_and_to_read_it
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: setup demo test check
+.PHONY: setup demo test docs check
 
 setup: $(VENV)/.dev
 
@@ -31,6 +31,10 @@ demo: $(VENV)/.demo
 test: setup
 	$(PYTEST)
 
+# The documentation site, in build/site.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # Everything that CI asks of a change: format, lint, types, floors, tests, coverage. The slow part
 # runs the tests of PyTorch, slow ones too, with the instructions of older processors.
 check: setup
@@ -38,6 +42,8 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	$(PYTEST) --cov --cov-fail-under=90
 	$(PYTEST) -m slow tests/agents/qwen/training/test_scale.py
 	ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m "not gpu" $(TORCH_TESTS)

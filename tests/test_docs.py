@@ -1,6 +1,7 @@
 """What the documents say is what the code does."""
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -117,3 +118,36 @@ def test_the_class_docstring_follows_the_gymnasium_convention() -> None:
         "Description", "Observation Space", "Action Space", "Rewards", "Starting State",
         "Episode End", "Arguments", "Version History",
     ]  # fmt: skip
+
+
+def floors() -> str:
+    """Returns the layers of the import contracts, as a picture of text."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    lines: list[str] = []
+    for contract in contracts["contracts"]:
+        if contract["type"] == "layers":
+            package = contract.get("containers", [""])[0]
+            lines.append(package.replace(".", "/") + "/" if package else contract["name"])
+            for layer in contract["layers"]:
+                lines.append(f"    {layer.replace('zoomgym.', '').replace(' | ', ' . ')}")
+            lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def test_the_floors_of_the_architecture_are_those_of_the_contracts() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    [shown] = re.findall(r"<!-- floors -->\n\n```text\n(.*?)\n```\n\n<!-- /floors -->", page, re.S)
+    assert shown == floors(), "copy what floors() returns into docs/architecture.md"
+
+
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "howto").glob("*.md")), ids=lambda p: p.stem
+)
+def test_every_how_to_runs(page: Path, tmp_path: Path) -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True, text=True, cwd=tmp_path,
+        env={**os.environ, "ZOOMGYM_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
