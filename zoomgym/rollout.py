@@ -21,7 +21,6 @@ __all__ = [
     "Start",
     "finish_episode",
     "is_skipped",
-    "run_episode",
     "run_episodes",
     "to_record",
     "try_episodes",
@@ -47,27 +46,6 @@ class Game:
     zoom_env: ZoomEnv
     """What its environment wraps."""
     agent_s: float = 0.0
-
-
-def run_episode(
-    env: gym.Env[Any, Any], agent: Agent, *, agent_name: str, task_id: str | None = None, seed: int
-) -> Record:
-    """Plays one episode and returns its record.
-
-    Args:
-        env: a ZoomEnv, wrapped or not.
-        agent: already reset.
-        agent_name: what the record calls it.
-        task_id: the task to play; None draws one.
-        seed: of the environment. The same seed and task give the same episode.
-
-    Raises:
-        TypeError: env is no ZoomEnv.
-        VideoError: the task's video cannot be shown.
-        AgentError: the agent cannot reply.
-    """
-    _begin(Start(env, task_id), seed)
-    return finish_episode(env, agent, agent_name=agent_name, seed=seed)
 
 
 def finish_episode(env: gym.Env[Any, Any], agent: Agent, *, agent_name: str, seed: int) -> Record:

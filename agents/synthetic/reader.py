@@ -19,22 +19,12 @@ from zoomgym.grading import letter
 from zoomgym.tasks.synthetic.layout import FPS
 from zoomgym.tasks.synthetic.questions import COUNT, DIRECTIONS, MOTION, OVERVIEW, RELAY
 
-__all__ = ["Glimpse", "Sight", "choose_option", "read_frames", "read_option", "relay_square", "see"]
+__all__ = ["Sight", "choose_option", "read_option", "relay_square", "see"]
 
 SAME_RATE = 1.01
 """Two pairs of frames whose distances differ by less are as far apart."""
 FRAME_S = 1 / FPS
 """Wheels are seen to turn from one picture of the video to the next, not within one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Glimpse:
-    """What one frame shows."""
-
-    time_s: float
-    symbol: str | None
-    beacon: str | None
-    """The colour of the lamp that is lit, if one is."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +53,6 @@ def see(*shown: Frames) -> Sight:
     order = np.argsort(times_s, kind="stable")
     small = small[order]
     return Sight(times_s[order], small, tuple(pictures.read_beacons(small)))
-
-
-def read_frames(frames: Frames) -> list[Glimpse]:
-    """Returns what each frame shows, in their order."""
-    small = pictures.shrink(frames)
-    symbols = pictures.read_plates(small, pictures.symbols())
-    beacons = pictures.read_beacons(small)
-    return [Glimpse(*seen) for seen in zip(frames.times_s, symbols, beacons, strict=True)]
 
 
 def choose_option(observation: Observation) -> str | None:

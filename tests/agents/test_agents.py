@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from agents.registry import AGENTS, make_agent
-from agents.synthetic.reader import read_frames
+from agents.synthetic import pictures
+from agents.synthetic.reader import see
 from benchmarks.evaluation.metrics import wilson
 from tests.envs.test_env import Fixed
+from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.agent import episode_rng
 from zoomgym.agent.observation import Frames, look
-from zoomgym.rollout import run_episode, run_episodes
+from zoomgym.rollout import run_episodes
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.synthetic import DIFFICULTIES, FAMILIES, SYMBOLS, SyntheticTasks
 from zoomgym.tasks.synthetic.layout import AMBER, BLUE
@@ -83,19 +85,19 @@ def test_the_reader_reads_every_symbol_anywhere_at_any_size(side: int, opacity: 
         )
         scene = Scene(seed, 20, (Beacon(2, 4, AMBER), Beacon(5, 6, BLUE)), signs, opacity)
         images = scene.draw(np.arange(20), (side, side))
-        glimpses = read_frames(Frames(tuple(range(20)), images))
-        assert [glimpse.symbol for glimpse in glimpses] == [*names, *[None] * 12]
+        sight = see(Frames(tuple(range(20)), images))
+        assert sight.plates(pictures.symbols()) == [*names, *[None] * 12]
         lamps = {2: "amber", 3: "amber", 5: "blue"}
-        assert [glimpse.beacon for glimpse in glimpses] == [lamps.get(i) for i in range(20)]
+        assert sight.beacons == tuple(lamps.get(i) for i in range(20))
 
 
 def test_the_reader_sees_nothing_in_noise() -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (20, 96, 160, 3), dtype=np.uint8)
     flat = np.full((3, 50, 50, 3), (0, 90, 255), np.uint8)
-    for pictures in (images, flat):
-        glimpses = read_frames(Frames(tuple(range(len(pictures))), pictures))
-        assert {glimpse.symbol for glimpse in glimpses} == {None}
+    for shown in (images, flat):
+        sight = see(Frames(tuple(range(len(shown))), shown))
+        assert set(sight.plates(pictures.symbols())) == {None}
 
 
 def small_env(tasks: str, **settings: object) -> ZoomEnv:
@@ -122,7 +124,7 @@ def test_the_oracle_is_always_right(difficulty: str, duration_s: int) -> None:
 def test_the_oracle_does_not_zoom_where_the_overview_answers() -> None:
     agent = make_agent("oracle")
     agent.reset(0)
-    record = run_episode(small_env("synthetic:overview"), agent, agent_name="oracle", seed=0)
+    record = play_episode(small_env("synthetic:overview"), agent, agent_name="oracle", seed=0)
     assert (record.reward_parts.accuracy, len(record.turns)) == (1.0, 1)
 
 
@@ -147,9 +149,9 @@ def test_the_oracle_is_told_evidence_and_nothing_else(monkeypatch: pytest.Monkey
             told.append(observation)
             return '{"answer": "A"}'
 
-    record = run_episode(env, Listening(), agent_name="x", seed=0)
+    record = play_episode(env, Listening(), agent_name="x", seed=0)
     Listening.privileged = False
-    run_episode(env, Listening(), agent_name="x", seed=0)
+    play_episode(env, Listening(), agent_name="x", seed=0)
     assert told[0].evidence == record.task.evidence  # type: ignore[attr-defined]
     assert told[1].evidence == ()  # type: ignore[attr-defined]
     for name in ("answer", "truth", "task"):
@@ -158,7 +160,7 @@ def test_the_oracle_is_told_evidence_and_nothing_else(monkeypatch: pytest.Monkey
 
 def test_uniform_spreads_its_budget_evenly() -> None:
     env = ZoomEnv("synthetic:flash", source="scene", max_pixels=1024)
-    record = run_episode(env, make_uniform(), agent_name="uniform", seed=0)
+    record = play_episode(env, make_uniform(), agent_name="uniform", seed=0)
     zooms = [turn.zoom for turn in record.turns if turn.zoom]
     assert [(zoom.start_s, zoom.end_s, zoom.num_frames) for zoom in zooms] == [
         (0, 15, 16), (15, 30, 16), (30, 45, 16), (45, 60, 16),
@@ -177,7 +179,7 @@ def test_agents_play_open_questions_on_any_video_too() -> None:
         env = ZoomEnv(Fixed(task), max_pixels=1024)
         agent = make_agent(name)
         agent.reset(0)
-        record = run_episode(env, agent, agent_name=name, seed=0)
+        record = play_episode(env, agent, agent_name=name, seed=0)
         assert (record.end_reason, record.answer) == ("answered", "unknown")
 
 

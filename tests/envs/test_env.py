@@ -18,10 +18,10 @@ from gymnasium.utils.env_checker import check_env
 from numpy.typing import NDArray
 
 import zoomgym
+from tests.playing import play_episode
 from zoomgym import TaskError, VideoError, ZoomEnv
 from zoomgym.agent.observation import Observation, episode_key
 from zoomgym.envs.spaces import ReplySpace
-from zoomgym.rollout import run_episode
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.datasets import write_manifest
@@ -682,7 +682,7 @@ def test_a_rollout_makes_no_record_of_an_episode_that_its_video_ended() -> None:
             return FULL_ZOOM
 
     with pytest.raises(VideoError, match="flaky"):
-        run_episode(env, Breaker(), agent_name="breaker", seed=0)
+        play_episode(env, Breaker(), agent_name="breaker", seed=0)
 
 
 def test_pictures_have_one_size_so_that_episodes_can_be_filmed(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import gymnasium as gym
 import pytest
 
 from tests.grading.judges import JudgeServer, by_answer, fails, judging, says
+from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.errors import GradingError
 from zoomgym.grading.registry import make_grader
 from zoomgym.records import Record, replay
-from zoomgym.rollout import run_episode
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets import write_manifest
 from zoomgym.tasks.synthetic import SyntheticTasks
@@ -54,7 +54,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def played(manifest: Path, task_id: str, reply: str, **settings: Any) -> Record:
     env = ZoomEnv(manifest, frame_size=(8, 8), max_pixels=256, **settings)
-    record = run_episode(env, Answering(reply), agent_name="a", task_id=task_id, seed=0)
+    record = play_episode(env, Answering(reply), agent_name="a", task_id=task_id, seed=0)
     env.close()
     return record
 

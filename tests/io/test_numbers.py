@@ -18,7 +18,7 @@ from zoomgym.envs.vector import ZoomVectorEnv
 from zoomgym.errors import GradingError
 from zoomgym.io.numbers import brief, is_finite_number, is_whole_number
 from zoomgym.tasks.synthetic import Difficulty
-from zoomgym.video import VideoFile, set_decode_threads
+from zoomgym.video import VideoFile
 
 HUGE = 10**400
 """No float holds it."""
@@ -119,8 +119,6 @@ def test_the_most_pixels_show_the_video_as_it_is() -> None:
 def test_a_number_of_threads_that_is_none_is_refused(num_threads: Any) -> None:
     with pytest.raises(ValueError, match="num_threads needs at least 1, got "):
         VideoFile("a.mp4", num_threads=num_threads)
-    with pytest.raises(ValueError, match="num_threads needs at least 1, got "):
-        set_decode_threads(num_threads)
 
 
 def test_a_home_of_nobody_is_refused() -> None:

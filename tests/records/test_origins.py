@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.grading.judges import judging, says
+from tests.playing import play_episode
 from zoomgym import RecordError, TaskError, ZoomEnv
 from zoomgym.records import Record
 from zoomgym.records.origins import env_to_watch, made_again, task_set_of
-from zoomgym.rollout import run_episode, watch_again
+from zoomgym.rollout import watch_again
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets import ManifestTasks
 from zoomgym.tasks.datasets.manifest import write_manifest
@@ -30,7 +31,7 @@ class Guesser:
 
 def play(tasks: str, **settings: Any) -> Record:
     env = ZoomEnv(tasks, num_overview=4, max_pixels=256, **settings)
-    return run_episode(env, Guesser(), agent_name="guesser", task_id=env.tasks[0].id, seed=0)
+    return play_episode(env, Guesser(), agent_name="guesser", task_id=env.tasks[0].id, seed=0)
 
 
 def with_settings(record: Record, **settings: Any) -> Record:
@@ -132,7 +133,7 @@ def test_who_watches_a_stranger_s_record_asks_no_judge_and_sends_no_key(
     with judging(says("RIGHT")) as server:
         grader = {"judge": {"url": server.url, "model": "m", "key_variable": "MY_KEY"}}
         env = ZoomEnv(tmp_path / "my.jsonl", grader=grader, max_pixels=256, cache_dir=tmp_path)
-        record = run_episode(env, Telling(), agent_name="x", seed=0)
+        record = play_episode(env, Telling(), agent_name="x", seed=0)
         assert (record.grading, len(server.requests)) == ("judge:m", 1)
         theirs = {"cache_dir": str(tmp_path / "theirs"), "limits": {}, "render_mode": "human"}
         stranger = replace(record, settings={**record.settings, **theirs})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.playing import play_episode
 from zoomgym import RecordError, ZoomEnv
 from zoomgym.io.files import open_own
 from zoomgym.records import (
@@ -18,7 +19,6 @@ from zoomgym.records import (
 )
 from zoomgym.records import bounds as record_bounds
 from zoomgym.records import record as records
-from zoomgym.rollout import run_episode
 from zoomgym.rules.episode import MOST
 from zoomgym.rules.grammar import MAX_REPLY_CHARS
 from zoomgym.rules.rewards import RewardParts, merge_weights
@@ -43,7 +43,7 @@ class Scripted:
 @pytest.fixture(scope="module")
 def record() -> Record:
     env = ZoomEnv("synthetic:flash", source="scene", max_pixels=256, frame_size=(16, 16))
-    return run_episode(env, Scripted(REPLIES), agent_name="scripted", seed=3)
+    return play_episode(env, Scripted(REPLIES), agent_name="scripted", seed=3)
 
 
 def test_a_record_holds_what_happened(record: Record) -> None:
@@ -84,7 +84,7 @@ def test_a_record_says_what_its_episode_used_if_the_agent_counts() -> None:
             return {"input_tokens": 500, "cost": 0.25, "letters": len(episode_key)}
 
     env = ZoomEnv("synthetic:flash", source="scene", max_pixels=256, frame_size=(16, 16))
-    record = run_episode(env, Counting(REPLIES), agent_name="scripted", seed=3)
+    record = play_episode(env, Counting(REPLIES), agent_name="scripted", seed=3)
     used = {"input_tokens": 500, "cost": 0.25, "letters": len(record.key)}
     assert record.usage == used
     assert Record.from_json(record.to_json()) == record

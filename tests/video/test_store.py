@@ -1,12 +1,9 @@
-"""Frames that are kept: by the process, and in a folder."""
+"""Frames that are kept by the process."""
 
-import io
-import multiprocessing
 import os
 import pickle
 import shutil
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,16 +13,8 @@ import pytest
 
 from benchmarks.speed.decoding.awkward.clips import draw, number_in, write
 from benchmarks.speed.decoding.awkward.kinds import H264
-from zoomgym.video import (
-    VideoFile,
-    close_files,
-    forget_frames,
-    keep_frames_in,
-    set_frame_memory,
-    store,
-)
+from zoomgym.video import VideoFile, forget_frames, set_frame_memory
 from zoomgym.video.decode import Decoder
-from zoomgym.video.disk import FrameFolder
 from zoomgym.video.store import MAX_BYTES, STORE
 
 Clip = Callable[[str], Path]
@@ -37,7 +26,6 @@ FRAME_BYTES = 24 * 40 * 3
 def _settings_end_with_the_test() -> Iterator[None]:
     yield
     set_frame_memory(MAX_BYTES)
-    keep_frames_in(None)
 
 
 @pytest.fixture
@@ -95,23 +83,6 @@ def test_frames_in_memory_stay_within_their_bound(clip: Clip, num_decodes: list[
     assert len(num_decodes) == 5
 
 
-def test_frames_in_a_folder_outlive_the_process(
-    clip: Clip, num_decodes: list[int], tmp_path: Path
-) -> None:
-    keep_frames_in(tmp_path / "frames")
-    video = VideoFile(clip("base.mp4"))
-    frames = video.frames_at([0.0, 1.0], SIZE)
-    forget_frames()
-    again = video.frames_at([0.0, 1.0], SIZE)
-    assert num_decodes == [2]
-    assert (again == frames).all()
-    assert not again.flags.writeable
-    keep_frames_in(None)
-    forget_frames()
-    video.frames_at([0.0, 1.0], SIZE)
-    assert num_decodes == [2, 2]
-
-
 def write_twins(one: Path, two: Path) -> None:
     """Writes two videos, of frames 0 to 39 and of frames 100 to 139, alike in size and mtime."""
     write(one, options=H264, pts=range(40))
@@ -152,7 +123,6 @@ def test_file_of_the_same_size_and_mtime_is_another_file(
 ) -> None:
     path, other = tmp_path / "film.mp4", tmp_path / "other.mp4"
     write_twins(path, other)
-    keep_frames_in(tmp_path / "frames")
     video = VideoFile(path)
     assert number_in(video.frames_at([1.0], (96, 160))[0]) == 25
     before = path.stat()
@@ -162,197 +132,6 @@ def test_file_of_the_same_size_and_mtime_is_another_file(
     assert number_in(video.frames_at([1.0], (96, 160))[0]) == 125
     forget_frames()
     assert number_in(VideoFile(path).frames_at([1.0], (96, 160))[0]) == 125
-
-
-def test_frames_in_a_folder_serve_copies_of_the_video(
-    clip: Clip, num_decodes: list[int], tmp_path: Path
-) -> None:
-    keep_frames_in(tmp_path / "frames")
-    path = Path(shutil.copy(clip("base.mp4"), tmp_path / "film.mp4"))
-    VideoFile(path).frames_at([1.0], SIZE)
-    path.chmod(0o400)  # changes the ctime only
-    VideoFile(path).frames_at([1.0], SIZE)
-    copied = shutil.copytree(tmp_path / "frames", tmp_path / "copied")
-    keep_frames_in(copied)
-    moved = Path(shutil.move(path, tmp_path / "moved.mp4"))
-    forget_frames()
-    assert number_in(VideoFile(moved).frames_at([1.0], (96, 160))[0]) == 25  # of another size
-    assert num_decodes == [1, 1]
-    assert VideoFile(moved).frames_at([1.0], SIZE).shape == (1, *SIZE, 3)
-    assert num_decodes == [1, 1]
-
-
-def test_content_of_a_file_is_read_once(
-    clip: Clip, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    hashed = []
-    content_hash = store.content_hash
-    monkeypatch.setattr(store, "content_hash", lambda key: (hashed.append(1), content_hash(key))[1])
-    keep_frames_in(tmp_path / "frames")
-    for time_s in (0.0, 1.0, 2.0):
-        VideoFile(clip("base.mp4")).frames_at([time_s], SIZE)
-    assert hashed == [1]
-
-
-def test_file_that_is_replaced_while_it_is_decoded_leaves_no_entry(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    path, other = tmp_path / "film.mp4", tmp_path / "other.mp4"
-    write_twins(path, other)
-    first = path.read_bytes()
-    keep_frames_in(tmp_path / "frames")
-    video = VideoFile(path)
-    assert video.duration_s == 1.6
-    decode = Decoder.frames
-    monkeypatch.setattr(Decoder, "frames", lambda *args: (other.replace(path), decode(*args))[1])
-    forget_frames()
-    close_files()
-    video.frames_at([1.0], SIZE)
-    monkeypatch.undo()
-    assert list((tmp_path / "frames").glob("*.npy")) == []
-    path.write_bytes(first)
-    forget_frames()
-    assert number_in(VideoFile(path).frames_at([1.0], (96, 160))[0]) == 25
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda data: b"",
-        lambda data: b"\0\0\0\0",
-        lambda data: data[:100],
-        lambda data: data[:-1],
-        lambda data: data[:500] + bytes([data[500] ^ 1]) + data[501:],
-    ],
-)
-def test_corrupt_entry_is_decoded_again(
-    damage: Callable[[bytes], bytes], clip: Clip, num_decodes: list[int], tmp_path: Path
-) -> None:
-    keep_frames_in(tmp_path)
-    video = VideoFile(clip("base.mp4"))
-    video.frames_at([1.0], SIZE)
-    [entry] = tmp_path.glob("*.npy")
-    whole = entry.read_bytes()
-    entry.write_bytes(damage(whole))
-    forget_frames()
-    assert number_in(video.frames_at([1.0], SIZE)[0]) == 25
-    assert num_decodes == [1, 1]
-    assert entry.read_bytes() == whole
-
-
-def test_folder_never_grows_past_its_bound(tmp_path: Path) -> None:
-    folder = FrameFolder(tmp_path, 5000)
-    array = np.zeros((1, 10, 40, 3), np.uint8)
-    for index in range(10):
-        folder.write(f"{index}", array + np.uint8(index))
-        folder.read("0", array.shape)
-        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 5000
-    kept = [index for index in range(10) if folder.read(f"{index}", array.shape) is not None]
-    assert kept == [0, 8, 9]
-    folder.write("large", np.zeros((5, 10, 40, 3), np.uint8))
-    assert folder.read("large", (5, 10, 40, 3)) is None
-    assert folder.read("9", array.shape) is not None
-
-
-def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".part-1-dead.npy").write_bytes(b"half")
-    (tmp_path / "music.mp3.part").write_bytes(b"half of another's")
-    FrameFolder(tmp_path, 5000).write("a", np.zeros((1, 2, 2, 3), np.uint8))
-    left = {path.name for path in tmp_path.iterdir() if path.suffix != ".npy"}
-    assert left == {"lock", "music.mp3.part"}
-    assert len(list(tmp_path.iterdir())) == 3
-
-
-def test_files_of_others_are_neither_counted_nor_removed(tmp_path: Path) -> None:
-    (tmp_path / "mine.npy").write_bytes(bytes(9000))
-    (tmp_path / f"{'0' * 64}.npy").symlink_to(tmp_path / "gone")
-    folder = FrameFolder(tmp_path, 300)
-    for index in range(3):
-        folder.write(f"{index}", np.zeros((1, 2, 2, 3), np.uint8))
-    assert folder.read("2", (1, 2, 2, 3)) is not None
-    assert (tmp_path / "mine.npy").stat().st_size == 9000
-
-
-def test_an_entry_is_an_npy_file_with_a_checksum_behind_it(tmp_path: Path) -> None:
-    array = np.arange(2 * 3 * 5 * 3, dtype=np.uint8).reshape(2, 3, 5, 3)
-    FrameFolder(tmp_path, 5000).write("a", array)
-    [entry] = tmp_path.glob("*.npy")
-    assert (np.load(io.BytesIO(entry.read_bytes()[:-4])) == array).all()
-
-
-HEADERS = (
-    "{'descr': '|O', 'fortran_order': False, 'shape': (1, 10, 40, 3), }",
-    "{'descr': '|u1', 'fortran_order': False, 'shape': (1" + "0" * 12 + ", 10, 40, 3), }",
-    "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 10, 40, 3), }",
-    "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 10, 40, 3), ",
-    "(" * 500,
-    "1+" * 5000 + "1",
-    "\x00" * 50,
-)
-
-
-@pytest.mark.parametrize("header", HEADERS)
-def test_an_entry_with_a_header_made_to_harm_is_absent(header: str, tmp_path: Path) -> None:
-    shape = (1, 10, 40, 3)
-    folder = FrameFolder(tmp_path, 50_000)
-    folder.write("a", np.zeros(shape, np.uint8))
-    [entry] = tmp_path.glob("*.npy")
-    text = f"{header}\n".encode()
-    body = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(1200)
-    entry.write_bytes(body + zlib.crc32(body).to_bytes(4, "big"))
-    assert folder.read("a", shape) is None
-    folder.write("a", np.ones(shape, np.uint8))
-    assert (folder.read("a", shape) == 1).all()
-
-
-def test_an_entry_that_is_no_plain_file_is_absent_and_left_alone(tmp_path: Path) -> None:
-    shape = (1, 2, 2, 3)
-    folder = FrameFolder(tmp_path / "frames", 5000)
-    folder.write("a", np.zeros(shape, np.uint8))
-    [entry] = (tmp_path / "frames").glob("*.npy")
-    private = entry.rename(tmp_path / "private")
-    content = private.read_bytes()
-    for put in (
-        lambda: entry.symlink_to(private),
-        lambda: entry.symlink_to("/dev/zero"),
-        lambda: os.mkfifo(entry),
-    ):
-        put()
-        assert folder.read("a", shape) is None
-        folder.write("a", np.ones(shape, np.uint8))
-        assert (folder.read("a", shape) == 1).all()
-        assert not entry.is_symlink()
-        entry.unlink()
-    assert private.read_bytes() == content
-
-
-def test_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
-    folder = FrameFolder(tmp_path / "gone", 5000)
-    (tmp_path / "gone").rmdir()
-    folder.write("a", np.zeros((1, 2, 2, 3), np.uint8))
-    assert folder.read("a", (1, 2, 2, 3)) is None
-
-
-def write_many(folder: str, seed: int) -> None:
-    """Fills a folder from one of several processes."""
-    frames = FrameFolder(Path(folder), 20_000)
-    for index in range(40):
-        value = (index * 7 + seed) % 23
-        frames.write(f"{value}", np.full((1, 20, 30, 3), value, np.uint8))
-        with frames._locked():  # nobody writes while the sizes are added up
-            assert sum(path.stat().st_size for path in Path(folder).iterdir()) <= 20_000
-        read = frames.read(f"{(value + 3) % 23}", (1, 20, 30, 3))
-        assert read is None or (read == (value + 3) % 23).all()
-
-
-def test_folder_is_safe_for_several_processes(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    others = [context.Process(target=write_many, args=(str(tmp_path), seed)) for seed in range(2)]
-    for other in others:
-        other.start()
-    for other in others:
-        other.join(60)
-    assert [other.exitcode for other in others] == [0, 0]
 
 
 def test_copies_of_a_video_ask_the_same_store(clip: Clip, num_decodes: list[int]) -> None:

@@ -20,7 +20,7 @@ from zoomgym.video.packets import Doubt
 from zoomgym.video.pool import POOL
 from zoomgym.video.store import STORE, Clip, ClipKey
 
-__all__ = ["ON_DAMAGE", "VideoFile", "set_decode_threads"]
+__all__ = ["ON_DAMAGE", "VideoFile"]
 
 ON_DAMAGE = ("nearest", "raise")
 """What becomes of frames that do not decode: the nearest earlier one is shown, or VideoError."""
@@ -29,29 +29,6 @@ MAX_THREADS = 1024
 FACTS: Memo[tuple[FileKey, Limits], Facts] = Memo(64 * 1024**2, lambda facts: facts.num_bytes)
 """What this process knows of files."""
 after_fork(FACTS.start_anew_in_child)
-
-
-_decode_threads = 1
-
-
-def set_decode_threads(num_threads: int) -> None:
-    """Sets how many threads one call may use, for files opened without a number of their own.
-
-    One is right where many episodes are decoded side by side; as many as there are cores, where one
-    episode is waited for.
-    """
-    global _decode_threads
-    _decode_threads = _checked_threads(num_threads)
-
-
-def _checked_threads(num_threads: int) -> int:
-    """Returns num_threads. Raises ValueError if it is no number of threads."""
-    if not is_whole_number(num_threads, 1, MAX_THREADS):
-        raise ValueError(
-            f"num_threads needs at least 1, got {brief(num_threads)}: give a whole number up to "
-            f"{MAX_THREADS}"
-        )
-    return num_threads
 
 
 class VideoFile:
@@ -66,7 +43,7 @@ class VideoFile:
         self,
         path: str | Path,
         *,
-        num_threads: int | None = None,
+        num_threads: int = 1,
         on_damage: str = "nearest",
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
@@ -75,17 +52,23 @@ class VideoFile:
         Args:
             path: a local file.
             num_threads: threads that one call may use: distant times are decoded in parts, near
-                ones scaled beside the decoding. None: as `set_decode_threads` says, 1 at first.
+                ones scaled beside the decoding. One is right where many episodes are decoded
+                side by side; as many as there are cores, where one episode is waited for.
             on_damage: what becomes of frames that do not decode. `nearest`: the nearest earlier one
                 is shown and counted in `num_damaged`; `raise`: VideoError.
             limits: how much work the file may cause.
         """
         if on_damage not in ON_DAMAGE:
             raise ValueError(f"on_damage needs one of {ON_DAMAGE}, got {on_damage!r}")
+        if not is_whole_number(num_threads, 1, MAX_THREADS):
+            raise ValueError(
+                f"num_threads needs at least 1, got {brief(num_threads)}: give a whole number up "
+                f"to {MAX_THREADS}"
+            )
         self.path = Path(path)
         self.num_damaged = 0
         """Frames returned so far in whose place the nearest earlier one was shown."""
-        self._num_threads = None if num_threads is None else _checked_threads(num_threads)
+        self._num_threads = num_threads
         self._on_damage = on_damage
         self._limits = limits
 
@@ -170,12 +153,11 @@ class VideoFile:
             pts = tuple(facts.limit(float(time_s)) for time_s in times_s)
         except VideoError as error:
             raise VideoError(f"{self.path}: {error}") from error
-        num_threads = self._num_threads or _decode_threads
         clip_key = ClipKey(key, pts, (int(size[0]), int(size[1])), facts.playback is not None)
         return STORE.get(
             clip_key,
             self._limits,
-            lambda: decode_clip(clip_key, facts, self._limits, num_threads),
+            lambda: decode_clip(clip_key, facts, self._limits, self._num_threads),
         )
 
     def _facts(self, key: FileKey) -> Facts:

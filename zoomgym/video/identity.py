@@ -1,17 +1,13 @@
 """Which file a path means right now: what was learnt of one file is not used for another."""
 
-import hashlib
 import stat
 from pathlib import Path
 from typing import NamedTuple
 
 from zoomgym.errors import VideoError
-from zoomgym.io.files import open_named
 from zoomgym.io.messages import reason
 
-__all__ = ["FileKey", "content_hash", "identify", "is_current"]
-
-BLOCK_BYTES = 1 << 20
+__all__ = ["FileKey", "identify"]
 
 
 class FileKey(NamedTuple):
@@ -48,29 +44,3 @@ def identify(path: Path) -> FileKey:
         found.st_dev,
         found.st_ino,
     )
-
-
-def is_current(key: FileKey) -> bool:
-    """Returns whether the path of key still means the same file, unchanged."""
-    try:
-        return identify(key.path) == key
-    except VideoError:
-        return False
-
-
-def content_hash(key: FileKey) -> bytes:
-    """Returns the SHA-256 of a file, which its copies share. Reads all of it.
-
-    Raises:
-        VideoError: it cannot be read, or is another file by now.
-    """
-    digest = hashlib.sha256()
-    try:
-        with open_named(key.path) as file:
-            while block := file.read(BLOCK_BYTES):
-                digest.update(block)
-    except OSError as error:
-        raise VideoError(f"{key.path}: needed a readable file ({error}): check it") from error
-    if not is_current(key):
-        raise VideoError(f"{key.path}: needed a file that stays, it was replaced: ask again")
-    return digest.digest()

@@ -78,13 +78,6 @@ class Pool:
         finally:
             self._take_back(session, is_sound)
 
-    def resize(self, max_open: int) -> None:
-        """Sets the bound, and closes idle files that are over it."""
-        with self._lock:
-            self._max_open = max_open
-            surplus = self._over_bound()
-        _close(surplus)
-
     def close_idle(self) -> None:
         """Closes every file that is not lent now."""
         with self._lock:

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from agents.qwen.demonstrations.demonstration import Demonstration
+from agents.qwen.demonstrations.sharegpt import IMAGE, Message, Trajectory, write_sharegpt
 from zoomgym.agent import conversation as prompts
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.records.origins import env_to_watch
 from zoomgym.rollout import watch_again
-from zoomgym.tasks.datasets.sharegpt import IMAGE, Message, Trajectory, write_sharegpt
 
 __all__ = ["export"]
 

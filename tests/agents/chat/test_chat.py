@@ -39,12 +39,13 @@ from tests.grading.judges import (  # fmt: skip
     sends,
     waits,
 )
+from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.agent.conversation import images_of, text_of, to_messages
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
 from zoomgym.records import Record
-from zoomgym.rollout import run_episode, run_episodes
+from zoomgym.rollout import run_episodes
 from zoomgym.rules.grammar import read_reply
 from zoomgym.testing import check_agent
 
@@ -102,7 +103,7 @@ def test_the_whole_conversation_is_sent_with_every_pixel_of_every_frame(grammar:
     zoom, answer = (ZOOM, ANSWER) if grammar == "json" else (TAG, "<answer>B</answer>")
     env = small_env(grammar=grammar)
     with judging(chats(zoom), chats("no reply"), chats(answer)) as server:
-        record = run_episode(env, chat(server), agent_name="chat", seed=0)
+        record = play_episode(env, chat(server), agent_name="chat", seed=0)
     assert [turn.reply for turn in record.turns] == [zoom, "no reply", answer]
     for number, num_messages in enumerate((2, 4, 6)):
         path, headers, body = server.requests[number]
@@ -288,7 +289,7 @@ def test_a_key_that_is_echoed_is_masked(
     with judging(said) as server:
         agent = chat(server, key_variable="MY_KEY")
         assert agent.act(first_look()) == reply
-        record = run_episode(small_env(), agent, agent_name="chat", seed=0)
+        record = play_episode(small_env(), agent, agent_name="chat", seed=0)
     assert record.turns[0].reply == reply
     assert KEY[8:20] not in record.to_json()
 
@@ -365,7 +366,7 @@ def test_a_thought_among_the_parts_is_put_back_as_one(thinking: Any) -> None:
 )
 def test_a_reply_that_is_too_long_in_any_case_fills_no_record(said: Answer, grammar: str) -> None:
     with judging(said) as server:
-        record = run_episode(small_env(grammar=grammar), chat(server), agent_name="c", seed=0)
+        record = play_episode(small_env(grammar=grammar), chat(server), agent_name="c", seed=0)
     assert [len(turn.reply) for turn in record.turns] == [65_537] * 5
     assert record.turns[0].error.startswith("reply needs at most 65536 characters, got 65537")
 
@@ -423,7 +424,7 @@ def test_a_call_of_the_tool_is_the_zoom_of_the_grammar_and_words_an_answer(gramm
     zooms = chats("I look.", "tool_calls", tool_calls=[call()])
     with judging(zooms, chats(answer)) as server:
         agent = chat(server, tools=True)
-        record = run_episode(small_env(grammar=grammar), agent, agent_name="chat", seed=0)
+        record = play_episode(small_env(grammar=grammar), agent, agent_name="chat", seed=0)
     zoom = ZOOM if grammar == "json" else f"<think>I look.</think>{TAG}"
     assert [turn.reply for turn in record.turns] == [zoom, answer]
     assert (record.reward_parts.format, record.frames_used) == (1.0, 8)
@@ -683,7 +684,7 @@ def test_an_episode_that_fails_is_named_and_has_no_record() -> None:
 
 def played(*script: Answer, **settings: Any) -> Record:
     with judging(*script) as server:
-        return run_episode(small_env(), chat(server, **settings), agent_name="chat", seed=0)
+        return play_episode(small_env(), chat(server, **settings), agent_name="chat", seed=0)
 
 
 def test_a_record_says_what_its_episode_took() -> None:

@@ -30,10 +30,11 @@ from agents.sb3.settings import (
 )
 from agents.sb3.training import Progress, latest_model, make_envs, make_model, resume, train
 from benchmarks.evaluation.statistics import wilson
+from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.envs.discrete import Form, ZoomEnvDiscrete
 from zoomgym.records import read_records
-from zoomgym.rollout import run_episode, run_episodes
+from zoomgym.rollout import run_episodes
 from zoomgym.rules.episode import Rules
 from zoomgym.tasks.synthetic import SYMBOLS
 from zoomgym.testing import check_agent
@@ -348,7 +349,7 @@ def test_a_policy_is_not_played_by_other_rules(runs: dict[str, Path]) -> None:
     with pytest.raises(
         ValueError, match=r"needs the rules it was trained by, .* frames_per_zoom=16"
     ):
-        run_episode(env, agent, agent_name="ppo", seed=0)
+        play_episode(env, agent, agent_name="ppo", seed=0)
 
 
 def test_a_path_without_a_model_is_refused_at_once(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ from benchmarks import run
 from benchmarks.evaluation.claims import Claim, Level, Outcome, judge, show_verdict
 from benchmarks.evaluation.metrics import wilson
 from benchmarks.evaluation.suites import SUITES, Part, Suite, make_env
+from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
-from zoomgym.rollout import run_episode, run_episodes
+from zoomgym.rollout import run_episodes
 from zoomgym.tasks.synthetic import FAMILIES
 
 CHANCE, LOW, SOLVED = Level.CHANCE, Level.LOW, Level.SOLVED
@@ -26,7 +27,7 @@ def record() -> Record:
     env = ZoomEnv("synthetic:flash", source="scene", max_pixels=64, frame_size=(8, 8))
     agent = make_agent("blind")
     agent.reset(0)
-    return run_episode(env, agent, agent_name="blind", seed=0)
+    return play_episode(env, agent, agent_name="blind", seed=0)
 
 
 def results(record: Record, agent: str, family: str, num_right: int, num: int) -> list[Record]:

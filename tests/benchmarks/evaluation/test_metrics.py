@@ -4,9 +4,9 @@ import pytest
 
 from agents.registry import make_agent
 from benchmarks.evaluation.metrics import ALL, chance, leaderboard, officials, wilson
+from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
-from zoomgym.rollout import run_episode
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def record() -> Record:
     env = ZoomEnv("synthetic:flash", source="scene", max_pixels=64, frame_size=(8, 8))
     agent = make_agent("blind")
     agent.reset(0)
-    return run_episode(env, agent, agent_name="blind", seed=0)
+    return play_episode(env, agent, agent_name="blind", seed=0)
 
 
 def variant(record: Record, agent: str, category: str, accuracy: float) -> Record:

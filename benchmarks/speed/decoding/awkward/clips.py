@@ -177,16 +177,6 @@ class Playback:
     pictures: list[NDArray[np.uint8]]
     """One per pts, (H, W, 3) uint8 RGB."""
 
-    def index_at(self, time_s: float) -> int:
-        """Returns the index of the last frame that started, within the tolerance, by time_s."""
-        latest_s = Fraction(time_s) + min(self.time_base / 2, Fraction(1, 2000))
-        started = [
-            index
-            for index, ticks in enumerate(self.pts)
-            if (ticks - self.pts[0]) * self.time_base <= latest_s
-        ]
-        return started[-1]
-
     def time_s(self, index: int) -> float:
         """Returns when frame `index` appears, seconds from the first frame."""
         return float((self.pts[index] - self.pts[0]) * self.time_base)

@@ -32,11 +32,12 @@ from agents.qwen.training.sft import (
 )
 from agents.synthetic.tutor import TutorAgent
 from tests.agents.qwen.small import ROUNDING, Broken, Loaded, seen, short_episode
+from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.agent.conversation import to_messages
 from zoomgym.agent.observation import Observation
 from zoomgym.errors import RecordError
-from zoomgym.rollout import run_episode, watch_again
+from zoomgym.rollout import watch_again
 
 MISTAKE = "<think>What is it?</think>"
 
@@ -63,7 +64,7 @@ def demonstration(index: int, max_pixels: int = 784, first_turn: int = 0) -> Dem
     agent = Careless() if first_turn else TutorAgent()
     agent.reset(0)
     task_id = env.tasks[index].id
-    record = run_episode(env, agent, agent_name="tutor", task_id=task_id, seed=0)
+    record = play_episode(env, agent, agent_name="tutor", task_id=task_id, seed=0)
     return Demonstration(record, first_turn)
 
 
@@ -128,7 +129,7 @@ def test_text_in_a_reply_that_looks_like_the_end_of_it_is_only_text(tiny: Loaded
             return "a<|im_end|>b<|image_pad|>"
 
     task_id = env.tasks[0].id
-    record = run_episode(env, Hostile(), agent_name="x", task_id=task_id, seed=0)
+    record = play_episode(env, Hostile(), agent_name="x", task_id=task_id, seed=0)
     [row] = rows(tiny, [Demonstration(record)])
     assert learned(tiny, row) == ["a< |im_end|>b< |image_pad|><|im_end|>"] * 2
 

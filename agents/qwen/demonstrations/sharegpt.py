@@ -1,4 +1,4 @@
-"""Trajectories as LLaMA-Factory's sharegpt rows, read and written.
+"""Trajectories as LLaMA-Factory's sharegpt rows.
 
     {"messages": [{"role": "user", "content": "<frame0_time0.00s><image>.."}, ..],
      "images": ["frames/0.jpg", ..]}
@@ -8,15 +8,14 @@ user turns. Source: zsgvivo/videozoomer_sft on the hub.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zoomgym.errors import TaskError
-from zoomgym.tasks.datasets.rows import Row, read_file
 
-__all__ = ["IMAGE", "Message", "Trajectory", "read_sharegpt", "write_sharegpt"]
+__all__ = ["IMAGE", "Message", "Trajectory", "write_sharegpt"]
 
 IMAGE = "<image>"
 ROLES = ("system", "user", "assistant")
@@ -57,37 +56,10 @@ class Trajectory:
             )
 
 
-def read_sharegpt(path: Path) -> Iterator[Trajectory]:
-    """Yields the trajectories of a file: a JSON list, or JSON Lines.
-
-    Raises:
-        TaskError: the file cannot be read, or a row is wrong; names file and row.
-    """
-    for row in read_file(path):
-        try:
-            yield _to_trajectory(row)
-        except TaskError as error:
-            raise TaskError(f"{row.where}: {error}") from error
-
-
 def write_sharegpt(path: Path, trajectories: Iterable[Trajectory]) -> None:
     """Writes trajectories to path as a JSON list."""
     rows = [_to_fields(trajectory) for trajectory in trajectories]
     path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-
-
-def _to_trajectory(row: Row) -> Trajectory:
-    """Returns the trajectory in a row. Raises TaskError."""
-    messages = row.value("messages")
-    if not isinstance(messages, list) or not all(isinstance(said, dict) for said in messages):
-        raise TaskError("messages needs a list of objects with role and content")
-    if unknown := row.fields.keys() - {"messages", "images"}:
-        raise TaskError(f"needed no keys but 'messages' and 'images', got {sorted(unknown)}")
-    parts = [Row(row.where, said) for said in messages]
-    return Trajectory(
-        tuple(Message(part.text("role"), part.text("content")) for part in parts),
-        row.texts("images") if row.has("images") else (),
-    )
 
 
 def _to_fields(trajectory: Trajectory) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""Several threads for one call, and several calls at once: the same frames."""
+"""Several threads for one call: the same frames."""
 
 import threading
 import time
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,23 +11,13 @@ import pytest
 from benchmarks.speed.decoding.awkward.clips import number_in, write
 from benchmarks.speed.decoding.awkward.kinds import H264
 from zoomgym.errors import VideoError
-from zoomgym.video import (
-    Limits,
-    Request,
-    Video,
-    VideoFile,
-    file,
-    forget_frames,
-    frames_of,
-    set_decode_threads,
-)
+from zoomgym.video import Limits, VideoFile, forget_frames
 from zoomgym.video.clip import _parts
 from zoomgym.video.decode import Decoder
 from zoomgym.video.facts import Facts
 from zoomgym.video.pool import POOL
 from zoomgym.video.scale import Orientation, Scaler
 
-Clip = Callable[[str], Path]
 SIZE = (24, 40)
 
 
@@ -84,22 +73,6 @@ def test_near_frames_are_scaled_beside_the_decoding(
     assert (frames == expected).all()
     assert len(scaling) == 1
     assert threading.get_ident() not in scaling
-
-
-def test_threads_can_be_set_for_all_files(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    used: list[int] = []
-    decode = file.decode_clip
-    monkeypatch.setattr(file, "decode_clip", lambda *args: (used.append(args[3]), decode(*args))[1])
-    VideoFile(film).frames_at([1.0], SIZE)
-    set_decode_threads(3)
-    try:
-        VideoFile(film).frames_at([2.0], SIZE)
-        VideoFile(film, num_threads=2).frames_at([3.0], SIZE)
-    finally:
-        set_decode_threads(1)
-    assert used == [1, 3, 2]
-    with pytest.raises(ValueError, match="num_threads needs at least 1, got 0"):
-        set_decode_threads(0)
 
 
 def test_near_frames_are_cut_into_parts_of_five_seconds_or_more() -> None:
@@ -192,41 +165,3 @@ def test_error_on_any_thread_is_raised(film: Path, tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(VideoError, match=r"gone\.mp4: needed a video file, found none"):
         video.frames_at([0.0, 19.0], SIZE)
-
-
-def test_requests_are_answered_in_their_order(clip: Clip) -> None:
-    names = ["base.mp4", "no_b.mp4", "base.mkv", "base.mp4"]
-    requests = [
-        Request(VideoFile(clip(name)), [index / 25], (96, 160))
-        for index, name in enumerate(names, start=10)
-    ]
-    for num_threads in (None, 1, 3):
-        frames = frames_of(requests, num_threads)
-        assert [number_in(frame) for [frame] in frames] == [10, 11, 12, 13]
-    assert frames_of([]) == []
-
-
-def test_requests_are_decoded_at_the_same_time() -> None:
-    both = threading.Barrier(2, timeout=20)
-
-    class Waiting:
-        """A video that answers once another one is asked as well."""
-
-        duration_s = last_frame_s = 1.0
-        size = (1, 1)
-
-        def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> np.ndarray:
-            both.wait()
-            return np.zeros((len(times_s), *size, 3), np.uint8)
-
-        def close(self) -> None: ...
-
-    videos: list[Video] = [Waiting(), Waiting()]
-    frames = frames_of([Request(video, [0.0], (1, 1)) for video in videos], num_threads=2)
-    assert [len(answer) for answer in frames] == [1, 1]
-
-
-def test_request_that_fails_is_an_error(clip: Clip, tmp_path: Path) -> None:
-    requests = [Request(VideoFile(p), [0.0], SIZE) for p in (clip("base.mp4"), tmp_path / "no.mp4")]
-    with pytest.raises(VideoError, match=r"no\.mp4: needed a video file, found none"):
-        frames_of(requests, num_threads=2)
