@@ -114,6 +114,7 @@ def test_one_zoom_that_shows_both_symbols_is_enough_for_order() -> None:
     assert solve(Spanner([], 16), small_env("synthetic:order"), 8) == [1.0] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pieces", [[0], [1]])
 def test_one_perfect_zoom_is_not_enough_for_relay(pieces: list[int]) -> None:
     estimate = wilson(solve(Looker(pieces, 16), small_env("synthetic:relay"), 40))
@@ -125,6 +126,7 @@ def test_two_perfect_zooms_are_enough_for_relay(pieces: list[int]) -> None:
     assert solve(Looker(pieces, 16), small_env("synthetic:relay"), 8) == [1.0] * 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "num_frames"), [("count", 2), ("motion", 3)])
 def test_looking_too_slowly_is_guessing(family: str, num_frames: int) -> None:
     """Every third frame of nine that show a wheel; two of sixteen that show pulses."""

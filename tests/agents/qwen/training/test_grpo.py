@@ -234,6 +234,7 @@ def test_an_episode_without_a_reward_is_left_out(
     assert int((torch.cat(rows) == 0).sum()) == sum(lost)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_resumed_ends_where_the_whole_run_ends(
     settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
