@@ -1,15 +1,16 @@
 """Arguments from a command line: of an environment, and those that the fields of a class are."""
 
+import argparse
 import ast
 import inspect
 import json
 import textwrap
-from collections.abc import Collection, Sequence
-from typing import Any
+from argparse import SUPPRESS
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import MISSING, fields
+from typing import Any, get_args, get_origin, get_type_hints
 
 from zoomgym.io.messages import did_you_mean
-
-__all__ = ["first_paragraph", "help_of_fields", "read_arguments"]
 
 MAX_SHOWN = 200
 """Characters of a text that is refused."""
@@ -59,18 +60,62 @@ def _read_pair(text: str) -> dict[str, Any]:
         return {name: value}
 
 
+def add_fields(
+    parser: argparse.ArgumentParser, kind: type, names: Collection[str] | None = None
+) -> None:
+    """Adds an option for each field of a dataclass: `learning_rate` is `--learning-rate`.
+
+    Args:
+        parser: of the command.
+        kind: the dataclass. The string under a field is its help; a field without a default is
+            required; a `type` in the field's metadata reads its text.
+        names: of the fields to add; None adds all.
+    """
+    types, told = get_type_hints(kind), help_of_fields(kind)
+    for field in fields(kind):
+        if names is not None and field.name not in names:
+            continue
+        made = field.default_factory
+        default = field.default if made is MISSING else made()
+        shown = "" if default is MISSING else f" [{default}]"
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            dest=field.name,
+            required=default is MISSING,
+            default=SUPPRESS,
+            help=told[field.name] + shown,
+            **_reading(types[field.name], field.metadata.get("type")),
+        )
+
+
+def fields_given(args: argparse.Namespace, kind: type) -> dict[str, Any]:
+    """Returns the fields of a dataclass that a command line gives."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in vars(args).items() if name in names}
+
+
+def _reading(kind: Any, reader: Callable[[str], Any] | None) -> dict[str, Any]:
+    """Returns how argparse reads a value of a type."""
+    if kind is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    if get_origin(kind) is tuple:
+        return {"type": get_args(kind)[0], "nargs": "+"}
+    return {"type": reader or kind, "metavar": "N" if kind in (int, float) else None}
+
+
 def help_of_fields(kind: type) -> dict[str, str]:
-    """Returns what the class says of each of its fields, in the string under it; for --help."""
-    [tree] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
-    assert isinstance(tree, ast.ClassDef)
+    """Returns what a class says of each field, in the string under it or under its parent's."""
     told: dict[str, str] = {}
-    for field, after in zip(tree.body, tree.body[1:], strict=False):
-        match field, after:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(text))),
-            ):
-                told[name] = " ".join(text.split()).replace("%", "%%")
+    for one in reversed(kind.__mro__[:-1]):
+        [tree] = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+        assert isinstance(tree, ast.ClassDef)
+        for field, after in zip(tree.body, tree.body[1:], strict=False):
+            match field, after:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    told[name] = " ".join(text.split()).replace("%", "%%")
     return told
 
 

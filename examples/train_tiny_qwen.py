@@ -16,7 +16,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -27,12 +27,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from agents.arguments import first_paragraph, help_of_fields
+from agents.arguments import add_fields, fields_given, first_paragraph
 from agents.qwen.demonstrations import demonstrate, reflect
 from agents.qwen.model.policy import QwenAgent
 from agents.qwen.model.tiny import save_tiny
-from agents.qwen.training.grpo import GRPOSettings, train_grpo
-from agents.qwen.training.sft import SFTSettings, train_sft
+from agents.qwen.training.grpo import train_grpo
+from agents.qwen.training.settings import GRPOSettings, SFTSettings
+from agents.qwen.training.sft import train_sft
 from agents.synthetic.baselines import BlindAgent
 from agents.synthetic.tutor import TutorAgent
 from benchmarks.evaluation.statistics import bootstrap, rate
@@ -72,7 +73,7 @@ Played = dict[str, list[Record]]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Amounts:
     """How much of everything."""
 
     num_short: int = 1000
@@ -93,7 +94,7 @@ class Plan:
     """Held-out tasks on which each stage is played."""
 
 
-class Run:
+class Recipe:
     """One seed of the recipe, in a folder of its own.
 
     Args:
@@ -103,7 +104,7 @@ class Run:
         console: to tell on.
     """
 
-    def __init__(self, folder: Path, seed: int, plan: Plan, console: Console) -> None:
+    def __init__(self, folder: Path, seed: int, plan: Amounts, console: Console) -> None:
         self.folder, self.seed, self.plan, self.console = folder, seed, plan, console
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -379,18 +380,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seeds", type=whole_number(0), nargs="+", default=[0], help="a run of each; default: 0"
     )
-    told = help_of_fields(Plan)
-    for field in fields(Plan):
-        flag, kind = f"--{field.name.replace('_', '-')}", type(field.default)
-        shown = f"{told[field.name]} [{field.default}]"
-        parser.add_argument(flag, type=kind, default=field.default, dest=field.name, help=shown)
+    add_fields(parser, Amounts)
     args = parser.parse_args(argv)
-    plan = Plan(**{field.name: getattr(args, field.name) for field in fields(Plan)})
+    plan = Amounts(**fields_given(args, Amounts))
     console = Console()
     played: dict[str, list[Played]] = {manner: [] for manner in MANNERS}
     results: dict[str, Any] = {"plan": asdict(plan), "env": ENV, "seeds": {}}
     for seed in args.seeds:
-        run = Run(args.out / f"seed{seed}", seed, plan, console)
+        run = Recipe(args.out / f"seed{seed}", seed, plan, console)
         run.train()
         results["seeds"][seed] = {}
         for manner, runs in played.items():

@@ -26,7 +26,7 @@ from zoomgym.errors import AgentError, ReplyError
 from zoomgym.io.calls import side_by_side
 from zoomgym.io.endpoint import check_json
 from zoomgym.rules.actions import Action, Answer
-from zoomgym.rules.grammar import MAX_REPLY_CHARS, read_reply
+from zoomgym.rules.grammar import read_reply
 
 __all__ = ["ChatAgent", "make_chat", "write_completion"]
 
@@ -253,18 +253,16 @@ def write_completion(said: Completion, grammar: str) -> str:
     What the server took out is put back: the stop string, and in the grammar `video_zoom` what the
     model thought. The arguments of tool calls take the place of the grammar's JSON, right or wrong,
     one call or several: the rules decide whether they can be executed. Words beside a call are its
-    thought, for which `json` has no place; but a second action among them stays. A reply that the
-    rules refuse for its length is cut just beyond that: it is recorded, and sent in every turn.
+    thought, for which `json` has no place; but a second action among them stays.
     """
     bodies = [
         arguments if name == ZOOM else json.dumps({"name": name, "arguments": arguments})
         for name, arguments in said.calls
     ]
     if grammar == ZOOM:
-        return _write_tags(said, bodies)[: MAX_REPLY_CHARS + 1]
+        return _write_tags(said, bodies)
     is_action = not bodies or _acts(said.text, grammar)
-    reply = "\n".join([*([said.text] if said.text and is_action else []), *bodies])
-    return reply[: MAX_REPLY_CHARS + 1]
+    return "\n".join([*([said.text] if said.text and is_action else []), *bodies])
 
 
 def _write_tags(said: Completion, bodies: Sequence[str]) -> str:

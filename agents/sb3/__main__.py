@@ -12,7 +12,7 @@ from dataclasses import fields
 from inspect import signature
 from pathlib import Path
 
-from agents.arguments import help_of_fields, read_arguments
+from agents.arguments import add_fields, read_arguments
 from agents.sb3.evaluation import evaluate
 from agents.sb3.settings import ALGORITHMS, Settings, load_settings
 from agents.sb3.training import resume, train
@@ -21,7 +21,7 @@ from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
 
-NUMBERS = {field.name: field for field in fields(Settings) if type(field.default) in (int, float)}
+NUMBERS = {field.name for field in fields(Settings) if type(field.default) in (int, float)}
 """Settings that are one number: each is an option of `train`."""
 ARGUMENTS = sorted(
     {*signature(ZoomEnvDiscrete).parameters, *signature(ZoomEnv).parameters}
@@ -88,12 +88,7 @@ def _add_train(parser: Parser) -> None:
     parser.add_argument(
         "--in-processes", action="store_true", help="each environment in a process of its own"
     )
-    told = help_of_fields(Settings)
-    for name, field in NUMBERS.items():
-        option = f"--{name.replace('_', '-')}"
-        shown = f"{told.get(name, '')} [{field.default}]"
-        kind = type(field.default)
-        parser.add_argument(option, type=kind, default=argparse.SUPPRESS, metavar="N", help=shown)
+    add_fields(parser, Settings, NUMBERS)
 
 
 def _add_evaluate(parser: Parser) -> None:

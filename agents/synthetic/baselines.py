@@ -11,8 +11,6 @@ from zoomgym.agent import episode_rng
 from zoomgym.agent.observation import Observation
 from zoomgym.rules.actions import ZoomCall
 
-__all__ = ["BlindAgent", "GlanceAgent", "OracleAgent", "RandomAgent", "UniformAgent"]
-
 ANSWER_SHARE = 0.3
 
 

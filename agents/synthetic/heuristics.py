@@ -9,8 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.synthetic.lamps import lit_frames, target_s
-from agents.synthetic.pictures import shrink
+from agents.synthetic.pictures import lit_frames, shrink, target_s
 from agents.synthetic.reader import Sight, choose_option, see
 from agents.synthetic.replies import affordable, answer_seen, reply
 from zoomgym.agent.observation import Frames, Observation
@@ -19,10 +18,8 @@ from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.synthetic.layout import FPS
 from zoomgym.tasks.synthetic.symbols import LAMPS
 
-__all__ = ["ChangeAgent", "CoarseToFineAgent", "KeyframeAgent"]
-
 Look = tuple[Segment, int, str]
-"""What to zoom on, at how many frames, and why."""
+"""The segment to zoom on, at how many frames, and why."""
 
 STANDS_OUT = 1.1
 """Times as large as the largest that does not."""
@@ -43,66 +40,98 @@ NUM_CLOSE = 2
 """Zooms at the highest rate: before and after what was found."""
 
 
-class ChangeAgent:
-    """Zooms where neighbouring frames of the overview differ most, then reads the clips.
+class Heuristic:
+    """Looks where a rule says until that says no more; answers at once if the overview answers."""
+
+    def reset(self, seed: int) -> None:
+        """Seeds the guesses."""
+        self._seed = seed
+
+    def act(self, observation: Observation) -> str:
+        """Takes the next look that the rules allow, or answers."""
+        is_read = not observation.clips and choose_option(observation)
+        look = None if is_read else self.next_look(observation)
+        if look is None or _room(observation) == 0 or look[0].start_s >= observation.duration_s:
+            return answer_seen(observation, self._seed)
+        (start_s, end_s), num_frames, thought = look
+        end_s = min(max(end_s, start_s + 1 / FPS), observation.duration_s)
+        return reply(observation, ZoomCall(start_s, end_s, num_frames / (end_s - start_s)), thought)
+
+    def next_look(self, observation: Observation) -> Look | None:
+        """Returns where to look; None to answer."""
+        raise NotImplementedError
+
+
+class ChangeAgent(Heuristic):
+    """Zooms where neighboring frames of the overview differ most, then reads the clips.
 
     A zoom shows a gap between two frames, with the gaps before and after it; those with the largest
     changes in and around them come first. Where none stands out, it looks between the frames.
     """
 
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
+    def next_look(self, observation: Observation) -> Look | None:
+        """Returns a look at the largest change that no zoom has shown, or between the frames."""
+        changes = _changes(observation)
+        if not _outstanding(changes):
+            return _between(observation)
+        times_s = observation.overview.times_s
+        zooms = [turn.zoom.segment for turn in observation.turns if turn.zoom]
+        around = np.convolve(changes, AROUND)[len(AROUND) // 2 :][: len(changes)]
+        for gap in np.argsort(-around, kind="stable").tolist():
+            middle_s = (times_s[gap] + times_s[gap + 1]) / 2
+            if not any(zoom.holds(middle_s) for zoom in zooms):
+                stretch = Segment(times_s[max(gap - 1, 0)], times_s[min(gap + 2, len(times_s) - 1)])
+                return stretch, _room(observation), "It changes here."
+        return None
 
-    def act(self, observation: Observation) -> str:
-        """Zooms on the largest change that no zoom has shown, or answers."""
-        is_read = not observation.clips and choose_option(observation)
-        return _reply(observation, None if is_read else _at_change(observation), self._seed)
 
-
-class KeyframeAgent:
-    """Spends its budget on scene changes, evenly over the passages that they bound.
+class KeyframeAgent(Heuristic):
+    """Spends its budget on scene changes, evenly over the passages between them.
 
     Changes of the overview that stand out are scene changes. Where none does, it looks between the
     frames of the overview.
     """
 
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
+    def next_look(self, observation: Observation) -> Look | None:
+        """Returns a look at the next part of the passages, or between the frames."""
+        num_zooms = observation.rules.max_turns - 1
+        passages = _passages(observation)[:num_zooms]
+        if not passages:
+            return _between(observation)
+        counts = [1] * len(passages)
+        while sum(counts) < num_zooms:  # one more part for the passage whose parts are the longest
+            lengths = [(p.end_s - p.start_s) / n for p, n in zip(passages, counts, strict=True)]
+            counts[lengths.index(max(lengths))] += 1
+        parts = [part for p, n in zip(passages, counts, strict=True) for part in _cut(p, n)]
+        if len(observation.turns) >= len(parts):
+            return None
+        part = parts[len(observation.turns)]
+        return part, _room(observation), "The scene changes here."
 
-    def act(self, observation: Observation) -> str:
-        """Zooms into the next part of the passages, or answers."""
-        is_read = not observation.clips and choose_option(observation)
-        return _reply(observation, None if is_read else _in_passages(observation), self._seed)
 
-
-class CoarseToFineAgent:
+class CoarseToFineAgent(Heuristic):
     """Narrows with its zooms until it finds the event, and then looks at that closely.
 
     It begins with the passage in which the lamp that the question names is lit, or else the one
-    with the largest change. A countdown tells it where to go on; without one, the frame of the
+    with the largest change. A countdown tells it where to look next; without one, the frame of the
     passage that is least like the others does. Where the overview shows nothing, it searches
     between its frames.
     """
 
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
-
-    def act(self, observation: Observation) -> str:
-        """Zooms on what is not yet known well enough, or answers."""
-        is_read = not observation.clips and choose_option(observation)
-        return _reply(observation, None if is_read else _narrower(observation), self._seed)
-
-
-def _reply(observation: Observation, look: Look | None, seed: int) -> str:
-    """Returns the reply that takes a look if there is one that can be afforded, or answers."""
-    if look is None or _room(observation) == 0 or look[0].start_s >= observation.duration_s:
-        return answer_seen(observation, seed)
-    (start_s, end_s), num_frames, thought = look
-    end_s = min(max(end_s, start_s + 1 / FPS), observation.duration_s)
-    return reply(observation, ZoomCall(start_s, end_s, num_frames / (end_s - start_s)), thought)
+    def next_look(self, observation: Observation) -> Look | None:
+        """Returns a look at where the event is, as far as that is known; None once it is clear."""
+        lamp = next((name for name in LAMPS if f"{name} beacon" in observation.question), None)
+        lit = lit_frames(observation.overview, lamp) if lamp else []
+        if lamp and any(one.counts_down for one in lit):
+            return _by_countdown(observation, lamp)
+        passages = [] if lamp else _passages(observation)
+        if lit:
+            stretch = _around(observation.overview, lit[0].time_s, lit[-1].time_s)
+        elif passages:
+            stretch = passages[0]
+        else:
+            return None if choose_option(observation) else _between(observation)
+        return _by_oddity(observation, stretch)
 
 
 def _room(observation: Observation) -> int:
@@ -131,22 +160,6 @@ def _outstanding(levels: NDArray[np.float64]) -> list[int]:
     return chosen
 
 
-def _at_change(observation: Observation) -> Look | None:
-    """Returns a look at the largest change that no zoom has shown, or between the frames."""
-    changes = _changes(observation)
-    if not _outstanding(changes):
-        return _between(observation)
-    times_s = observation.overview.times_s
-    zooms = [turn.zoom.segment for turn in observation.turns if turn.zoom]
-    around = np.convolve(changes, AROUND)[len(AROUND) // 2 :][: len(changes)]
-    for gap in np.argsort(-around, kind="stable").tolist():
-        middle_s = (times_s[gap] + times_s[gap + 1]) / 2
-        if not any(zoom.holds(middle_s) for zoom in zooms):
-            stretch = Segment(times_s[max(gap - 1, 0)], times_s[min(gap + 2, len(times_s) - 1)])
-            return stretch, _room(observation), "It changes here."
-    return None
-
-
 def _passages(observation: Observation) -> list[Segment]:
     """Returns the passages that scene changes bound, those with the largest change first."""
     groups: list[list[int]] = []
@@ -159,23 +172,6 @@ def _passages(observation: Observation) -> list[Segment]:
     groups.sort(key=lambda gaps: -levels[gaps].max())
     times_s = observation.overview.times_s
     return [Segment(times_s[gaps[0]], times_s[gaps[-1] + 1]) for gaps in groups]
-
-
-def _in_passages(observation: Observation) -> Look | None:
-    """Returns a look at the next part of the passages, or between the frames of the overview."""
-    num_zooms = observation.rules.max_turns - 1
-    passages = _passages(observation)[:num_zooms]
-    if not passages:
-        return _between(observation)
-    counts = [1] * len(passages)
-    while sum(counts) < num_zooms:  # one more part for the passage whose parts are the longest
-        lengths = [(p.end_s - p.start_s) / n for p, n in zip(passages, counts, strict=True)]
-        counts[lengths.index(max(lengths))] += 1
-    parts = [part for p, n in zip(passages, counts, strict=True) for part in _cut(p, n)]
-    if len(observation.turns) >= len(parts):
-        return None
-    part = parts[len(observation.turns)]
-    return part, _room(observation), "The scene changes here."
 
 
 def _cut(segment: Segment, num_parts: int) -> list[Segment]:
@@ -200,22 +196,6 @@ def _between(observation: Observation) -> Look | None:
 
 
 # From coarse to fine -----------------------------------------------------------------------------
-
-
-def _narrower(observation: Observation) -> Look | None:
-    """Returns a look at where the event is, as far as that is known; None once it was seen well."""
-    lamp = next((name for name in LAMPS if f"{name} beacon" in observation.question), None)
-    lit = lit_frames(observation.overview, lamp) if lamp else []
-    if lamp and any(one.counts_down for one in lit):
-        return _by_countdown(observation, lamp)
-    passages = [] if lamp else _passages(observation)
-    if lit:
-        stretch = _around(observation.overview, lit[0].time_s, lit[-1].time_s)
-    elif passages:
-        stretch = passages[0]
-    else:
-        return None if choose_option(observation) else _between(observation)
-    return _by_oddity(observation, stretch)
 
 
 def _around(frames: Frames, first_s: float, last_s: float) -> Segment:

@@ -1,6 +1,6 @@
-"""Reads what synthetic pictures show, from their pixels alone: lamps, symbols, pulses, wheels.
+"""Reads what synthetic pictures show by pixels alone: lamps, countdowns, symbols, pulses, wheels.
 
-It knows how these things look and where they may stand, and nothing else.
+It knows how these things look and where they may be, and nothing else.
 """
 
 from collections.abc import Sequence
@@ -13,23 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoomgym.agent.observation import Frames
+from zoomgym.agent.observation import Frames, Observation
 from zoomgym.tasks.synthetic import SYMBOLS
-from zoomgym.tasks.synthetic.layout import BEACON, SIGN_SIDE, SIGN_TOP
-from zoomgym.tasks.synthetic.marks import board_picture, sign_picture, wheel_picture
+from zoomgym.tasks.synthetic.layout import BARS, BEACON, SIGN_SIDE, SIGN_TOP
+from zoomgym.tasks.synthetic.marks import FINE_PARTS, board_picture, sign_picture, wheel_picture
+from zoomgym.tasks.synthetic.plan import COUNTDOWN_STEPS
 from zoomgym.tasks.synthetic.symbols import LAMPS, PULSES
-
-__all__ = [
-    "Vocabulary",
-    "pulses",
-    "read_beacons",
-    "read_boards",
-    "read_plates",
-    "read_wheels",
-    "shrink",
-    "squares",
-    "symbols",
-]
 
 Thing = TypeVar("Thing")
 
@@ -39,6 +28,8 @@ MIN_CORRELATION = 0.8
 """Between a stretch of the picture and a plate; the background stays below 0.5."""
 MAX_COLOR_DISTANCE = 60.0
 NUM_ANGLES = 24
+DARK, BRIGHT = 40, 220
+"""Levels, of 255: columns of a bar are darker than the one or brighter than the other."""
 TOP_PX = round(SIGN_TOP * SIDE)
 PLATE_PX = round((SIGN_TOP + SIGN_SIDE) * SIDE) - TOP_PX
 TILE_PX = PLATE_PX // 2
@@ -76,6 +67,53 @@ def read_beacons(small: NDArray[np.float32]) -> list[str | None]:
     lamps = small[:, *BEACON.pixels((SIDE, SIDE))].mean(axis=(1, 2))
     distances = np.linalg.norm(lamps[:, None] - colors, axis=2)
     return [names[row.argmin()] if row.min() < MAX_COLOR_DISTANCE else None for row in distances]
+
+
+@dataclass(frozen=True, slots=True)
+class Lit:
+    """A frame in which a beacon is lit."""
+
+    time_s: float
+    coarse: float | None
+    fine: float | None
+
+    @property
+    def counts_down(self) -> bool:
+        """Whether it has both bars."""
+        return self.coarse is not None and self.fine is not None
+
+    @property
+    def share(self) -> float:
+        """What is left of the countdown, in [0, 1]: the fine bar within the coarse one's part."""
+        assert self.coarse is not None
+        assert self.fine is not None
+        part = round(self.coarse * FINE_PARTS - self.fine)
+        return (max(part, 0) + self.fine) / FINE_PARTS
+
+
+def lit_frames(frames: Frames, lamp: str = "amber") -> list[Lit]:
+    """Returns the frames in which a beacon is lit, and what its bars say."""
+    beacons = read_beacons(shrink(frames))
+    return [
+        Lit(time_s, *(bar(image, i) for i in range(2)))
+        for time_s, image, beacon in zip(frames.times_s, frames.images, beacons, strict=True)
+        if beacon == lamp
+    ]
+
+
+def bar(image: NDArray[np.uint8], index: int) -> float | None:
+    """Returns how full a bar is, or None if there is none."""
+    rows, columns = BARS[index].pixels((image.shape[0], image.shape[1]))
+    levels = image[rows, columns].mean(axis=(0, 2))
+    if ((levels > DARK) & (levels < BRIGHT)).mean() > 0.1:
+        return None
+    return float((levels > (DARK + BRIGHT) / 2).mean())
+
+
+def target_s(lit: Lit, observation: Observation) -> float:
+    """Returns the time that a countdown runs to."""
+    step_s = observation.overview.times_s[1]
+    return lit.time_s + lit.share * COUNTDOWN_STEPS * step_s
 
 
 def read_plates(small: NDArray[np.float32], vocabulary: Vocabulary[Thing]) -> list[Thing | None]:

@@ -16,8 +16,6 @@ from zoomgym.tasks.synthetic.layout import FPS
 from zoomgym.tasks.synthetic.questions import COUNT
 from zoomgym.tasks.synthetic.rates import NUM_PULSES
 
-__all__ = ["HalfAgent", "OnceAgent", "SlowAgent"]
-
 SLOW_FPS = 1.0
 FEWEST = 2
 """Frames of a slow zoom on shorter evidence: one alone shows no motion."""

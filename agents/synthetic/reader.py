@@ -19,8 +19,6 @@ from zoomgym.grading import letter
 from zoomgym.tasks.synthetic.layout import FPS
 from zoomgym.tasks.synthetic.questions import COUNT, DIRECTIONS, MOTION, OVERVIEW, RELAY
 
-__all__ = ["Sight", "choose_option", "read_option", "relay_square", "see"]
-
 SAME_RATE = 1.01
 """Two pairs of frames whose distances differ by less are as far apart."""
 FRAME_S = 1 / FPS

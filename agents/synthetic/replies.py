@@ -8,15 +8,6 @@ from zoomgym.rules.actions import Action, Answer, ZoomCall
 from zoomgym.rules.grammar import write_reply
 from zoomgym.rules.timeline import Segment
 
-__all__ = [
-    "affordable",
-    "answer_seen",
-    "guess",
-    "reply",
-    "unseen_evidence",
-    "zoom_on",
-]
-
 NO_OPTION = "unknown"
 """The answer to an open-ended question that pictures of symbols cannot answer."""
 

@@ -19,8 +19,6 @@ from zoomgym.rules.actions import Answer, ZoomCall
 from zoomgym.rules.timeline import Segment, count_frames
 from zoomgym.tasks.synthetic.layout import FPS
 
-__all__ = ["TutorAgent"]
-
 RATES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
 """Frames per second that it asks for: few, so that they can be learned."""
 NOT_ALL = "I have not seen all of it yet."

@@ -1,108 +1,276 @@
-"""Settings of a training run: from the command line, and beside the model that comes of it."""
+"""Settings of a training run, and the command line that gives them."""
 
 import argparse
-import dataclasses
-import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, TypeVar
 
-from agents.arguments import help_of_fields
-from agents.qwen.environment import read_arguments
-from agents.qwen.training.checkpoints import last_checkpoint
+import torch
+
+from agents.arguments import add_fields, fields_given, first_paragraph
+from agents.qwen.environment import ARGUMENTS, read_arguments
+from agents.qwen.model.loading import add_lora, freeze_vision, load_model
+from zoomgym.errors import ZoomGymError
 from zoomgym.io.commands import Parser
 
-__all__ = ["FILE", "keep_settings", "read_settings"]
+VLLM_MODES = ("colocate", "server")
 
-FILE = "settings.json"
+Settings = TypeVar("Settings", bound="TrainingSettings")
 
-Settings = TypeVar("Settings")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSettings:
+    """Settings that every training has. They are saved beside the model.
+
+    Raises:
+        ValueError: a number is too small.
+    """
+
+    model: str
+    """Model to start from: a folder or a hub id."""
+    out: Path
+    """Folder to write."""
+    learning_rate: float
+    """Learning rate of AdamW, at its highest."""
+    micro_batch: int
+    """Episodes that a process holds in one forward and backward pass."""
+    freeze_vision: bool
+    """Whether the vision encoder stays as it is."""
+    save_steps: int
+    """Steps between checkpoints."""
+    max_grad_norm: float = 1.0
+    """Longer gradients are cut to it."""
+    lora_rank: int = 0
+    """Rank of LoRA's adapters, which are then all that learns; 0 trains all weights."""
+    gradient_checkpointing: bool = False
+    """Whether activations are computed again, to save memory."""
+    attention: str = "sdpa"
+    """The kernel: sdpa, eager or flash_attention_2."""
+    num_threads: int = 0
+    """Threads of PyTorch; 0 leaves the number to it."""
+    seed: int = 0
+    """Seed of everything that is random."""
+
+    COUNTS: ClassVar[tuple[str, ...]] = ("micro_batch", "save_steps")  # each at least 1
+
+    def __post_init__(self) -> None:
+        """Refuses counts below 1."""
+        for name in self.COUNTS:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} needs at least 1, got {getattr(self, name)}")
+
+    def load_model(self, path: str, dtype: torch.dtype | str, device: torch.device) -> Any:
+        """Returns the model at path, ready to train. Raises OSError if there is none."""
+        model: Any = load_model(path, dtype=dtype, attention=self.attention, device=device)
+        if self.freeze_vision:
+            freeze_vision(model)
+        return add_lora(model, self.lora_rank, self.seed) if self.lora_rank else model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SFTSettings(TrainingSettings):
+    """Settings of a cold start. The learning rate is that of each stage.
+
+    Raises:
+        ValueError: the settings do not fit together.
+    """
+
+    demonstrations: tuple[Path, ...]
+    """Files, one a stage."""
+    tasks: str = ""
+    """The task set they were played on, to open its files; empty if it is synthetic."""
+    num_epochs: float = 1.0
+    """Epochs of each stage."""
+    batch_size: int = 64
+    """Demonstrations a step, of all processes."""
+    micro_batch: int = 1
+    learning_rate: float = 5e-6
+    schedule: str = "cosine"
+    """How the learning rate falls: one of transformers' names."""
+    warmup: float = 0.1
+    """The share of the steps in which the learning rate rises."""
+    weight_decay: float = 0.0
+    """Weight decay of AdamW."""
+    adam_beta2: float = 0.999
+    """Second beta of AdamW."""
+    freeze_vision: bool = True
+    validation_share: float = 0.0
+    """The share of each file that is held out; if any is, the best checkpoint is kept."""
+    patience: int = 0
+    """A stage ends after so many validations without a lower loss; 0 runs every epoch."""
+    save_steps: int = 100
+    """Steps between validations, and checkpoints."""
+    cache_gb: float = 2.0
+    """Gigabytes of encoded frames that a process may keep; the rest are made again each time."""
+    num_workers: int = 0
+    """Processes that make frames, each with a cache of its own; 0: the trainer itself."""
+
+    COUNTS: ClassVar[tuple[str, ...]] = ("batch_size", "micro_batch", "save_steps")
+
+    def __post_init__(self) -> None:
+        """Refuses settings that do not fit together."""
+        TrainingSettings.__post_init__(self)
+        if not self.demonstrations:
+            raise ValueError("demonstrations need at least one file")
+        if not 0 <= self.validation_share < 1:
+            raise ValueError(f"validation_share needs [0, 1), got {self.validation_share}")
+        if self.patience and not self.validation_share:
+            raise ValueError("patience needs a validation_share: there is no loss to watch")
+
+    def num_accumulated(self, num_processes: int) -> int:
+        """Returns how many micro-batches of each process make a step.
+
+        Raises:
+            ValueError: the processes cannot share a step evenly.
+        """
+        at_once = self.micro_batch * num_processes
+        if self.batch_size % at_once:
+            raise ValueError(
+                f"batch_size {self.batch_size} needs to be a multiple of micro_batch "
+                f"{self.micro_batch} x {num_processes} processes: change one of them"
+            )
+        return self.batch_size // at_once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GRPOSettings(TrainingSettings):
+    """Settings of reinforcement learning. A step is an update of the weights.
+
+    Raises:
+        ValueError: the settings do not fit together.
+    """
+
+    env: Mapping[str, Any] = field(
+        default_factory=lambda: dict(ARGUMENTS), metadata={"type": read_arguments}
+    )
+    """Arguments of ZoomEnv, as JSON."""
+    num_tasks: int = 10_000
+    """The first ones of the task set, in random order."""
+    steps: int = 100
+    """Updates of the weights."""
+    learning_rate: float = 1e-6
+    warmup_steps: int = 0
+    """Updates in which the learning rate rises."""
+    group_size: int = 16
+    """Rollouts of a task."""
+    tasks_per_generation: int = 128
+    """Tasks that are played before the updates that learn from them."""
+    tasks_per_update: int = 32
+    """Tasks that an update learns from."""
+    micro_batch: int = 8
+    rows: int = 64
+    """Episodes that a process plays at once."""
+    max_tokens: int = 1024
+    """Longest reply, in tokens: it is cut there."""
+    max_redraws: int = 4
+    """How often a group whose rewards are all alike is replaced by another task."""
+    temperature: float = 1.0
+    """How randomly replies are sampled."""
+    clip_low: float = 0.2
+    """How far a token's ratio may fall below 1."""
+    clip_high: float = 0.27
+    """How far a token's ratio may rise above 1."""
+    kl: float = 1e-3
+    """Weight of the distance to the model that the run began with."""
+    entropy: float = 1e-3
+    """Weight of the entropy bonus."""
+    freeze_vision: bool = False
+    vllm: str = ""
+    """Who plays: `colocate`, vLLM in each process; `server`, vLLM at vllm_url; "", the model."""
+    vllm_url: str = "http://localhost:8000"
+    """Address of the server, for vllm=server."""
+    vllm_memory: float = 0.3
+    """The share of a GPU's memory that vLLM takes in each process."""
+    vllm_context: int = 32_768
+    """The most tokens of an episode in vLLM."""
+    dtype: str = "float32"
+    """Type of the weights; on a GPU, sums are in bfloat16 either way."""
+    keep_records: bool = True
+    """Whether episodes are written, as a file of records for each generation."""
+    save_steps: int = 48
+    """Updates between checkpoints: whole generations, as what was played is not kept in them."""
+
+    COUNTS: ClassVar[tuple[str, ...]] = (
+        "tasks_per_generation",
+        "tasks_per_update",
+        "micro_batch",
+        "steps",
+        "rows",
+        "save_steps",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuses settings that do not fit together."""
+        if self.group_size < 2:
+            raise ValueError(f"group_size needs at least 2 rollouts, got {self.group_size}")
+        TrainingSettings.__post_init__(self)
+        if self.vllm not in ("", *VLLM_MODES):
+            raise ValueError(f"vllm needs one of {VLLM_MODES}, or nothing, got {self.vllm!r}")
+        if self.tasks_per_generation % self.tasks_per_update:
+            raise ValueError(
+                f"tasks_per_generation needs to be a multiple of tasks_per_update, "
+                f"{self.tasks_per_update}, got {self.tasks_per_generation}"
+            )
+        num_updates = self.tasks_per_generation // self.tasks_per_update
+        if self.save_steps % num_updates:
+            nearest = math.ceil(self.save_steps / num_updates) * num_updates
+            raise ValueError(
+                f"save_steps needs to be a multiple of the {num_updates} updates of a generation, "
+                f"got {self.save_steps}: take {nearest}"
+            )
+
+    def batches(self, num_processes: int) -> tuple[int, int]:
+        """Returns (accumulation steps, micro-batches a generation) of each process.
+
+        Raises:
+            ValueError: the processes cannot share updates or groups evenly.
+        """
+        per_update = self.tasks_per_update * self.group_size
+        at_once = self.micro_batch * num_processes
+        if per_update % at_once or self.tasks_per_generation % num_processes:
+            raise ValueError(
+                f"{self.tasks_per_update} tasks x {self.group_size} rollouts an update, and "
+                f"{self.tasks_per_generation} tasks a generation, need to be shared evenly by "
+                f"{num_processes} processes x micro_batch {self.micro_batch}: change one of them"
+            )
+        per_generation = self.tasks_per_generation * self.group_size
+        return per_update // at_once, per_generation // at_once
 
 
 def read_settings(
-    parser: Parser, kind: type[Settings], argv: Sequence[str] | None
+    parser: argparse.ArgumentParser, kind: type[Settings], argv: Sequence[str] | None
 ) -> tuple[Settings, argparse.Namespace]:
-    """Parses a command line into settings; what else parser knows is returned beside them.
+    """Parses a command line into settings and the parser's other arguments.
 
-    Every field is an option: `learning_rate` is `--learning-rate`. A mapping holds arguments of
-    ZoomEnv, and is given as JSON.
-    Settings that cannot be meant end the program with what their class says.
-
-    Args:
-        parser: may have options of its own.
-        kind: a dataclass; a field without a default is required.
-        argv: None takes the program's own.
+    Invalid settings end the program with what their class says.
     """
-    types = get_type_hints(kind)
-    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
-    told = help_of_fields(kind)
-    for field in fields:
-        flag = f"--{field.name.replace('_', '-')}"
-        default = _default(field)
-        given: dict[str, Any] = {"dest": field.name, "help": told.get(field.name, "")}
-        if default is dataclasses.MISSING:
-            given["required"] = True
-        else:
-            given["default"] = default
-            given["help"] += f" [{default}]"
-        parser.add_argument(flag, **given, **_reading(types[field.name]))
+    add_fields(parser, kind)
     args = parser.parse_args(argv)
     try:
-        settings = kind(**{field.name: getattr(args, field.name) for field in fields})
+        return kind(**fields_given(args, kind)), args
     except ValueError as error:
         parser.error(str(error))
-    return settings, args
 
 
-def keep_settings(
-    folder: Path, settings: Any, *, resume: bool, stages: Sequence[Path] = ()
-) -> None:
-    """Writes settings into a folder, or checks that they are those of the run to resume.
-
-    Args:
-        folder: of the run.
-        settings: of the run.
-        resume: whether it was begun before.
-        stages: further folders that hold checkpoints of the run.
-
-    Raises:
-        ValueError: the folder holds a run that is not to be resumed, one of other settings, or none
-            to resume. Nothing was written then.
-    """
-    path = folder / FILE
-    given = json.loads(json.dumps(dataclasses.asdict(settings), default=str))
-    if not resume:
-        for place in (*stages, folder):
-            if last_checkpoint(place):
-                raise ValueError(
-                    f"{place}: needed a new folder, got one with checkpoints: resume that run, or "
-                    "choose another folder"
-                )
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(given, indent=1) + "\n", encoding="utf-8")
-        return
-    if not path.exists():
-        raise ValueError(f"{path}: needed a run to resume, got none: start it without resume")
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    for name in given | kept:
-        if given.get(name) != kept.get(name):
-            raise ValueError(
-                f"{path}: needed the settings of the run to resume, {name}={kept.get(name)!r}, "
-                f"got {given.get(name)!r}"
-            )
-
-
-def _default(field: Any) -> Any:
-    """Returns the default of a dataclass field, or MISSING."""
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return field.default
-
-
-def _reading(kind: Any) -> dict[str, Any]:
-    """Returns how argparse reads a value of a type."""
-    if kind is bool:
-        return {"action": argparse.BooleanOptionalAction}
-    if get_origin(kind) is tuple:
-        return {"type": get_args(kind)[0], "nargs": "+"}
-    return {"type": read_arguments if get_origin(kind) is Mapping else kind}
+def run_training(
+    train: Callable[..., Any],
+    kind: type[Settings],
+    name: str,
+    doc: str | None,
+    argv: Sequence[str] | None,
+) -> int:
+    """Runs the command of a training: its module's name and docstring say what it is."""
+    parser = Parser(
+        prog=f"python -m agents.qwen.training.{name}",
+        description=first_paragraph(doc),
+        epilog="docs/training.md says more, with commands to start from.",
+    )
+    parser.add_argument("--resume", action="store_true", help="resume from the last checkpoint")
+    settings, args = read_settings(parser, kind, argv)
+    try:
+        train(settings, resume=args.resume)
+    except (OSError, ValueError, ZoomGymError) as error:
+        parser.fail(error)
+    return 0

@@ -32,35 +32,24 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import PeftModel
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 from transformers import EarlyStoppingCallback, Qwen2_5_VLProcessor
 from trl import SFTConfig, SFTTrainer
 
-from agents.arguments import first_paragraph
 from agents.qwen.demonstrations import Demonstration, read_demonstrations
 from agents.qwen.model.chunks import Chunk, encode_turns, join, num_said
 from agents.qwen.model.generation import widened
-from agents.qwen.model.loading import (
-    add_lora,
-    freeze_vision,
-    load_model,
-    load_processor,
-    restore_weights,
-)
-from agents.qwen.training.checkpoints import has_ended, last_checkpoint
-from agents.qwen.training.settings import keep_settings, read_settings
+from agents.qwen.model.loading import load_processor
+from agents.qwen.training.resuming import Resumable, keep_settings, last_checkpoint
+from agents.qwen.training.settings import SFTSettings, run_training
 from agents.threads import use_threads
 from zoomgym.agent.conversation import to_messages
 from zoomgym.envs.env import ZoomEnv
-from zoomgym.errors import ZoomGymError
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.io.commands import ends_quietly
 from zoomgym.records import Record
 from zoomgym.records.origins import env_to_watch
 from zoomgym.rollout import watch_again
-
-__all__ = ["Row", "Rows", "SFTSettings", "collate", "main", "reply_log_probs", "train_sft"]
 
 STATE = "trainer_state.json"
 """Written last: a folder that has it holds a finished stage."""
@@ -68,95 +57,8 @@ IGNORED = -100
 """The label of a token that is read, not learned."""
 
 
-@dataclass(frozen=True, slots=True)
-class SFTSettings:
-    """Everything that a run depends on; it stands beside the model that comes of it.
-
-    Raises:
-        ValueError: the numbers do not fit together.
-    """
-
-    model: str
-    """Model to start from: a folder or a hub id."""
-    demonstrations: tuple[Path, ...]
-    """Files, one a stage."""
-    out: Path
-    """Folder to write."""
-    tasks: str = ""
-    """The task set that they were played on, to open its files; empty if it is synthetic."""
-    num_epochs: float = 1.0
-    """Epochs of each stage."""
-    batch_size: int = 64
-    """Demonstrations a step, of all processes."""
-    micro_batch: int = 1
-    """Demonstrations that a process reads at once."""
-    learning_rate: float = 5e-6
-    """Learning rate at its highest."""
-    schedule: str = "cosine"
-    """How the learning rate falls: one of transformers' names."""
-    warmup: float = 0.1
-    """The share of the steps in which the learning rate rises."""
-    weight_decay: float = 0.0
-    """Weight decay of AdamW."""
-    adam_beta2: float = 0.999
-    """Second beta of AdamW."""
-    max_grad_norm: float = 1.0
-    """Longer gradients are cut to it."""
-    freeze_vision: bool = True
-    """Whether the vision encoder stays as it is."""
-    lora_rank: int = 0
-    """Rank of LoRA's adapters, which are then all that learns; 0 trains all weights."""
-    gradient_checkpointing: bool = False
-    """Whether activations are computed again, to save memory."""
-    attention: str = "sdpa"
-    """The kernel: sdpa, eager or flash_attention_2."""
-    validation_share: float = 0.0
-    """The share of each file that is held out; with one, the best checkpoint is what is kept."""
-    patience: int = 0
-    """A stage ends after so many validations without a lower loss; 0 goes on to the last epoch."""
-    save_steps: int = 100
-    """Steps between validations, and checkpoints."""
-    cache_gb: float = 2.0
-    """Gigabytes of encoded frames that a process may keep; the rest are made anew each time."""
-    num_workers: int = 0
-    """Processes that make frames, each with a cache of its own; 0: the trainer itself."""
-    num_threads: int = 0
-    """Threads of PyTorch; 0 leaves the number to it."""
-    seed: int = 0
-    """Seed of everything that is random."""
-
-    def __post_init__(self) -> None:
-        """Refuses numbers that do not fit together."""
-        for name in ("batch_size", "micro_batch", "save_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} needs at least 1, got {getattr(self, name)}")
-        if not self.demonstrations:
-            raise ValueError("demonstrations need at least one file")
-        if not 0 <= self.validation_share < 1:
-            raise ValueError(f"validation_share needs [0, 1), got {self.validation_share}")
-        if self.patience and not self.validation_share:
-            raise ValueError("patience needs a validation_share: there is no loss to watch")
-
-    def num_accumulated(self, num_processes: int) -> int:
-        """Returns how many micro-batches of each process make a step.
-
-        Raises:
-            ValueError: a step cannot be shared evenly between so many processes.
-        """
-        at_once = self.micro_batch * num_processes
-        if self.batch_size % at_once:
-            raise ValueError(
-                f"batch_size {self.batch_size} needs to be a multiple of micro_batch "
-                f"{self.micro_batch} x {num_processes} processes: change one of them"
-            )
-        return self.batch_size // at_once
-
-
-# what the model reads ----------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class LabeledEpisode:
     """A demonstration as a model reads it."""
 
     chunk: Chunk
@@ -164,7 +66,7 @@ class Row:
     """The ids that are learned; IGNORED elsewhere."""
 
 
-class Rows:
+class LabeledEpisodes:
     """Demonstrations as a model reads them, made when they are asked for.
 
     Args:
@@ -184,14 +86,14 @@ class Rows:
     ) -> None:
         self._processor, self._demonstrations, self._tasks = processor, demonstrations, tasks
         self._bytes_left = max_cached_bytes
-        self._kept: dict[int, Row] = {}
+        self._kept: dict[int, LabeledEpisode] = {}
         self._envs: dict[str, ZoomEnv] = {}
 
     def __len__(self) -> int:
         """How many there are."""
         return len(self._demonstrations)
 
-    def __getitem__(self, index: int) -> Row:
+    def __getitem__(self, index: int) -> LabeledEpisode:
         """Returns a row.
 
         Raises:
@@ -207,7 +109,7 @@ class Rows:
             self._kept[index] = row
         return row
 
-    def _make(self, demonstration: Demonstration) -> Row:
+    def _make(self, demonstration: Demonstration) -> LabeledEpisode:
         """Plays a demonstration again and encodes it."""
         observation = watch_again(self._env(demonstration.record), demonstration.record)
         opening, *turns = encode_turns(self._processor, to_messages(observation))
@@ -219,7 +121,7 @@ class Rows:
             learned = said if index >= demonstration.first_turn else 0
             labels += [*turn.ids[:learned], *[IGNORED] * (len(turn.ids) - learned)]
             chunks.append(turn)
-        return Row(join(chunks), tuple(labels))
+        return LabeledEpisode(join(chunks), tuple(labels))
 
     def _env(self, record: Record) -> ZoomEnv:
         """Returns the environment of a record. Raises RecordError, TaskError."""
@@ -229,7 +131,7 @@ class Rows:
         return self._envs[key]
 
 
-def collate(rows: Sequence[Row], pad_id: int) -> dict[str, Tensor]:
+def collate(rows: Sequence[LabeledEpisode], pad_id: int) -> dict[str, Tensor]:
     """Returns a batch, padded on the right.
 
     It has no attention mask: a causal model never looks at what stands to the right, and attention
@@ -267,7 +169,7 @@ def reply_log_probs(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
 # training ----------------------------------------------------------------------------------------
 
 
-class ReplyTrainer(SFTTrainer):  # type: ignore[misc]
+class ReplyTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
     """TRL's SFT trainer, which computes no logits but those of replies.
 
     Source: without Triton, trl 1.16 computes the logits of every token, frames and all: a third of
@@ -293,40 +195,16 @@ class ReplyTrainer(SFTTrainer):  # type: ignore[misc]
             loss = -log_probs.sum() * self.accelerator.num_processes / num_items_in_batch
         return (loss, {}) if return_outputs else loss
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        """Takes up the weights of the checkpoint to resume."""
-        if not self._restore(resume_from_checkpoint):
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-
-    def _load_best_model(self) -> None:
-        """Takes up the weights of the best checkpoint."""
-        if not self._restore(self.state.best_model_checkpoint):
-            super()._load_best_model()
-
-    def _run_epoch(self, **given: Any) -> None:
-        """Runs an epoch, unless the run that is resumed had come to its end."""
-        if has_ended(self.state):
-            self.control.should_training_stop = True
-        else:
-            super()._run_epoch(**given)
-
-    def _restore(self, folder: str) -> bool:
-        """Takes up the weights in a folder, if they are whole; returns whether they were."""
-        if self.is_deepspeed_enabled or self.is_fsdp_enabled or isinstance(self.model, PeftModel):
-            return False
-        restore_weights(self.model, folder)
-        return True
-
 
 def train_sft(settings: SFTSettings, *, resume: bool = False) -> None:
     """Trains a model and writes it into a folder.
 
     Args:
         settings: of the run.
-        resume: go on from the last checkpoint in the folder.
+        resume: resume from the last checkpoint in the folder.
 
     Raises:
-        OSError: no model or file stands where settings say.
+        OSError: there is no model or file where settings say.
         ValueError: settings do not fit together, or the folder holds another run.
         RecordError: a line is no demonstration.
     """
@@ -350,17 +228,11 @@ def _train_stage(
     """Trains the model at start on demonstrations and writes it into a folder."""
     args = _arguments(folder, settings)
     processor = load_processor(start)
-    model: Any = load_model(
-        start,
-        dtype="auto" if settings.lora_rank else torch.float32,
-        attention=settings.attention,
-        device=args.device,
+    dtype = "auto" if settings.lora_rank else torch.float32
+    model = settings.load_model(start, dtype, args.device)
+    rows = LabeledEpisodes(
+        processor, demonstrations, settings.cache_gb * 1e9, tasks=settings.tasks or None
     )
-    if settings.freeze_vision:
-        freeze_vision(model)
-    if settings.lora_rank:
-        model = add_lora(model, settings.lora_rank, settings.seed)
-    rows = Rows(processor, demonstrations, settings.cache_gb * 1e9, tasks=settings.tasks or None)
     learned, held_out = _split(len(rows), settings)
     trainer = ReplyTrainer(
         model=model,
@@ -433,19 +305,8 @@ def _arguments(folder: Path, settings: SFTSettings) -> SFTConfig:
 
 @ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line. Parses; train_sft() does the work."""
-    parser = Parser(
-        prog="python -m agents.qwen.training.sft",
-        description=first_paragraph(__doc__),
-        epilog="docs/training.md says more, with commands to start from.",
-    )
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    settings, args = read_settings(parser, SFTSettings, argv)
-    try:
-        train_sft(settings, resume=args.resume)
-    except (OSError, ValueError, ZoomGymError) as error:
-        parser.fail(error)
-    return 0
+    """Command line. train_sft() does the work."""
+    return run_training(train_sft, SFTSettings, "sft", __doc__, argv)
 
 
 if __name__ == "__main__":

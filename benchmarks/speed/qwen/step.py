@@ -18,7 +18,8 @@ from trl import GRPOTrainer
 
 from agents.qwen.model.loading import load_model, load_processor
 from agents.qwen.model.tiny import save_tiny
-from agents.qwen.training.grpo import GRPOSettings, make_trainer, trl_config
+from agents.qwen.training.grpo import make_trainer, trl_config
+from agents.qwen.training.settings import GRPOSettings
 from benchmarks.speed.decoding.plan import fresh
 from benchmarks.speed.qwen.episodes import make_env
 from benchmarks.speed.qwen.load import OURS, STOCK, Load, title_of, weights_go

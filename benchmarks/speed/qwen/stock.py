@@ -12,7 +12,7 @@ from PIL import Image
 from trl import GRPOConfig, GRPOTrainer
 
 from agents.qwen.model.policy import STOP
-from agents.qwen.training.grpo import environment_reward
+from agents.qwen.training.grpo_trainer import environment_reward
 from agents.qwen.training.rollouts import NAME
 from benchmarks.speed.qwen.episodes import TASK_ID, Course, make_env
 from zoomgym.agent.conversation import Message, new_messages, to_messages

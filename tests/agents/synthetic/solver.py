@@ -5,13 +5,22 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.synthetic.lamps import Lit, brief_stretch_s, lit_frames, step_s, stretch_s, target_s
-from agents.synthetic.pictures import pulses, read_boards, read_plates, read_wheels, symbols
+from agents.synthetic.pictures import (
+    Lit,
+    lit_frames,
+    pulses,
+    read_boards,
+    read_plates,
+    read_wheels,
+    symbols,
+    target_s,
+)
 from agents.synthetic.reader import choose_option, relay_square, see
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.rules.actions import Answer, ZoomCall
 from zoomgym.rules.grammar import write_reply
 from zoomgym.tasks.synthetic.layout import FPS
+from zoomgym.tasks.synthetic.plan import MIN_LIT_S
 from zoomgym.tasks.synthetic.questions import COUNT, FLASH, MOTION, ORDER, RELAY, SPARSE
 
 Read = Callable[[NDArray[np.float32]], Sequence[object]]
@@ -111,6 +120,23 @@ def find_sparse(observation: Observation) -> ZoomCall | None:
     last = min(first + CLIP, len(observation.overview.times_s) - 2)
     apart_s = step_s(observation)
     return ZoomCall((first + 0.5) * apart_s, (last + 0.5) * apart_s, 1 / apart_s)
+
+
+def step_s(observation: Observation) -> float:
+    """Returns the seconds between two frames of the overview."""
+    return observation.overview.times_s[1]
+
+
+def stretch_s(lit: list[Lit], observation: Observation) -> tuple[float, float]:
+    """Returns the stretch in which a beacon may be lit that these frames of the overview show."""
+    start_s = max(0.0, lit[0].time_s - step_s(observation))
+    return start_s, min(observation.duration_s, lit[-1].time_s + step_s(observation))
+
+
+def brief_stretch_s(lit: list[Lit], observation: Observation) -> tuple[float, float]:
+    """Returns that stretch for a beacon that is known to be lit for no longer than MIN_LIT_S."""
+    start_s, end_s = stretch_s(lit, observation)
+    return max(start_s, lit[-1].time_s - MIN_LIT_S), min(end_s, lit[0].time_s + MIN_LIT_S)
 
 
 def read_pulses(small: NDArray[np.float32]) -> list[str | None]:

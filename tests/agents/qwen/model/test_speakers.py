@@ -18,6 +18,7 @@ from agents.qwen.model.generation import Conversation
 from agents.qwen.model.speakers import VLLMSpeaker
 from agents.qwen.training import grpo as train_grpo
 from agents.qwen.training.rollouts import Group
+from agents.qwen.training.settings import GRPOSettings
 from tests.agents.qwen.model.vllm import MadeUpVLLM, Scripted
 from tests.agents.qwen.noise import scripted_env
 from tests.agents.qwen.small import ROUNDING, Loaded
@@ -169,7 +170,7 @@ def test_a_run_plays_with_vllm_and_brings_it_up_to_date(
 
 
 def test_without_vllm_its_options_are_refused(tmp_path: Path) -> None:
-    settings = train_grpo.GRPOSettings(model="m", out=tmp_path)
+    settings = GRPOSettings(model="m", out=tmp_path)
     with pytest.raises(ValueError, match="vllm colocate needs the package vllm"):
         train_grpo.trl_config(replace(settings, vllm="colocate"))
     with pytest.raises(ValueError, match=r"vllm needs one of .*, or nothing, got 'yes'"):
@@ -179,4 +180,4 @@ def test_without_vllm_its_options_are_refused(tmp_path: Path) -> None:
 def test_fsdp_is_refused_unless_vllm_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     with pytest.raises(ValueError, match="use DDP or DeepSpeed, or let vLLM play"):
-        train_grpo.trl_config(train_grpo.GRPOSettings(model="m", out=tmp_path))
+        train_grpo.trl_config(GRPOSettings(model="m", out=tmp_path))

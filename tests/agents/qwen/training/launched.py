@@ -16,8 +16,9 @@ from trl.trainer import grpo_trainer
 
 from agents.qwen.training import grpo as train_grpo
 from agents.qwen.training import sft as train_sft
-from agents.qwen.training.grpo import GRPOSettings, ZoomTrainer, make_trainer
-from agents.qwen.training.sft import SFTSettings
+from agents.qwen.training.grpo import make_trainer
+from agents.qwen.training.grpo_trainer import ZoomTrainer
+from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from tests.agents.qwen.model.vllm import MadeUpVLLM
 from tests.agents.qwen.noise import scripted_env
 

@@ -12,11 +12,12 @@ from safetensors.torch import load_file
 from agents.arguments import help_of_fields
 from agents.qwen.model.policy import QwenAgent
 from agents.qwen.training import grpo as module
-from agents.qwen.training.grpo import GRPOSettings, ZoomTrainer, main, make_trainer, train_grpo
+from agents.qwen.training.grpo import main, make_trainer, train_grpo
+from agents.qwen.training.grpo_trainer import ZoomTrainer
 from agents.qwen.training.rollouts import Group
-from agents.qwen.training.sft import SFTSettings
+from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from agents.sb3.settings import Settings as PPOSettings
-from examples.train_tiny_qwen import Plan
+from examples.train_tiny_qwen import Amounts
 from tests.agents.qwen.noise import NoiseTasks, scripted_env
 from tests.agents.qwen.small import ROUNDING, Broken
 from zoomgym.records import read_records, replay
@@ -332,7 +333,7 @@ def test_the_command_line_names_what_is_wrong(
         ("[1]", "argument --env: needs an object of tasks, split"),
         ('{"max_turn": 2}', "argument --env: needs an object of tasks, split"),
         ('{"render_mode": "human"}', "argument --env: needs an object of tasks, split"),
-        ('{"tasks": "synthetic:none"}', "error: synthetic"),
+        ('{"tasks": "synthetic:none"}', "grpo: synthetic family needs one of flash, count"),
     ],
 )
 def test_the_command_line_says_what_an_environment_needs(
@@ -358,7 +359,7 @@ def test_what_is_given_of_the_environment_leaves_the_rest_as_it_was(
     ]
 
 
-@pytest.mark.parametrize("kind", [GRPOSettings, SFTSettings, PPOSettings, Plan])
+@pytest.mark.parametrize("kind", [GRPOSettings, SFTSettings, PPOSettings, Amounts])
 def test_every_setting_of_a_training_is_explained(kind: type) -> None:
     names = {field.name for field in fields(kind)}
     assert help_of_fields(kind).keys() == names

@@ -11,7 +11,7 @@ from agents.qwen.model.chunks import encode
 from agents.qwen.model.generation import Conversation, read
 from agents.qwen.model.loading import add_lora, load_model, load_processor
 from agents.qwen.model.policy import QwenAgent
-from agents.qwen.training.grpo import ZoomTrainer
+from agents.qwen.training.grpo_trainer import ZoomTrainer
 from tests.agents.qwen.noise import scripted_env
 from tests.agents.qwen.small import Loaded
 from tests.agents.qwen.training import launched

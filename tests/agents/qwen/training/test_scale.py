@@ -20,9 +20,7 @@ from torch import Tensor
 
 from agents.qwen.demonstrations import append_demonstration
 from agents.qwen.model.loading import load_model
-from agents.qwen.training.grpo import GRPOSettings
-from agents.qwen.training.settings import read_settings
-from agents.qwen.training.sft import SFTSettings
+from agents.qwen.training.settings import GRPOSettings, SFTSettings, read_settings
 from tests.agents.qwen.small import ROUNDING
 from tests.agents.qwen.training import launched
 from tests.agents.qwen.training.test_sft import ROUNDED, demonstration

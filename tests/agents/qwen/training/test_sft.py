@@ -22,8 +22,8 @@ from agents.qwen.model.policy import QwenAgent
 from agents.qwen.training import sft as module
 from agents.qwen.training.sft import (
     IGNORED,
-    Row,
-    Rows,
+    LabeledEpisode,
+    LabeledEpisodes,
     SFTSettings,
     collate,
     main,
@@ -72,8 +72,8 @@ CASES = [(0, 784, 0), (1, 4 * 784, 0), (0, 784, 1)]
 """Three demonstrations of different lengths and sizes of frames, one with a mistake."""
 
 
-def rows(tiny: Loaded, demonstrations: Sequence[Demonstration]) -> list[Row]:
-    made = Rows(tiny.processor, demonstrations)
+def rows(tiny: Loaded, demonstrations: Sequence[Demonstration]) -> list[LabeledEpisode]:
+    made = LabeledEpisodes(tiny.processor, demonstrations)
     return [made[index] for index in range(len(made))]
 
 
@@ -84,7 +84,7 @@ def batch_of(tiny: Loaded) -> dict[str, Tensor]:
     return collate(made, tiny.processor.tokenizer.pad_token_id)
 
 
-def learned(tiny: Loaded, row: Row) -> list[str]:
+def learned(tiny: Loaded, row: LabeledEpisode) -> list[str]:
     """Returns the stretches of a row that are learned, as text."""
     runs = groupby(row.labels, key=lambda label: label != IGNORED)
     return [tiny.processor.tokenizer.decode(list(run)) for is_learned, run in runs if is_learned]
@@ -189,21 +189,21 @@ def test_frames_that_do_not_fit_their_image_tokens_are_an_error(folder: Path) ->
     processor = load_processor(str(folder))
     processor.chat_template = processor.chat_template.replace("<|image_pad|>", "")
     with pytest.raises(ValueError, match="5 pictures need as many places in the text, got 0"):
-        Rows(processor, [demonstration(0)])[0]
+        LabeledEpisodes(processor, [demonstration(0)])[0]
 
 
 def test_an_episode_that_comes_out_otherwise_is_an_error(tiny: Loaded) -> None:
     one = demonstration(0)
     other = replace(one.record, settings={**one.record.settings, "num_overview": 6})
     with pytest.raises(RecordError, match="needed the episode of the record, got another"):
-        Rows(tiny.processor, [Demonstration(other)])[0]
+        LabeledEpisodes(tiny.processor, [Demonstration(other)])[0]
 
 
 def test_frames_are_kept_up_to_a_bound(tiny: Loaded) -> None:
     demonstrations = [demonstration(0)] * 3
     pixels = rows(tiny, demonstrations)[0].chunk.pixels
     assert pixels is not None
-    made = Rows(tiny.processor, demonstrations, max_cached_bytes=2 * pixels.nbytes)
+    made = LabeledEpisodes(tiny.processor, demonstrations, max_cached_bytes=2 * pixels.nbytes)
     first, again = ([made[index] for index in range(3)] for _ in range(2))
     assert [one is other for one, other in zip(first, again, strict=True)] == [True, True, False]
 
@@ -221,7 +221,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings(folder: Path, file: Path, out: Path, **changes: Any) -> SFTSettings:
     given = {"batch_size": 3, "micro_batch": 3, "learning_rate": 1e-3, "warmup": 0.0, **changes}
-    return SFTSettings(str(folder), (file,), out, **given)
+    return SFTSettings(model=str(folder), demonstrations=(file,), out=out, **given)
 
 
 def weights(folder: Path) -> dict[str, Tensor]:

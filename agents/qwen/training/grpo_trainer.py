@@ -1,0 +1,301 @@
+"""TRL's GRPO trainer, with episodes that the environment's rules play.
+
+TRL keeps what it is good at: groups, advantages, clipping, KL, the optimizer, processes. Its
+generation is replaced: TRL's own tool loop parses calls itself and ends at the first reply without
+one, while here the raw replies go to the environment until the episode has ended. What was read
+stays in memory, so no frame is read twice; rewards are those that the environment gives.
+"""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import gather_object
+from datasets import Dataset
+from torch import nn
+from transformers import BatchFeature, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+from trl.models import unwrap_model_for_generation
+
+from agents.qwen.model.speakers import ModelSpeaker, Speaker, VLLMSpeaker
+from agents.qwen.training.monitors import Monitor, summarise
+from agents.qwen.training.resuming import Resumable
+from agents.qwen.training.rollouts import Group, Picture, Player
+from agents.qwen.training.settings import GRPOSettings
+from zoomgym.records import Record, write_records
+
+RECORDS = "episodes"
+"""The folder with the records of each generation, a file each."""
+
+logger = logging.getLogger(__name__)
+
+
+class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
+    """TRL's GRPO, whose episodes are played by the environment's rules.
+
+    Args:
+        model: the policy, loaded from a folder (the reference is loaded from there again).
+        processor: of the model.
+        player: plays the groups.
+        settings: of the run.
+        args: of TRL.
+        task_ids: to train on.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        processor: Any,
+        player: Player,
+        settings: GRPOSettings,
+        args: GRPOConfig,
+        task_ids: Sequence[str],
+    ) -> None:
+        order = _in_order(task_ids, settings)
+        rows = [{"prompt": [{"role": "user", "content": task_id}]} for task_id in order]
+        super().__init__(
+            model=model,
+            reward_funcs=[environment_reward],
+            args=args,
+            train_dataset=Dataset.from_list(rows),
+            processing_class=processor,
+        )
+        self.tools = [zoom]  # TRL reads pictures of later turns only beside a tool
+        self._player, self._settings = player, settings
+        self._task_ids: list[str] = list(task_ids)
+        self._monitor = Monitor()
+        self.groups: list[Group] = []
+        """Of the last generation, on this process: those that are learned from."""
+        self._played: list[Group] = []
+        """All of it: the groups as they were drawn, and then those that were drawn instead."""
+
+    # generation ----------------------------------------------------------------------------------
+
+    def _generate(self, prompts: list[Any]) -> tuple[Any, ...]:
+        """Plays the groups of a generation: what TRL calls with one prompt a rollout.
+
+        Source: the values that `GRPOTrainer._generate` of trl 1.16 returns.
+        """
+        size = self._player.group_size
+        task_ids = [prompt[-1]["content"] for prompt in prompts]
+        if any(len(set(task_ids[i : i + size])) > 1 for i in range(0, len(task_ids), size)):
+            raise ValueError(f"each process needs whole groups of {size}, got {task_ids}")
+        started_s, num_before = time.perf_counter(), self._player.num_tokens
+        with self._speaker() as speaker:
+            self.groups = self._play(speaker, task_ids[::size])
+        self._report(time.perf_counter() - started_s, self._player.num_tokens - num_before)
+        rollouts = [rollout for group in self.groups for rollout in group.rollouts]
+        masks = [
+            [int(said and rollout.record is not None) for said in rollout.is_said]
+            for rollout in rollouts
+        ]
+        pictures = [rollout.pictures for rollout in rollouts]
+        records = [rollout.record for rollout in rollouts]
+        return (
+            [rollout.prompt_ids for rollout in rollouts],
+            [rollout.completion_ids for rollout in rollouts],
+            masks,
+            [_said(record) for record in records],
+            [rollout.log_probs for rollout in rollouts],
+            {"record": records},
+            pictures,
+            pictures,
+        )
+
+    def _play(self, speaker: Speaker, task_ids: Sequence[str]) -> list[Group]:
+        """Returns a group for each task; where one is flat, of another task, if that helps."""
+        step = self.state.global_step
+        groups = self._player.play(speaker, task_ids, step, self._other)
+        self._played = list(groups)
+        self._num_flat = sum(group.is_flat for group in groups)
+        for attempt in range(1, self._settings.max_redraws + 1):
+            flat = [index for index, group in enumerate(groups) if group.is_flat]
+            if not flat:
+                break
+            drawn = [self._redraw(task_ids[index], attempt) for index in flat]
+            others = self._player.play(speaker, drawn, step, self._other)
+            self._played += others
+            for index, group in zip(flat, others, strict=True):
+                groups[index] = group
+        return groups
+
+    def _other(self, task_id: str) -> str:
+        """Returns the task that follows one whose video cannot be shown."""
+        index = self._task_ids.index(task_id) + 1
+        other: str = self._task_ids[index % len(self._task_ids)]
+        return other
+
+    def _redraw(self, task_id: str, attempt: int) -> str:
+        """Returns another task: by the first one's place, so that processes agree."""
+        num_tasks = len(self._task_ids)
+        stride = 1 + (self.state.global_step * 7919 + attempt * 104_729) % max(1, num_tasks - 1)
+        drawn: str = self._task_ids[(self._task_ids.index(task_id) + stride) % num_tasks]
+        return drawn
+
+    @contextmanager
+    def _speaker(self) -> Iterator[Speaker]:
+        """Lends who speaks in episodes, with the weights as they stand."""
+        if self.use_vllm:
+            if self.state.global_step != self._last_loaded_step:
+                self.vllm_generation.sync_weights()
+                self._last_loaded_step: int = self.state.global_step
+            speaker = VLLMSpeaker(self.vllm_generation, self._player.processor)
+            yield speaker
+            speaker.wait()
+        else:
+            with self._policy() as policy:
+                yield ModelSpeaker(policy, self._tokenizer)
+
+    @contextmanager
+    def _policy(self) -> Iterator[nn.Module]:
+        """Lends the model, whole and ready to generate, as TRL's own generation has it."""
+        with unwrap_model_for_generation(
+            self.model_wrapped,
+            self.accelerator,
+            gather_deepspeed3_params=self.args.ds3_gather_for_generation,
+            gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs,
+        ) as policy:
+            was_training = policy.training
+            policy.eval()
+            try:
+                yield policy
+            finally:
+                policy.train(was_training)
+
+    # learning ------------------------------------------------------------------------------------
+
+    def _generate_and_score_completions(self, inputs: list[Any]) -> dict[str, Any]:
+        """Makes the batch, from the pictures that the rollouts have read."""
+        processor: Any = self.processing_class
+        self.processing_class: Any = SimpleNamespace(image_processor=ReadPictures())
+        try:
+            batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        finally:
+            self.processing_class = processor
+        torch.manual_seed(hash((self._settings.seed, self.state.global_step)))  # TRL shuffles next
+        image_token = processor.image_token_id
+        ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
+        num_tokens = int((ids == image_token).sum())
+        merge = processor.image_processor.merge_size**2
+        num_patches = len(batch.get("pixel_values", ()))
+        if num_patches != num_tokens * merge:
+            raise ValueError(
+                f"{num_tokens} image tokens need {num_tokens * merge} patches, got {num_patches}: "
+                "TRL has dropped pictures"
+            )
+        return batch
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
+        """Weighs every token's entropy alike, as all else in the loss.
+
+        Source: trl 1.16 takes the entropy's mean in each micro-batch, so that tokens among few
+        count more, and the loss depends on the number of processes.
+        """
+        num_tokens = (inputs["completion_mask"] * inputs["tool_mask"]).sum()
+        num_batches = self.args.steps_per_generation * self.accelerator.num_processes
+        share = num_tokens * num_batches / inputs["num_items_in_batch"].clamp(min=1)
+        self.entropy_coef = self.args.entropy_coef * share
+        loss = super()._compute_loss(model, inputs)
+        self._metrics["train"].pop("entropy_coef", None)
+        return loss
+
+    # telling -------------------------------------------------------------------------------------
+
+    def _report(self, seconds: float, num_tokens: int) -> None:
+        """Adds what was played to the trainer's metrics, over all processes, and warns."""
+        num_groups = len(self.groups)
+        first, again = [
+            [rollout.record for group in groups for rollout in group.rollouts]
+            for groups in (self._played[:num_groups], self._played[num_groups:])
+        ]
+        counts = [num_groups, self._num_flat, len(self._played) - num_groups, num_tokens]
+        counts += [sum(group.is_flat for group in self.groups), (first + again).count(None)]
+        firsts, agains, sums = map(gather_object, (first, again, [counts]))
+        drawn = [record for record in firsts if record is not None]
+        redrawn_too = [record for record in agains if record is not None]
+        groups, flat, redrawn, tokens, unlearned, lost = map(sum, zip(*sums, strict=True))
+        means = summarise(drawn)  # groups that are drawn instead were chosen by their rewards
+        means |= {"flat_groups": flat / groups, "flat_after_redraws": unlearned / groups}
+        metrics = {f"zoom/{name}": value for name, value in means.items()}
+        metrics |= {"zoom/redrawn": float(redrawn), "zoom/lost": float(lost)}
+        metrics |= {"time/generation": seconds, "time/tokens_per_s": tokens / seconds}
+        for name, value in metrics.items():
+            self._metrics["train" if self.model.training else "eval"][name].append(value)
+        if not self.accelerator.is_main_process:
+            return
+        if drawn:
+            for warning in self._monitor.watch(means):
+                logger.warning("step %d: %s", self.state.global_step, warning)
+        if self._settings.keep_records:
+            folder = self._settings.out / RECORDS
+            folder.mkdir(exist_ok=True)
+            write_records(folder / f"{self.state.global_step:06d}.jsonl", drawn + redrawn_too)
+
+
+class ReadPictures:
+    """Stands for an image processor where pictures have been processed already."""
+
+    merge_size = 2
+
+    def __call__(self, images: Sequence[Picture], return_tensors: str) -> BatchFeature:
+        """Returns pictures as one batch."""
+        pixels = torch.cat([picture.pixels for picture in images])
+        grids = torch.tensor([picture.grid for picture in images])
+        return BatchFeature({"pixel_values": pixels, "image_grid_thw": grids})
+
+
+def environment_reward(record: Sequence[Record | None], **_: Any) -> list[float | None]:
+    """Returns the rewards that the environment gave; None for an episode that has none."""
+    return [None if one is None else one.reward for one in record]
+
+
+def _in_order(task_ids: Sequence[str], settings: GRPOSettings) -> list[str]:
+    """Returns the tasks of the whole run: all in random order, again and again.
+
+    (The trainer would draw an order for each epoch, and a resumed run the first one once more.)
+    """
+    rng = np.random.default_rng(settings.seed)
+    per_generation = settings.tasks_per_generation
+    num_generations = math.ceil(settings.steps * settings.tasks_per_update / per_generation)
+    order: list[str] = []
+    while len(order) < num_generations * per_generation:
+        order += [task_ids[index] for index in rng.permutation(len(task_ids))]
+    return order[: num_generations * per_generation]
+
+
+def zoom() -> None:
+    """Stands for a tool; nothing calls it."""
+
+
+def _said(record: Record | None) -> list[dict[str, str]]:
+    """Returns the replies of an episode, for TRL's logs."""
+    turns = record.turns if record else ()
+    return [{"role": "assistant", "content": turn.reply} for turn in turns]
+
+
+class History(TrainerCallback):
+    """Writes every log of the trainer as a line, as it comes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Drops the lines of steps that will be taken again."""
+        if state.is_world_process_zero and self._path.exists():
+            lines = self._path.read_text(encoding="ascii").splitlines(keepends=True)
+            kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]
+            self._path.write_text("".join(kept) if state.global_step else "", encoding="ascii")
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Adds a line."""
+        if state.is_world_process_zero and logs:
+            with self._path.open("a", encoding="ascii") as file:
+                file.write(json.dumps({"step": state.global_step, **logs}) + "\n")
