@@ -9,13 +9,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from benchmarks.evaluation.details import Agents, apart, by_rules, details
+from benchmarks.evaluation.comparable import (
+    EpisodeKey,
+    Origin,
+    check_synthetic,
+    check_terms,
+    in_order,
+)
 from benchmarks.evaluation.formats import Sheet, as_words, to_csv, to_markdown, to_table
-from benchmarks.evaluation.metrics import ALL, in_order, leaderboard
-from benchmarks.evaluation.origins import Origin, check_synthetic
+from benchmarks.evaluation.metrics import ALL, leaderboard
 from benchmarks.evaluation.suites import Suite
-from benchmarks.evaluation.tables import ranking, show_table
-from benchmarks.evaluation.terms import check_terms, part_of
+from benchmarks.evaluation.tables import Agents, apart, by_rules, details, ranking, show_table
 from zoomgym.errors import RecordError
 from zoomgym.io.commands import Parser, ends_quietly
 from zoomgym.io.messages import plain
@@ -93,7 +97,7 @@ def _of_suite(records: Sequence[Record]) -> list[Block]:
 
 def _notes(by_agent: Agents) -> tuple[str, ...]:
     """Returns what has to be known to read the tables."""
-    tasks = {frozenset((part_of(r), r.task.id) for r in own) for own in by_agent.values()}
+    tasks = {frozenset(EpisodeKey.of(record).task for record in own) for own in by_agent.values()}
     return (UNEVEN,) if len(tasks) > 1 else ()
 
 

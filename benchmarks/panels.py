@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from benchmarks.evaluation.durations import SPANS, span_of
-from benchmarks.evaluation.metrics import ACCURACY, Row, chance, estimate
+from benchmarks.evaluation.metrics import ACCURACY, SPANS, Row, chance, estimate, span_of
 from benchmarks.leaderboard import read_all
 from benchmarks.page import charts
 from benchmarks.page.charts import CategoryChart, Mark

@@ -11,41 +11,23 @@ from enum import Enum
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.evaluation.metrics import Estimate, chance, wilson
+from benchmarks.evaluation.metrics import chance
+from benchmarks.evaluation.statistics import Estimate, wilson
+from benchmarks.evaluation.suites import SOLVED, Claim, Level
 from zoomgym.records import Record
-
-__all__ = ["CONFIDENCE", "Claim", "Finding", "Level", "Outcome", "judge", "show_verdict"]
 
 CONFIDENCE = 0.95
 """Of all intervals of a verdict together."""
 WIDEST = 0.3
 """An interval that is wider says too little to call an agent at chance."""
-SOLVED = 0.9
 
 
-class Level(Enum):
-    """What accuracy is claimed."""
-
-    CHANCE = "at chance"
-    LOW = "nearer to chance than to 1"
-    SOLVED = f"above {SOLVED}"
-
-
-class Outcome(Enum):
+class ClaimOutcome(Enum):
     """What became of a claim."""
 
     HOLDS = "holds"
     FAILS = "fails"
     OPEN = "open: needs more tasks"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An agent is at a level on each of some families."""
-
-    agent: str
-    level: Level
-    families: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +41,14 @@ class Finding:
     chance: float
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> ClaimOutcome:
         """Whether the interval bears the claim out."""
         return OUTCOMES[self.claim.level](self.estimate, self.chance)
 
     @property
     def is_false(self) -> bool:
         """Whether the interval contradicts the claim."""
-        return self.outcome is Outcome.FAILS
+        return self.outcome is ClaimOutcome.FAILS
 
 
 def judge(claims: Sequence[Claim], records: Sequence[Record]) -> list[Finding]:
@@ -108,18 +90,18 @@ def show_verdict(console: Console, findings: Sequence[Finding]) -> None:
     for claim in dict.fromkeys(finding.claim for finding in findings):
         table.add_section()
         own = [finding for finding in findings if finding.claim == claim]
-        for outcome in Outcome:
+        for outcome in ClaimOutcome:
             if same := [finding for finding in own if finding.outcome is outcome]:
-                shown = _families(same) if outcome is Outcome.HOLDS else _intervals(same)
+                shown = _families(same) if outcome is ClaimOutcome.HOLDS else _intervals(same)
                 table.add_row(claim.agent, claim.level.value, shown, outcome.value)
     console.print(table)
     outcomes = [finding.outcome for finding in findings]
     counts = [
         f"{outcomes.count(outcome)} {word}"
-        for outcome, word in ((Outcome.FAILS, "fail"), (Outcome.OPEN, "open"))
+        for outcome, word in ((ClaimOutcome.FAILS, "fail"), (ClaimOutcome.OPEN, "open"))
         if outcome in outcomes
     ]
-    held = f"{outcomes.count(Outcome.HOLDS)} of {len(outcomes)} claims hold"
+    held = f"{outcomes.count(ClaimOutcome.HOLDS)} of {len(outcomes)} claims hold"
     console.print(f"[bold]Verdict: {', '.join([held, *counts])}.[/]")
 
 
@@ -137,29 +119,29 @@ def _intervals(findings: Sequence[Finding]) -> str:
     )
 
 
-def _at_chance(estimate: Estimate, chance: float) -> Outcome:
+def _at_chance(estimate: Estimate, chance: float) -> ClaimOutcome:
     """Returns whether an interval holds chance, and is narrow enough to say so."""
     if not estimate.low <= chance <= estimate.high:
-        return Outcome.FAILS
-    return Outcome.HOLDS if estimate.high - estimate.low <= WIDEST else Outcome.OPEN
+        return ClaimOutcome.FAILS
+    return ClaimOutcome.HOLDS if estimate.high - estimate.low <= WIDEST else ClaimOutcome.OPEN
 
 
-def _low(estimate: Estimate, chance: float) -> Outcome:
+def _low(estimate: Estimate, chance: float) -> ClaimOutcome:
     """Returns whether an interval lies below the middle between chance and 1."""
     middle = (1 + chance) / 2
     if estimate.high < middle:
-        return Outcome.HOLDS
-    return Outcome.FAILS if estimate.low > middle else Outcome.OPEN
+        return ClaimOutcome.HOLDS
+    return ClaimOutcome.FAILS if estimate.low > middle else ClaimOutcome.OPEN
 
 
-def _solved(estimate: Estimate, chance: float) -> Outcome:
+def _solved(estimate: Estimate, chance: float) -> ClaimOutcome:
     """Returns whether an interval lies above SOLVED."""
     if estimate.low > SOLVED:
-        return Outcome.HOLDS
-    return Outcome.FAILS if estimate.high < SOLVED else Outcome.OPEN
+        return ClaimOutcome.HOLDS
+    return ClaimOutcome.FAILS if estimate.high < SOLVED else ClaimOutcome.OPEN
 
 
-OUTCOMES: dict[Level, Callable[[Estimate, float], Outcome]] = {
+OUTCOMES: dict[Level, Callable[[Estimate, float], ClaimOutcome]] = {
     Level.CHANCE: _at_chance,
     Level.LOW: _low,
     Level.SOLVED: _solved,

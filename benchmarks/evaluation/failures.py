@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmarks.evaluation.sight import covers, missed, zooms_of
+from benchmarks.evaluation.metrics import covers, missed, zooms_of
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.records import Record
 from zoomgym.rules.actions import ZoomCall

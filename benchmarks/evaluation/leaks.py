@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from benchmarks.evaluation.claims import CONFIDENCE
 from benchmarks.evaluation.formats import Cell, Line, Sheet, to_table
-from benchmarks.evaluation.metrics import wilson
+from benchmarks.evaluation.statistics import wilson
 from zoomgym.errors import TaskError
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.rules.question import VideoQuestion

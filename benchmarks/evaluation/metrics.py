@@ -1,30 +1,17 @@
-"""From records to leaderboard rows: which records count, their order, means and intervals."""
+"""What is measured of episodes: means with intervals, agents in pairs, what zooms showed."""
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
-from benchmarks.evaluation.statistics import Estimate, bootstrap, rate, wilson
+from agents.synthetic.evidence import missing_parts
+from benchmarks.evaluation.comparable import EpisodeKey
+from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
 from zoomgym.records import Record
+from zoomgym.rules.actions import ZoomCall
+from zoomgym.rules.timeline import Segment, overview_times
 from zoomgym.tasks.datasets.official import Comparison, Graded, compare
-
-__all__ = [
-    "ACCURACY",
-    "ALL",
-    "METRICS",
-    "Estimate",
-    "Metric",
-    "OfficialRow",
-    "Row",
-    "bootstrap",
-    "chance",
-    "estimate",
-    "in_order",
-    "leaderboard",
-    "officials",
-    "video_of",
-    "wilson",
-]
 
 ALL = "all"
 """The category of the row that pools every task."""
@@ -81,22 +68,6 @@ class OfficialRow:
     task_set: str
     num_ungraded: int
     comparison: Comparison
-
-
-def in_order(records: Iterable[Record]) -> list[Record]:
-    """Returns records in the one order in which they are counted, whatever order they come in.
-
-    A bootstrap draws by position, so the same records give the same intervals only in one order.
-    """
-    by_place: dict[tuple[str, str, str, int], list[Record]] = {}
-    for record in records:
-        place = (record.suite, record.task.id, record.agent, record.seed)
-        by_place.setdefault(place, []).append(record)
-    return [
-        record
-        for _, own in sorted(by_place.items(), key=lambda item: item[0])
-        for record in (sorted(own, key=Record.to_json) if len(own) > 1 else own)
-    ]
 
 
 def leaderboard(records: Sequence[Record]) -> list[Row]:
@@ -175,3 +146,155 @@ def _place(estimates: Mapping[str, Estimate]) -> tuple[float, ...]:
     if "accuracy" not in estimates:
         return (math.inf,)
     return (-estimates["accuracy"].mean, -estimates["reward"].mean)
+
+
+SPANS = (
+    ("up to 2 min", 120.0),
+    ("2-15 min", 900.0),
+    ("15-60 min", 3600.0),
+    ("over 60 min", float("inf")),
+)
+"""Names and longest durations in seconds. Source: Video-MME calls its videos short (below 2 min),
+medium (4 to 15) and long (30 to 60)."""
+
+
+def duration_rows(records: Sequence[Record]) -> list[Row]:
+    """Returns a row for every agent and span of durations, its category the span's name.
+
+    Args:
+        records: every episode that counts; only graded ones are in the rows.
+    """
+    by_place: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        if record.is_graded:
+            by_place.setdefault((record.agent, span_of(record)), []).append(record)
+    return [
+        Row(agent, span, len(own), 0, {ACCURACY.name: accuracy})
+        for (agent, span), own in by_place.items()
+        if (accuracy := estimate(ACCURACY, own))
+    ]
+
+
+def chance_by_duration(records: Sequence[Record]) -> dict[str, float]:
+    """Returns the accuracy of guessing by span of durations, the shortest first."""
+    by_span: dict[str, list[Record]] = {name: [] for name, _ in SPANS}
+    for record in records:
+        if record.is_graded:
+            by_span[span_of(record)].append(record)
+    return {name: chance(own) for name, own in by_span.items() if own}
+
+
+def span_of(record: Record) -> str:
+    """Returns the name of the span in which a record's video lies."""
+    return next(name for name, most_s in SPANS if record.duration_s <= most_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two agents on the same tasks."""
+
+    agent: str
+    against: str
+    difference: Estimate
+    """How much more accurate the first one is. Its interval is drawn over tasks, in pairs."""
+    num_better: int
+    """Tasks on which the first one is right and the other is not, or is so more often."""
+    num_worse: int
+
+
+def pairs(records: Sequence[Record], agents: Sequence[str]) -> list[Pair]:
+    """Returns every pair of agents that have graded tasks in common, in the order of agents.
+
+    Args:
+        records: every episode that counts. Several of an agent on one task count as their mean.
+        agents: who is compared.
+    """
+    by_agent = {agent: _accuracies(records, agent) for agent in agents}
+    found = []
+    for agent, against in combinations(agents, 2):
+        ours, theirs = by_agent[agent], by_agent[against]
+        shared = [task for task in ours if task in theirs]
+        differences = [ours[task] - theirs[task] for task in shared]
+        if differences:
+            estimate = bootstrap(differences, [video for _, video in shared], (-1.0, 1.0))
+            num_better = sum(value > 0 for value in differences)
+            num_worse = sum(value < 0 for value in differences)
+            found.append(Pair(agent, against, estimate, num_better, num_worse))
+    return found
+
+
+def _accuracies(records: Sequence[Record], agent: str) -> dict[tuple[Hashable, Hashable], float]:
+    """Returns the mean accuracy of an agent on each task, with its video, that was graded."""
+    by_task: dict[tuple[Hashable, Hashable], list[float]] = {}
+    for record in records:
+        if record.agent == agent and record.is_graded:
+            task = EpisodeKey.of(record).task, video_of(record)
+            by_task.setdefault(task, []).append(record.reward_parts.accuracy)
+    return {task: math.fsum(values) / len(values) for task, values in by_task.items()}
+
+
+def zooms_of(record: Record) -> list[ZoomCall]:
+    """Returns the zooms that delivered frames, in order."""
+    return [turn.zoom for turn in record.turns if turn.zoom]
+
+
+def missed(record: Record, zooms: Sequence[ZoomCall]) -> list[Segment]:
+    """Returns the parts of the evidence that neither the overview nor these zooms show.
+
+    Args:
+        record: of an episode; without evidence, nothing is missed.
+        zooms: of the same episode.
+    """
+    times_s = [*overview_times(record.last_frame_s, record.rules.num_overview)]
+    times_s += [time_s for zoom in zooms for time_s in zoom.times_s]
+    return missing_parts(record.task.question, record.task.evidence, times_s)
+
+
+def covers(zoom: ZoomCall, part: Segment) -> bool:
+    """Returns whether a zoom that does not show a part stretches over at least half of it.
+
+    (It starts before the part: a zoom shows the frame at its start.)
+    """
+    return zoom.start_s < part.start_s and zoom.end_s >= (part.start_s + part.end_s) / 2
+
+
+def _hits(record: Record) -> list[bool]:
+    """Returns for each zoom whether a frame of it fell on the evidence; none without evidence."""
+    return [_falls_on(record, zoom) for zoom in zooms_of(record)] if record.task.evidence else []
+
+
+def _falls_on(record: Record, zoom: ZoomCall) -> bool:
+    """Returns whether a frame of a zoom lies in a segment of the evidence."""
+    return any(segment.holds(time_s) for segment in record.task.evidence for time_s in zoom.times_s)
+
+
+def _on_evidence(record: Record) -> float | None:
+    """Returns 1 if a frame of any zoom fell on the evidence."""
+    hits = _hits(record)
+    return float(any(hits)) if hits else None
+
+
+def _first_right(record: Record) -> float | None:
+    """Returns 1 if a frame of the first zoom fell on the evidence."""
+    hits = _hits(record)
+    return float(hits[0]) if hits else None
+
+
+def _recovered(record: Record) -> float | None:
+    """Returns 1 if, after a first zoom that was wrong, a frame of a later one fell on it."""
+    hits = _hits(record)
+    return float(any(hits)) if hits and not hits[0] else None
+
+
+def _saw_all(record: Record) -> float | None:
+    """Returns 1 if overview and zooms showed all the evidence, as well as the question needs it."""
+    return float(not missed(record, zooms_of(record))) if _hits(record) else None
+
+
+GROUNDING = (
+    Metric("on evidence", "", _on_evidence, True),
+    Metric("first zoom right", "", _first_right, True),
+    Metric("recovered", "", _recovered, True),
+    Metric("saw all", "", _saw_all, True),
+)
+"""Of episodes with evidence and a zoom; `recovered` only of those whose first zoom was wrong."""

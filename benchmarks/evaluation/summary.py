@@ -5,8 +5,7 @@ from enum import Enum, auto
 from itertools import groupby, pairwise
 
 from agents.registry import is_told_evidence
-from benchmarks.evaluation.metrics import Row, chance
-from benchmarks.evaluation.pairs import pairs
+from benchmarks.evaluation.metrics import Row, chance, pairs
 from benchmarks.evaluation.statistics import Estimate
 from zoomgym.io.messages import plain
 from zoomgym.records import Record

@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from benchmarks.evaluation.metrics import ALL, Estimate, Row
+from benchmarks.evaluation.metrics import ALL, Row
+from benchmarks.evaluation.statistics import Estimate
 from zoomgym.rules.episode import Rules
 
 __all__ = [

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.failures import FAILURES, failures_of
 from benchmarks.page.stills import Album, spread, stills
 from zoomgym.errors import ZoomGymError
@@ -20,7 +21,7 @@ from zoomgym.rules.rewards import RewardParts, merge_weights
 from zoomgym.rules.timeline import Segment, overview_times
 from zoomgym.tasks import TaskSet
 
-__all__ = ["MAX_PICTURED", "OUTCOMES", "cut", "outcome_of", "set_key", "task_key", "viewer_data"]
+__all__ = ["MAX_PICTURED", "OUTCOMES", "cut", "outcome_of", "viewer_data"]
 
 OUTCOMES = ("right", "wrong", "no answer", "ungraded")
 MAX_PICTURED = 40
@@ -91,17 +92,6 @@ def outcome_of(record: Record) -> str:
     return "right" if record.reward_parts.accuracy else "wrong"
 
 
-def set_key(record: Record) -> str:
-    """Returns what tells the task set of a record from others, wherever its files are."""
-    settings = sorted((name, one) for name, one in record.settings.items() if name != "tasks")
-    return str((record.task_set, record.task_set_version, record.task_set_hash, settings))
-
-
-def task_key(record: Record) -> str:
-    """Returns what tells the task of a record from others."""
-    return f"{record.task.id} {set_key(record)}"
-
-
 def cut(text: str) -> str:
     """Returns the start of a text that may be very long."""
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} … ({len(text):,} characters)"
@@ -109,7 +99,8 @@ def cut(text: str) -> str:
 
 def _video_key(record: Record) -> Hashable:
     """Returns what all that `_task` says depends on."""
-    return (record.task, set_key(record), record.rules, record.duration_s, record.last_frame_s)
+    opened = EpisodeKey.of(record).opened_set
+    return (record.task, opened, record.rules, record.duration_s, record.last_frame_s)
 
 
 def _kept(records: Sequence[Record]) -> dict[int, Row]:
@@ -134,7 +125,7 @@ def _fairly(records: Sequence[Record]) -> Iterator[int]:
     """Yields positions of records: the first task of each set and category, then the second, .."""
     places: dict[Hashable, dict[str, list[int]]] = {}
     for index, record in enumerate(records):
-        tasks = places.setdefault((record.task.category, set_key(record)), {})
+        tasks = places.setdefault((record.task.category, EpisodeKey.of(record).opened_set), {})
         tasks.setdefault(record.task.id, []).append(index)
     for round_of_tasks in zip_longest(*(tasks.values() for tasks in places.values()), fillvalue=[]):
         for on_it in round_of_tasks:
@@ -166,8 +157,8 @@ def _by_last_rules(records: Sequence[Record], on_task: Sequence[int]) -> list[in
     if not on_task:
         return []
     last = max(on_task, key=lambda index: astuple(records[index].rules))
-    key = task_key(records[last]), records[last].rules
-    return [index for index in on_task if (task_key(records[index]), records[index].rules) == key]
+    keys = {i: (EpisodeKey.of(records[i]).opened_task, records[i].rules) for i in on_task}
+    return [index for index in on_task if keys[index] == keys[last]]
 
 
 def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> Row:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from benchmarks.evaluation.sight import zooms_of
+from benchmarks.evaluation.metrics import zooms_of
 from zoomgym.records import Record
 
 __all__ = ["Histogram", "fps_histogram", "zooms_histogram"]

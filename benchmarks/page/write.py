@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +10,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from agents.registry import about, is_told_evidence
-from benchmarks.evaluation.coverage import shortfalls
+from benchmarks.evaluation.comparable import EpisodeKey, in_order
 from benchmarks.evaluation.crashes import Failure
-from benchmarks.evaluation.details import Agents, apart, by_rules, details, names_of
-from benchmarks.evaluation.durations import chance_by_duration, duration_rows
 from benchmarks.evaluation.metrics import (
     ALL,
     METRICS,
     Row,
     chance,
-    in_order,
+    chance_by_duration,
+    duration_rows,
     leaderboard,
     officials,
 )
 from benchmarks.evaluation.suites import Suite
 from benchmarks.evaluation.summary import MARK, reading
+from benchmarks.evaluation.tables import Agents, apart, by_rules, details, names_of, shortfalls
 from benchmarks.page import charts, histograms
-from benchmarks.page.episodes import MAX_PICTURED, OUTCOMES, cut, set_key, task_key, viewer_data
+from benchmarks.page.episodes import MAX_PICTURED, OUTCOMES, cut, viewer_data
 from zoomgym.io.files import replaced
 from zoomgym.records import Record
 from zoomgym.rules.episode import Rules
@@ -131,9 +131,9 @@ def _facts(records: Sequence[Record]) -> dict[str, Any]:
         for rules, own in apart(records).items()
         for record in own
     )
-    tasks_of: dict[str, set[str]] = {}
+    tasks_of: dict[str, set[Hashable]] = {}
     for record in records:
-        tasks_of.setdefault(record.agent, set()).add(task_key(record))
+        tasks_of.setdefault(record.agent, set()).add(EpisodeKey.of(record).opened_task)
     return {
         "versions": sorted({record.version for record in records}),
         "seeds": sorted({record.seed for record in records}),
@@ -148,9 +148,9 @@ def _facts(records: Sequence[Record]) -> dict[str, Any]:
 
 def _task_sets(records: Sequence[Record]) -> list[dict[str, Any]]:
     """Returns a line about each task set, as it was opened."""
-    by_set: dict[str, list[Record]] = {}
+    by_set: dict[Hashable, list[Record]] = {}
     for record in records:
-        by_set.setdefault(set_key(record), []).append(record)
+        by_set.setdefault(EpisodeKey.of(record).opened_set, []).append(record)
     return [
         {
             "record": own[0],

@@ -18,13 +18,12 @@ import pytest
 
 from agents.synthetic.baselines import RandomAgent
 from benchmarks import run
-from benchmarks.evaluation import runner as lanes
-from benchmarks.evaluation import suites
+from benchmarks.evaluation import resume, runner, suites
 from benchmarks.evaluation.crashes import read_failures
 from benchmarks.evaluation.metrics import Row, leaderboard
+from benchmarks.evaluation.resume import Choice
 from benchmarks.evaluation.runner import Environments, Job, Outcome, play_one
 from benchmarks.evaluation.suites import SUITES, Part, Suite
-from benchmarks.run import Choice
 from zoomgym import __version__
 from zoomgym.io.locks import locked
 from zoomgym.records import Record, append_record, read_records, write_records
@@ -58,7 +57,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
         environments = Environments()
         return (play_one(job, {}, environments) for job in jobs)
 
-    monkeypatch.setattr(lanes, "_in_processes", play_here)
+    monkeypatch.setattr(runner, "_in_processes", play_here)
     monkeypatch.setattr(run, "write_report", lambda path, *_, **__: path.write_text("a page"))
 
 
@@ -126,7 +125,7 @@ def test_ctrl_c_ends_a_run_that_can_go_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "append_record", stop)
+        patch.setattr(resume, "append_record", stop)
         assert run_tiny(tmp_path) == 130
     assert f"stopped: run again to go on. Episodes so far: {tmp_path}" in capsys.readouterr().out
     assert len(identities(tmp_path)) == 1
@@ -500,7 +499,7 @@ def test_progress_says_how_many_videos_are_written_first(
         said.append(f"{what}: {done} of {total}")
         yield lambda: None
 
-    monkeypatch.setattr(run, "counted", counted)
+    monkeypatch.setattr(resume, "counted", counted)
     encoded = Part(2, {"tasks": "synthetic:overview", **SMALL, "source": "file", "duration_s": 30})
     suite = Suite("encoded-v0", "a test", (encoded,), agents=("blind",))
     monkeypatch.setitem(SUITES, suite.name, suite)

@@ -9,9 +9,9 @@ from rich.console import Console
 
 from agents.registry import AGENTS, make_agent
 from benchmarks import run
-from benchmarks.evaluation.claims import Claim, Level, Outcome, judge, show_verdict
-from benchmarks.evaluation.metrics import wilson
-from benchmarks.evaluation.suites import SUITES, Part, Suite, make_env
+from benchmarks.evaluation.claims import ClaimOutcome, judge, show_verdict
+from benchmarks.evaluation.statistics import wilson
+from benchmarks.evaluation.suites import SUITES, Claim, Level, Part, Suite, make_env
 from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
@@ -19,7 +19,7 @@ from zoomgym.rollout import run_episodes
 from zoomgym.tasks.synthetic import FAMILIES
 
 CHANCE, LOW, SOLVED = Level.CHANCE, Level.LOW, Level.SOLVED
-HOLDS, FAILS, OPEN = Outcome.HOLDS, Outcome.FAILS, Outcome.OPEN
+HOLDS, FAILS, OPEN = ClaimOutcome.HOLDS, ClaimOutcome.FAILS, ClaimOutcome.OPEN
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def results(record: Record, agent: str, family: str, num_right: int, num: int) -
     ],
 )
 def test_a_claim_holds_fails_or_needs_more_tasks(
-    record: Record, level: Level, num_right: int, num: int, outcome: Outcome
+    record: Record, level: Level, num_right: int, num: int, outcome: ClaimOutcome
 ) -> None:
     records = results(record, "a", "x", num_right, num)
     [finding] = judge([Claim("a", level, ("x",))], records)
@@ -176,8 +176,10 @@ def test_each_family_needs_what_it_says_at_small_size() -> None:
     assert {name for name in FAMILIES if half[name] < NUM_TASKS} == {"count", "motion"}
     findings = judge(suite.claims, records)
     assert len(findings) == sum(len(claim.families) for claim in suite.claims) == 32
-    assert Outcome.FAILS not in {finding.outcome for finding in findings}
-    assert Outcome.OPEN in {finding.outcome for finding in findings}  # so few tasks prove little
+    assert ClaimOutcome.FAILS not in {finding.outcome for finding in findings}
+    assert ClaimOutcome.OPEN in {
+        finding.outcome for finding in findings
+    }  # so few tasks prove little
 
 
 def test_every_claim_of_a_suite_is_about_what_it_runs() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from agents.registry import AGENTS, make_agent
 from benchmarks.evaluation.failures import FAILURES, failures_of
-from benchmarks.evaluation.sight import missed
+from benchmarks.evaluation.metrics import missed
 from tests.benchmarks.episodes import RIGHT, TASK, WRONG, played, with_evidence, zoom
 from zoomgym import ZoomEnv
 from zoomgym.records import Record

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.evaluation import leaks
 from benchmarks.evaluation.leaks import CLUES, found
-from benchmarks.evaluation.metrics import wilson
+from benchmarks.evaluation.statistics import wilson
 from zoomgym.grading import letter
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks

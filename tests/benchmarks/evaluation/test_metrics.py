@@ -1,12 +1,32 @@
+"""What is measured of episodes: rows, spans of durations, pairs, and where zooms fell."""
+
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agents.registry import make_agent
-from benchmarks.evaluation.metrics import ALL, chance, leaderboard, officials, wilson
+from benchmarks.evaluation.metrics import (
+    ACCURACY,
+    ALL,
+    GROUNDING,
+    chance,
+    chance_by_duration,
+    duration_rows,
+    estimate,
+    leaderboard,
+    officials,
+    pairs,
+)
+from benchmarks.evaluation.statistics import wilson
+from tests.benchmarks.episodes import RIGHT, TASK, WRONG, played, with_evidence, zoom
+from tests.benchmarks.page.test_write import SEA
+from tests.benchmarks.page.test_write import played as played_by
 from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.tasks.synthetic.questions import COUNT
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +129,125 @@ def test_tasks_that_share_a_video_count_less(record: Record) -> None:
     [pooled, _] = leaderboard(records)
     assert pooled.estimates["accuracy"].low == wilson([1.0] * 3).low
     assert pooled.estimates["accuracy"].count == 12
+
+
+SHORT = played_by("a", RIGHT)
+LONG = replace(played_by("a", WRONG, task=SEA), duration_s=3600.0)
+LONGER = replace(played_by("b", RIGHT), duration_s=3600.1)
+UNGRADED = replace(played_by("b", RIGHT), grading="ungraded")
+
+
+def test_rows_are_by_agent_and_span() -> None:
+    rows = duration_rows([LONGER, LONG, SHORT, SHORT, UNGRADED])
+    assert {(row.agent, row.category): row.num_episodes for row in rows} == {
+        ("b", "over 60 min"): 1,
+        ("a", "15-60 min"): 1,
+        ("a", "up to 2 min"): 2,
+    }
+    assert rows[2].estimates == {"accuracy": estimate(ACCURACY, [SHORT, SHORT])}
+
+
+def test_chance_comes_from_the_shortest_span_to_the_longest() -> None:
+    assert list(chance_by_duration([LONGER, LONG, SHORT]).items()) == [
+        ("up to 2 min", 0.5),
+        ("15-60 min", 0.25),
+        ("over 60 min", 0.5),
+    ]
+
+
+def test_what_nobody_could_grade_is_in_no_span() -> None:
+    assert chance_by_duration([UNGRADED]) == {}
+
+
+def results(agent: str, answers: str, seed: int = 0) -> list[Record]:
+    """Returns the records of an agent: r is a right answer, w a wrong one, - none at all."""
+    replies = {"r": RIGHT, "w": WRONG}
+    return [
+        replace(
+            played(replies[sign], agent=agent, task=replace(TASK, id=f"q{k}", video=f"v{k}")),
+            seed=seed,
+        )
+        for k, sign in enumerate(answers)
+        if sign != "-"
+    ]
+
+
+def test_a_pair_is_compared_on_the_tasks_that_both_played() -> None:
+    records = [*results("a", "rrrrw--"), *results("b", "rwwrrrr")]
+    [pair] = pairs(records, ["a", "b"])
+    assert (pair.agent, pair.against, pair.num_better, pair.num_worse) == ("a", "b", 2, 1)
+    assert (pair.difference.mean, pair.difference.count) == (pytest.approx(0.2), 5)
+    [turned] = pairs(records, ["b", "a"])
+    assert turned.difference.mean == pytest.approx(-0.2)
+    assert turned.difference.low == pytest.approx(-pair.difference.high, abs=0.01)
+
+
+def test_pairing_tells_more_than_two_intervals() -> None:
+    ours, theirs = "rw" * 100, "rw" * 95 + "ww" * 5
+    [pair] = pairs([*results("a", ours), *results("b", theirs)], ["a", "b"])
+    rng = np.random.default_rng(1)
+    differences = np.array([0.0] * 195 + [1.0] * 5)
+    means = sorted(rng.choice(differences, 200).mean() for _ in range(4000))
+    assert (pair.difference.low, pair.difference.high) == pytest.approx(
+        (means[100], means[3900]), abs=0.005
+    )
+    assert pair.difference.low > 0
+
+
+def test_agents_that_are_right_on_the_same_tasks_may_still_differ_elsewhere() -> None:
+    [pair] = pairs([*results("a", "rwr"), *results("b", "rwr")], ["a", "b"])
+    assert pair.difference.mean == 0
+    assert pair.difference.low == -pair.difference.high < -0.5
+
+
+def test_videos_of_two_sets_that_share_a_name_are_two() -> None:
+    ours = [*results("a", "r" * 20), *results("b", "wwwr" * 5)]
+    other_set = [replace(one, task_set="yours") for one in ours]
+    apart = [
+        replace(one, task=replace(one.task, id=f"z{one.task.id}", video=f"z{one.task.video}"))
+        for one in ours
+    ]
+    [by_set], [by_name] = (pairs([*ours, *more], ["a", "b"]) for more in (other_set, apart))
+    assert by_set == by_name
+    assert by_set.difference.count == 40
+
+
+def test_several_seeds_count_as_their_mean() -> None:
+    records = [*results("a", "rr"), *results("a", "rw", seed=1), *results("b", "ww")]
+    [pair] = pairs(records, ["a", "b"])
+    assert (pair.difference.mean, pair.difference.count, pair.num_better) == (0.75, 2, 2)
+
+
+def test_agents_without_graded_tasks_in_common_make_no_pair() -> None:
+    gap = [replace(record, grading="ungraded") for record in results("c", "rr")]
+    records = [*results("a", "r-"), *results("b", "-r"), *gap]
+    assert pairs(records, ["a", "b", "c"]) == []
+    of_hour = [replace(r, settings={**r.settings, "duration_s": 3600}) for r in results("b", "r")]
+    assert pairs([*results("a", "r"), *of_hour], ["a", "b"]) == []
+
+
+THERE, AWAY = zoom(20, 21, 10), zoom(30, 31, 8)
+TWO = with_evidence((20.1, 20.5), (40.1, 40.5))
+
+
+@pytest.mark.parametrize(
+    ("replies", "task", "expected"),
+    [
+        ([THERE], TASK, (1, 1, None, 1)),
+        ([AWAY], TASK, (0, 0, 0, 0)),
+        ([AWAY, THERE], TASK, (1, 0, 1, 1)),
+        ([THERE, AWAY], TASK, (1, 1, None, 1)),
+        ([zoom(20, 21, 1)], TASK, (0, 0, 0, 0)),  # over it, but between two frames
+        ([THERE], TWO, (1, 1, None, 0)),
+        ([zoom(20, 21, 6)], with_evidence((20, 21), question=COUNT), (1, 1, None, 0)),
+        (["what?", THERE], TASK, (1, 1, None, 1)),  # no zoom, so not the first one
+        ([], TASK, (None, None, None, None)),
+        ([THERE], with_evidence(), (None, None, None, None)),
+    ],
+)
+def test_grounding_says_where_zooms_fell(
+    replies: list[str], task: VideoQuestion, expected: tuple[float | None, ...]
+) -> None:
+    for answer in (RIGHT, WRONG):
+        record = played(*replies, answer, task=task)
+        assert tuple(metric.of(record) for metric in GROUNDING) == expected

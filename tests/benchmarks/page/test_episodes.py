@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.evaluation.details import apart, names_of
 from benchmarks.evaluation.failures import FAILURES
+from benchmarks.evaluation.tables import apart, names_of
 from benchmarks.page import episodes as viewer
 from benchmarks.page.episodes import outcome_of, viewer_data
 from benchmarks.page.stills import Still

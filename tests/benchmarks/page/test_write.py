@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from agents.registry import AGENTS, about
-from benchmarks.evaluation.details import names_of
 from benchmarks.evaluation.failures import FAILURES
 from benchmarks.evaluation.metrics import METRICS, Estimate, leaderboard
+from benchmarks.evaluation.tables import names_of
 from benchmarks.page import episodes as viewer
 from benchmarks.page.charts import (
     COLOURS,

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from benchmarks import run
-from benchmarks.evaluation import runner as lanes
-from benchmarks.evaluation.own import folder_name, own_suite
+from benchmarks.evaluation import resume, runner
 from benchmarks.evaluation.runner import Environments, Job, Outcome, play_one
+from benchmarks.evaluation.suites import folder_name, own_suite
 from tests.grading.judges import chats, judging
 from tests.tasks.datasets.layouts import write_parquet
 from zoomgym.errors import TaskError
@@ -71,7 +71,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
         environments = Environments()
         return (play_one(job, {}, environments) for job in jobs)
 
-    monkeypatch.setattr(lanes, "_in_processes", play_here)
+    monkeypatch.setattr(runner, "_in_processes", play_here)
 
 
 def run_mine(manifest: Path, out: Path, *arguments: str) -> int:
@@ -236,7 +236,7 @@ def test_a_page_is_made_again_from_records(
     assert run_mine(mine, out, "--limit", "3", "--agents", "random") == 0
     page, records = (out / "report.html").read_bytes(), (out / "records.jsonl").read_bytes()
     (out / "report.html").unlink()
-    monkeypatch.setattr(run, "play_all", None)  # nothing is played
+    monkeypatch.setattr(resume, "play_all", None)  # nothing is played
     capsys.readouterr()
     assert run_mine(mine, out, "--page-only") == 0
     assert "3 of 12 tasks" in capsys.readouterr().out

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.evaluation.coverage import Extent, shortfalls
 from benchmarks.evaluation.suites import SUITES, Part, Suite
+from benchmarks.evaluation.tables import Extent, shortfalls
 from benchmarks.leaderboard import as_csv, as_markdown, blocks, show, show_ranking
 from benchmarks.page.write import write_report
 from tests.benchmarks.page.test_write import RIGHT, TASK, WRONG, played

@@ -1,0 +1,394 @@
+"""What makes records comparable: which episode each is of, and what all must have in common."""
+
+import json
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from typing import Any, Self
+
+from benchmarks.evaluation.suites import SUITES, rules_of
+from zoomgym.errors import RecordError, TaskError
+from zoomgym.io.messages import plain
+from zoomgym.records import Record
+from zoomgym.records.origins import is_synthetic, made_again
+from zoomgym.rules.episode import Rules
+from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.rewards import merge_weights
+
+Terms = Mapping[str, Any]
+"""Names and values of what must not differ."""
+
+OF_TASKS = ("split", "duration_s", "difficulty", "source", "subtitles")
+"""Settings that say which tasks of a set there are, and in which shape."""
+OF_FRAMES = ("max_pixels", "on_damage")
+"""Settings that say how a frame is shown."""
+MAX_SHOWN = 80
+"""Characters of a value: a question may be long."""
+MOST_AGENTS = 200
+"""They make 20,000 pairs."""
+MOST_CELLS = 100_000
+MOST_USED = 100
+REMEDY = "show them apart, or play them again alike"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EpisodeKey:
+    """Which episode a record is of: the same one in every run, whichever agent plays it."""
+
+    suite: str
+    version: str
+    """Version of the package."""
+    seed: int
+    task_set: str
+    task_set_version: str
+    task_set_hash: str
+    settings: str
+    """Arguments of its environment in JSON, but for the place of its task set."""
+    task_id: str
+    task_settings: str
+    """Those of the arguments that say which tasks of a set there are, in JSON."""
+
+    @classmethod
+    def make(
+        cls,
+        suite: str,
+        version: str,
+        seed: int,
+        tasks: tuple[str, str, str],
+        settings: Mapping[str, Any],
+        task_id: str,
+    ) -> Self:
+        """Returns a key, given the name, version and hash of its task set."""
+        elsewhere = {name: value for name, value in settings.items() if name != "tasks"}
+        own = [settings.get(name) for name in OF_TASKS]
+        as_text = (json.dumps(some, sort_keys=True) for some in (elsewhere, own))
+        return cls(suite, version, seed, *tasks, next(as_text), task_id, next(as_text))
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """Returns the key of a record."""
+        tasks = record.task_set, record.task_set_version, record.task_set_hash
+        return cls.make(
+            record.suite, record.version, record.seed, tasks, record.settings, record.task.id
+        )
+
+    @property
+    def part(self) -> Hashable:
+        """Part of the suite: tasks of one set, whatever version, rules and pictures they have."""
+        return self.suite, self.task_set, self.task_settings
+
+    @property
+    def task(self) -> Hashable:
+        """Task of the part, by which agents are compared."""
+        return self.part, self.task_id
+
+    @property
+    def opened_set(self) -> Hashable:
+        """Task set as it was opened: the same content, shown by the same settings."""
+        return self.task_set, self.task_set_version, self.task_set_hash, self.settings
+
+    @property
+    def opened_task(self) -> Hashable:
+        """Task of the set, as it was opened."""
+        return self.opened_set, self.task_id
+
+    def difference(self, other: Self, names: Sequence[str] = ()) -> str:
+        """Returns the first thing in which this differs from another, of names or of all."""
+        for name in names or (one.name for one in fields(self)):
+            its, ours = getattr(self, name), getattr(other, name)
+            if its != ours and name == "settings":
+                return _first_setting(json.loads(its), json.loads(ours))
+            if its != ours:
+                return f"{name.replace('_', ' ')} {its}, not {ours}"
+        return ""
+
+
+def _first_setting(its: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """Returns the first setting in which two episodes differ."""
+    if its.keys() == ours.keys():
+        for name in ours:
+            left, right = json.dumps(its[name]), json.dumps(ours[name])
+            if left != right:
+                return f"{name} {left[:MAX_SHOWN]}, not {right[:MAX_SHOWN]}"
+    return "other settings"
+
+
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """Returns records in the one order in which they are counted, whatever order they come in.
+
+    A bootstrap draws by position, so the same records give the same intervals only in one order.
+    """
+    by_place: dict[tuple[str, str, str, int], list[Record]] = {}
+    for record in records:
+        place = (record.suite, record.task.id, record.agent, record.seed)
+        by_place.setdefault(place, []).append(record)
+    return [
+        record
+        for _, own in sorted(by_place.items(), key=lambda item: item[0])
+        for record in (sorted(own, key=Record.to_json) if len(own) > 1 else own)
+    ]
+
+
+def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
+    """Refuses records that must not be mixed.
+
+    Args:
+        files: what was read, by the name of its file.
+
+    Raises:
+        RecordError: package versions, rules, weights, tasks, lengths of their videos, graders or
+            an agent's code differ, or an episode stands twice; says in what, and where. Or there is
+            more than tables can show.
+    """
+    _check_same("the same package version", files, lambda record: ("", {"version": record.version}))
+    suites = {record.suite for records in files.values() for record in records}
+    by_suite = {suite: _rules_of_suite(suite) for suite in suites}
+    _check_same("the same rules", files, partial(_rules, by_suite))
+    _check_same("the same reward weights", files, _weights)
+    _check_same("the same tasks, shown alike", files, _tasks)
+    _check_same("the same task and length of its video by the same id", files, _task)
+    _check_same("the same grading of open-ended answers", files, _grading)
+    _check_same("the same code or weights of an agent", files, _agent)
+    _check_loose(files)
+    _check_once(files)
+    _check_size([record for records in files.values() for record in records])
+
+
+def _check_same(
+    what: str,
+    files: Mapping[str, Sequence[Record]],
+    terms_of: Callable[[Record], tuple[Hashable, Terms] | None],
+) -> None:
+    """Refuses records of one scope whose terms differ.
+
+    Args:
+        what: is needed.
+        files: what was read, by the name of its file.
+        terms_of: returns the scope of a record and its terms; None if it has none.
+    """
+    first: dict[Hashable, tuple[Terms, str]] = {}
+    for name, records in files.items():
+        for record in records:
+            if (found := terms_of(record)) is None:
+                continue
+            scope, terms = found
+            where = f"agent {record.agent} in {name}{', suite ' * bool(record.suite)}{record.suite}"
+            known, known_where = first.setdefault(scope, (terms, where))
+            if known != terms:
+                raise RecordError(
+                    f"records need {what}, got {_difference(known, terms)} ({known_where}) "
+                    f"and {_difference(terms, known)} ({where}): {REMEDY}"
+                )
+
+
+def _difference(terms: Terms, others: Terms) -> str:
+    """Returns the terms that others have not, or have otherwise."""
+    return ", ".join(
+        f"{name} {_shown(value)}" for name, value in terms.items() if others.get(name) != value
+    )
+
+
+def _shown(value: Any) -> str:
+    """Returns a value for people, who may not trust it."""
+    return plain((value if isinstance(value, str) else repr(value))[:MAX_SHOWN])
+
+
+def _rules(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable, Terms]:
+    """Returns the rules; all those that a suite is played by count as the same ones."""
+    own = by_suite[record.suite]
+    if len(own) > 1 and record.rules in own:
+        return record.suite, {"rules": "of the suite"}
+    return record.suite, asdict(record.rules)
+
+
+def _rules_of_suite(name: str) -> set[Rules]:
+    """Returns the rules that a suite is played by; none if it is not known here."""
+    return {rules_of(part) for part in SUITES[name].parts} if name in SUITES else set()
+
+
+def _weights(record: Record) -> tuple[Hashable, Terms]:
+    """Returns the reward weights."""
+    return record.suite, merge_weights(record.settings["reward_weights"])
+
+
+def _tasks(record: Record) -> tuple[Hashable, Terms]:
+    """Returns what a part of a suite asks and shows."""
+    shown = {name: record.settings.get(name) for name in OF_FRAMES}
+    return EpisodeKey.of(record).part, {
+        f"{record.task_set} version": record.task_set_version,
+        f"{record.task_set} hash": record.task_set_hash,
+        **shown,
+    }
+
+
+def _task(record: Record) -> tuple[Hashable, Terms]:
+    """Returns what a task is by its id."""
+    lengths_s = {"duration_s": record.duration_s, "last_frame_s": record.last_frame_s}
+    return EpisodeKey.of(record).task, {**_fields(record.task), **lengths_s}
+
+
+def _fields(task: VideoQuestion) -> Terms:
+    """Returns what a task says."""
+    return {field.name: getattr(task, field.name) for field in fields(task)}
+
+
+def _grading(record: Record) -> tuple[Hashable, Terms] | None:
+    """Returns who graded an open-ended answer, if somebody did."""
+    if record.task.options or not record.is_graded:
+        return None
+    return record.suite, {"grading": record.grading}
+
+
+def _agent(record: Record) -> tuple[Hashable, Terms] | None:
+    """Returns what an agent is made of, if that is known."""
+    if not record.agent_hash:
+        return None
+    return (record.suite, record.agent), {"hash": record.agent_hash}
+
+
+def _check_loose(files: Mapping[str, Sequence[Record]]) -> None:
+    """Refuses agents on different task sets, where no suite says that these belong together."""
+    parts: dict[str, dict[Hashable, str]] = {}
+    for name, records in files.items():
+        for record in records:
+            if not record.suite:
+                where = f"{_describe(record)} (agent {record.agent} in {name})"
+                part = EpisodeKey.of(record).part
+                parts.setdefault(record.agent, {}).setdefault(part, where)
+    for own in parts.values():
+        for other, others in parts.items():
+            for part in [part for part in own if part not in others]:
+                raise RecordError(
+                    f"records of no suite need all agents on the same task sets, got {own[part]}, "
+                    f"on which agent {other} has none: {REMEDY}"
+                )
+
+
+def _describe(record: Record) -> str:
+    """Returns the task set of a record in words."""
+    settings = (f"{name} {record.settings.get(name)}" for name in OF_TASKS)
+    return ", ".join([f"{record.task_set} {record.task_set_hash}", *settings])
+
+
+def _check_once(files: Mapping[str, Sequence[Record]]) -> None:
+    """Refuses an episode that stands twice."""
+    seen: dict[Hashable, str] = {}
+    for name, records in files.items():
+        for record in records:
+            episode = (EpisodeKey.of(record).task, record.rules, record.agent, record.seed)
+            if episode in seen:
+                raise RecordError(
+                    f"each episode is needed once, got agent {record.agent} on {record.task.id} "
+                    f"with seed {record.seed} in {seen[episode]} and again in {name}: "
+                    "give each file once, and drop one of the two"
+                )
+            seen[episode] = name
+
+
+def _check_size(records: Sequence[Record]) -> None:
+    """Refuses more agents than are compared in pairs, and other tables that nobody could read."""
+    num_agents = len({record.agent for record in records})
+    num_cells = num_agents * len({record.task.category for record in records})
+    num_used = len({name for record in records for name in record.usage})
+    for what, number, most in (
+        ("agents", num_agents, MOST_AGENTS),
+        ("agents times categories", num_cells, MOST_CELLS),
+        ("kinds of what agents used", num_used, MOST_USED),
+    ):
+        if number > most:
+            raise RecordError(f"records need at most {most} {what}, got {number}: show them apart")
+
+
+def join_records(files: Mapping[str, Sequence[Record]]) -> list[Record]:
+    """Returns the records of one run, each once, in an order that does not depend on theirs.
+
+    Args:
+        files: what was read, by the name of its file. A record may stand there again.
+
+    Raises:
+        RecordError: they are of another suite or seed, or must not stand in one table: see
+            `check_terms`.
+    """
+    first_of: dict[tuple[EpisodeKey, str], Record] = {}
+    once: dict[str, list[Record]] = {name: [] for name in files}
+    run: tuple[str, EpisodeKey] | None = None
+    for name, records in files.items():
+        for record in records:
+            key = EpisodeKey.of(record)
+            run_name, of_run = run = run or (name, key)
+            if told := key.difference(of_run, ("suite", "seed")):
+                raise RecordError(
+                    f"{name} and {run_name} hold episodes of different runs: {told}. Join what was "
+                    "played on the same suite with the same seed"
+                )
+            first = first_of.setdefault((key, record.agent), record)
+            if record is first or record != first:  # one that differs is refused by check_terms
+                once[name].append(record)
+    check_terms(once)
+    return in_order(first_of.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a task set says of a task."""
+
+    task_set: str
+    version: str
+    content_hash: str
+    task: VideoQuestion
+    duration_s: float
+    last_frame_s: float
+
+
+def check_synthetic(
+    records: Iterable[Record], made: dict[tuple[str, str], Origin] | None = None
+) -> None:
+    """Refuses records whose synthetic task is not the one that their settings make today.
+
+    Tasks of other sets are taken as they stand in the records: their files may be anywhere.
+
+    Args:
+        records: of episodes.
+        made: what settings were found to make, kept for the next call.
+
+    Raises:
+        RecordError: the task, its set's version or hash, or the length of its video is another.
+    """
+    made = {} if made is None else made
+    for record in records:
+        if not (is_synthetic(record.settings["tasks"]) or is_synthetic(record.task_set)):
+            continue
+        where = f"agent {record.agent} on {record.task.id}"
+        place = json.dumps(record.settings, sort_keys=True), record.task.id
+        try:
+            if place not in made:
+                made[place] = _origin(record)
+        except TaskError as error:
+            raise RecordError(
+                f"{where}: needed settings that make its synthetic task again, got: {error}"
+            ) from error
+        written = Origin(
+            record.task_set,
+            record.task_set_version,
+            record.task_set_hash,
+            record.task,
+            record.duration_s,
+            record.last_frame_s,
+        )
+        if written != made[place]:
+            raise RecordError(
+                f"{where}: needed the synthetic task that its settings make, got another: this "
+                f"version ({made[place].version}) makes others, or the record was edited"
+            )
+
+
+def _origin(record: Record) -> Origin:
+    """Returns what the settings of a record make of its task. Raises TaskError."""
+    tasks = made_again(record, source="scene")  # as long as the file, which need not be written
+    task = tasks.by_id(record.task.id)
+    video = tasks.open_video(task)
+    try:
+        lengths_s = video.duration_s, video.last_frame_s
+    finally:
+        video.close()
+    return Origin(tasks.name, tasks.version, tasks.content_hash, task, *lengths_s)
