@@ -34,11 +34,16 @@ def test_the_readme_shows_an_example_that_is_run_here(tmp_path: Path) -> None:
     assert "reward 1.5, the answer was C" in run.stdout
 
 
+def pages() -> list[Path]:
+    """Returns every page of the documentation and of the folder that a visitor sees first."""
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
 def test_every_command_that_is_named_is_there() -> None:
-    told = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    told = pages()
     folders = ("agents", "benchmarks", "examples", "zoomgym")
     told += [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    pattern = rf"python -m ((?:{'|'.join(folders)})(?:\.\w+)*)"
+    pattern = rf"python -m ((?:{'|'.join(folders)})(?:\.\w+)*)(?!\w|\.[\w{{])"
     named = {name for path in told for name in re.findall(pattern, path.read_text("utf-8"))}
     assert len(named) > 15
     assert sorted(name for name in named if not _is_there(name)) == []
@@ -48,6 +53,43 @@ def _is_there(name: str) -> bool:
     """Returns whether `python -m name` finds something to run."""
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
+
+
+FOLDERS = "zoomgym|agents|benchmarks|examples|tests|docs"
+
+
+def test_every_file_and_module_that_a_page_names_is_there() -> None:
+    wrong = list[str]()
+    for page in pages():
+        text = page.read_text("utf-8")
+        for path in re.findall(rf"(?<![\w./])(?:{FOLDERS})/[\w/.-]*\w", text):
+            if not (ROOT / path).exists():
+                wrong.append(f"{page.name}: {path}")
+        for name in re.findall(rf"(?<![\w./-])(?:{FOLDERS})(?:\.[A-Za-z_]\w*)+(?!\.?\w)", text):
+            if not name.endswith(".md") and not _is_module_or_name(name):
+                wrong.append(f"{page.name}: {name}")
+    assert wrong == []
+
+
+def _is_module_or_name(dotted: str) -> bool:
+    """Returns whether a dotted name is a module, or a name in the source of one."""
+    module, _, name = dotted.rpartition(".")
+    source = _source(module)
+    is_in_source = source and re.search(rf"\b{name}\b", source.read_text("utf-8"))
+    return bool(_source(dotted) or is_in_source)
+
+
+def _source(module: str) -> Path | None:
+    """Returns the file of a module or package; None if there is none."""
+    path = ROOT.joinpath(*module.split("."))
+    files = (path.with_suffix(".py"), path / "__init__.py")
+    return next((file for file in files if file.is_file()), None)
+
+
+def test_lines_of_pages_are_short_but_for_tables() -> None:
+    for page in pages():
+        for number, line in enumerate(page.read_text("utf-8").splitlines(), start=1):
+            assert len(line) <= 120 or line.startswith("|"), f"{page.name}:{number}"
 
 
 def test_the_fork_of_the_readme_works_on_what_gym_make_returns() -> None:
