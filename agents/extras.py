@@ -10,8 +10,6 @@ import tomllib
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["explain_missing_packages", "how_to_install"]
-
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 IMPORTED_AS = {"opencv-python-headless": "cv2", "pillow": "PIL"}
 """Distributions whose import name is not their own with underscores."""

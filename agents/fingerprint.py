@@ -12,8 +12,6 @@ from pathlib import Path
 
 from agents.registry import AGENTS, FAMILIES
 
-__all__ = ["fingerprint"]
-
 WEIGHTS = (".bin", ".jinja", ".json", ".model", ".pt", ".pth", ".safetensors", ".txt", ".zip")
 """Files that make up a model; a run's logs and records beside them have other suffixes."""
 LIBRARIES = tuple(

@@ -19,8 +19,6 @@ from agents.synthetic.tutor import TutorAgent
 from zoomgym.agent import Agent, is_privileged
 from zoomgym.io.messages import did_you_mean, nearest
 
-__all__ = ["AGENTS", "FAMILIES", "about", "is_told_evidence", "make_agent"]
-
 AGENTS: dict[str, Callable[[], Agent]] = {
     "blind": BlindAgent,
     "glance": GlanceAgent,

@@ -7,8 +7,6 @@ take several times as long as one thread alone.
 
 import os
 
-__all__ = ["use_threads", "wait_asleep"]
-
 
 def wait_asleep() -> None:
     """Lets threads sleep while they wait, unless the user has chosen otherwise.

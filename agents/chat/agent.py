@@ -28,8 +28,6 @@ from zoomgym.io.endpoint import check_json
 from zoomgym.rules.actions import Action, Answer
 from zoomgym.rules.grammar import read_reply
 
-__all__ = ["ChatAgent", "make_chat", "write_completion"]
-
 ZOOM = "video_zoom"
 """The name of the tool, and of the grammar with tags."""
 OPEN, STOP = f"<{ZOOM}>", f"</{ZOOM}>"

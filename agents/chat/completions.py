@@ -23,8 +23,6 @@ from zoomgym.io.endpoint import (
 )
 from zoomgym.io.post import post
 
-__all__ = ["Completion", "Endpoint", "read_completion"]
-
 MAX_REPLY_BYTES = 8_388_608
 """Size of a whole response: room for 100,000 words of thought, sent three times by some servers."""
 MOST = 1e15

@@ -8,8 +8,6 @@ from typing import Any
 from agents import arguments
 from zoomgym.envs.env import ZoomEnv
 
-__all__ = ["ARGUMENTS", "read_arguments"]
-
 ARGUMENTS = {"grammar": "video_zoom"}
 """Arguments of ZoomEnv that stand unless others are given."""
 

@@ -13,16 +13,16 @@ from inspect import signature
 from pathlib import Path
 
 from agents.arguments import add_fields, read_arguments
-from agents.sb3.evaluation import evaluate
-from agents.sb3.settings import ALGORITHMS, Settings, load_settings
-from agents.sb3.training import resume, train
+from agents.sb3.policy import evaluate
+from agents.sb3.settings import ALGORITHMS, PPOSettings
+from agents.sb3.training import num_steps, resume, train
 from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
 
-NUMBERS = {field.name for field in fields(Settings) if type(field.default) in (int, float)}
-"""Settings that are one number: each is an option of `train`."""
+NUMBERS = {field.name for field in fields(PPOSettings) if type(field.default) in (int, float)}
+"""PPOSettings that are one number: each is an option of `train`."""
 ARGUMENTS = sorted(
     {*signature(ZoomEnvDiscrete).parameters, *signature(ZoomEnv).parameters}
     - {"settings", "frame_size", "render_mode"}
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _train(args) if args.command == "train" else _evaluate(args)
     except KeyboardInterrupt:
-        print("stopped: go on with --resume")
+        print("stopped: resume with --resume")
         return 130
     except (ZoomGymError, ValueError, OSError) as error:
         parser.fail(error)
@@ -54,11 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _add_train(parser: Parser) -> None:
     """Adds the options of `train`."""
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--resume", action="store_true", help="resume the run in --out")
     parser.add_argument(
         "--algorithm",
         choices=ALGORITHMS,
-        default=Settings().algorithm,
+        default=PPOSettings().algorithm,
         help="maskable leaves out what the rules refuse; recurrent has a memory; default: maskable",
     )
     parser.add_argument(
@@ -88,7 +88,7 @@ def _add_train(parser: Parser) -> None:
     parser.add_argument(
         "--in-processes", action="store_true", help="each environment in a process of its own"
     )
-    add_fields(parser, Settings, NUMBERS)
+    add_fields(parser, PPOSettings, NUMBERS)
 
 
 def _add_evaluate(parser: Parser) -> None:
@@ -111,7 +111,7 @@ def _add_evaluate(parser: Parser) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    """Trains a policy, or goes on with one."""
+    """Trains a policy, or resumes a training."""
     started_s = time.monotonic()
     numbers = {name: value for name, value in vars(args).items() if name in NUMBERS}
     if args.resume:
@@ -124,14 +124,14 @@ def _train(args: argparse.Namespace) -> int:
         env = {"tasks": args.tasks, "source": args.source, **read_arguments(args.env, ARGUMENTS)}
         if args.weights:
             env["reward_weights"] = read_arguments(args.weights)
-        settings = Settings(
+        settings = PPOSettings(
             algorithm=args.algorithm,
             env=env,
             in_processes=args.in_processes,
             **numbers,
         )
         path = train(settings, args.out)
-    print(f"{load_settings(args.out).total_timesteps} steps -> {path}, ", end="")
+    print(f"{num_steps(args.out)} steps -> {path}, ", end="")
     print(f"this time in {time.monotonic() - started_s:.0f} s")
     print(f"to play test tasks: python -m agents.sb3 evaluate {args.out}")
     return 0

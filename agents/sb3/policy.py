@@ -1,8 +1,9 @@
-"""The agent `ppo:PATH`: a policy that was trained on ZoomEnvDiscrete, in the ordinary ZoomEnv."""
+"""The agent `ppo:PATH`, a policy trained on ZoomEnvDiscrete, in the ordinary ZoomEnv."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO, RecurrentPPO
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from tqdm import tqdm
 
 from agents.sb3.settings import MODEL, load_form, load_settings
 from agents.sb3.training import CLASSES
+from agents.threads import use_threads
 from zoomgym.agent.observation import Observation
-from zoomgym.envs.discrete import Form
+from zoomgym.envs.discrete import Form, ZoomEnvDiscrete
+from zoomgym.records import Record, append_record
+from zoomgym.rollout import run_episodes
 
-__all__ = ["PpoAgent", "history"]
+NUM_ENVS = 16
+"""Test episodes side by side: the policy replies to all at once."""
 
 
 class PpoAgent:
@@ -116,3 +122,31 @@ def _load(folder: Path, newest_ns: int) -> tuple[Form, OnPolicyAlgorithm]:
     """Returns form and model, as the model stood on disk at newest_ns. Raises OSError."""
     kind = CLASSES[load_settings(folder).algorithm]
     return load_form(folder), kind.load(folder / MODEL, device="cpu")
+
+
+def evaluate(folder: Path, num_episodes: int, out: Path, **changes: Any) -> list[Record]:
+    """Plays the first test tasks, appends a record of each to out, and returns the records.
+
+    Args:
+        folder: of the policy.
+        num_episodes: how many tasks.
+        out: a records file.
+        **changes: of the arguments of the environment that the policy was trained on. Weights of
+            the reward are those of ZoomEnv if none are given, not those of the training: records
+            of all agents have the same.
+    """
+    settings = load_settings(folder)
+    use_threads(settings.num_threads)
+    trained = {name: value for name, value in settings.env.items() if name != "reward_weights"}
+    arguments = {**trained, "split": "test", **changes}
+    envs = [ZoomEnvDiscrete(**arguments).zoom_env for _ in range(NUM_ENVS)]
+    tasks = envs[0].tasks
+    task_ids = [tasks[index].id for index in islice(range(len(tasks)), num_episodes)]
+    agent, records = PpoAgent(str(folder)), []
+    played = run_episodes(envs, agent, agent_name=f"ppo:{folder}", task_ids=task_ids, seed=0)
+    for record in tqdm(played, total=len(task_ids), unit=" episodes"):
+        append_record(out, record)
+        records.append(record)
+    for env in envs:
+        env.close()
+    return records

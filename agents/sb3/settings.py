@@ -8,15 +8,13 @@ from typing import Any
 from zoomgym.envs.discrete import Form
 from zoomgym.rules.episode import Rules
 
-__all__ = ["ALGORITHMS", "MODEL", "Settings", "load_form", "load_settings", "save_settings"]
-
 ALGORITHMS = ("ppo", "maskable", "recurrent")
 MODEL = "model.zip"
 SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class PPOSettings:
     """What a training run was asked for. Numbers of PPO have the names that SB3 gives them."""
 
     algorithm: str = "maskable"
@@ -57,17 +55,17 @@ class Settings:
     """Width of the layer before the value, and of a recurrent policy's memory."""
 
 
-def save_settings(folder: Path, settings: Settings, form: Form) -> None:
+def save_settings(folder: Path, settings: PPOSettings, form: Form) -> None:
     """Writes settings, and the form in which episodes are seen, into folder."""
     row = {**asdict(settings), "form": asdict(form)}
     (folder / SETTINGS).write_text(json.dumps(row, indent=2) + "\n")
 
 
-def load_settings(folder: Path) -> Settings:
+def load_settings(folder: Path) -> PPOSettings:
     """Returns the settings in folder. Raises OSError if there are none."""
     row = _read(folder)
     del row["form"]
-    return Settings(**row)
+    return PPOSettings(**row)
 
 
 def load_form(folder: Path) -> Form:

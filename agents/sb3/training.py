@@ -28,13 +28,10 @@ from stable_baselines3.common.vec_env import (
 )
 from tqdm import tqdm
 
-from agents.sb3.extractor import CellExtractor
-from agents.sb3.head import MaskableMenuPolicy, MenuPolicy
-from agents.sb3.settings import MODEL, Settings, load_form, load_settings, save_settings
+from agents.sb3.network import CellExtractor, MaskableMenuPolicy, MenuPolicy
+from agents.sb3.settings import MODEL, PPOSettings, load_form, load_settings, save_settings
 from agents.threads import use_threads
 from zoomgym.envs.discrete import Form, ZoomEnvDiscrete
-
-__all__ = ["CLASSES", "latest_model", "make_envs", "make_model", "resume", "train"]
 
 CLASSES: dict[str, type[PPO] | type[MaskablePPO] | type[RecurrentPPO]] = {
     "ppo": PPO,
@@ -50,7 +47,7 @@ TEST_SEED = 1_000_000
 """Of the evaluation's environments, far from those that are trained on."""
 
 
-def make_envs(settings: Settings, num_envs: int, seed: int, **changes: Any) -> VecEnv:
+def make_envs(settings: PPOSettings, num_envs: int, seed: int, **changes: Any) -> VecEnv:
     """Returns environments that count their rewards, seeded from seed on.
 
     Args:
@@ -66,7 +63,7 @@ def make_envs(settings: Settings, num_envs: int, seed: int, **changes: Any) -> V
     return VecTransposeImage(VecMonitor(envs))  # torch wants channels first
 
 
-def make_model(settings: Settings, envs: VecEnv, form: Form) -> OnPolicyAlgorithm:
+def make_model(settings: PPOSettings, envs: VecEnv, form: Form) -> OnPolicyAlgorithm:
     """Returns a new model of a policy that has learnt nothing."""
     width = settings.hidden
     policy_kwargs: dict[str, Any] = {
@@ -96,7 +93,7 @@ def make_model(settings: Settings, envs: VecEnv, form: Form) -> OnPolicyAlgorith
     )
 
 
-def train(settings: Settings, folder: Path) -> Path:
+def train(settings: PPOSettings, folder: Path) -> Path:
     """Trains a new policy and returns the file of its model in folder, which has to be empty."""
     env = ZoomEnvDiscrete(**settings.env)
     form = env.form
@@ -108,7 +105,7 @@ def train(settings: Settings, folder: Path) -> Path:
 
 
 def resume(folder: Path, total_timesteps: int | None = None) -> Path:
-    """Goes on with the training in folder from its last model; returns the file of the new one.
+    """Resumes the training in folder from its last model; returns the file of the new one.
 
     The weights, the optimizer and the number of steps are those of the last model; the episodes
     that follow are not those of a run without a pause.
@@ -132,14 +129,23 @@ def resume(folder: Path, total_timesteps: int | None = None) -> Path:
 
 def latest_model(folder: Path) -> Path:
     """Returns the file of the last checkpoint in folder. Raises OSError."""
-    checkpoints = folder.glob(f"{CHECKPOINTS}/model_*_steps.zip")
-    by_steps = {int(path.stem.split("_")[1]): path for path in checkpoints}
-    if not by_steps:
+    checkpoints = list(folder.glob(f"{CHECKPOINTS}/model_*_steps.zip"))
+    if not checkpoints:
         raise FileNotFoundError(f"{folder} needs checkpoints, found none")
-    return by_steps[max(by_steps)]
+    return max(checkpoints, key=_steps_of)
 
 
-def _learn(model: OnPolicyAlgorithm, envs: VecEnv, settings: Settings, folder: Path) -> Path:
+def num_steps(folder: Path) -> int:
+    """Returns how many steps the training in folder has played. Raises OSError."""
+    return _steps_of(latest_model(folder))
+
+
+def _steps_of(checkpoint: Path) -> int:
+    """Returns the steps in the name of a checkpoint."""
+    return int(checkpoint.stem.split("_")[1])
+
+
+def _learn(model: OnPolicyAlgorithm, envs: VecEnv, settings: PPOSettings, folder: Path) -> Path:
     """Trains model until it has had all its steps, and returns the file it is saved to."""
     use_threads(settings.num_threads)
     log = folder / LOG / f"from_{model.num_timesteps}"
@@ -156,7 +162,7 @@ def _learn(model: OnPolicyAlgorithm, envs: VecEnv, settings: Settings, folder: P
         model.logger.close()
         tests.close()
         envs.close()
-        _save(model, folder)  # of an interrupted run, too: it is gone on with
+        _save(model, folder)  # an interrupted run, too: it can be resumed
     return folder / MODEL
 
 
@@ -176,7 +182,7 @@ def _checkpoint(model: BaseAlgorithm, folder: Path) -> None:
     part.replace(folder / CHECKPOINTS / f"model_{model.num_timesteps}_steps.zip")
 
 
-def _callbacks(settings: Settings, folder: Path, tests: VecEnv) -> list[BaseCallback]:
+def _callbacks(settings: PPOSettings, folder: Path, tests: VecEnv) -> list[BaseCallback]:
     """Returns what is called while a model learns: checkpoints and evaluations on test tasks."""
     kind = MaskableEvalCallback if settings.algorithm == "maskable" else EvalCallback
     return [

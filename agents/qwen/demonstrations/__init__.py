@@ -4,16 +4,15 @@
 began. As a command: `python -m agents.qwen.demonstrations`. Nothing here needs PyTorch.
 """
 
-from agents.qwen.demonstrations.collection import Attempt, rejected_path
+from agents.qwen.demonstrations.collection import Attempt, demonstrate, rejected_path
 from agents.qwen.demonstrations.demonstration import (
     Demonstration,
     append_demonstration,
     read_demonstrations,
+    verify,
 )
-from agents.qwen.demonstrations.exemplars import demonstrate
 from agents.qwen.demonstrations.export import export
 from agents.qwen.demonstrations.reflections import reflect
-from agents.qwen.demonstrations.verifier import verify
 
 __all__ = [
     "Attempt",

@@ -32,8 +32,6 @@ from zoomgym.errors import ZoomGymError
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.io.messages import in_words
 
-__all__ = ["main"]
-
 KEPT = "kept"
 NUM_ENVS = 16
 """Environments side by side for an agent that replies to many at once."""
@@ -99,7 +97,7 @@ def _export(args: argparse.Namespace, console: Console) -> int:
     demonstrations = list(read_demonstrations(args.file))
     rows = export(demonstrations, args.out, tasks=args.tasks, cache_dir=args.cache_dir)
     num_images = sum(
-        len(row.images)
+        len(row["images"])
         for row in track(rows, "rows", len(demonstrations), console=console, transient=True)
     )
     console.print(f"{len(demonstrations)} rows, {num_images} frames -> {args.out}", soft_wrap=True)

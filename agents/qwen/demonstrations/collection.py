@@ -1,11 +1,12 @@
-"""A file of demonstrations that grows task by task, and goes on where it was stopped.
+"""Collects what an expert does well into a file, task by task; a stopped run is resumed.
 
-What was not kept stands in a second file beside it, with the reason: so a task is tried once.
+A second file beside it holds the tasks that were rejected, and why: so a task is tried once.
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,25 @@ from agents.qwen.demonstrations.demonstration import (
     Demonstration,
     append_demonstration,
     read_demonstrations,
+    verify,
 )
 from zoomgym import __version__
+from zoomgym.agent import Agent, BatchAgent
 from zoomgym.envs.env import ZoomEnv
-from zoomgym.errors import RecordError
+from zoomgym.errors import RecordError, VideoError
 from zoomgym.io.files import open_own
-from zoomgym.records import append_line, drop_cut_line, read_lines
+from zoomgym.records import Record, append_line, drop_cut_line, read_lines
 from zoomgym.records.bounds import load_row
-
-__all__ = ["Attempt", "Result", "collect", "describe_run", "rejected_path"]
+from zoomgym.rollout import run_episodes
 
 NEEDED = "a task and a reason"
+NO_VIDEO = "video cannot be shown"
+ROUND = 4
+"""Episodes for each environment before they are passed on, in the order of their tasks."""
 Result = tuple[str, Demonstration | str]
 """A task's id, and what came of it: a demonstration, or why there is none."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +44,82 @@ class Attempt:
     """Why no demonstration was kept; empty if one was."""
 
 
+def demonstrate(
+    envs: Sequence[ZoomEnv],
+    task_ids: Sequence[str],
+    *,
+    expert: Agent,
+    expert_name: str,
+    out: Path,
+    seed: int = 0,
+) -> Iterator[Attempt]:
+    """Plays an expert on tasks, keeps what `verify` accepts, and yields what became of each task.
+
+    A demonstration is written as soon as it is made. Run again with the same arguments, or more
+    tasks, it resumes where it stopped; no task is tried twice. The same seed makes the same file.
+
+    Args:
+        envs: alike; more than one is of use to an expert with `act_batch`.
+        task_ids: the tasks to play.
+        expert: any agent.
+        expert_name: what the records call it.
+        out: file of demonstrations; the rejected tasks are beside it, see `rejected_path`.
+        seed: of expert and environments.
+
+    Raises:
+        RecordError: out holds demonstrations of another run, or is wrong.
+        AgentError: the expert cannot reply.
+        GradingError: an answer cannot be graded now.
+    """
+
+    def attempt(open_ids: Sequence[str]) -> Iterator[Result]:
+        for task_id, record in play_in_order(envs, expert, expert_name, open_ids, seed):
+            if record is None:
+                yield task_id, NO_VIDEO
+            else:
+                yield task_id, verify(record) or Demonstration(record)
+
+    run = describe_run(envs[0], method="demonstrate", expert=expert_name, seed=seed)
+    return collect(out, run, task_ids, attempt)
+
+
+def play_in_order(
+    envs: Sequence[ZoomEnv], agent: Agent, agent_name: str, task_ids: Sequence[str], seed: int
+) -> Iterator[tuple[str, Record | None]]:
+    """Yields every task's id and record, in order; None where the video cannot be shown.
+
+    Args:
+        envs: alike; an agent with `act_batch` plays in all of them at once.
+        agent: is reset, perhaps more than once, with seed.
+        agent_name: what the records call it.
+        task_ids: the tasks to play.
+        seed: of agent and environments.
+    """
+    size = ROUND * len(envs) if isinstance(agent, BatchAgent) else 1
+    for first in range(0, len(task_ids), size):
+        wanted = task_ids[first : first + size]
+        try:
+            played = run_episodes(envs, agent, agent_name=agent_name, task_ids=wanted, seed=seed)
+            records = {record.task.id: without_seconds(record) for record in played}
+        except VideoError as error:
+            if len(wanted) == 1:
+                logger.warning("%s: %s", wanted[0], error)
+                yield wanted[0], None
+            else:  # which of them it was is not known
+                for one in wanted:
+                    yield from play_in_order(envs[:1], agent, agent_name, [one], seed)
+            continue
+        for task_id in wanted:
+            yield task_id, records.get(task_id)  # not there: skipped
+
+
+def without_seconds(record: Record) -> Record:
+    """Returns the record without wall clock, so that the same seed makes the same file."""
+    return replace(record, agent_s=0.0, decode_s=0.0)
+
+
 def rejected_path(out: Path) -> Path:
-    """Returns where the rejected tasks of a file of demonstrations stand."""
+    """Returns where the rejected tasks of a file of demonstrations are."""
     return out.with_name(f"{out.stem}.rejected.jsonl")
 
 
@@ -130,7 +211,7 @@ def _parse(line: str) -> tuple[str, Any]:
 
 
 def _check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuses to go on with a file that was begun otherwise. Raises RecordError."""
+    """Raises RecordError if a file was begun with other settings."""
     for name in {**now, **before}:
         if before.get(name) != now.get(name):
             raise RecordError(

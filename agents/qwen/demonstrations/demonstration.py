@@ -1,4 +1,6 @@
-"""A trajectory to learn from, and the file it is kept in: one JSON object a line.
+"""A trajectory to learn from: what makes it worth learning, and the file it is kept in.
+
+A file has one JSON object a line:
 
 {"first_turn": 0, "record": {..}}, where the record is written as in a file of records.
 """
@@ -8,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from agents.synthetic.evidence import is_shown
 from zoomgym.errors import RecordError
-from zoomgym.records import Record, append_line, read_lines
+from zoomgym.records import Record, append_line, read_lines, replay
 from zoomgym.records.bounds import load_row
-
-__all__ = ["Demonstration", "append_demonstration", "read_demonstrations"]
+from zoomgym.rules.episode import Episode
 
 NEEDED = '{"first_turn": .., "record": ..}'
 
@@ -66,3 +68,35 @@ def read_demonstrations(path: Path) -> Iterator[Demonstration]:
         RecordError: the file cannot be read, or a line is none; names file and line.
     """
     return read_lines(path, Demonstration.from_json)
+
+
+def verify(record: Record, first_turn: int = 0) -> str:
+    """Returns why a trajectory is not to be learned from; empty if it is.
+
+    Args:
+        record: of a finished episode.
+        first_turn: the first turn to learn. How the replies before it are written does not matter:
+            they may be the mistakes that it mends.
+    """
+    if record.answer is None:
+        return "never answered"
+    if not record.is_graded:
+        return "ungraded"
+    if record.reward_parts.accuracy != 1:
+        return "wrong answer"
+    if any(turn.error or not turn.is_well_formed for turn in record.turns[first_turn:]):
+        return "not well-formed or refused"
+    if record.frames_used > record.rules.frame_budget:
+        return "over budget"
+    try:
+        episode = replay(record)
+    except RecordError:
+        return "does not replay"
+    return "" if _has_seen_evidence(episode) else "evidence not seen"
+
+
+def _has_seen_evidence(episode: Episode) -> bool:
+    """Returns whether all of the evidence, if any is known, was shown: else the answer was luck."""
+    seen_s = (*episode.overview_s, *episode.clip_s)
+    task = episode.task
+    return all(is_shown(task.question, segment, seen_s) for segment in task.evidence)

@@ -1,5 +1,11 @@
 """Demonstrations as LLaMA-Factory's sharegpt rows, with their frames as files.
 
+    {"messages": [{"role": "user", "content": "<frame0_time0.00s><image>.."}, ..],
+     "images": ["rows.frames/00000/000.jpg", ..]}
+
+Each `<image>` in the messages marks one of the images, in order; the results of a tool are user
+turns. Source: zsgvivo/videozoomer_sft on the hub.
+
 Departure: a sharegpt row has no place for `first_turn`. LLaMA-Factory learns every reply of a
 reflection, the mistakes too, unless it is told to learn the last one only (`mask_history`).
 """
@@ -8,20 +14,19 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from agents.qwen.demonstrations.demonstration import Demonstration
-from agents.qwen.demonstrations.sharegpt import IMAGE, Message, Trajectory, write_sharegpt
 from zoomgym.agent import conversation as prompts
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.records.origins import env_to_watch
 from zoomgym.rollout import watch_again
 
-__all__ = ["export"]
-
+IMAGE = "<image>"
 MARK = re.compile("<(image|video|audio)>")
 """What LLaMA-Factory replaces by a picture, a video or a sound."""
 QUALITY = 95
@@ -34,10 +39,10 @@ def export(
     *,
     tasks: str | None = None,
     cache_dir: Path | None = None,
-) -> Iterator[Trajectory]:
+) -> Iterator[dict[str, Any]]:
     """Writes demonstrations to out as sharegpt rows, and yields each as its frames are written.
 
-    Frames stand in a folder beside out, called as it with `.frames`; rows name them from there.
+    Frames are in a folder beside out, named as out with `.frames`; rows name them from there.
     The rows themselves are written last.
 
     Args:
@@ -51,7 +56,7 @@ def export(
         VideoError: a video cannot be shown.
     """
     envs: dict[str, ZoomEnv] = {}
-    trajectories = []
+    rows: list[dict[str, Any]] = []
     for index, demonstration in enumerate(demonstrations):
         record = demonstration.record
         settings = json.dumps(record.settings, sort_keys=True)
@@ -63,10 +68,10 @@ def export(
         (out.parent / folder).mkdir(parents=True, exist_ok=True)
         for path, pixels in zip(images, prompts.images_of(messages), strict=True):
             _save(out.parent / path, pixels)
-        said = tuple(Message(message["role"], _marked(message)) for message in messages)
-        trajectories.append(Trajectory(said, tuple(path.as_posix() for path in images)))
-        yield trajectories[-1]
-    write_sharegpt(out, trajectories)
+        said = [{"role": one["role"], "content": _marked(one)} for one in messages]
+        rows.append({"messages": said, "images": [path.as_posix() for path in images]})
+        yield rows[-1]
+    out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 def _marked(message: prompts.Message) -> str:

@@ -3,10 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from agents.qwen.demonstrations.collection import Attempt, Result, collect, describe_run
-from agents.qwen.demonstrations.demonstration import Demonstration
-from agents.qwen.demonstrations.playing import NO_VIDEO, play_in_order, without_seconds
-from agents.qwen.demonstrations.verifier import verify
+from agents.qwen.demonstrations.collection import (
+    NO_VIDEO,
+    Attempt,
+    Result,
+    collect,
+    describe_run,
+    play_in_order,
+    without_seconds,
+)
+from agents.qwen.demonstrations.demonstration import Demonstration, verify
 from zoomgym.agent import Agent, is_privileged, usage_of
 from zoomgym.agent.observation import Observation
 from zoomgym.envs.env import ZoomEnv
@@ -14,8 +20,6 @@ from zoomgym.errors import VideoError
 from zoomgym.grading import read_choice
 from zoomgym.records import Record
 from zoomgym.rollout import finish_episode, watch_again
-
-__all__ = ["reflect"]
 
 STUDENT_RIGHT = "student was right"
 NOTHING_TO_CORRECT = "nothing to correct"

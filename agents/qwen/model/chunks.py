@@ -12,8 +12,6 @@ from transformers import Qwen2_5_VLProcessor
 from agents.qwen.model.loading import IMAGE_TOKEN
 from zoomgym.agent.conversation import Message, images_of
 
-__all__ = ["ASSISTANT", "Chunk", "encode", "encode_response", "encode_turns", "join", "num_said"]
-
 ASSISTANT = "<|im_start|>assistant\n"
 """Stands before every reply."""
 END = "<|im_end|>"

@@ -17,8 +17,6 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from agents.qwen.model.chunks import Chunk
 
-__all__ = ["Conversation", "Reply", "end_reply", "read", "say", "widened"]
-
 Segment = list[tuple[Tensor, Tensor]]
 """Of each layer: keys and values, each (heads, tokens, size)."""
 MAX_STOP_TOKENS = 16

@@ -15,17 +15,6 @@ from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.utils.hub import cached_file
 from transformers.utils.import_utils import is_torchvision_available
 
-__all__ = [
-    "IMAGE_TOKEN",
-    "ImageOnlyProcessor",
-    "add_lora",
-    "check_path",
-    "freeze_vision",
-    "load_model",
-    "load_processor",
-    "restore_weights",
-]
-
 TEMPLATE = (Path(__file__).parent / "template.jinja").read_text(encoding="utf-8")
 IMAGE_TOKEN = "<|image_pad|>"
 VIDEO_TOKEN = "<|video_pad|>"

@@ -17,8 +17,6 @@ from zoomgym.errors import ReplyError
 from zoomgym.rules.actions import Answer
 from zoomgym.rules.grammar import read_reply
 
-__all__ = ["STOP", "QwenAgent"]
-
 STOP = {"json": "", "video_zoom": "</video_zoom>"}
 """Where a reply ends, in each grammar, besides at the model's own end token."""
 MAX_KEPT = 256

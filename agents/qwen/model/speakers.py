@@ -15,8 +15,6 @@ from transformers import PreTrainedTokenizerBase, Qwen2_5_VLProcessor
 from agents.qwen.model.chunks import Chunk
 from agents.qwen.model.generation import Conversation, Reply, end_reply, read, say
 
-__all__ = ["ModelSpeaker", "Speaker", "VLLMSpeaker"]
-
 
 class Speaker(Protocol):
     """Who reads and speaks in conversations."""

@@ -11,8 +11,6 @@ from statistics import fmean
 
 from zoomgym.records import Record
 
-__all__ = ["Monitor", "summarise"]
-
 WINDOW = 10
 """Steps that must agree before anything is said."""
 

@@ -25,8 +25,6 @@ from zoomgym.errors import GradingError, VideoError
 from zoomgym.records import Record
 from zoomgym.rollout import to_record
 
-__all__ = ["Group", "Picture", "Player", "Rollout"]
-
 NAME = "qwen"
 """What records of training call the agent."""
 MAX_UNSHOWN = 20

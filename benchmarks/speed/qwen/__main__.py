@@ -19,8 +19,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from agents.qwen.model.sizes import SIZES
-from agents.qwen.model.tiny import TOKEN_SIDE_PX
+from agents.qwen.model.tiny import SIZES, TOKEN_SIDE_PX
 from benchmarks.speed.decoding.results import describe_run
 from benchmarks.speed.qwen.episodes import Course
 from benchmarks.speed.qwen.generation import measure_generation, print_generation

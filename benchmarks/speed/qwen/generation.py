@@ -14,8 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from agents.qwen.model.sizes import SIZES
-from agents.qwen.model.tiny import make_model, make_processor
+from agents.qwen.model.tiny import SIZES, make_model, make_processor
 from agents.qwen.training.grpo import trl_config
 from agents.qwen.training.rollouts import Player
 from agents.qwen.training.settings import GRPOSettings

@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from agents.qwen.model.sizes import SIZES
-from agents.qwen.model.tiny import TOKEN_SIDE_PX, make_model, make_processor
+from agents.qwen.model.tiny import SIZES, TOKEN_SIDE_PX, make_model, make_processor
 from benchmarks.speed.qwen.episodes import Course
 
 __all__ = ["OURS", "STOCK", "Load", "title_of", "weights_go"]

@@ -16,14 +16,12 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from agents.registry import make_agent
 from agents.sb3.__main__ import main
-from agents.sb3.evaluation import evaluate
-from agents.sb3.extractor import NUM_MARKS, CellExtractor
-from agents.sb3.head import MenuHead
-from agents.sb3.policy import PpoAgent, history
+from agents.sb3.network import NUM_MARKS, CellExtractor, MenuHead
+from agents.sb3.policy import PpoAgent, evaluate, history
 from agents.sb3.settings import (
     ALGORITHMS,
     MODEL,
-    Settings,
+    PPOSettings,
     load_form,
     load_settings,
     save_settings,
@@ -40,7 +38,7 @@ from zoomgym.tasks.synthetic import SYMBOLS
 from zoomgym.testing import check_agent
 
 ENV: dict[str, Any] = {"tasks": "synthetic:flash", "source": "scene", "cell_px": 6}
-TINY = Settings(
+TINY = PPOSettings(
     env=ENV,
     num_envs=2,
     total_timesteps=64,
@@ -370,10 +368,10 @@ def test_the_commands_train_resume_and_evaluate(
     env = load_settings(tmp_path / "run").env
     assert (env["rates"], env["difficulty"], env["cell_px"]) == ([8, 16], "hard", 6)
     assert env["reward_weights"] == {"grounding": 0.5}
-    assert main(["train", "--resume", "--out", out, "--total-timesteps", "64"]) == 0
+    assert main(["train", "--resume", "--out", out, "--total-timesteps", "40"]) == 0
     assert main(["evaluate", out, "--episodes", "3", "--env", "max_pixels=100"]) == 0
     said = capsys.readouterr().out
-    assert f"64 steps -> {out}/model.zip" in said
+    assert f"64 steps -> {out}/model.zip" in said  # 40 were asked for, 32 are played at once
     assert "of 3 right" in said
     records = list(read_records(tmp_path / "run" / "test.jsonl"))
     assert sorted(record.task.id for record in records) == [
@@ -416,7 +414,7 @@ def test_wrong_commands_say_what_is_wrong(
 @pytest.mark.slow
 def test_maskable_ppo_learns_to_find_the_symbol_and_to_read_it(tmp_path: Path) -> None:
     env = {**ENV, "cell_px": 8, "max_pixels": 256, "reward_weights": {"grounding": 0.5}}
-    train(Settings(env=env), tmp_path / "run")
+    train(PPOSettings(env=env), tmp_path / "run")
     records = evaluate(tmp_path / "run", 500, tmp_path / "test.jsonl")
     assert wilson([record.reward_parts.accuracy for record in records]).low > 0.9
     assert json.loads((tmp_path / "run" / "settings.json").read_text())["seed"] == 0

@@ -14,8 +14,7 @@ import torch
 from trl import GRPOTrainer
 
 from agents.qwen.model import tiny
-from agents.qwen.model.sizes import SIZES
-from agents.qwen.model.tiny import make_model, make_processor
+from agents.qwen.model.tiny import SIZES, make_model, make_processor
 from benchmarks.speed.qwen import __main__ as qwen_speed
 from benchmarks.speed.qwen import generation as qwen_generation
 from benchmarks.speed.qwen import load as qwen_load

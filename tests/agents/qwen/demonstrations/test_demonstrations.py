@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -440,15 +440,17 @@ def test_reflections_go_on_where_they_were_stopped(tmp_path: Path) -> None:
 def test_rows_show_what_the_agent_was_shown(record: Record, tmp_path: Path) -> None:
     out = tmp_path / "rows.json"
     rows = list(export([Demonstration(record)] * 2, out))
-    assert json.loads(out.read_text()) == json.loads(json.dumps([asdict(row) for row in rows]))
+    assert json.loads(out.read_text()) == rows
     messages = to_messages(watch_again(small_env(), record))
-    assert [said.role for said in rows[0].messages] == [one["role"] for one in messages]
-    texts = [said.content.replace("<image>", "") for said in rows[0].messages]
+    assert [said["role"] for said in rows[0]["messages"]] == [one["role"] for one in messages]
+    texts = [said["content"].replace("<image>", "") for said in rows[0]["messages"]]
     assert texts == [text_of(message) for message in messages]
-    assert rows[0].messages[1].content.startswith("<frame0_time0.00s><image><frame1_time0.95s>")
-    assert len(rows[0].images) == record.frames_used == 73
-    assert rows[1].images[72] == "rows.frames/00001/072.jpg"
-    with Image.open(tmp_path / rows[1].images[72]) as picture:
+    assert rows[0]["messages"][1]["content"].startswith(
+        "<frame0_time0.00s><image><frame1_time0.95s>"
+    )
+    assert len(rows[0]["images"]) == record.frames_used == 73
+    assert rows[1]["images"][72] == "rows.frames/00001/072.jpg"
+    with Image.open(tmp_path / rows[1]["images"][72]) as picture:
         assert (picture.format, picture.size) == ("JPEG", (40, 40))
 
 
@@ -456,11 +458,13 @@ def test_marks_in_the_texts_of_others_are_no_pictures(tmp_path: Path) -> None:
     hostile = "<think><<image>image></think> <video> <audio> <image>"
     record = play(Scripted(hostile), small_env())
     [row] = export([Demonstration(record)], tmp_path / "rows.json")
-    assert len(row.images) == 64
-    assert row.messages[2].content == "<think><<image >image></think> <video > <audio > <image >"
-    assert "found 0 in '<think><<image >image></think>" in row.messages[3].content
+    assert len(row["images"]) == 64
+    assert (
+        row["messages"][2]["content"] == "<think><<image >image></think> <video > <audio > <image >"
+    )
+    assert "found 0 in '<think><<image >image></think>" in row["messages"][3]["content"]
     [written] = json.loads((tmp_path / "rows.json").read_text())
-    assert written["messages"][2]["content"] == row.messages[2].content
+    assert written["messages"][2]["content"] == row["messages"][2]["content"]
 
 
 def test_only_a_synthetic_task_set_or_one_that_is_named_is_shown_again(tmp_path: Path) -> None:
@@ -481,7 +485,7 @@ def test_files_of_demonstrations_are_opened_if_their_set_is_named(tmp_path: Path
     with pytest.raises(RecordError, match="or one of a set that --tasks names, got overview-"):
         list(export(demonstrations, out))
     [row] = export(demonstrations, out, tasks=str(tmp_path / "my.jsonl"))
-    assert len(row.images) == 6
+    assert len(row["images"]) == 6
 
 
 # The command -------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from agents.qwen.training.grpo import main, make_trainer, train_grpo
 from agents.qwen.training.grpo_trainer import ZoomTrainer
 from agents.qwen.training.rollouts import Group
 from agents.qwen.training.settings import GRPOSettings, SFTSettings
-from agents.sb3.settings import Settings as PPOSettings
+from agents.sb3.settings import PPOSettings
 from examples.train_tiny_qwen import Amounts
 from tests.agents.qwen.noise import NoiseTasks, scripted_env
 from tests.agents.qwen.small import ROUNDING, Broken
