@@ -48,7 +48,7 @@ ACCURACY = METRICS[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Score:
     """One agent on the tasks of one category, or on all of them."""
 
     agent: str
@@ -61,7 +61,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class OfficialRow:
+class OfficialScore:
     """One agent on a public benchmark, scored as the benchmark does."""
 
     agent: str
@@ -70,7 +70,7 @@ class OfficialRow:
     comparison: Comparison
 
 
-def leaderboard(records: Sequence[Record]) -> list[Row]:
+def leaderboard(records: Sequence[Record]) -> list[Score]:
     """Returns the rows of all agents, the most accurate first; of each agent first the pooled row.
 
     Args:
@@ -88,7 +88,7 @@ def leaderboard(records: Sequence[Record]) -> list[Row]:
     return sorted(rows, key=lambda row: (*_place(pooled[row.agent]), row.agent))
 
 
-def officials(records: Sequence[Record]) -> list[OfficialRow]:
+def officials(records: Sequence[Record]) -> list[OfficialScore]:
     """Returns a row for every agent on every public benchmark, by benchmark, then as they come.
 
     Args:
@@ -106,7 +106,7 @@ def officials(records: Sequence[Record]) -> list[OfficialRow]:
             if record.is_graded
         ]
         if comparison := compare(task_set, graded):
-            rows.append(OfficialRow(agent, task_set, len(own) - len(graded), comparison))
+            rows.append(OfficialScore(agent, task_set, len(own) - len(graded), comparison))
     return rows
 
 
@@ -133,12 +133,12 @@ def video_of(record: Record) -> Hashable:
     return record.task_set, record.task.video
 
 
-def _row(agent: str, category: str, records: Sequence[Record]) -> Row:
+def _row(agent: str, category: str, records: Sequence[Record]) -> Score:
     """Returns one row over records, of which there is at least one."""
     found = {metric.name: estimate(metric, records) for metric in METRICS}
     estimates = {name: known for name, known in found.items() if known is not None}
     num_ungraded = sum(not record.is_graded for record in records)
-    return Row(agent, category, len(records), num_ungraded, estimates)
+    return Score(agent, category, len(records), num_ungraded, estimates)
 
 
 def _place(estimates: Mapping[str, Estimate]) -> tuple[float, ...]:
@@ -158,7 +158,7 @@ SPANS = (
 medium (4 to 15) and long (30 to 60)."""
 
 
-def duration_rows(records: Sequence[Record]) -> list[Row]:
+def duration_rows(records: Sequence[Record]) -> list[Score]:
     """Returns a row for every agent and span of durations, its category the span's name.
 
     Args:
@@ -169,7 +169,7 @@ def duration_rows(records: Sequence[Record]) -> list[Row]:
         if record.is_graded:
             by_place.setdefault((record.agent, span_of(record)), []).append(record)
     return [
-        Row(agent, span, len(own), 0, {ACCURACY.name: accuracy})
+        Score(agent, span, len(own), 0, {ACCURACY.name: accuracy})
         for (agent, span), own in by_place.items()
         if (accuracy := estimate(ACCURACY, own))
     ]

@@ -5,7 +5,7 @@ from enum import Enum, auto
 from itertools import groupby, pairwise
 
 from agents.registry import is_told_evidence
-from benchmarks.evaluation.metrics import Row, chance, pairs
+from benchmarks.evaluation.metrics import Score, chance, pairs
 from benchmarks.evaluation.statistics import Estimate
 from zoomgym.io.messages import plain
 from zoomgym.records import Record
@@ -26,7 +26,7 @@ class Verdict(Enum):
     """They have no task in common."""
 
 
-def reading(rows: Sequence[Row], records: Sequence[Record]) -> str:
+def reading(rows: Sequence[Score], records: Sequence[Record]) -> str:
     """Returns what a ranking shows; nothing if no answer is graded.
 
     Neighbors are compared on the tasks that both played, by the interval of their difference; with

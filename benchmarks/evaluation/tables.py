@@ -18,8 +18,8 @@ from benchmarks.evaluation.metrics import (
     METRICS,
     SPANS,
     Metric,
-    OfficialRow,
-    Row,
+    OfficialScore,
+    Score,
     chance,
     estimate,
     officials,
@@ -37,7 +37,7 @@ READINGS = ("strict", "official")
 
 
 def show_table(
-    console: Console, rows: Sequence[Row], records: Sequence[Record], suite: Suite | None = None
+    console: Console, rows: Sequence[Score], records: Sequence[Record], suite: Suite | None = None
 ) -> None:
     """Prints every metric over all tasks, accuracy by category, and benchmarks' own scores."""
     for sheet in ranking(rows, records, suite):
@@ -45,7 +45,7 @@ def show_table(
 
 
 def ranking(
-    rows: Sequence[Row], records: Sequence[Record], suite: Suite | None = None
+    rows: Sequence[Score], records: Sequence[Record], suite: Suite | None = None
 ) -> list[Sheet]:
     """Returns the tables of a leaderboard, after that of what is missing, if there is any.
 
@@ -66,7 +66,7 @@ def ranking(
     ]
 
 
-def _overall(rows: Sequence[Row]) -> Sheet:
+def _overall(rows: Sequence[Score]) -> Sheet:
     """Returns the table of every metric, a line an agent."""
     counts = _count_columns(any(row.num_ungraded for row in rows))
     lines = [
@@ -97,7 +97,7 @@ def _count_columns(has_ungraded: bool) -> tuple[str, ...]:
     return ("tasks", "ungraded") if has_ungraded else ("tasks",)
 
 
-def _by_category(rows: Sequence[Row], records: Sequence[Record]) -> Sheet:
+def _by_category(rows: Sequence[Score], records: Sequence[Record]) -> Sheet:
     """Returns the table of accuracy, a line an agent, a column a category."""
     categories = sorted({row.category for row in rows} - {ALL})
     by_place = {(row.agent, row.category): row.estimates.get("accuracy") for row in rows}
@@ -112,7 +112,7 @@ def _by_category(rows: Sequence[Row], records: Sequence[Record]) -> Sheet:
     return Sheet("categories", title, ("agent",), columns, tuple(lines))
 
 
-def _official(rows: Sequence[OfficialRow]) -> Sheet:
+def _official(rows: Sequence[OfficialScore]) -> Sheet:
     """Returns the table of benchmarks' own scores, with the groups that they report."""
     counts = _count_columns(any(row.num_ungraded for row in rows))
     return Sheet(
@@ -127,7 +127,7 @@ def _official(rows: Sequence[OfficialRow]) -> Sheet:
     )
 
 
-def _official_lines(row: OfficialRow, num_counts: int) -> Iterator[Line]:
+def _official_lines(row: OfficialScore, num_counts: int) -> Iterator[Line]:
     """Yields the line of an agent on a benchmark, and those of its groups."""
     score, place = row.comparison, (row.task_set, row.agent)
     counts: tuple[Cell, ...] = (score.num_tasks + row.num_ungraded, row.num_ungraded)

@@ -1,27 +1,16 @@
 """Where everything stands in the charts of a report, in pixels; the template draws it."""
 
-import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
-from benchmarks.evaluation.metrics import ALL, Row
+from benchmarks.evaluation.metrics import ALL, Score, zooms_of
 from benchmarks.evaluation.statistics import Estimate
+from zoomgym.records import Record
 from zoomgym.rules.episode import Rules
-
-__all__ = [
-    "CategoryChart",
-    "FramesChart",
-    "RulesChart",
-    "Scale",
-    "category_chart",
-    "colour_class",
-    "frames_chart",
-    "number_agents",
-    "rules_chart",
-    "shape_path",
-    "shorten",
-]
 
 WIDTH = 540
 HEIGHT = 300
@@ -41,31 +30,15 @@ NUM_TICKS = 6
 STEPS = (1, 2, 2.5, 5, 10)
 ASIDE = 7
 """Pixels between agents whose marks would else lie on each other."""
-SHAPES = (
-    "M0-5.2A5.2 5.2 0 1 0 0 5.2A5.2 5.2 0 1 0 0-5.2Z",
-    "M-4.6-4.6H4.6V4.6H-4.6Z",
-    "M0-6L5.8 4.4H-5.8Z",
-    "M0-6.4L6.4 0L0 6.4L-6.4 0Z",
-    "M0 6L5.8-4.4H-5.8Z",
-)
-"""SVG paths about the origin. Five shapes and eight colours tell 40 agents apart."""
-COLOURS = (
-    ("#0072b2", "#5aaee8"),
-    ("#c77700", "#f0a83c"),
-    ("#008764", "#2fc79f"),
-    ("#c8401b", "#f5794c"),
-    ("#b14a8c", "#e28fc3"),
-    ("#3a9bd4", "#9bd7f7"),
-    ("#6a7079", "#a9b0ba"),
-    ("#857500", "#e0d04e"),
-)
-"""On light and on dark, for colour-blind people too. Source: after Okabe and Ito, 2008."""
-NUM_LOOKS = len(SHAPES) * len(COLOURS)
-FIXED = (
-    *("coarse_to_fine", "uniform", "oracle", "change", "glance", "keyframe", "blind", "random"),
-    *("half", "once", "slow", "tutor"),
-)
-"""Registered agents by their number. The first eight, which are often compared, share no color."""
+HISTOGRAM_LEFT, HISTOGRAM_TOP, HISTOGRAM_BOTTOM = 150, 6, 26
+MAX_NAME = 16
+"""Characters of an agent's name beside a histogram."""
+ROW_HEIGHT, MOST_BAR_HEIGHT = 48, 28
+BAR_GAP = 6
+FPS_EDGES = (0.5, 1, 2, 4, 8, 16)
+"""Each bin reaches from one edge up to, but without, the next."""
+MOST_ZOOMS = 8
+"""More are counted as so many or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +65,7 @@ class Scale:
 ACCURACY = Scale(0, 1, HEIGHT - BOTTOM, TOP)
 
 
-class Box(NamedTuple):
+class Rectangle(NamedTuple):
     """A rectangle."""
 
     left: float
@@ -100,7 +73,7 @@ class Box(NamedTuple):
     right: float
     bottom: float
 
-    def meets(self, other: "Box") -> bool:
+    def meets(self, other: "Rectangle") -> bool:
         """Returns whether the two have room in common."""
         return (
             self.left < other.right
@@ -112,13 +85,8 @@ class Box(NamedTuple):
     @property
     def is_within_plot(self) -> bool:
         """Whether it is all to be seen."""
-        inside = Box(LEFT, 0, WIDTH, HEIGHT - BOTTOM)
-        return (
-            inside.left <= self.left
-            and inside.top <= self.top
-            and self.right <= inside.right
-            and self.bottom <= inside.bottom
-        )
+        is_across = self.left >= LEFT and self.right <= WIDTH
+        return is_across and self.top >= 0 and self.bottom <= HEIGHT - BOTTOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +104,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CategoryGroup:
     """The marks of one category."""
 
     category: str
@@ -153,7 +121,7 @@ class CategoryChart:
     """Categories along x, in each its agents."""
 
     width: int
-    groups: tuple[Group, ...]
+    groups: tuple[CategoryGroup, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +132,7 @@ class Point:
     frames: Estimate
     low_x: float
     high_x: float
-    label: Box
+    label: Rectangle
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +141,11 @@ class FramesChart:
 
     x: Scale
     points: tuple[Point, ...]
-    chance_label: Box
+    chance_label: Rectangle
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class RulesCurve:
     """An agent by what the rules allow, the least first."""
 
     agent: str
@@ -191,37 +159,11 @@ class RulesChart:
 
     labels: tuple[tuple[float, int], ...]
     """Where a number of zooms stands, and the number."""
-    curves: tuple[Curve, ...]
-
-
-def number_agents(agents: Collection[str]) -> dict[str, int]:
-    """Returns the number of each agent, which gives it shape and colour: the same on every page.
-
-    It depends on the agent's name alone, unless that would make two agents here look alike.
-    """
-    numbers = {agent: FIXED.index(agent) for agent in sorted(agents) if agent in FIXED}
-    room = NUM_LOOKS - len(FIXED)
-    for agent in sorted({*agents} - numbers.keys()):
-        digest = hashlib.sha256(agent.encode("utf-8", "surrogatepass")).digest()
-        start = int.from_bytes(digest[:8], "big")
-        places = [len(FIXED) + (start + step) % room for step in range(room)]
-        taken = {*numbers.values()}
-        numbers[agent] = next((place for place in places if place not in taken), places[0])
-    return numbers
-
-
-def shape_path(index: int) -> str:
-    """Returns the SVG path of the shape of agent number index."""
-    return SHAPES[index % len(SHAPES)]
-
-
-def colour_class(index: int) -> str:
-    """Returns the class of the page that gives agent number index its colour."""
-    return f"agent-colour-{index % len(COLOURS)}"
+    curves: tuple[RulesCurve, ...]
 
 
 def category_chart(
-    rows: Sequence[Row], agents: Sequence[str], chances: dict[str, float]
+    rows: Sequence[Score], agents: Sequence[str], chances: dict[str, float]
 ) -> CategoryChart:
     """Returns the chart of accuracy by category.
 
@@ -245,11 +187,11 @@ def category_chart(
         )
         label = shorten(category or "(none)", int(room / CHAR))
         edges = round(left + 6, 1), round(left + room - 6, 1)
-        groups.append(Group(category, label, *edges, ACCURACY(chance), chance, marks))
+        groups.append(CategoryGroup(category, label, *edges, ACCURACY(chance), chance, marks))
     return CategoryChart(width, tuple(groups))
 
 
-def frames_chart(rows: Sequence[Row], chance: float) -> FramesChart:
+def frames_chart(rows: Sequence[Score], chance: float) -> FramesChart:
     """Returns the chart of accuracy against the mean number of frames used, over all tasks.
 
     Args:
@@ -272,7 +214,9 @@ def frames_chart(rows: Sequence[Row], chance: float) -> FramesChart:
     return FramesChart(x, tuple(points), chance_label)
 
 
-def rules_chart(rows_of: Mapping[Rules, Sequence[Row]], agents: Sequence[str]) -> RulesChart | None:
+def rules_chart(
+    rows_of: Mapping[Rules, Sequence[Score]], agents: Sequence[str]
+) -> RulesChart | None:
     """Returns the chart of accuracy against the most zooms allowed; None if rules differ otherwise.
 
     Args:
@@ -299,36 +243,36 @@ def rules_chart(rows_of: Mapping[Rules, Sequence[Row]], agents: Sequence[str]) -
         )
         if marks:
             path = "M" + "L".join(f"{mark.x} {mark.y}" for mark in marks)
-            curves.append(Curve(agent, path, marks))
+            curves.append(RulesCurve(agent, path, marks))
     return RulesChart(tuple((x(most), most) for most in by_zooms), tuple(curves))
 
 
-def _ink(mark: Mark, low_x: float, high_x: float) -> tuple[Box, Box]:
+def _ink(mark: Mark, low_x: float, high_x: float) -> tuple[Rectangle, Rectangle]:
     """Returns what the whiskers and the middle of a point cover."""
-    upright = Box(mark.x - MARK_RADIUS, mark.high_y, mark.x + MARK_RADIUS, mark.low_y)
-    flat = Box(
+    upright = Rectangle(mark.x - MARK_RADIUS, mark.high_y, mark.x + MARK_RADIUS, mark.low_y)
+    flat = Rectangle(
         min(low_x, mark.x - MARK_RADIUS), mark.y - 5, max(high_x, mark.x + MARK_RADIUS), mark.y + 5
     )
     return upright, flat
 
 
-def _place_of_chance(chance_y: float, taken: Sequence[Box]) -> Box:
+def _place_of_chance(chance_y: float, taken: Sequence[Rectangle]) -> Rectangle:
     """Returns a place for the label of the line of chance that is not taken, or the last one."""
     for left in (LEFT + 4, WIDTH - RIGHT - 50):
         for top in (chance_y - 16, chance_y + 5):
-            place = Box(left, top, left + 46, top + 11)
+            place = Rectangle(left, top, left + 46, top + 11)
             if not any(place.meets(box) for box in taken):
                 return place
     return place
 
 
-def _free_place(mark: Mark, taken: Sequence[Box]) -> Box:
+def _free_place(mark: Mark, taken: Sequence[Rectangle]) -> Rectangle:
     """Returns a place for the label of mark that is not taken, or the last one that was tried."""
     width = CHAR * len(mark.label)
     for rise in LABEL_RISES:
         foot = mark.y + rise
         for left in (mark.x + 10, mark.x - 10 - width):
-            place = Box(left, foot - 11, left + width, foot + 2)
+            place = Rectangle(left, foot - 11, left + width, foot + 2)
             if place.is_within_plot and not any(place.meets(box) for box in taken):
                 return place
     return place
@@ -352,7 +296,7 @@ def _round_step(least: float) -> float:
     return next(power * step for step in STEPS if power * step >= least)
 
 
-def _mark(row: Row, x: float) -> Mark:
+def _mark(row: Score, x: float) -> Mark:
     """Returns the accuracy of a row at x."""
     estimate = row.estimates["accuracy"]
     ys = ACCURACY(estimate.mean), ACCURACY(estimate.low), ACCURACY(estimate.high)
@@ -368,3 +312,88 @@ def shorten(text: str, most: int) -> str:
         return text
     tail = max(1, (most - 1) // 2)
     return f"{text[: max(1, most - 1 - tail)]}…{text[-tail:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramBar:
+    """The share of a bin."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    count: int
+    share: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramRow:
+    """An agent's bars; none if there was nothing to count."""
+
+    agent: str
+    foot_y: int
+    total: int
+    bars: tuple[HistogramBar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Bins along x, in lines one below the other the agents."""
+
+    height: int
+    labels: tuple[tuple[float, str], ...]
+    """The middle of each bin, and what it holds."""
+    lines: tuple[HistogramRow, ...]
+
+
+def fps_histogram(records: Sequence[Record], agents: Sequence[str]) -> Histogram:
+    """Returns the rates of all zooms that showed frames, in frames per second."""
+    low, high = FPS_EDGES[0], FPS_EDGES[-1]
+    inner = (f"{a:g}-{b:g}" for a, b in pairwise(FPS_EDGES))
+    counts = {
+        agent: Counter(
+            bisect_right(FPS_EDGES, zoom.fps)
+            for record in records
+            if record.agent == agent
+            for zoom in zooms_of(record)
+        )
+        for agent in agents
+    }
+    return _histogram(counts, [f"<{low:g}", *inner, f"≥{high:g}"])
+
+
+def zooms_histogram(records: Sequence[Record], agents: Sequence[str]) -> Histogram:
+    """Returns the numbers of zooms that showed frames, of all episodes."""
+    numbers = {
+        agent: [
+            min(len(zooms_of(record)), MOST_ZOOMS) for record in records if record.agent == agent
+        ]
+        for agent in agents
+    }
+    most = max(max(own, default=0) for own in numbers.values())
+    labels = [f"{k}{'+' * (k == MOST_ZOOMS)}" for k in range(most + 1)]
+    return _histogram({agent: Counter(own) for agent, own in numbers.items()}, labels)
+
+
+def _histogram(counts: Mapping[str, Mapping[int, int]], labels: Sequence[str]) -> Histogram:
+    """Returns the histogram of counts by agent and number of the bin."""
+    step = (WIDTH - HISTOGRAM_LEFT - RIGHT) / len(labels)
+    lines = []
+    for number, (agent, own) in enumerate(counts.items(), start=1):
+        foot_y, total = HISTOGRAM_TOP + number * ROW_HEIGHT, sum(own.values())
+        bars = (
+            _bar(HISTOGRAM_LEFT + k * step, foot_y, step, own[k], total, labels[k])
+            for k in sorted(own)
+        )
+        lines.append(HistogramRow(agent, foot_y, total, tuple(bars)))
+    middles = (round(HISTOGRAM_LEFT + (k + 0.5) * step, 1) for k in range(len(labels)))
+    height = HISTOGRAM_TOP + len(lines) * ROW_HEIGHT + HISTOGRAM_BOTTOM
+    return Histogram(height, tuple(zip(middles, labels, strict=True)), tuple(lines))
+
+
+def _bar(left: float, foot_y: int, step: float, count: int, total: int, label: str) -> HistogramBar:
+    """Returns the bar of count among total, in the slot that begins at left."""
+    height = round(max(1.5, MOST_BAR_HEIGHT * count / total), 1)
+    box = (round(left + BAR_GAP / 2, 1), round(foot_y - height, 1), round(step - BAR_GAP, 1))
+    return HistogramBar(*box, height, count, count / total, label)

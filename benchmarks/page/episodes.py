@@ -1,18 +1,25 @@
-"""What the episode viewer of a page is given: episodes, their tasks and pictures, as plain data."""
+"""What the episode viewer of a page is given: episodes, tasks and small pictures, as plain data."""
 
+import base64
+import io
 import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, fields
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.failures import FAILURES, failures_of
-from benchmarks.page.stills import Album, spread, stills
-from zoomgym.errors import ZoomGymError
+from zoomgym.agent.observation import look
+from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import letter, read_choice
-from zoomgym.records import Record
+from zoomgym.records import Record, replay
+from zoomgym.records.origins import task_set_of
 from zoomgym.render.picture import AXIS_STEPS_S, clock
 from zoomgym.rules.actions import ZoomCall
 from zoomgym.rules.episode import Rules, Turn
@@ -20,8 +27,8 @@ from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import RewardParts, merge_weights
 from zoomgym.rules.timeline import Segment, overview_times
 from zoomgym.tasks import TaskSet
-
-__all__ = ["MAX_PICTURED", "OUTCOMES", "cut", "outcome_of", "viewer_data"]
+from zoomgym.tasks.synthetic import SyntheticTasks
+from zoomgym.video import Video
 
 OUTCOMES = ("right", "wrong", "no answer", "ungraded")
 MAX_PICTURED = 40
@@ -30,12 +37,48 @@ MAX_PICTURE_BYTES = 3_000_000
 """Of all pictures; base64 makes a third more of it."""
 MAX_EPISODE_BYTES = 16_000_000
 """Of all episodes: some 12,000 on synthetic tasks, so that `standard-v0` stands there whole."""
+OVERVIEW_PIXELS, CLIP_PIXELS = 96 * 96, 192 * 192
+MOST_FRAMES = 128
+"""Of a longer strip, so many are shown, evenly spread."""
+QUALITY = 75
 MOST_AXIS_LABELS = 6
 MAX_TEXT = 800
 """Characters that are shown of a text that others wrote."""
 
 KINDS = tuple(FAILURES)
-Row = dict[str, Any]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A frame as a small picture."""
+
+    time_s: float
+    webp: bytes
+
+
+class Album:
+    """The pictures of a page: each is kept once, and they are no more than fits."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._places: dict[bytes, int] = {}
+        self._bytes_left = max_bytes
+
+    def add(self, strips: Sequence[Sequence[Still]]) -> list[list[tuple[float, int]]] | None:
+        """Returns strips with places in the album for pictures; None if there is no room."""
+        new = {still.webp for strip in strips for still in strip} - self._places.keys()
+        cost = sum(map(len, new))
+        if cost > self._bytes_left:
+            return None
+        self._bytes_left -= cost
+        return [
+            [(still.time_s, self._places.setdefault(still.webp, len(self._places))) for still in s]
+            for s in strips
+        ]
+
+    def to_base64(self) -> list[str]:
+        """Returns the pictures, WebP in base64, in the order of their places."""
+        return [base64.b64encode(webp).decode("ascii") for webp in self._places]
 
 
 def viewer_data(
@@ -103,9 +146,9 @@ def _video_key(record: Record) -> Hashable:
     return (record.task, opened, record.rules, record.duration_s, record.last_frame_s)
 
 
-def _kept(records: Sequence[Record]) -> dict[int, Row]:
+def _kept(records: Sequence[Record]) -> dict[int, Json]:
     """Returns the episodes that fit into the page, by position; whole tasks before others."""
-    kept: dict[int, Row] = {}
+    kept: dict[int, Json] = {}
     seen = set()
     bytes_left = MAX_EPISODE_BYTES
     for index in _fairly(records):
@@ -161,7 +204,7 @@ def _by_last_rules(records: Sequence[Record], on_task: Sequence[int]) -> list[in
     return [index for index in on_task if keys[index] == keys[last]]
 
 
-def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> Row:
+def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> Json:
     """Returns what the viewer shows of a task and its video."""
     task, rules = record.task, record.rules
     weights = merge_weights(record.settings["reward_weights"])
@@ -185,7 +228,7 @@ def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> 
     }
 
 
-def _episode(record: Record) -> Row:
+def _episode(record: Record) -> Json:
     """Returns what the viewer shows of an episode, but for its agent, task and frames."""
     options, answer = record.task.options, record.answer
     return {
@@ -205,7 +248,7 @@ def _episode(record: Record) -> Row:
     }
 
 
-def _turn(turn: Turn) -> Row:
+def _turn(turn: Turn) -> Json:
     """Returns what the viewer shows of a turn; its error stands in its feedback."""
     return {
         "reply": cut(turn.reply),
@@ -216,7 +259,7 @@ def _turn(turn: Turn) -> Row:
     }
 
 
-def _zoom(zoom: ZoomCall) -> Row:
+def _zoom(zoom: ZoomCall) -> Json:
     """Returns what the viewer shows of a zoom that was executed."""
     return {
         "start_s": zoom.start_s,
@@ -235,8 +278,8 @@ def _axis(duration_s: float) -> list[float]:
 
 
 def _illustrate(
-    episode: Row,
-    task: Row,
+    episode: Json,
+    task: Json,
     record: Record,
     album: Album,
     cache_dir: Path | None,
@@ -265,3 +308,59 @@ def _frame(time_s: float, place: int, evidence: Iterable[Segment]) -> list[float
 def _rounded(times_s: Iterable[float]) -> list[float]:
     """Returns times to the millisecond."""
     return [round(time_s, 3) for time_s in times_s]
+
+
+def stills(
+    record: Record, cache_dir: Path | None, *, with_overview: bool, tasks: TaskSet | None = None
+) -> list[tuple[Still, ...]]:
+    """Returns the overview of an episode, if it is wanted, and the clip of every zoom.
+
+    Args:
+        record: of the episode.
+        cache_dir: where synthetic videos may be written already; None is the user's cache folder.
+        with_overview: whether the overview comes first.
+        tasks: the set that the user has named, whose videos are shown.
+
+    Raises:
+        TaskError: the task is neither synthetic nor of the named set, or another one there.
+        VideoError: the video cannot be opened or decoded.
+        RecordError: the rules have changed since, or the video.
+    """
+    episode = replay(record)
+    tasks = task_set_of(record, tasks, cache_dir=cache_dir)
+    wanted = [(episode.overview_s, OVERVIEW_PIXELS)] if with_overview else []
+    wanted += [(zoom.times_s, CLIP_PIXELS) for zoom in episode.zooms]
+    if not wanted:
+        return []
+    video = _open(tasks, record.task)
+    try:
+        if (video.duration_s, video.last_frame_s) != (record.duration_s, record.last_frame_s):
+            raise RecordError(
+                f"{record.key}: needed a video as long as the record says, got another"
+            )
+        shown = [
+            look(video, spread(times_s), min(max_pixels, record.settings["max_pixels"]))
+            for times_s, max_pixels in wanted
+        ]
+    finally:
+        video.close()
+    return [tuple(map(_still, frames.times_s, frames.images)) for frames in shown]
+
+
+def _open(tasks: TaskSet, task: VideoQuestion) -> Video:
+    """Returns the video of a task. A synthetic one that is not written yet is drawn."""
+    if isinstance(tasks, SyntheticTasks) and not tasks.is_written(task):
+        tasks = replace(tasks, source="scene")
+    return tasks.open_video(task)
+
+
+def spread(times_s: Sequence[float]) -> Sequence[float]:
+    """Returns at most MOST_FRAMES of times_s, evenly spread."""
+    return times_s[:: -(-len(times_s) // MOST_FRAMES)]
+
+
+def _still(time_s: float, image: NDArray[np.uint8]) -> Still:
+    """Returns a frame, (H, W, 3) uint8 RGB, as WebP."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "webp", quality=QUALITY)
+    return Still(time_s, buffer.getvalue())

@@ -15,7 +15,7 @@ from benchmarks.evaluation.crashes import Failure
 from benchmarks.evaluation.metrics import (
     ALL,
     METRICS,
-    Row,
+    Score,
     chance,
     chance_by_duration,
     duration_rows,
@@ -25,7 +25,7 @@ from benchmarks.evaluation.metrics import (
 from benchmarks.evaluation.suites import Suite
 from benchmarks.evaluation.summary import MARK, reading
 from benchmarks.evaluation.tables import Agents, apart, by_rules, details, names_of, shortfalls
-from benchmarks.page import charts, histograms
+from benchmarks.page import charts, palette
 from benchmarks.page.episodes import MAX_PICTURED, OUTCOMES, cut, viewer_data
 from zoomgym.io.files import replaced
 from zoomgym.records import Record
@@ -36,7 +36,7 @@ from zoomgym.tasks.synthetic import FAMILIES
 __all__ = ["write_report"]
 
 FOLDER = Path(__file__).parent / "templates"
-TEMPLATE, STYLE, SCRIPTS = "report.html.jinja", "style.css", ("tables.js", "viewer.js")
+TEMPLATE, SCRIPTS = "report.html.jinja", ("tables.js", "viewer.js")
 MOST_PARTED = 20
 """Tasks that are listed, of those on which strict and official reading part."""
 MOST_FAILED = 50
@@ -100,8 +100,7 @@ def _page(
         metrics=METRICS,
         all_tasks=ALL,
         charts=charts,
-        histograms=histograms,
-        style=Markup((FOLDER / STYLE).read_text(encoding="utf-8")),
+        palette=palette,
         script=Markup(script),
         script_hash=_hash_source(script),
         failed=failures,
@@ -180,7 +179,7 @@ def _results(
         "compared": _compared(played, rows_of, agents) if len(played) > 1 else None,
         "agents": agents,
         "places": {agent: place for place, agent in enumerate(agents)},
-        "numbers": charts.number_agents(agents),
+        "numbers": palette.number_agents(agents),
         "abouts": {agent: line for agent in agents if (line := about(agent))},
         "told_mark": MARK,
         "told": [agent for agent in agents if is_told_evidence(agent)],
@@ -209,7 +208,7 @@ def _family_abouts(records: Sequence[Record]) -> dict[str, str]:
 
 def _compared(
     played: Mapping[Rules, Sequence[Record]],
-    rows_of: Mapping[Rules, Sequence[Row]],
+    rows_of: Mapping[Rules, Sequence[Score]],
     agents: Sequence[str],
 ) -> dict[str, Any]:
     """Returns what compares rules: a chart, where they differ in the number of turns; a table."""
@@ -220,7 +219,7 @@ def _compared(
     }
 
 
-def _group(records: Sequence[Record], rows: Sequence[Row], suite: Suite | None) -> dict[str, Any]:
+def _group(records: Sequence[Record], rows: Sequence[Score], suite: Suite | None) -> dict[str, Any]:
     """Returns the tables and charts of episodes that were played by the same rules."""
     graded = [row for row in rows if "accuracy" in row.estimates]
     pooled = [row for row in rows if row.category == ALL]
@@ -240,14 +239,14 @@ def _group(records: Sequence[Record], rows: Sequence[Row], suite: Suite | None) 
         "reward_scale": _reward_scale(row for row in graded if row.category == ALL),
         "category_chart": charts.category_chart(graded, agents, chances),
         **(_charts(records, graded, agents) if graded else {"frames_chart": None}),
-        "zooms": histograms.zooms_histogram(records, agents),
-        "fps": histograms.fps_histogram(records, agents),
+        "zooms": charts.zooms_histogram(records, agents),
+        "fps": charts.fps_histogram(records, agents),
         **_explained(records, agents),
     }
 
 
 def _charts(
-    records: Sequence[Record], graded: Sequence[Row], agents: Sequence[str]
+    records: Sequence[Record], graded: Sequence[Score], agents: Sequence[str]
 ) -> dict[str, charts.CategoryChart | charts.FramesChart]:
     """Returns the charts of accuracy that are about all categories together."""
     by_duration = chance_by_duration(records)
@@ -257,7 +256,7 @@ def _charts(
     }
 
 
-def _reward_scale(rows: Iterable[Row]) -> charts.Scale:
+def _reward_scale(rows: Iterable[Score]) -> charts.Scale:
     """Returns the scale of the bars of rewards, from 0 to 100 pixels."""
     rewards = [row.estimates["reward"] for row in rows]
     return charts.Scale(

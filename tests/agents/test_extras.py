@@ -15,12 +15,13 @@ COMMANDS = {
     "agents.qwen.training.grpo": ("torch", "qwen"),
     "agents.qwen.training.sft": ("torch", "qwen"),
     "agents.sb3": ("sb3_contrib", "sb3"),
+    "benchmarks.figures": ("matplotlib", "figures"),
     "benchmarks.leaderboard": ("rich", "benchmarks"),
     "benchmarks.evaluation.leaks": ("rich", "benchmarks"),
     "benchmarks.speed.qwen": ("rich", "benchmarks"),
     "benchmarks.run": ("rich", "benchmarks"),
     "benchmarks.speed": ("rich", "benchmarks"),
-    "examples.train_tiny_qwen": ("matplotlib", "qwen"),
+    "examples.train_tiny_qwen": ("matplotlib", "figures"),
 }
 RUN = """
 import runpy, sys

@@ -20,7 +20,7 @@ from agents.synthetic.baselines import RandomAgent
 from benchmarks import run
 from benchmarks.evaluation import resume, runner, suites
 from benchmarks.evaluation.crashes import read_failures
-from benchmarks.evaluation.metrics import Row, leaderboard
+from benchmarks.evaluation.metrics import Score, leaderboard
 from benchmarks.evaluation.resume import Choice
 from benchmarks.evaluation.runner import Environments, Job, Outcome, play_one
 from benchmarks.evaluation.suites import SUITES, Part, Suite
@@ -71,7 +71,7 @@ def identities(folder: Path) -> list[tuple[str, str, float]]:
     return sorted((record.task.id, record.agent, record.reward) for record in records)
 
 
-def table(folder: Path) -> list[Row]:
+def table(folder: Path) -> list[Score]:
     """Returns the leaderboard without what depends on the machine."""
     records = sorted(read_records(folder / "records.jsonl"), key=lambda r: (r.task.id, r.agent))
     rows = leaderboard(records)

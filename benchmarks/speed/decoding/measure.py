@@ -40,7 +40,7 @@ def measure_video(
     *,
     is_quick: bool = False,
 ) -> None:
-    """Measures, prints, and writes video.json and a picture of each part to the folder out.
+    """Measures, prints, and writes video.json to the folder out.
 
     Args:
         console: where the tables go.

@@ -1,4 +1,4 @@
-"""What the decoding benchmark measured: as tables, as JSON, and as a picture."""
+"""What the decoding benchmark measured, as tables and as JSON."""
 
 import json
 import math
@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import av
 from rich.console import Console
@@ -83,7 +82,7 @@ class Part:
 
 
 def write_part(out: Path, run: Mapping[str, Any], name: str, part: Part) -> Path:
-    """Adds a part to video.json in the folder out, and draws it; returns the path of the former.
+    """Adds a part to video.json in the folder out, and returns its path.
 
     Parts that earlier runs left there stay, each with what describe_run returned for it.
     """
@@ -97,8 +96,6 @@ def write_part(out: Path, run: Mapping[str, Any], name: str, part: Part) -> Path
         "notes": list(part.notes),
     }
     path.write_text(json.dumps({"parts": parts | {name: _without_nan(measured)}}, indent=1) + "\n")
-    if part.rows:
-        (out / f"video_{name}.svg").write_text(_svg(part.rows))
     return path
 
 
@@ -185,46 +182,3 @@ def print_part(console: Console, part: Part) -> None:
 def _shown(value: float, digits: int = 2) -> str:
     """Returns a number as text; nothing for nan, which was not measured."""
     return "" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-BAR_H, LABEL_W, PLOT_W, SVG_W = 18, 270, 420, 800
-
-
-def _svg(rows: Sequence[Row]) -> str:
-    """Returns a picture of the medians: a group of bars per file and work, wrong ones hatched."""
-    lines: list[str] = []
-    y = 10
-    for key in dict.fromkeys((row.file, row.work) for row in rows):
-        group = [row for row in rows if (row.file, row.work) == key]
-        if len(group) < 2:  # nothing to compare
-            continue
-        longest_s = max((row.median_s for row in group if row.wall_s), default=math.nan)
-        y += 2 * BAR_H
-        lines.append(f'<text x="10" y="{y}" font-weight="bold">{escape(" - ".join(key))}</text>')
-        for row in group:
-            y += BAR_H
-            text = f"{1e3 * row.median_s:.0f} ms" if row.wall_s else row.error[:40]
-            if row.num_wrong:
-                text += f", {row.num_wrong} of {row.num_frames} frames wrong"
-            width = PLOT_W * row.median_s / longest_s if row.wall_s else 0
-            fill = "#0072b2" if row.peer.startswith(OURS) else "#999999"
-            fill = "url(#wrong)" if row.num_wrong else fill
-            lines += (
-                f'<text x="{LABEL_W - 8}" y="{y}" text-anchor="end">{escape(row.peer)}</text>',
-                f'<rect x="{LABEL_W}" y="{y - 12}" width="{width / 2:.1f}" height="14" '
-                f'fill="{fill}"/>',
-                f'<text x="{LABEL_W + width / 2 + 6:.1f}" y="{y}">{escape(text)}</text>',
-            )
-    height = y + 20
-    return "\n".join(
-        (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SVG_W} {height}" '
-            f'width="{SVG_W}" height="{height}" font-family="sans-serif" font-size="13">',
-            '<defs><pattern id="wrong" width="6" height="6" patternUnits="userSpaceOnUse" '
-            'patternTransform="rotate(45)"><rect width="6" height="6" fill="#f3c6b8"/>'
-            '<rect width="3" height="6" fill="#d55e00"/></pattern></defs>',
-            '<rect width="100%" height="100%" fill="white"/>',
-            *lines,
-            "</svg>\n",
-        )
-    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from benchmarks.evaluation.metrics import ALL, Row, leaderboard
+from benchmarks.evaluation.metrics import ALL, Score, leaderboard
 from benchmarks.evaluation.summary import reading
 from benchmarks.leaderboard import show_ranking
 from tests.benchmarks.episodes import RIGHT, TASK, WRONG, played
@@ -27,7 +27,7 @@ def results(**answers: str) -> list[Record]:
     ]
 
 
-def ranked(records: list[Record]) -> list[Row]:
+def ranked(records: list[Record]) -> list[Score]:
     return [row for row in leaderboard(records) if row.category == ALL]
 
 

@@ -17,17 +17,8 @@ from benchmarks.evaluation.failures import FAILURES
 from benchmarks.evaluation.metrics import METRICS, Estimate, leaderboard
 from benchmarks.evaluation.tables import names_of
 from benchmarks.page import episodes as viewer
-from benchmarks.page.charts import (
-    COLOURS,
-    FIXED,
-    NUM_LOOKS,
-    Scale,
-    frames_chart,
-    number_agents,
-    rules_chart,
-    shape_path,
-    shorten,
-)
+from benchmarks.page.charts import Scale, frames_chart, rules_chart, shorten
+from benchmarks.page.palette import AGENT_COLORS, FIXED, NUM_LOOKS, number_agents, shape_path
 from benchmarks.page.write import write_report
 from zoomgym.records import Record
 from zoomgym.rules.episode import Rules, advance, score, start
@@ -213,7 +204,7 @@ def test_an_agent_looks_the_same_on_every_page() -> None:
     own = [f"my_module:Agent{number}" for number in range(NUM_LOOKS - len(FIXED))]
     numbers = number_agents([*AGENTS, *own])
     assert sorted(numbers.values()) == list(range(NUM_LOOKS))
-    looks = {(shape_path(n), n % len(COLOURS)) for n in numbers.values()}
+    looks = {(shape_path(n), n % len(AGENT_COLORS)) for n in numbers.values()}
     assert len(looks) == NUM_LOOKS
     for agent in (*AGENTS, own[0]):
         alone = number_agents([agent])

@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks.page.histograms import MOST_BAR_HEIGHT, fps_histogram, zooms_histogram
+from benchmarks.page.charts import MOST_BAR_HEIGHT, fps_histogram, zooms_histogram
 from tests.benchmarks.page.test_write import RIGHT, played
 
 AGENTS = ["a", "b"]
