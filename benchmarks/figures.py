@@ -1,7 +1,7 @@
 """Draws the pictures of the documentation as SVG: the same data, the same bytes.
 
 python -m benchmarks.figures categories OUT.svg RECORDS..  accuracy by category
-python -m benchmarks.figures curves OUT.svg RUN..          how agents.sb3 learned
+python -m benchmarks.figures curves OUT.svg RUN..          progress in training
 python -m benchmarks.figures decoding OUT.svg VIDEO.json   times of decoding
 """
 
