@@ -1,4 +1,4 @@
-"""Arguments from a command line: of an environment, and those that the fields of a class are."""
+"""Arguments from a command line: those of an environment, and the fields of a dataclass."""
 
 import argparse
 import ast
@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from zoomgym.io.messages import did_you_mean
 
 MAX_SHOWN = 200
-"""Characters of a text that is refused."""
+"""Most characters of a refused text that are shown."""
 
 
 def read_arguments(texts: Sequence[str], names: Collection[str] | None = None) -> dict[str, Any]:

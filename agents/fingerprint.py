@@ -1,4 +1,4 @@
-"""A hash of what an agent is made of: its source files, or the files of its weights."""
+"""Fingerprint of an agent: a hash of its source files, or of its weights."""
 
 import ast
 import hashlib
@@ -13,13 +13,13 @@ from pathlib import Path
 from agents.registry import AGENTS, FAMILIES
 
 WEIGHTS = (".bin", ".jinja", ".json", ".model", ".pt", ".pth", ".safetensors", ".txt", ".zip")
-"""Files that make up a model; a run's logs and records beside them have other suffixes."""
+"""Suffixes of files that make up a model; a run's logs and records have others."""
 LIBRARIES = tuple(
     Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")
 )
 INSTALLED = ("site-packages", "dist-packages")
 COVERED = "zoomgym"
-"""The package whose version is in every record."""
+"""Package whose version is in every record."""
 NUM_DIGITS = 12
 
 

@@ -39,20 +39,20 @@ FAMILIES = {
     "ppo": "agents.sb3.policy:PpoAgent",
     "qwen": "agents.qwen.model.policy:QwenAgent",
 }
-"""Agents that are made from an argument: imported only then, as they need extras."""
+"""Agents made from an argument: imported on demand, as they need extras."""
 FORMS = {"chat": "chat:MODEL@URL", "ppo": "ppo:PATH", "qwen": "qwen:PATH"}
 ABOUT = {
     "chat": "A model that is served at an OpenAI-compatible endpoint.",
     "ppo": "A policy that PPO trained on the menu of zooms.",
     "qwen": "A Qwen2.5-VL, run by this package.",
 }
-"""One line about each family of agents; all others say it in their docstrings."""
+"""One line about each family; other agents have it in their docstrings."""
 
 
 def about(name: str) -> str:
     """Returns what an agent is, in one line; an empty text for one of the user's own.
 
-    Nothing is imported for it: names stand in records of strangers.
+    Nothing is imported for it: names come from records of strangers.
     """
     if name in AGENTS:
         return (AGENTS[name].__doc__ or "").partition("\n")[0]
@@ -74,7 +74,7 @@ def make_agent(name: str) -> Agent:
 
     Raises:
         ValueError: no agent has that name, or that argument.
-        OSError: no model stands at PATH.
+        OSError: there is no model at PATH.
     """
     if name in AGENTS:
         return AGENTS[name]()

@@ -1,7 +1,7 @@
 """Threads of PyTorch: how many there are, and how they wait for each other.
 
-OpenMP lets a thread that is done spin until the others are. Where another process holds a core, the
-one that all wait for does not run while the rest spin: two threads on two cores, one of them busy,
+In OpenMP, a thread that has finished spins until the others have. If another process holds a core,
+the slowest thread does not run while the rest spin: two threads on two cores, one of them busy,
 take several times as long as one thread alone.
 """
 
@@ -9,7 +9,7 @@ import os
 
 
 def wait_asleep() -> None:
-    """Lets threads sleep while they wait, unless the user has chosen otherwise.
+    """Makes threads sleep while they wait, unless the user has chosen otherwise.
 
     OpenMP reads it once, when PyTorch is imported: packages that import PyTorch call this before.
     """

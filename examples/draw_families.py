@@ -21,7 +21,7 @@ COLUMNS, CELL = 16, 53
 LABELS = WIDTH - 2 * MARGIN - COLUMNS * (CELL + GAP)
 """Room for the words at the left."""
 NUM_COLORS = 128
-"""Of the picture that is written."""
+"""Colors of the picture that is written."""
 
 PAGE, INK, SOFT = (255, 255, 255), (22, 30, 46), (88, 99, 118)
 RIGHT, EVIDENCE = (21, 122, 58), (46, 184, 104)
@@ -30,11 +30,11 @@ TITLE, TEXT, TINY = 18, 13, 11
 INDEX = {
     "flash": 3, "count": 1, "order": 4, "motion": 6, "relay": 2, "overview": 1, "sparse": 8,
 }  # fmt: skip
-"""Of the test task that is shown."""
+"""Index of the test task that is shown."""
 EVERY_FRAME = ("count", "motion")
 """Families whose evidence is shown frame by frame."""
 AROUND_S = 0.5
-"""What is shown before other evidence, and after it."""
+"""Seconds shown before other evidence, and after it."""
 
 
 def clips_of(family: str, task: VideoQuestion) -> list[tuple[Segment, float]]:

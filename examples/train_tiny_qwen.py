@@ -2,10 +2,10 @@
 
     python -m examples.train_tiny_qwen --out runs/tiny
 
-Demonstrations of a tutor, a cold start on them, the model's own failures and how the tutor mends
-them, a second cold start, and GRPO. Every stage then plays the same held-out tasks twice: as it
-would be used, greedily, and as GRPO trains it, with replies that are sampled. What is done already
-is not done again: run it once more to go on where it was stopped.
+Demonstrations of a tutor, a cold start on them, the model's own failures and how the tutor corrects
+them, a second cold start, and GRPO. Every stage then plays the same held-out tasks twice: greedily,
+as it is used, and with sampled replies, as GRPO trains it. What is done already
+is not done again: run it again to resume.
 
 A model from random weights has to learn to see and to read first, which a released one can. So the
 task is small (`flash` in videos of a minute, 16 frames of one token each), and before the cold
@@ -56,10 +56,10 @@ ENV: Mapping[str, Any] = {
     "frame_size": (8, 8),
 }
 SHORT = {**ENV, "num_overview": 4, "frames_per_zoom": 4}
-"""Where a model learns to see and to read: few frames to tell apart."""
+"""Environment in which a model learns to see and to read: few frames to tell apart."""
 NUM_ENVS = 64
 MAX_TOKENS = 80
-"""Of a reply; the tutor's longest has about 60."""
+"""Longest reply; the tutor's longest has about 60 tokens."""
 STAGES = ("blind", "sft", "reflection", "grpo")
 COLD_STARTS = ("short", "sft", "reflection")
 TEMPERATURE = 0.7
@@ -74,7 +74,7 @@ Played = dict[str, list[Record]]
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How much of everything."""
+    """Amounts of everything: demonstrations, epochs, steps and tests."""
 
     num_short: int = 1000
     """Demonstrations with short overviews."""
@@ -101,7 +101,7 @@ class Recipe:
         folder: to write.
         seed: of the weights, the data order and the sampling.
         plan: how much of everything.
-        console: to tell on.
+        console: to print on.
     """
 
     def __init__(self, folder: Path, seed: int, plan: Amounts, console: Console) -> None:
@@ -214,7 +214,7 @@ class Recipe:
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
-        """Tells of a stage, and keeps how long it took, over all the times it was gone on with."""
+        """Prints a stage, and keeps how long it took, over all times it was resumed."""
         path = self.folder / SECONDS
         seconds = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         self.console.print(f"[bold]{name}[/]")
@@ -244,7 +244,7 @@ class Recipe:
         return {stage: [done[stage, task_id] for task_id in task_ids] for stage in STAGES}
 
     def _play(self, stage: str, temperature: float, task_ids: Sequence[str]) -> Iterator[Record]:
-        """Plays what came of a stage."""
+        """Plays the model of a stage."""
         student = partial(_student, self.folder / stage, temperature)
         agent: Agent = BlindAgent() if stage == "blind" else student()
         envs = [ZoomEnv(split="test", **ENV) for _ in range(NUM_ENVS)]
@@ -252,7 +252,7 @@ class Recipe:
 
 
 def _has_checkpoint(folder: Path) -> bool:
-    """Returns whether a run can be gone on with."""
+    """Returns whether a run can be resumed."""
     return any(folder.glob("checkpoint-*"))
 
 
@@ -275,10 +275,10 @@ def _read(path: Path) -> list[Record]:
     return list(read_records(path))
 
 
-# telling -----------------------------------------------------------------------------------------
+# reports -----------------------------------------------------------------------------------------
 
 
-def summarise(played: Played) -> dict[str, Any]:
+def summarize(played: Played) -> dict[str, Any]:
     """Returns the accuracy of each stage, and what each gains on the one before, with intervals.
 
     Episodes of one task, which several seeds have played, are not taken for independent: a gain is
@@ -392,7 +392,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         results["seeds"][seed] = {}
         for manner, runs in played.items():
             runs.append(run.compare(manner))
-            rows = summarise(runs[-1])
+            rows = summarize(runs[-1])
             show(console, f"seed {seed}, {manner}: {plan.num_tests} held-out tasks", rows)
             results["seeds"][seed][manner] = rows
         seconds = json.loads((run.folder / SECONDS).read_text(encoding="utf-8"))
@@ -402,7 +402,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         }
     if len(args.seeds) > 1:
         seeds = ", ".join(map(str, args.seeds))
-        results["all"] = {manner: summarise(_pool(runs)) for manner, runs in played.items()}
+        results["all"] = {manner: summarize(_pool(runs)) for manner, runs in played.items()}
         for manner, rows in results["all"].items():
             show(console, f"seeds {seeds} together, {manner}", rows)
     draw_curves(args.out / CURVES, [args.out / f"seed{seed}" for seed in args.seeds])

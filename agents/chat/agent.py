@@ -29,9 +29,9 @@ from zoomgym.rules.actions import Action, Answer
 from zoomgym.rules.grammar import read_reply
 
 ZOOM = "video_zoom"
-"""The name of the tool, and of the grammar with tags."""
+"""Name of the tool, and of the grammar with tags."""
 OPEN, STOP = f"<{ZOOM}>", f"</{ZOOM}>"
-"""A reply of that grammar ends at STOP, besides at the model's own end."""
+"""Tags of that grammar: a reply ends at STOP, or at the model's own end."""
 THINK, END_OF_THOUGHT = "<think>", "</think>"
 TOOLS = [
     {
@@ -103,7 +103,7 @@ def _value(text: str) -> Any:
 
 
 class Tally(NamedTuple):
-    """What the replies of one episode took: see `Completion.usage`."""
+    """Usage of the replies of one episode: see `Completion.usage`."""
 
     episode_key: str
     usage: dict[str, float]
@@ -157,7 +157,7 @@ class ChatAgent:
         self._request = dict(request or {})
         self._urls: WeakKeyDictionary[Frames, list[str]] = WeakKeyDictionary()
         self._used: WeakKeyDictionary[Frames, Tally] = WeakKeyDictionary()
-        """By overview, as episodes that show the same share a key."""
+        """Usage by overview: episodes that show the same share a key."""
         self._lock = Lock()
 
     def reset(self, seed: int) -> None:
@@ -193,7 +193,7 @@ class ChatAgent:
         return replies
 
     def usage(self, episode_key: str) -> Mapping[str, float]:
-        """Returns what the replies of an episode took, and forgets it: see `Completion.usage`."""
+        """Returns the usage of an episode, and forgets it: see `Completion.usage`."""
         with self._lock:
             alike = [one for one in self._used.items() if one[1].episode_key == episode_key]
             overview, tally = max(alike, key=lambda one: one[1].is_over, default=(None, None))
@@ -203,7 +203,7 @@ class ChatAgent:
             return tally.usage
 
     def _count(self, observation: Observation, reply: str, usage: Mapping[str, float]) -> None:
-        """Adds what a reply took to what its episode used."""
+        """Adds the usage of a reply to that of its episode."""
         key, overview = observation.episode_key, observation.overview
         is_over = observation.turns_left <= 1 or _answers(reply, observation.rules.grammar)
         with self._lock:

@@ -24,9 +24,9 @@ from zoomgym.io.endpoint import (
 from zoomgym.io.post import post
 
 MAX_REPLY_BYTES = 8_388_608
-"""Size of a whole response: room for 100,000 words of thought, sent three times by some servers."""
+"""Largest response: room for 100,000 words of thought, which some servers send three times."""
 MOST = 1e15
-"""No count of tokens, and no cost, is as large."""
+"""Upper bound of any count of tokens or cost."""
 BOUNDS = {
     "timeout_s": (0.001, 86_400.0),
     "max_tries": (1, 100),
@@ -37,19 +37,19 @@ BOUNDS = {
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model said."""
+    """A model's reply to a request."""
 
     text: str
-    """Its content, or the words with which it refuses to say any."""
+    """Content, or the words of a refusal."""
     reasoning: str = ""
-    """What it thought, where the server takes that out of the content."""
+    """Thought, where the server separates it from the content."""
     calls: tuple[tuple[str, str], ...] = ()
-    """Of tools: their name and arguments, as the model wrote them."""
+    """Calls of tools: their names and arguments, as the model wrote them."""
     finish_reason: str = ""
     is_at_stop: bool = False
-    """Whether a stop string may have ended it: few servers say if it was that or its own end."""
+    """Whether a stop string may have ended it: few servers tell that from its own end."""
     usage: Mapping[str, float] = field(default_factory=dict)
-    """What it took: `requests` and `endpoint_s`, and what the endpoint says of `input_tokens`,
+    """Usage: `requests` and `endpoint_s`, and what the endpoint says of `input_tokens`,
     `cached_tokens` (among those), `output_tokens` and `cost`. Counts 1 in `cut_replies` if it
     was cut at its longest, and in `unmetered_replies` if the endpoint says nothing."""
 
@@ -64,14 +64,14 @@ class Endpoint:
 
     model: str
     url: str
-    """Up to the version: `http://localhost:8000/v1`."""
+    """Address up to the version: `http://localhost:8000/v1`."""
     key_variable: str = ""
-    """Names the environment variable with the API key; empty if none is needed."""
+    """Environment variable with the API key; empty if none is needed."""
     timeout_s: float = 600.0
-    """Time of one request, from its start to the last byte of the response."""
+    """Seconds of one request, from its start to the last byte of the response."""
     max_tries: int = 8
     input_price: float = 0.0
-    """Of a million tokens. Without prices, the cost is what the endpoint says, if it does."""
+    """Price of a million tokens. Without prices, the cost is what the endpoint says, if it does."""
     output_price: float = 0.0
     sleep: Callable[[float], None] = time.sleep
 
@@ -185,7 +185,7 @@ def _call(function: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _usage(told: object, is_cut: bool) -> dict[str, float]:
-    """Returns what a reply took, as its endpoint tells it."""
+    """Returns the usage of a reply, as its endpoint reports it."""
     usage: dict[str, float] = {"cut_replies": 1} if is_cut else {}
     row = told if isinstance(told, dict) else {}
     details = row.get("prompt_tokens_details")

@@ -9,15 +9,15 @@ from agents import arguments
 from zoomgym.envs.env import ZoomEnv
 
 ARGUMENTS = {"grammar": "video_zoom"}
-"""Arguments of ZoomEnv that stand unless others are given."""
+"""Default arguments of ZoomEnv."""
 
 
 def read_arguments(text: str, left_out: Sequence[str] = ("render_mode",)) -> dict[str, Any]:
-    """Returns the arguments of ZoomEnv in a text, merged over those that stand unasked.
+    """Returns the arguments of ZoomEnv in a text, merged over the defaults.
 
     Args:
         text: from a command line: a JSON object, or NAME=VALUE.
-        left_out: names of arguments that are not taken.
+        left_out: names of arguments that are refused.
 
     Raises:
         argparse.ArgumentTypeError: text names something else.

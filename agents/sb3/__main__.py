@@ -27,7 +27,7 @@ ARGUMENTS = sorted(
     {*signature(ZoomEnvDiscrete).parameters, *signature(ZoomEnv).parameters}
     - {"settings", "frame_size", "render_mode"}
 )
-"""Of the environment, that --env takes."""
+"""Arguments of the environment that --env takes."""
 
 
 @ends_quietly

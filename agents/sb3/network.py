@@ -14,15 +14,15 @@ from torch import Tensor, nn
 
 from zoomgym.envs.discrete import COLUMNS
 
-GREY = 0.4
-"""What pixels are centred on: the brightness of an ordinary frame."""
+GRAY = 0.4
+"""Brightness of an ordinary frame, which is subtracted."""
 NUM_MARKS = 8
-"""Channels of a token that are kept for every bin of the video."""
+"""Channels of a token in every bin of the video."""
 NEVER = 2.0
-"""A time after the end, where no frame is."""
+"""Time of empty places: after the end."""
 HIDDEN = 64
 SMALL = 0.01
-"""Scale of the last layers at the start: so every choice is about as likely."""
+"""Initial scale of the last layers: every choice is about equally likely."""
 
 
 class CellExtractor(BaseFeaturesExtractor):
@@ -70,7 +70,7 @@ class CellExtractor(BaseFeaturesExtractor):
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Returns (batch, features_dim): bins by channels, flattened, and then the context."""
         times = observations["times"]
-        tokens = self.token(observations["image"] - GREY).flatten(2)
+        tokens = self.token(observations["image"] - GRAY).flatten(2)
         marks = self.mark(tokens) * (times >= 0).unsqueeze(1)
         clips, clip_times = tokens[:, :, self._num_overview :], times[:, self._num_overview :]
         by_bin = [
@@ -162,7 +162,7 @@ class MenuHead(nn.Module):
 
 
 def _add_head(policy: Any, lengths: Sequence[int], lr_schedule: Schedule) -> None:
-    """Puts a MenuHead in the place of the last layer of a policy."""
+    """Replaces the last layer of a policy by a MenuHead."""
     extractor = policy.features_extractor
     assert isinstance(extractor, CellExtractor)
     num_zooms = sum(extractor.num_bins - length + 1 for length in lengths)
@@ -179,7 +179,7 @@ def _add_head(policy: Any, lengths: Sequence[int], lr_schedule: Schedule) -> Non
 
 
 class WithMenuHead:
-    """What turns a policy of SB3 into one with a MenuHead. Wants `net_arch={"pi": [], ..}`."""
+    """Turns a policy of SB3 into one with a MenuHead. Needs `net_arch={"pi": [], ..}`."""
 
     def __init__(self, *args: Any, lengths: Sequence[int], **kwargs: Any) -> None:
         self._lengths = tuple(lengths)

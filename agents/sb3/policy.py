@@ -26,16 +26,16 @@ NUM_ENVS = 16
 
 
 class PpoAgent:
-    """A trained policy that plays its most likely choice, out of nothing but the observation.
+    """A trained policy that plays its most likely choice, given only the observation.
 
-    So an episode is the same in any order, batch or process. A recurrent policy is shown what the
-    agent saw before each of its earlier replies, too.
+    So an episode is the same in any order, batch or process. A recurrent policy also reads what the
+    agent saw before each of its earlier replies.
 
     Args:
         path: the folder that `python -m agents.sb3 train --out` made.
 
     Raises:
-        OSError: no model stands there. It is loaded at the first reset, once in a process.
+        OSError: there is no model. It is loaded at the first reset, once in a process.
     """
 
     def __init__(self, path: str) -> None:
@@ -119,7 +119,7 @@ def _stack(seen: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
 
 @lru_cache(maxsize=4)
 def _load(folder: Path, newest_ns: int) -> tuple[Form, OnPolicyAlgorithm]:
-    """Returns form and model, as the model stood on disk at newest_ns. Raises OSError."""
+    """Returns form and model, as saved at newest_ns. Raises OSError."""
     kind = CLASSES[load_settings(folder).algorithm]
     return load_form(folder), kind.load(folder / MODEL, device="cpu")
 

@@ -1,4 +1,4 @@
-"""All that a training run was asked for, kept in a JSON file beside the model."""
+"""Settings of a training run, saved in a JSON file beside the model."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -15,7 +15,7 @@ SETTINGS = "settings.json"
 
 @dataclass(frozen=True, slots=True)
 class PPOSettings:
-    """What a training run was asked for. Numbers of PPO have the names that SB3 gives them."""
+    """Settings of a training run. Numbers of PPO have SB3's names."""
 
     algorithm: str = "maskable"
     """One of ALGORITHMS."""
@@ -28,7 +28,7 @@ class PPOSettings:
     in_processes: bool = False
     """Each environment in a process of its own: worth it where decoding is slow."""
     num_threads: int = 1
-    """Threads of PyTorch; 0: as many as it wants. Networks this small gain nothing from more."""
+    """Threads of PyTorch; 0 leaves the number to it. Small networks gain nothing from more."""
     total_timesteps: int = 100_000
     """Steps of training, of all environments together."""
     eval_every: int = 10_000

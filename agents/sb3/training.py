@@ -44,7 +44,7 @@ CHECKPOINTS = "checkpoints"
 LOG = "log"
 NUM_EVAL_ENVS = 8
 TEST_SEED = 1_000_000
-"""Of the evaluation's environments, far from those that are trained on."""
+"""Seed of test environments, far from those of training."""
 
 
 def make_envs(settings: PPOSettings, num_envs: int, seed: int, **changes: Any) -> VecEnv:
@@ -60,11 +60,11 @@ def make_envs(settings: PPOSettings, num_envs: int, seed: int, **changes: Any) -
     made: list[Callable[[], gym.Env[Any, Any]]] = [make] * num_envs
     envs: VecEnv = SubprocVecEnv(made) if settings.in_processes else DummyVecEnv(made)
     envs.seed(seed)
-    return VecTransposeImage(VecMonitor(envs))  # torch wants channels first
+    return VecTransposeImage(VecMonitor(envs))  # torch takes channels first
 
 
 def make_model(settings: PPOSettings, envs: VecEnv, form: Form) -> OnPolicyAlgorithm:
-    """Returns a new model of a policy that has learnt nothing."""
+    """Returns a new model."""
     width = settings.hidden
     policy_kwargs: dict[str, Any] = {
         "features_extractor_class": CellExtractor,
@@ -112,10 +112,10 @@ def resume(folder: Path, total_timesteps: int | None = None) -> Path:
 
     Args:
         folder: of the run.
-        total_timesteps: how many there shall be in the end; None: as many as were asked for.
+        total_timesteps: steps of the whole training; None: as in the settings.
 
     Raises:
-        OSError: no model stands in folder.
+        OSError: there is no model in folder.
     """
     settings, path = load_settings(folder), latest_model(folder)
     if total_timesteps is not None:
@@ -146,7 +146,7 @@ def _steps_of(checkpoint: Path) -> int:
 
 
 def _learn(model: OnPolicyAlgorithm, envs: VecEnv, settings: PPOSettings, folder: Path) -> Path:
-    """Trains model until it has had all its steps, and returns the file it is saved to."""
+    """Trains model until it has played all its steps, and returns its file."""
     use_threads(settings.num_threads)
     log = folder / LOG / f"from_{model.num_timesteps}"
     model.set_logger(configure(str(log), ["csv", "tensorboard"]))
@@ -167,7 +167,7 @@ def _learn(model: OnPolicyAlgorithm, envs: VecEnv, settings: PPOSettings, folder
 
 
 def _save(model: BaseAlgorithm, folder: Path) -> None:
-    """Saves a model as it stands, and the last checkpoint; files are whole or not there."""
+    """Saves a model, and as the last checkpoint; files are whole or missing."""
     _checkpoint(model, folder)
     part = folder / "part.zip"
     model.save(part)
@@ -175,7 +175,7 @@ def _save(model: BaseAlgorithm, folder: Path) -> None:
 
 
 def _checkpoint(model: BaseAlgorithm, folder: Path) -> None:
-    """Saves a model as it stands, under the number of its steps."""
+    """Saves a model under the number of its steps."""
     (folder / CHECKPOINTS).mkdir(exist_ok=True)
     part = folder / CHECKPOINTS / "part.zip"
     model.save(part)
@@ -183,7 +183,7 @@ def _checkpoint(model: BaseAlgorithm, folder: Path) -> None:
 
 
 def _callbacks(settings: PPOSettings, folder: Path, tests: VecEnv) -> list[BaseCallback]:
-    """Returns what is called while a model learns: checkpoints and evaluations on test tasks."""
+    """Returns the callbacks of a training: checkpoints and evaluations on test tasks."""
     kind = MaskableEvalCallback if settings.algorithm == "maskable" else EvalCallback
     return [
         Checkpoints(folder, settings.checkpoint_every),

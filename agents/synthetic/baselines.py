@@ -1,4 +1,4 @@
-"""Baselines that need no weights: they differ in where they look, and share the reader.
+"""Baselines without weights: they differ in where they look, and share the reader.
 
 On real video, where there are no symbols to read, they guess.
 """
@@ -76,7 +76,7 @@ class UniformAgent:
 
 
 class OracleAgent:
-    """Zooms on the evidence, which it is told, unless the overview answers; and reads it."""
+    """Zooms on the evidence it is told, unless the overview answers, and reads it."""
 
     privileged = True
 

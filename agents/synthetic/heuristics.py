@@ -1,7 +1,7 @@
-"""Heuristics: they look where pixels say that something happens, and share the reader.
+"""Heuristics: they look where pixels change, and share the reader.
 
-They are told nothing, and guess where they saw nothing. On real video, where there are no symbols
-to read, they look in the same way and then guess.
+They are told nothing, and guess where they saw nothing. On real video, which has no symbols, they
+look in the same way and then guess.
 """
 
 from itertools import pairwise
@@ -22,20 +22,20 @@ Look = tuple[Segment, int, str]
 """The segment to zoom on, at how many frames, and why."""
 
 STANDS_OUT = 1.1
-"""Times as large as the largest that does not."""
+"""A change that stands out is so many times as large as the largest one that does not."""
 AROUND = (0.25, 0.5, 1.0, 0.5, 0.25)
-"""What a change counts for the gaps before and after it."""
+"""Weights of a change in the gaps before and after it."""
 MOST_CHANGES = 12
 LEAST = 1.0
-"""Of 255: smaller differences are noise."""
+"""Least difference, of 255: smaller ones are noise."""
 NEAR = 6
-"""Changes no more gaps of the overview apart bound one passage."""
+"""Changes at most so many gaps of the overview apart bound one passage."""
 EARLY_S = 0.5
-"""A countdown may be read wrong by so much."""
+"""Seconds by which a countdown may be read wrong."""
 NUM_COARSE = 2
 """Zooms on all of a passage: the second one between the frames of the first."""
 IS_ODD = 1.4
-"""Times as far from the median of its passage as the others are."""
+"""An odd frame is so many times as far from the median of its passage as the others."""
 NUM_CLOSE = 2
 """Zooms at the highest rate: before and after what was found."""
 
@@ -181,9 +181,9 @@ def _cut(segment: Segment, num_parts: int) -> list[Segment]:
 
 
 def _between(observation: Observation) -> Look | None:
-    """Returns a look at the middle of every gap of the overview, from the first not looked into.
+    """Returns a look at the middle of every gap of the overview, from the first one not shown yet.
 
-    But for the last gap: a zoom at one frame a gap ends a whole gap after its last frame.
+    It leaves out the last gap: a zoom at one frame a gap ends a whole gap after its last frame.
     """
     times_s = observation.overview.times_s
     first = sum(len(clip.times_s) for clip in observation.clips)
@@ -239,7 +239,7 @@ def _by_oddity(observation: Observation, stretch: Segment) -> Look | None:
 def _oddest(sight: Sight, stretch: Segment) -> float | None:
     """Returns the time of the frame in a stretch that is least like the others, if one stands out.
 
-    Nor may it be like the first or the last one, which show what is around.
+    It may not be like the first or the last one either: they show what is around.
     """
     inside = (sight.times_s >= stretch.start_s) & (sight.times_s <= stretch.end_s)
     small = sight.small[inside]

@@ -25,7 +25,7 @@ Thing = TypeVar("Thing")
 SIDE = 32
 """Pictures are read at this many pixels a side: symbols stay legible at 28."""
 MIN_CORRELATION = 0.8
-"""Between a stretch of the picture and a plate; the background stays below 0.5."""
+"""Least correlation of a stretch of the picture with a plate; the background is below 0.5."""
 MAX_COLOR_DISTANCE = 60.0
 NUM_ANGLES = 24
 DARK, BRIGHT = 40, 220
@@ -38,17 +38,17 @@ _SHRUNKEN: WeakKeyDictionary[Frames, NDArray[np.float32]] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary(Generic[Thing]):
-    """Things that a plate may show, and how it looks then."""
+    """Things that a plate may show, and how it looks with each."""
 
     things: tuple[Thing, ...]
     templates: NDArray[np.float32]
-    """(things, pixels), standardised."""
+    """(things, pixels), standardized."""
 
 
 def shrink(frames: Frames) -> NDArray[np.float32]:
-    """Returns pictures at (N, SIDE, SIDE, 3), each pixel the mean of those it stands for.
+    """Returns pictures at (N, SIDE, SIDE, 3), each pixel a mean.
 
-    They are kept, read-only, as long as the frames are: agents look at these in every turn.
+    They are cached, read-only, as long as the frames live: agents look at them in every turn.
     """
     if frames not in _SHRUNKEN:
         small = [
@@ -62,7 +62,7 @@ def shrink(frames: Frames) -> NDArray[np.float32]:
 
 
 def read_beacons(small: NDArray[np.float32]) -> list[str | None]:
-    """Returns the colour of the beacon that is lit in each of the shrunken pictures."""
+    """Returns the color of the beacon that is lit in each of the shrunken pictures."""
     names, colors = list(LAMPS), np.array(list(LAMPS.values()), np.float32)
     lamps = small[:, *BEACON.pixels((SIDE, SIDE))].mean(axis=(1, 2))
     distances = np.linalg.norm(lamps[:, None] - colors, axis=2)
@@ -167,7 +167,7 @@ def pulses() -> Vocabulary[str]:
 
 @cache
 def squares() -> Vocabulary[tuple[int, str]]:
-    """Returns boards with one coloured square, by its place and colour."""
+    """Returns boards with one colored square, by its place and color."""
     things = tuple((place, name) for place in range(4) for name in LAMPS)
     boards = []
     for place, name in things:
@@ -178,7 +178,7 @@ def squares() -> Vocabulary[tuple[int, str]]:
 
 @cache
 def _wheels() -> NDArray[np.float32]:
-    """Returns wheels at NUM_ANGLES angles: (angles, pixels), standardised."""
+    """Returns wheels at NUM_ANGLES angles: (angles, pixels), standardized."""
     size = (PLATE_PX, PLATE_PX)
     return _templates([wheel_picture(index / NUM_ANGLES, size) for index in range(NUM_ANGLES)])
 
@@ -193,25 +193,25 @@ def _match(small: NDArray[np.float32], templates: NDArray[np.float32]) -> NDArra
 
 
 def _signs(names: tuple[str, ...], side_px: int) -> NDArray[np.float32]:
-    """Returns symbols on their plates: (names, pixels), standardised."""
+    """Returns symbols on their plates: (names, pixels), standardized."""
     return _templates([sign_picture(name, (side_px, side_px)) for name in names])
 
 
 def _templates(pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Returns pictures as rows, standardised."""
-    return _standardise(np.stack([picture.ravel() for picture in pictures]))
+    """Returns pictures as rows, standardized."""
+    return _standardize(np.stack([picture.ravel() for picture in pictures]))
 
 
 def _patches(rows: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """Returns every stretch of rows (N, height, SIDE, 3): (N, stretches, pixels), standardised."""
+    """Returns every stretch of rows (N, height, SIDE, 3): (N, stretches, pixels), standardized."""
     windows = np.lib.stride_tricks.sliding_window_view(rows, width, axis=2)
     moved = windows.transpose(0, 2, 1, 4, 3)
-    return _standardise(moved.reshape(*moved.shape[:2], rows.shape[1] * width * 3))
+    return _standardize(moved.reshape(*moved.shape[:2], rows.shape[1] * width * 3))
 
 
-def _standardise(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def _standardize(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Returns rows with mean 0 and length 1, so that their products are correlations."""
-    centred = rows - rows.mean(axis=-1, keepdims=True)
-    length = np.linalg.norm(centred, axis=-1, keepdims=True)
-    standard: NDArray[np.float32] = (centred / np.maximum(length, 1e-6)).astype(np.float32)
+    centered = rows - rows.mean(axis=-1, keepdims=True)
+    length = np.linalg.norm(centered, axis=-1, keepdims=True)
+    standard: NDArray[np.float32] = (centered / np.maximum(length, 1e-6)).astype(np.float32)
     return standard

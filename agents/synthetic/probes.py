@@ -1,7 +1,7 @@
-"""Probes: what can be answered by somebody who looks in the right place, but not well enough.
+"""Probes: agents that look in the right place, but not well enough.
 
-Told where the evidence is, they read what they see like every baseline. What they cannot answer
-needs more than one zoom, or a higher rate.
+They are told where the evidence is, and read what they see like every baseline. A question they
+cannot answer needs more than one zoom, or a higher rate.
 """
 
 from math import comb, floor
@@ -18,14 +18,14 @@ from zoomgym.tasks.synthetic.rates import NUM_PULSES
 
 SLOW_FPS = 1.0
 FEWEST = 2
-"""Frames of a slow zoom on shorter evidence: one alone shows no motion."""
+"""Least frames of a slow zoom: one alone shows no motion."""
 
 
 class OnceAgent:
     """Zooms once, on the first piece of the evidence it is told, as densely as the rules allow.
 
-    (Told of two pieces, it could span both with one zoom of two frames. Who is not told learns of
-    the second from the first.)
+    (It could span two pieces with one zoom of two frames. An agent that is not told learns of the
+    second from the first.)
     """
 
     privileged = True
@@ -43,7 +43,7 @@ class OnceAgent:
 
 
 class SlowAgent:
-    """Zooms on the evidence, which it is told, at one frame a second, but at least at two of it."""
+    """Zooms on the evidence it is told, at one frame a second, and at two frames at least."""
 
     privileged = True
 

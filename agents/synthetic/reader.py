@@ -1,7 +1,7 @@
-"""Answers questions about synthetic video from what was seen, by pixels alone.
+"""Answers questions about synthetic video from the pixels that were shown, and nothing else.
 
 Every baseline that answers from pictures uses this one reader, so that they differ only in where
-they look. It knows the questions, and nothing of the task but what the agent sees.
+they look. It knows the questions, but of the task only what the agent sees.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ from zoomgym.tasks.synthetic.layout import FPS
 from zoomgym.tasks.synthetic.questions import COUNT, DIRECTIONS, MOTION, OVERVIEW, RELAY
 
 SAME_RATE = 1.01
-"""Two pairs of frames whose distances differ by less are as far apart."""
+"""Distances between frames that differ by less than this factor are the same."""
 FRAME_S = 1 / FPS
-"""Wheels are seen to turn from one picture of the video to the next, not within one."""
+"""Seconds of one frame: wheels turn from one frame of the video to the next, not within one."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ def see(*shown: Frames) -> Sight:
 
 
 def choose_option(observation: Observation) -> str | None:
-    """Returns the letter of the option that what was seen speaks for, or None."""
+    """Returns the letter of the option that the frames support, or None."""
     found = read_option(observation)
     return None if found is None else letter(observation.options.index(found))
 
 
 def read_option(observation: Observation) -> str | None:
-    """Returns the option that what was seen speaks for, or None."""
+    """Returns the option that the frames support, or None."""
     read = READERS.get(observation.question, _first_symbol)
     if observation.question.startswith(OVERVIEW):
         read = _next_symbol
@@ -82,7 +82,7 @@ def _next_symbol(sight: Sight, observation: Observation) -> str | None:
 
 
 def _count_red(sight: Sight, observation: Observation) -> str | None:
-    """Returns how many red pulses were seen: frames of one colour with no other between are one."""
+    """Returns how many red pulses were seen: frames of one color with no other between are one."""
     seen = sight.under("amber").plates(pictures.pulses())
     return str([pulse for pulse, _ in groupby(seen)].count("red pulse"))
 
@@ -90,7 +90,7 @@ def _count_red(sight: Sight, observation: Observation) -> str | None:
 def _direction(sight: Sight, observation: Observation) -> str | None:
     """Returns which way the wheel seems to turn, each time by less than half a turn.
 
-    Frames that are further apart than the nearest ones are not compared.
+    Only frames as close as the nearest pair are compared.
     """
     lit = sight.under("amber")
     angles = pictures.read_wheels(lit.small)
@@ -108,7 +108,7 @@ def _direction(sight: Sight, observation: Observation) -> str | None:
 
 
 def _relayed(sight: Sight, observation: Observation) -> str | None:
-    """Returns the symbol in the place, and under the beacon, that the coloured square names."""
+    """Returns the symbol in the place, and under the beacon, that the colored square names."""
     square = relay_square(sight)
     if square is None:
         return None
@@ -119,7 +119,7 @@ def _relayed(sight: Sight, observation: Observation) -> str | None:
 
 
 def relay_square(sight: Sight) -> tuple[int, str] | None:
-    """Returns the place and the colour of the square under the amber beacon, if it was seen."""
+    """Returns the place and the color of the square under the amber beacon, if it was seen."""
     seen = [found for found in sight.under("amber").plates(pictures.squares()) if found]
     return max(seen, key=seen.count, default=None)
 

@@ -1,4 +1,4 @@
-"""What the baselines reply: a zoom that the rules allow, what was seen, or a guess."""
+"""Replies that baselines share: a zoom that the rules allow, an answer from the frames, a guess."""
 
 from agents.synthetic.reader import choose_option
 from zoomgym.agent import episode_rng
@@ -9,7 +9,7 @@ from zoomgym.rules.grammar import write_reply
 from zoomgym.rules.timeline import Segment
 
 NO_OPTION = "unknown"
-"""The answer to an open-ended question that pictures of symbols cannot answer."""
+"""Answer to an open-ended question, which symbols cannot answer."""
 
 
 def affordable(observation: Observation, num_zooms: int) -> int:

@@ -1,9 +1,9 @@
-"""The tutor: plays as the oracle does, and says why, so that a model can learn from its words.
+"""The tutor: plays like the oracle and says why, so that a model can learn from its words.
 
-It is told where the evidence is, but reasons from what the overview shows: a stretch under a lit
-beacon, or the gap between two frames. Its segments begin and end at times that stand in the labels
-of the overview, where a model can find them; only what is too brief for that is named as it was
-told. Taking up an episode that another agent began, it first says what went wrong there.
+It knows where the evidence is, but reasons from what the overview shows: a stretch under a lit
+beacon, or the gap between two frames. Its segments begin and end at times in the labels of the
+overview, where a model can find them; only what is too brief for that gets its exact times. When it
+continues an episode of another agent, it first says what went wrong.
 """
 
 import math
@@ -20,18 +20,18 @@ from zoomgym.rules.timeline import Segment, count_frames
 from zoomgym.tasks.synthetic.layout import FPS
 
 RATES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
-"""Frames per second that it asks for: few, so that they can be learned."""
+"""Rates it zooms at, in frames per second: few, so that a model can learn them."""
 NOT_ALL = "I have not seen all of it yet."
 CENT = 100
-"""Times are said in hundredths of a second, as labels say them."""
+"""Times are in hundredths of a second, as in labels."""
 
 
 class TutorAgent:
-    """Zooms on the evidence, which it is told, for a reason that it gives; and reads it.
+    """Zooms on the evidence it is told, gives a reason, and reads it.
 
     Args:
         in_words: whether it answers with an option's own text, for models that have yet to learn
-            what a letter in a list stands for.
+            what the letters of a list mean.
     """
 
     privileged = True

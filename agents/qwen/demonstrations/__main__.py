@@ -1,6 +1,6 @@
 """Collects trajectories to learn from, and writes them for others to train on.
 
-Stopped, a command is run again to go on.
+Run a stopped command again to resume it.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         result: int = args.run(args, console)
     except KeyboardInterrupt:
-        console.print("stopped: run the same command again to go on", soft_wrap=True)
+        console.print("stopped: run the same command again to resume", soft_wrap=True)
         return 130
     except BrokenPipeError:
         raise  # see `ends_quietly`
@@ -107,7 +107,7 @@ def _export(args: argparse.Namespace, console: Console) -> int:
 
 
 def _report(out: Path, attempts: Iterable[Attempt], total: int, console: Console) -> int:
-    """Shows progress, and then how many were kept and why the rest was not."""
+    """Shows progress, and then how many were kept, and why the rest was not."""
     shown = track(attempts, "tasks", total, console=console, transient=True)
     counts = Counter(attempt.reason or KEPT for attempt in shown)
     table = Table("outcome", "tasks", "share")
@@ -124,13 +124,13 @@ def _report(out: Path, attempts: Iterable[Attempt], total: int, console: Console
 
 
 def _make_envs(args: argparse.Namespace, is_batched: bool) -> list[ZoomEnv]:
-    """Returns environments that are alike: one, or as many as are played at once."""
+    """Returns equal environments: one, or as many as are played at once."""
     count = args.num_envs or (NUM_ENVS if is_batched else 1)
     return [ZoomEnv(args.tasks, cache_dir=args.cache_dir, **args.env) for _ in range(count)]
 
 
 def _task_ids(args: argparse.Namespace, env: ZoomEnv) -> list[str]:
-    """Returns the ids of the tasks that were asked for. Raises ValueError."""
+    """Returns the ids of the tasks to play. Raises ValueError."""
     last = args.start + args.num
     if last > len(env.tasks):
         raise ValueError(
@@ -146,7 +146,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     parts = [
         commands.add_parser("demonstrate", help="keep what an expert does well"),
-        commands.add_parser("reflect", help="keep how an expert mends a student's failures"),
+        commands.add_parser("reflect", help="keep how an expert corrects a student's failures"),
         commands.add_parser("export", help="write demonstrations as LLaMA-Factory's sharegpt rows"),
     ]
     for part, run in zip(parts, (_demonstrate, _reflect, _export), strict=True):
@@ -162,7 +162,7 @@ def _parser() -> Parser:
 
 
 def _add_playing(parser: Parser) -> None:
-    """Adds the arguments of who plays what."""
+    """Adds the arguments of agents, tasks and environment."""
     known = f"{', '.join(AGENTS)}, qwen:PATH, or module:Class of your own"
     parser.add_argument("--expert", default="tutor", help=f"one of {known}; default: tutor")
     parser.add_argument("--tasks", default="synthetic", help="a task set; default: synthetic")

@@ -30,14 +30,14 @@ NO_VIDEO = "video cannot be shown"
 ROUND = 4
 """Episodes for each environment before they are passed on, in the order of their tasks."""
 Result = tuple[str, Demonstration | str]
-"""A task's id, and what came of it: a demonstration, or why there is none."""
+"""A task's id, and its demonstration, or why there is none."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What became of a task."""
+    """Outcome of a task."""
 
     task_id: str
     reason: str = ""
@@ -53,7 +53,7 @@ def demonstrate(
     out: Path,
     seed: int = 0,
 ) -> Iterator[Attempt]:
-    """Plays an expert on tasks, keeps what `verify` accepts, and yields what became of each task.
+    """Plays an expert on tasks, keeps what `verify` accepts, and yields the outcome of each task.
 
     A demonstration is written as soon as it is made. Run again with the same arguments, or more
     tasks, it resumes where it stopped; no task is tried twice. The same seed makes the same file.
@@ -114,7 +114,7 @@ def play_in_order(
 
 
 def without_seconds(record: Record) -> Record:
-    """Returns the record without wall clock, so that the same seed makes the same file."""
+    """Returns the record without wall-clock times, so that the same seed makes the same file."""
     return replace(record, agent_s=0.0, decode_s=0.0)
 
 
@@ -124,7 +124,7 @@ def rejected_path(out: Path) -> Path:
 
 
 def describe_run(env: ZoomEnv, *, seed: int, **roles: str) -> dict[str, Any]:
-    """Returns all that demonstrations depend on but for their task; roles: who is what in it."""
+    """Returns all that demonstrations depend on, besides their task; roles: which agents play."""
     run = {
         **roles,
         "seed": seed,
@@ -144,7 +144,7 @@ def collect(
     task_ids: Sequence[str],
     attempt: Callable[[Sequence[str]], Iterator[Result]],
 ) -> Iterator[Attempt]:
-    """Yields what became of every task, those of an earlier run first; writes the rest as it goes.
+    """Yields the outcome of every task, those of an earlier run first; writes each as it comes.
 
     Args:
         out: the file of demonstrations.

@@ -29,10 +29,10 @@ class Demonstration:
 
     record: Record
     first_turn: int = 0
-    """The replies before it are another's mistakes: they are read, not learned from."""
+    """First turn to learn: the replies before it are another's mistakes, read but not learned."""
 
     def __post_init__(self) -> None:
-        """Refuses a demonstration that shows nothing."""
+        """Refuses a turn that does not exist."""
         if type(self.first_turn) is not int or not 0 <= self.first_turn < len(self.record.turns):
             raise RecordError(
                 f"first_turn needs a whole number from 0 to below {len(self.record.turns)}, the "
@@ -57,15 +57,15 @@ class Demonstration:
 
 
 def append_demonstration(path: Path, demonstration: Demonstration) -> None:
-    """Adds a demonstration to the end of a file; what stood there stays."""
+    """Adds a demonstration to the end of a file."""
     append_line(path, demonstration.to_json())
 
 
 def read_demonstrations(path: Path) -> Iterator[Demonstration]:
-    """Yields the demonstrations of a file. A last line that was cut off is passed over.
+    """Yields the demonstrations of a file. A last line that was cut off is skipped.
 
     Raises:
-        RecordError: the file cannot be read, or a line is none; names file and line.
+        RecordError: the file cannot be read, or a line is no demonstration; names file and line.
     """
     return read_lines(path, Demonstration.from_json)
 

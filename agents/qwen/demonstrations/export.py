@@ -28,9 +28,9 @@ from zoomgym.rollout import watch_again
 
 IMAGE = "<image>"
 MARK = re.compile("<(image|video|audio)>")
-"""What LLaMA-Factory replaces by a picture, a video or a sound."""
+"""Marks that LLaMA-Factory replaces by a picture, a video or a sound."""
 QUALITY = 95
-"""Of JPEG files."""
+"""Quality of JPEG files."""
 
 
 def export(

@@ -1,4 +1,4 @@
-"""Reflections: how an expert mends, in the same conversation, what a student got wrong."""
+"""Reflections: an expert corrects, in the same conversation, what a student got wrong."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ from zoomgym.rollout import finish_episode, watch_again
 
 STUDENT_RIGHT = "student was right"
 NOTHING_TO_CORRECT = "nothing to correct"
-"""The student answered at once: there is no turn to look back on."""
+"""Reason where the student answered at once: there is no earlier turn."""
 
 
 def reflect(
@@ -37,11 +37,11 @@ def reflect(
     out: Path,
     seed: int = 0,
 ) -> Iterator[Attempt]:
-    """Plays a student on tasks, has an expert mend its failures, and keeps what `verify` accepts.
+    """Plays a student on tasks, lets an expert correct its failures, keeps what `verify` accepts.
 
-    The student's wrong answer is dropped, as it would end the episode: what the expert says stands
-    in its place. If too few turns or frames are left for that, later turns of the student are
-    dropped too, but never its first. Files, resuming and errors are those of `demonstrate`.
+    The student's wrong answer is dropped, as it would end the episode: the expert continues from
+    there. If too few turns or frames are left for that, later turns of the student are dropped too,
+    but never its first. Files, resuming and errors are those of `demonstrate`.
 
     Args:
         envs: alike; a student with `act_batch` plays in all of them at once.
@@ -70,11 +70,11 @@ def reflect(
 
 
 class Corrector:
-    """An expert that takes up an episode: it says first what was wrong there, if it can.
+    """An expert that continues an episode: it first says what was wrong, if it can.
 
     Args:
         expert: already reset.
-        first_turn: the turn at which it takes up the episode.
+        first_turn: the turn at which it begins.
         wrong: the option that was answered at this turn before; None if none was.
     """
 
@@ -101,7 +101,7 @@ class Corrector:
 
 
 def _mend(env: ZoomEnv, record: Record, expert: Agent, expert_name: str) -> Demonstration | str:
-    """Returns how the expert goes on from the longest beginning that it can mend, or why not."""
+    """Returns the expert's correction of the longest beginning that it can save, or why not."""
     last = len(record.turns) - 1
     reason = NOTHING_TO_CORRECT
     for num_kept in range(last, 0, -1):

@@ -1,4 +1,4 @@
-"""What a model reads at once: messages as token ids and picture patches."""
+"""Chunks of a conversation, which a model reads at once: token ids and picture patches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,14 +13,14 @@ from agents.qwen.model.loading import IMAGE_TOKEN
 from zoomgym.agent.conversation import Message, images_of
 
 ASSISTANT = "<|im_start|>assistant\n"
-"""Stands before every reply."""
+"""Text before every reply."""
 END = "<|im_end|>"
-"""Ends every message."""
+"""Text after every message."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """A stretch of a conversation, as a model reads it.
+    """A part of a conversation, as a model reads it.
 
     Raises:
         ValueError: its image tokens are not those of its pictures.
@@ -53,10 +53,10 @@ class Chunk:
         return time * height * width // self.merge**2
 
     def positions(self, first: int) -> Tensor:
-        """Returns the (3, tokens) rotary positions, if the first token stands at first.
+        """Returns the (3, tokens) rotary positions, the first token at first.
 
-        Text counts on by one. A picture stands at one moment and spans its rows and columns; what
-        follows it counts on from the longer of the two.
+        Each token of text adds one. A picture has one position in time and spans its rows and
+        columns; the text after it continues from the longer of the two.
 
         Source: Qwen2.5-VL's multimodal rotary embedding, `get_rope_index` of transformers 5.23.
         """
@@ -160,7 +160,7 @@ def num_said(processor: Qwen2_5_VLProcessor, turn: Chunk) -> int:
 
 
 def _plain(message: Message) -> dict[str, object]:
-    """Returns a message for the chat template, without anything that reads as a special token."""
+    """Returns a message for the chat template, without special tokens in its text."""
     parts = [
         {"type": "image"} if part["type"] == "image" else {**part, "text": _apart(part["text"])}
         for part in message["content"]
@@ -169,5 +169,5 @@ def _plain(message: Message) -> dict[str, object]:
 
 
 def _apart(text: str) -> str:
-    """Returns text in which no special token stands: they all begin with `<|`."""
+    """Returns text without special tokens: they all begin with `<|`."""
     return text.replace("<|", "< |")

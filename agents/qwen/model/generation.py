@@ -1,12 +1,12 @@
-"""Continues many conversations at once, and keeps what the model has read of each.
+"""Continues many conversations at once, and remembers what the model has read in each.
 
 A conversation's memory is the keys and values of its own tokens, without padding, as a chain of
-segments. Copies share their past, so the prompt of a group is read, and kept, once; each turn reads
-only new tokens and new pictures; and rows of any length, age and frame size go into one batch.
+segments. Copies share their past, so the prompt of a group is read and stored once; each turn reads
+only new tokens and new pictures; rows of any length, age and frame size fit into one batch.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 from agents.qwen.model.chunks import Chunk
 
 Segment = list[tuple[Tensor, Tensor]]
-"""Of each layer: keys and values, each (heads, tokens, size)."""
+"""Keys and values of each layer, each (heads, tokens, size)."""
 MAX_STOP_TOKENS = 16
 """A stop text of ASCII is found within so many last tokens."""
 
@@ -32,12 +32,12 @@ class Conversation:
     is_said: list[bool] = field(default_factory=list)
     """Which of the ids the model sampled."""
     log_probs: list[float] = field(default_factory=list)
-    """Of each sampled id, under the model's own distribution at the temperature; 0 elsewhere."""
+    """Log-probs of sampled ids, under the model's own distribution at the temperature; else 0."""
     memory: tuple[Segment, ...] = ()
     num_pictures: int = 0
     """Pictures that were read."""
     pictures: tuple[NDArray[np.uint8], ...] = ()
-    """Each (H, W, 3), as it was shown, where somebody reads all of them again in each turn."""
+    """Pictures as shown, each (H, W, 3), for a speaker that reads all of them in each turn."""
     next_position: int = 0
     """The rotary position of the next token."""
     next_logits: Tensor | None = None
@@ -45,21 +45,13 @@ class Conversation:
 
     @property
     def num_read(self) -> int:
-        """How many of the ids the model has read: all, but perhaps the last it said."""
+        """Number of ids the model has read: all, except perhaps the last it said."""
         return sum(segment[0][0].shape[1] for segment in self.memory)
 
     def copy(self) -> "Conversation":
-        """Returns a conversation with the same past, which goes on by itself."""
-        return Conversation(
-            list(self.ids),
-            list(self.is_said),
-            list(self.log_probs),
-            self.memory,
-            self.num_pictures,
-            self.pictures,
-            self.next_position,
-            self.next_logits,
-        )
+        """Returns a conversation with the same past and a future of its own."""
+        ids, is_said, log_probs = [*self.ids], [*self.is_said], [*self.log_probs]
+        return replace(self, ids=ids, is_said=is_said, log_probs=log_probs)
 
     def hear(self, chunk: Chunk) -> None:
         """Adds what was not said by the model."""
@@ -73,6 +65,20 @@ class Conversation:
         self.ids += reply.ids
         self.is_said += [True] * len(reply.ids)
         self.log_probs += reply.log_probs
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How replies are sampled, and where they end."""
+
+    temperature: float
+    """0 is greedy; log-probs are then those at temperature 1."""
+    max_tokens: int
+    """The most tokens of a reply."""
+    stop: str = ""
+    """A text that ends a reply: ASCII, at most 16 characters; empty if there is none."""
+    banned_ids: tuple[int, ...] = ()
+    """Never sampled; log-probs are those of the model all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +144,7 @@ def say(
     tokenizer: PreTrainedTokenizerBase,
     conversations: Sequence[Conversation],
     rngs: Sequence[np.random.Generator],
-    *,
-    temperature: float,
-    max_tokens: int,
-    stop: str = "",
-    banned_ids: Sequence[int] = (),
+    sampling: Sampling,
 ) -> list[Reply]:
     """Lets the model reply in each conversation.
 
@@ -154,11 +156,9 @@ def say(
         tokenizer: of the model.
         conversations: each has read something; they are changed: what was said is added.
         rngs: one for each conversation; unused at temperature 0.
-        temperature: 0 is greedy (log-probs are then those at temperature 1).
-        max_tokens: of a reply.
-        stop: a reply ends with this text, if it comes. ASCII, at most 16 characters.
-        banned_ids: never sampled; log-probs are those of the model all the same.
+        sampling: how replies are sampled, and where they end.
     """
+    stop, max_tokens = sampling.stop, sampling.max_tokens
     batch = _Batch(model, conversations)
     draws = np.stack([rng.random(max_tokens) for rng in rngs])
     said: list[list[int]] = [[] for _ in conversations]
@@ -166,7 +166,7 @@ def say(
     going = list(range(len(conversations)))
     logits = torch.stack([_logits(conversation) for conversation in conversations])
     for step in range(max_tokens):
-        ids, chosen = _sample(logits, draws[:, step], temperature, banned_ids)
+        ids, chosen = _sample(logits, draws[:, step], sampling)
         for row in going:
             said[row].append(ids[row])
             log_probs[row].append(chosen[row])
@@ -224,9 +224,9 @@ def _remember(conversation: Conversation, reply: Reply, segment: Segment) -> Non
 
 
 class _Batch:
-    """A batch of conversations that goes on a token at a time.
+    """A batch of conversations, continued a token at a time.
 
-    Rows that have ended go on too: nobody looks at what they read then.
+    Rows that have ended continue too; what they read then is ignored.
     """
 
     def __init__(self, model: Any, conversations: Sequence[Conversation]) -> None:
@@ -312,7 +312,7 @@ def _cut(cache: DynamicCache, row: int, span: slice) -> Segment:
     """Returns what a row has read in a span of a cache."""
     layers: list[Any] = cache.layers
     pairs = [(layer.keys[row, :, span], layer.values[row, :, span]) for layer in layers]
-    return [(keys.clone(), values.clone()) for keys, values in pairs]  # let the rest go
+    return [(keys.clone(), values.clone()) for keys, values in pairs]  # frees the rest of the batch
 
 
 def _stack(memories: Sequence[tuple[Segment, ...]], layer: int, kind: int, longest: int) -> Tensor:
@@ -329,14 +329,12 @@ def _stack(memories: Sequence[tuple[Segment, ...]], layer: int, kind: int, longe
     return stacked
 
 
-def _sample(
-    logits: Tensor, draws: Any, temperature: float, banned_ids: Sequence[int]
-) -> tuple[list[int], list[float]]:
+def _sample(logits: Tensor, draws: Any, sampling: Sampling) -> tuple[list[int], list[float]]:
     """Returns one id a row, and its log-prob; draws are uniform in [0, 1), one a row."""
-    log_probs = (logits / (temperature or 1.0)).log_softmax(dim=-1)
+    log_probs = (logits / (sampling.temperature or 1.0)).log_softmax(dim=-1)
     weights = log_probs.double().exp()
-    weights[:, list(banned_ids)] = 0.0
-    if temperature == 0:
+    weights[:, list(sampling.banned_ids)] = 0.0
+    if sampling.temperature == 0:
         chosen = weights.argmax(dim=-1, keepdim=True)
     else:
         sums = weights.cumsum(dim=-1)

@@ -19,7 +19,7 @@ TEMPLATE = (Path(__file__).parent / "template.jinja").read_text(encoding="utf-8"
 IMAGE_TOKEN = "<|image_pad|>"
 VIDEO_TOKEN = "<|video_pad|>"
 LANGUAGE_LAYERS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
-"""The linear layers that LoRA adapts: those of the language model, none of the vision encoder."""
+"""Linear layers that LoRA adapts: those of the language model, none of the vision encoder."""
 
 
 class ImageOnlyProcessor(Qwen2_5_VLProcessor):
@@ -43,7 +43,7 @@ class ImageOnlyProcessor(Qwen2_5_VLProcessor):
 
     @property
     def model_input_names(self) -> list[str]:
-        """The names of what it returns."""
+        """Names of its outputs."""
         return [
             "input_ids",
             "attention_mask",
@@ -63,7 +63,7 @@ def load_processor(path: str) -> Qwen2_5_VLProcessor:
         path: a folder, or a hub id such as `Qwen/Qwen2.5-VL-7B-Instruct`.
 
     Raises:
-        OSError: no model stands at path.
+        OSError: there is no model at path.
         ValueError: it brings code of its own. That is never run, whatever transformers would ask.
     """
     check_path(path)
@@ -99,7 +99,7 @@ def load_model(
         device: None takes a GPU if there is one.
 
     Raises:
-        OSError: no model stands at path.
+        OSError: there is no model at path.
     """
     check_path(path)
     if device is None:
@@ -149,7 +149,7 @@ def restore_weights(model: PreTrainedModel, folder: str) -> None:
 
     Checkpoints are written under the names that the released models use, which `from_pretrained`
     translates and the trainers of transformers 5.23 do not: resuming, they would warn of missing
-    keys and go on from the weights that the model had.
+    keys and continue from the weights that the model had.
     """
     saved = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=model.dtype)
     model.load_state_dict(saved.state_dict())

@@ -8,7 +8,7 @@ from pathlib import Path
 from transformers import PreTrainedModel, Qwen2_5_VLProcessor
 
 from agents.qwen.model.chunks import ASSISTANT, Chunk, encode
-from agents.qwen.model.generation import Conversation, read, say
+from agents.qwen.model.generation import Conversation, Sampling, read, say
 from agents.qwen.model.loading import check_path, load_model, load_processor
 from zoomgym.agent import episode_rng
 from zoomgym.agent.conversation import new_messages, to_messages
@@ -18,17 +18,17 @@ from zoomgym.rules.actions import Answer
 from zoomgym.rules.grammar import read_reply
 
 STOP = {"json": "", "video_zoom": "</video_zoom>"}
-"""Where a reply ends, in each grammar, besides at the model's own end token."""
+"""Text that ends a reply in each grammar, besides the model's own end token."""
 MAX_KEPT = 256
-"""Episodes whose memory is kept; the oldest is read anew when it goes on."""
+"""Most episodes whose memory is kept; older ones are read again when they continue."""
 
 
 class QwenAgent:
     """A Qwen2.5-VL in any number of episodes at once.
 
     What it has read of an episode stays in memory, so that a turn reads only what is new. A reply
-    is read again as text, not as it was sampled: so an episode depends on nothing but what was
-    said and shown in it, whether it was played in a batch, alone, or taken up half-way.
+    is read again as text, not as it was sampled: so an episode depends only on what was said and
+    shown in it, whether it is played in a batch, alone, or from the middle on.
 
     Args:
         path: of the model: a folder or a hub id.
@@ -84,10 +84,7 @@ class QwenAgent:
             self._processor.tokenizer,
             [talk.copy() for talk in talks],
             [episode_rng(self._seed, seen) for seen in observations],
-            temperature=self._temperature,
-            max_tokens=self._max_tokens,
-            stop=STOP[grammar],
-            banned_ids=[self._processor.image_token_id, self._processor.video_token_id],
+            sampling_in(grammar, self._processor, self._temperature, self._max_tokens),
         )
         texts = [reply.text for reply in replies]
         for (seen, talk), text in zip(pairs, texts, strict=True):
@@ -114,11 +111,19 @@ class QwenAgent:
         return chunk
 
 
+def sampling_in(
+    grammar: str, processor: Qwen2_5_VLProcessor, temperature: float, max_tokens: int
+) -> Sampling:
+    """Returns how replies of a grammar are sampled: without the tokens of pictures and videos."""
+    banned_ids = (processor.image_token_id, processor.video_token_id)
+    return Sampling(temperature, max_tokens, STOP[grammar], banned_ids)
+
+
 @lru_cache(maxsize=1)
 def _load(
     path: str, dtype: str, attention: str, newest_ns: int
 ) -> tuple[Qwen2_5_VLProcessor, PreTrainedModel]:
-    """Returns processor and model, as they stood on disk at newest_ns. Raises OSError."""
+    """Returns processor and model, as saved at newest_ns. Raises OSError."""
     return load_processor(path), load_model(path, dtype=dtype, attention=attention)
 
 
@@ -128,9 +133,9 @@ def _newest_ns(path: str) -> int:
 
 
 def _name(observation: Observation, num_turns: int | None = None) -> tuple[str, ...]:
-    """Returns what tells an episode from all others, and how far it is: its key, replies and clips.
+    """Returns a name for an episode and its progress: its key, replies and clips.
 
-    Episodes whose overviews are alike share a key, and may differ in clips.
+    Episodes with the same overview share a key, and may differ in clips.
     """
     turns = observation.turns[:num_turns]
     clips = observation.clips[: sum(turn.zoom is not None for turn in turns)]

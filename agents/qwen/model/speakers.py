@@ -1,4 +1,4 @@
-"""Who reads and speaks in conversations: a model that keeps what it has read, or vLLM."""
+"""Speakers read and reply in conversations: a model that remembers what it has read, or vLLM."""
 
 import math
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from PIL import Image
 from transformers import PreTrainedTokenizerBase, Qwen2_5_VLProcessor
 
 from agents.qwen.model.chunks import Chunk
-from agents.qwen.model.generation import Conversation, Reply, end_reply, read, say
+from agents.qwen.model.generation import Conversation, Reply, Sampling, end_reply, read, say
 
 
 class Speaker(Protocol):
-    """Who reads and speaks in conversations."""
+    """Reads and replies in conversations."""
 
     def read(
         self,
@@ -31,11 +31,7 @@ class Speaker(Protocol):
         self,
         talks: Sequence[Conversation],
         rngs: Sequence[np.random.Generator],
-        *,
-        temperature: float,
-        max_tokens: int,
-        stop: str,
-        banned_ids: Sequence[int],
+        sampling: Sampling,
     ) -> list[Reply]:
         """Replies in each conversation; see `agents.qwen.model.generation.say`."""
 
@@ -65,31 +61,18 @@ class ModelSpeaker:
         self,
         talks: Sequence[Conversation],
         rngs: Sequence[np.random.Generator],
-        *,
-        temperature: float,
-        max_tokens: int,
-        stop: str,
-        banned_ids: Sequence[int],
+        sampling: Sampling,
     ) -> list[Reply]:
         """Replies in each conversation."""
-        return say(
-            self.model,
-            self.tokenizer,
-            talks,
-            rngs,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            stop=stop,
-            banned_ids=banned_ids,
-        )
+        return say(self.model, self.tokenizer, talks, rngs, sampling)
 
 
 @dataclass(frozen=True)
 class VLLMSpeaker:
     """vLLM, as TRL drives it.
 
-    It is given a conversation whole in each turn, pictures and all; its own prefix cache spares it
-    the work. It samples by itself: what is said depends on the batch, and no seed repeats it.
+    It gets the whole conversation in each turn, with all pictures; its own prefix cache saves the
+    work. It samples by itself: replies depend on the batch, and no seed repeats them.
 
     Not run against a real vLLM yet. What it is sent and what comes back follow the source of trl
     1.16 (`VLLMGeneration`), and are checked: vLLM must have read, token by token, what the trainer
@@ -118,20 +101,17 @@ class VLLMSpeaker:
         self,
         talks: Sequence[Conversation],
         rngs: Sequence[np.random.Generator],
-        *,
-        temperature: float,
-        max_tokens: int,
-        stop: str,
-        banned_ids: Sequence[int],
+        sampling: Sampling,
     ) -> list[Reply]:
         """Replies in each conversation.
 
         Raises:
-            ValueError: vLLM has read something else than the conversation, or said what it may not.
+            ValueError: vLLM has read another text than the conversation, or said a banned id.
         """
-        self.generation.temperature = temperature
+        stop, banned_ids = sampling.stop, sampling.banned_ids
+        self.generation.temperature = sampling.temperature
         self.generation.generation_kwargs = {
-            "max_tokens": max_tokens,
+            "max_tokens": sampling.max_tokens,
             "logit_bias": dict.fromkeys(banned_ids, -100.0),  # the strongest that there is
             **({"stop": [stop]} if stop else {}),
         }
@@ -146,20 +126,20 @@ class VLLMSpeaker:
                     f"{len(read_ids)}, or others: is its processor that of the trainer?"
                 )
             if not ids or set(ids) & set(banned_ids):
-                raise ValueError(f"vLLM needed to reply without the ids {banned_ids}, got {ids}")
+                raise ValueError(f"vLLM needed to reply without the ids {[*banned_ids]}, got {ids}")
             reply = end_reply(self.processor.tokenizer, ids, log_probs, stop)
             talk.answer(reply)
             replies.append(reply)
         return replies
 
     def wait(self) -> None:
-        """Takes part in what other processes still ask of a server, until none does."""
+        """Joins the requests of other processes to a server, until there are none."""
         while self._is_shared and self._ask([], []) is not None:
             pass
 
     @property
     def _is_shared(self) -> bool:
-        """Whether processes ask one vLLM, all at once, each for as many replies as the others.
+        """Whether processes share one vLLM, and each asks for the same number of replies.
 
         Source: `VLLMGeneration.generate` gathers prompts, and hands replies out in equal shares.
         """
@@ -183,7 +163,7 @@ class VLLMSpeaker:
     ) -> list[tuple[list[int], list[int], list[float]]] | None:
         """Returns, for each prompt, the ids that were read and said, and the log-probs of those.
 
-        None: no process asks anything any more.
+        None: no process asks for more.
         """
         most = max(gather_object([len(prompts)])) if self._is_shared else len(prompts)
         if most == 0:

@@ -32,17 +32,17 @@ END, PAD = "<|im_end|>", "<|endoftext|>"
 SPECIAL = (PAD, "<|im_start|>", END, "<|vision_start|>", "<|vision_end|>", IMAGE_TOKEN, VIDEO_TOKEN)
 TAGS = ("think", "video_zoom", "answer", "tool_response")
 WORDS = r"\d| ?[^\d\s]+|\s"
-"""Every digit is a token of its own, so that times are written alike; words take their blank."""
+"""Pattern of words: every digit is a token, so that times are alike; words include their blank."""
 MAX_MERGED_TOKENS = 900
 NUM_EPISODES = 28
-"""In each grammar, to train the tokenizer on: four of each family."""
+"""Episodes in each grammar to train the tokenizer on: four of each family."""
 TOKEN_SIDE_PX = 28
-"""The side of a picture that makes one token."""
+"""Side of a picture that makes one token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The numbers of a model."""
+    """Widths and depths of a model."""
 
     hidden: int
     intermediate: int
@@ -54,15 +54,15 @@ class Size:
     vision_layers: int
     vision_heads: int
     whole_layers: tuple[int, ...]
-    """Layers of the vision encoder that attend to whole pictures; the others, to windows."""
+    """Layers of the vision encoder that attend to whole pictures; the others attend to windows."""
     num_ids: int | None = None
-    """Of the vocabulary; None: as many as the tokenizer has."""
+    """Size of the vocabulary; None: that of the tokenizer."""
     is_tied: bool = True
-    """Whether tokens are read and said with the same weights."""
+    """Whether input and output embeddings are the same weights."""
     max_positions: int = 32_768
     spread: float = 0.02
-    """Standard deviation of random weights. `mini`, which is to learn from nothing in minutes,
-    starts from wider ones: at 0.02, narrow layers add next to nothing."""
+    """Standard deviation of random weights: wider for `mini`, which learns from nothing in minutes,
+    as narrow layers add next to nothing at 0.02."""
 
 
 def _small(
@@ -110,7 +110,7 @@ SIZES = {
         max_positions=128_000,
     ),
 }
-"""About 0.2, 0.4, 3, 50 and 8,292 million weights.
+"""Sizes, of about 0.2, 0.4, 3, 50 and 8,292 million weights.
 
 Source: `7b` is config.json of Qwen/Qwen2.5-VL-7B-Instruct.
 """

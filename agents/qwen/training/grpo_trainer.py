@@ -26,9 +26,9 @@ from trl import GRPOConfig, GRPOTrainer
 from trl.models import unwrap_model_for_generation
 
 from agents.qwen.model.speakers import ModelSpeaker, Speaker, VLLMSpeaker
-from agents.qwen.training.monitors import Monitor, summarise
+from agents.qwen.training.monitors import Monitor, summarize
 from agents.qwen.training.resuming import Resumable
-from agents.qwen.training.rollouts import Group, Picture, Player
+from agents.qwen.training.rollouts import Picture, Player, RolloutGroup
 from agents.qwen.training.settings import GRPOSettings
 from zoomgym.records import Record, write_records
 
@@ -72,10 +72,10 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
         self._player, self._settings = player, settings
         self._task_ids: list[str] = list(task_ids)
         self._monitor = Monitor()
-        self.groups: list[Group] = []
-        """Of the last generation, on this process: those that are learned from."""
-        self._played: list[Group] = []
-        """All of it: the groups as they were drawn, and then those that were drawn instead."""
+        self.groups: list[RolloutGroup] = []
+        """Groups of the last generation, on this process, that the model learns from."""
+        self._played: list[RolloutGroup] = []
+        """Groups of the last generation as drawn first, and then those drawn instead."""
 
     # generation ----------------------------------------------------------------------------------
 
@@ -110,8 +110,8 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
             pictures,
         )
 
-    def _play(self, speaker: Speaker, task_ids: Sequence[str]) -> list[Group]:
-        """Returns a group for each task; where one is flat, of another task, if that helps."""
+    def _play(self, speaker: Speaker, task_ids: Sequence[str]) -> list[RolloutGroup]:
+        """Returns a group for each task; a flat group is replaced by one of another task."""
         step = self.state.global_step
         groups = self._player.play(speaker, task_ids, step, self._other)
         self._played = list(groups)
@@ -142,7 +142,7 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
 
     @contextmanager
     def _speaker(self) -> Iterator[Speaker]:
-        """Lends who speaks in episodes, with the weights as they stand."""
+        """Lends the speaker of episodes, with the current weights."""
         if self.use_vllm:
             if self.state.global_step != self._last_loaded_step:
                 self.vllm_generation.sync_weights()
@@ -207,7 +207,7 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
         self._metrics["train"].pop("entropy_coef", None)
         return loss
 
-    # telling -------------------------------------------------------------------------------------
+    # reports -------------------------------------------------------------------------------------
 
     def _report(self, seconds: float, num_tokens: int) -> None:
         """Adds what was played to the trainer's metrics, over all processes, and warns."""
@@ -222,7 +222,7 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
         drawn = [record for record in firsts if record is not None]
         redrawn_too = [record for record in agains if record is not None]
         groups, flat, redrawn, tokens, unlearned, lost = map(sum, zip(*sums, strict=True))
-        means = summarise(drawn)  # groups that are drawn instead were chosen by their rewards
+        means = summarize(drawn)  # groups that are drawn instead were chosen by their rewards
         means |= {"flat_groups": flat / groups, "flat_after_redraws": unlearned / groups}
         metrics = {f"zoom/{name}": value for name, value in means.items()}
         metrics |= {"zoom/redrawn": float(redrawn), "zoom/lost": float(lost)}
@@ -241,7 +241,7 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
 
 
 class ReadPictures:
-    """Stands for an image processor where pictures have been processed already."""
+    """An image processor for pictures that have been processed already."""
 
     merge_size = 2
 
@@ -260,7 +260,7 @@ def environment_reward(record: Sequence[Record | None], **_: Any) -> list[float 
 def _in_order(task_ids: Sequence[str], settings: GRPOSettings) -> list[str]:
     """Returns the tasks of the whole run: all in random order, again and again.
 
-    (The trainer would draw an order for each epoch, and a resumed run the first one once more.)
+    (The trainer would draw an order for each epoch, and the first one again after resuming.)
     """
     rng = np.random.default_rng(settings.seed)
     per_generation = settings.tasks_per_generation
@@ -272,7 +272,7 @@ def _in_order(task_ids: Sequence[str], settings: GRPOSettings) -> list[str]:
 
 
 def zoom() -> None:
-    """Stands for a tool; nothing calls it."""
+    """Is a tool in name only; nothing calls it."""
 
 
 def _said(record: Record | None) -> list[dict[str, str]]:
@@ -282,13 +282,13 @@ def _said(record: Record | None) -> list[dict[str, str]]:
 
 
 class History(TrainerCallback):
-    """Writes every log of the trainer as a line, as it comes."""
+    """Writes every log of the trainer as a line of a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Drops the lines of steps that will be taken again."""
+        """Drops the lines of steps that are repeated."""
         if state.is_world_process_zero and self._path.exists():
             lines = self._path.read_text(encoding="ascii").splitlines(keepends=True)
             kept = [line for line in lines if json.loads(line)["step"] <= state.global_step]

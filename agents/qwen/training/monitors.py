@@ -1,4 +1,4 @@
-"""Watches a training and says, in plain words, when it goes wrong the ways the paper's did.
+"""Watches a training and says, in plain words, when it fails as the paper's did.
 
 Source: arXiv 2512.22315, section 4.3: without the tool bonus the number of calls falls to 0, and
 without reflections it settles at exactly 1.
@@ -12,11 +12,11 @@ from statistics import fmean
 from zoomgym.records import Record
 
 WINDOW = 10
-"""Steps that must agree before anything is said."""
+"""Steps over which a symptom must show before a warning."""
 
 
-def summarise(records: Iterable[Record]) -> dict[str, float]:
-    """Returns what a monitor watches, each a mean over episodes; empty if there are none."""
+def summarize(records: Iterable[Record]) -> dict[str, float]:
+    """Returns the means over episodes that a monitor watches; empty if there are none."""
     played = list(records)
     if not played:
         return {}
@@ -37,41 +37,41 @@ def summarise(records: Iterable[Record]) -> dict[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
-    """Something that should not last."""
+class Symptom:
+    """A symptom that should not last."""
 
     name: str
     is_shown: Callable[[Mapping[str, float]], bool]
     warning: str
 
 
-SIGNS = (
-    Sign(
+SYMPTOMS = (
+    Symptom(
         "no zooms",
         lambda means: means["zoomed"] < 0.05,
         "Fewer than 5% of the episodes zoom: the policy answers from the overview. In the paper "
         "this follows from a missing tool bonus: check reward_weights['tool'], and that the "
         "cold start had taught zooming.",
     ),
-    Sign(
+    Symptom(
         "always one zoom",
         lambda means: means["zoomed_once"] > 0.95,
         "More than 95% of the episodes zoom exactly once, whatever the task needs. In the paper "
         "this follows from a cold start without reflections: add some, or tasks that need two.",
     ),
-    Sign(
+    Symptom(
         "refused replies",
         lambda means: means["refused"] > 0.2,
         "More than 20% of the replies are refused: malformed, or against the rules. Train the "
         "cold start longer, lower the learning rate, or allow more tokens a reply.",
     ),
-    Sign(
+    Symptom(
         "no answers",
         lambda means: means["unanswered"] > 0.2,
         "More than 20% of the episodes spend all turns without an answer. Raise the weight of "
         "format, give zoom_cost a small negative weight, or look at what the replies say.",
     ),
-    Sign(
+    Symptom(
         "nothing to learn from",
         lambda means: means.get("flat_groups", 0.0) > 0.8,
         "In more than 80% of the groups every episode earns the same: nothing is learned from "
@@ -82,16 +82,16 @@ SIGNS = (
 
 @dataclass(slots=True)
 class Monitor:
-    """Remembers the last steps, and warns once of what has shown in the mean of all of them."""
+    """Remembers the last steps, and warns once of each symptom that their mean shows."""
 
     window: int = WINDOW
     seen: deque[Mapping[str, float]] = field(default_factory=deque, init=False)
     warned: set[str] = field(default_factory=set, init=False)
 
     def watch(self, means: Mapping[str, float]) -> list[str]:
-        """Takes the means of one step, and returns the warnings that they give rise to.
+        """Takes the means of one step, and returns new warnings.
 
-        What has passed may be warned of again when it comes back.
+        A symptom that has passed is warned of again when it comes back.
         """
         self.seen.append(means)
         while len(self.seen) > self.window:
@@ -99,7 +99,7 @@ class Monitor:
         if len(self.seen) < self.window:
             return []
         lasting = {key: fmean(step.get(key, 0.0) for step in self.seen) for key in means}
-        shown = [sign for sign in SIGNS if sign.is_shown(lasting)]
+        shown = [sign for sign in SYMPTOMS if sign.is_shown(lasting)]
         new = [sign.warning for sign in shown if sign.name not in self.warned]
         self.warned = {sign.name for sign in shown}
         return new

@@ -1,13 +1,13 @@
 """Groups of episodes, played by a model while it learns.
 
 A group is one task, played many times from the same reset: its overview is decoded, encoded and
-read once, and the episodes fork from there. Replies stay as they were sampled, token by token, for
-they are what the trainer learns from; their text goes to the environment, which plays by its rules.
+read once, and the episodes fork from there. Replies stay as they were sampled, token by token, as
+the trainer learns from them; their text goes to the environment, which plays by its rules.
 """
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from transformers import Qwen2_5_VLProcessor
 
 from agents.qwen.model.chunks import Chunk, encode, encode_response
 from agents.qwen.model.generation import Conversation
-from agents.qwen.model.policy import STOP
+from agents.qwen.model.policy import sampling_in
 from agents.qwen.model.speakers import ModelSpeaker, Speaker
 from zoomgym.agent import episode_rng
 from zoomgym.agent.conversation import images_of, new_messages, to_messages
@@ -26,11 +26,11 @@ from zoomgym.records import Record
 from zoomgym.rollout import to_record
 
 NAME = "qwen"
-"""What records of training call the agent."""
+"""Name of the agent in records of training."""
 MAX_UNSHOWN = 20
-"""Tasks in a row whose videos cannot be shown, before something else must be wrong."""
+"""Most tasks in a row whose videos cannot be shown; after that, something else must be wrong."""
 FLAT = 1e-4
-"""A group whose rewards differ by less teaches nothing (std, as in VideoZoomer's code)."""
+"""Least standard deviation of rewards that teach something, as in VideoZoomer's code."""
 
 
 logger = logging.getLogger(__name__)
@@ -55,15 +55,15 @@ class Rollout:
     is_said: list[bool]
     """Which of the completion's ids the model sampled; the others are what came back."""
     log_probs: list[float]
-    """Of the completion's ids, when they were sampled; 0 where they were not."""
+    """Log-probs of the completion's ids when they were sampled; 0 where they were not."""
     pictures: list[Picture]
     """Overview and clips, in order."""
     record: Record | None
-    """None: the video failed in a zoom, or nobody could grade the answer."""
+    """The episode; None if the video failed in a zoom, or the answer could not be graded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class RolloutGroup:
     """All rollouts of one task."""
 
     task_id: str
@@ -71,7 +71,7 @@ class Group:
 
     @property
     def rewards(self) -> list[float]:
-        """Of the rollouts that have one."""
+        """Rewards of the rollouts that have one."""
         return [rollout.record.reward for rollout in self.rollouts if rollout.record]
 
     @property
@@ -100,7 +100,7 @@ class Seat:
 
 @dataclass
 class Player:
-    """Plays groups of episodes with a model as it stands.
+    """Plays groups of episodes with a model.
 
     Args:
         processor: of the model.
@@ -110,7 +110,7 @@ class Player:
         max_tokens: of a reply.
         rows: episodes at once, as memory allows; at least one group is played.
         seed: of environments and sampling.
-        banned_ids: never sampled, as those of pictures never are.
+        banned_ids: never sampled, besides those of pictures.
     """
 
     processor: Qwen2_5_VLProcessor
@@ -123,7 +123,7 @@ class Player:
     banned_ids: Sequence[int] = ()
     envs: list[ZoomEnv] = field(default_factory=list, init=False)
     num_tokens: int = field(default=0, init=False)
-    """Sampled so far."""
+    """Tokens sampled so far."""
 
     def play(
         self,
@@ -131,7 +131,7 @@ class Player:
         task_ids: Sequence[str],
         turn_of_seed: int,
         instead_of: Callable[[str], str] | None = None,
-    ) -> list[Group]:
+    ) -> list[RolloutGroup]:
         """Plays a group on each task.
 
         What is sampled depends on the task, the place in its group and the seeds, not on the other
@@ -140,8 +140,8 @@ class Player:
         Args:
             speaker: a Qwen2.5-VL, with adapters or not; or who speaks for one.
             task_ids: of the environments' task set.
-            turn_of_seed: another number samples anew.
-            instead_of: tells which task to play instead of one whose video cannot be shown.
+            turn_of_seed: another number samples other replies.
+            instead_of: names the task to play instead of one whose video cannot be shown.
 
         Raises:
             VideoError: a video cannot be shown, nor, with `instead_of`, twenty in a row.
@@ -150,7 +150,7 @@ class Player:
         if isinstance(speaker, nn.Module):
             speaker = ModelSpeaker(speaker, self.processor.tokenizer)
         at_once = max(1, self.rows // self.group_size)
-        groups: list[Group] = []
+        groups: list[RolloutGroup] = []
         for first in range(0, len(task_ids), at_once):
             wave = task_ids[first : first + at_once]
             self.envs += [self.make_env() for _ in range(len(wave) - len(self.envs))]
@@ -175,7 +175,7 @@ class Player:
 
     def _play_wave(
         self, speaker: Speaker, envs: Sequence[ZoomEnv], turn_of_seed: int
-    ) -> list[Group]:
+    ) -> list[RolloutGroup]:
         """Plays groups side by side, each from where its environment was reset."""
         messages = [to_messages(env.observation) for env in envs]
         chunks = [encode(self.processor, opening) for opening in messages]
@@ -192,7 +192,7 @@ class Player:
             going = [seat for seat in going if not seat.is_over]
         rollouts = [self._rollout(seat) for seat in seats]
         return [
-            Group(
+            RolloutGroup(
                 env.episode.task.id,
                 rollouts[index * self.group_size : (index + 1) * self.group_size],
             )
@@ -202,22 +202,21 @@ class Player:
     def _seat(
         self, env: ZoomEnv, opening: Conversation, chunk: Chunk, turn_of_seed: int, place: int
     ) -> Seat:
-        """Returns an episode that goes on from the reset of env."""
+        """Returns an episode that starts from the reset of env."""
         [entropy] = episode_rng(self.seed, env.observation).integers(2**63, size=1)
         rng = np.random.default_rng([int(entropy), turn_of_seed, place])
         return Seat(env.fork(), opening.copy(), rng, len(opening.ids), _pictures(chunk))
 
     def _play_turn(self, speaker: Speaker, seats: Sequence[Seat]) -> None:
-        """Has a reply given in every seat, and what comes back read."""
-        grammar = seats[0].env.rules.grammar
-        picture_ids = (self.processor.image_token_id, self.processor.video_token_id)
+        """Plays a turn in every seat, and reads what comes back."""
+        sampling = sampling_in(
+            seats[0].env.rules.grammar, self.processor, self.temperature, self.max_tokens
+        )
+        banned_ids = (*sampling.banned_ids, *self.banned_ids)
         replies = speaker.say(
             [seat.talk for seat in seats],
             [seat.rng for seat in seats],
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
-            stop=STOP[grammar],
-            banned_ids=[*picture_ids, *self.banned_ids],
+            replace(sampling, banned_ids=banned_ids),
         )
         self.num_tokens += sum(len(reply.ids) for reply in replies)
         for seat, reply in zip(seats, replies, strict=True):

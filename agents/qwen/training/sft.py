@@ -4,9 +4,9 @@ r"""Cold start: a model learns the replies of demonstrations, on TRL's trainer.
         --demonstrations runs/exemplars.jsonl runs/reflections.jsonl --out runs/sft
 
 Several files of demonstrations are learned one after the other, each from where the last one
-ended: exemplars and then reflections, or, for a model from scratch, ever longer overviews. What
-comes of it is written into the folder `out`: model, processor, settings, `trainer_state.json` with
-the losses, and TensorBoard's files under `runs/`.
+ended: exemplars and then reflections, or, for a model from scratch, ever longer overviews. The
+folder `out` then holds model, processor, settings, `trainer_state.json` with the losses, and
+TensorBoard's files under `runs/`.
 
 The model reads what the policy agent reads when it plays, chunk for chunk: episodes are played
 again for their frames, which are never stored. It learns the replies, with the token that ends
@@ -67,7 +67,7 @@ class LabeledEpisode:
 
 
 class LabeledEpisodes:
-    """Demonstrations as a model reads them, made when they are asked for.
+    """Demonstrations as a model reads them, made on request.
 
     Args:
         processor: of the model.
@@ -134,7 +134,7 @@ class LabeledEpisodes:
 def collate(rows: Sequence[LabeledEpisode], pad_id: int) -> dict[str, Tensor]:
     """Returns a batch, padded on the right.
 
-    It has no attention mask: a causal model never looks at what stands to the right, and attention
+    It has no attention mask: a causal model never looks at what is to the right, and attention
     without a mask is faster. Positions are those of the agent.
     """
     longest = max(len(row.labels) for row in rows)

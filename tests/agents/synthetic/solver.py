@@ -94,7 +94,7 @@ def find_then_look(
 
 
 def find_relayed(observation: Observation) -> ZoomCall | None:
-    """Finds the coloured square, then the board under the beacon of its colour."""
+    """Finds the colored square, then the board under the beacon of its color."""
     sight = see(observation.overview, *observation.clips)
     square = relay_square(sight)
     lamp = square[1] if square else "amber"

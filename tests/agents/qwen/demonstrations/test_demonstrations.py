@@ -527,7 +527,7 @@ def test_a_command_that_was_stopped_says_how_to_go_on(
     with monkeypatch.context() as patch:
         patch.setattr(AGENTS["tutor"], "act", interrupt)
         assert main([*command, "--num", "3"]) == 130
-    assert "stopped: run the same command again to go on" in capsys.readouterr().out
+    assert "stopped: run the same command again to resume" in capsys.readouterr().out
     assert len(list(read_demonstrations(out))) == 2
     assert main([*command, "--num", "3"]) == 0
     assert len(list(read_demonstrations(out))) == 3

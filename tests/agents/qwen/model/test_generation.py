@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from agents.qwen.model.chunks import Chunk, encode, encode_response
-from agents.qwen.model.generation import Conversation, Reply, read, say
+from agents.qwen.model.generation import Conversation, Reply, Sampling, read, say
 from tests.agents.qwen.small import ROUNDING, Loaded, seen, short_episode
 from zoomgym.agent.conversation import new_messages, to_messages
 from zoomgym.rules.episode import advance
@@ -53,11 +53,11 @@ def rngs(count: int) -> list[np.random.Generator]:
 
 def speak(tiny: Loaded, talks: list[Conversation], seeds: Any, **settings: Any) -> list[Reply]:
     given = {"temperature": 1.0, "max_tokens": 12, "banned_ids": banned(tiny), **settings}
-    return say(tiny.model, tiny.processor.tokenizer, talks, seeds, **given)
+    return say(tiny.model, tiny.processor.tokenizer, talks, seeds, Sampling(**given))
 
 
-def banned(tiny: Loaded) -> list[int]:
-    return [tiny.processor.image_token_id, tiny.processor.video_token_id]
+def banned(tiny: Loaded) -> tuple[int, int]:
+    return tiny.processor.image_token_id, tiny.processor.video_token_id
 
 
 def test_ragged_turns_of_mixed_sizes_agree_with_a_plain_forward(tiny: Loaded) -> None:
@@ -204,7 +204,7 @@ def scripted(tiny: Loaded, script: str, stop: str) -> Reply:
     read(model, [talk], [encode(tiny.processor, to_messages(seen(short_episode())))])
     tokenizer = tiny.processor.tokenizer
     settings: dict[str, Any] = {"temperature": 0.0, "max_tokens": 60, "stop": stop}
-    [reply] = say(model, tokenizer, [talk], rngs(1), **settings)
+    [reply] = say(model, tokenizer, [talk], rngs(1), Sampling(**settings))
     return reply
 
 

@@ -183,9 +183,9 @@ def test_replies_stop_where_their_grammar_ends_a_zoom(
 ) -> None:
     stops = []
 
-    def spying(*args: Any, **given: Any) -> list[Reply]:
-        stops.append(given["stop"])
-        return say(*args, **given)
+    def spying(*args: Any) -> list[Reply]:
+        stops.append(args[-1].stop)
+        return say(*args)
 
     monkeypatch.setattr(policy, "say", spying)
     agent = QwenAgent(str(folder), max_tokens=2)

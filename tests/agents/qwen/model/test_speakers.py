@@ -14,10 +14,10 @@ import torch
 
 from agents.qwen.model import speakers
 from agents.qwen.model.chunks import encode
-from agents.qwen.model.generation import Conversation
+from agents.qwen.model.generation import Conversation, Sampling
 from agents.qwen.model.speakers import VLLMSpeaker
 from agents.qwen.training import grpo as train_grpo
-from agents.qwen.training.rollouts import Group
+from agents.qwen.training.rollouts import RolloutGroup
 from agents.qwen.training.settings import GRPOSettings
 from tests.agents.qwen.model.vllm import MadeUpVLLM, Scripted
 from tests.agents.qwen.noise import scripted_env
@@ -29,7 +29,7 @@ from zoomgym.agent.conversation import images_of, to_messages
 STOP = "</video_zoom>"
 
 
-def play(tiny: Loaded, mode: str) -> tuple[MadeUpVLLM, list[Group]]:
+def play(tiny: Loaded, mode: str) -> tuple[MadeUpVLLM, list[RolloutGroup]]:
     """Plays groups of three on all tasks."""
     vllm = MadeUpVLLM(tiny.model, tiny.processor, mode)
     groups = player(tiny, 3).play(VLLMSpeaker(vllm, tiny.processor), TASKS, 0)
@@ -82,7 +82,7 @@ def heard(tiny: Loaded) -> tuple[Conversation, VLLMSpeaker, Scripted]:
 
 
 def say(speaker: VLLMSpeaker, talks: list[Conversation]) -> list[Any]:
-    return speaker.say(talks, [], temperature=1.0, max_tokens=40, stop=STOP, banned_ids=[7])
+    return speaker.say(talks, [], Sampling(1.0, 40, STOP, (7,)))
 
 
 def test_a_reply_ends_where_it_would_have_without_vllm(tiny: Loaded) -> None:

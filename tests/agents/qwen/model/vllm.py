@@ -9,7 +9,7 @@ from accelerate.utils import gather_object
 from PIL import Image
 
 from agents.qwen.model.chunks import Chunk
-from agents.qwen.model.generation import Conversation, read, say
+from agents.qwen.model.generation import Conversation, Sampling, read, say
 
 
 class MadeUpVLLM:
@@ -63,10 +63,12 @@ class MadeUpVLLM:
             self.processor.tokenizer,
             talks,
             [np.random.default_rng([self.rank, self.num_calls, row]) for row in range(len(talks))],
-            temperature=self.temperature,
-            max_tokens=self.generation_kwargs["max_tokens"],
-            stop="".join(self.generation_kwargs.get("stop", [])),
-            banned_ids=list(self.generation_kwargs["logit_bias"]),
+            Sampling(
+                temperature=self.temperature,
+                max_tokens=self.generation_kwargs["max_tokens"],
+                stop="".join(self.generation_kwargs.get("stop", [])),
+                banned_ids=tuple(self.generation_kwargs["logit_bias"]),
+            ),
         )
         policy.train(was_training)
         return (

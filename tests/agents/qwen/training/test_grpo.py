@@ -14,7 +14,7 @@ from agents.qwen.model.policy import QwenAgent
 from agents.qwen.training import grpo as module
 from agents.qwen.training.grpo import main, make_trainer, train_grpo
 from agents.qwen.training.grpo_trainer import ZoomTrainer
-from agents.qwen.training.rollouts import Group
+from agents.qwen.training.rollouts import RolloutGroup
 from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from agents.sb3.settings import PPOSettings
 from examples.train_tiny_qwen import Amounts
@@ -135,7 +135,7 @@ def test_a_dropped_picture_is_an_error(
     trainer = make_trainer(replace(settings, steps=1))
     play = trainer._player.play
 
-    def lose_one(*args: Any) -> list[Group]:
+    def lose_one(*args: Any) -> list[RolloutGroup]:
         groups = play(*args)
         groups[0].rollouts[0].pictures.pop()
         return groups
@@ -145,14 +145,14 @@ def test_a_dropped_picture_is_an_error(
         trainer.train()
 
 
-def flatten(group: Group) -> Group:
+def flatten(group: RolloutGroup) -> RolloutGroup:
     """Returns a group in which every episode has earned the same."""
     rollouts = [
         replace(rollout, record=replace(rollout.record, reward=0.5))
         for rollout in group.rollouts
         if rollout.record
     ]
-    return Group(group.task_id, rollouts)
+    return RolloutGroup(group.task_id, rollouts)
 
 
 def test_flat_groups_are_drawn_anew_until_they_teach_something(
@@ -161,9 +161,9 @@ def test_flat_groups_are_drawn_anew_until_they_teach_something(
     trainer = make_trainer(replace(settings, steps=1, max_redraws=3))
     play, asked = trainer._player.play, []
 
-    def flat_at_first(policy: Any, task_ids: list[str], *args: Any) -> list[Group]:
+    def flat_at_first(policy: Any, task_ids: list[str], *args: Any) -> list[RolloutGroup]:
         asked.append(list(task_ids))
-        groups: list[Group] = play(policy, task_ids, *args)
+        groups: list[RolloutGroup] = play(policy, task_ids, *args)
         return [flatten(group) for group in groups] if len(asked) < 3 else groups
 
     monkeypatch.setattr(trainer._player, "play", flat_at_first)
@@ -209,7 +209,7 @@ def test_flat_groups_count_in_the_mean_over_tokens(
     trainer = make_trainer(whole)
     play = trainer._player.play
 
-    def flatten_the_first(*args: Any) -> list[Group]:
+    def flatten_the_first(*args: Any) -> list[RolloutGroup]:
         first, *rest = play(*args)
         return [flatten(first), *rest]
 

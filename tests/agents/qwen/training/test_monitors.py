@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.qwen.training.monitors import Monitor, summarise
+from agents.qwen.training.monitors import Monitor, summarize
 from tests.agents.qwen.noise import SCRIPT, NoiseTasks
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.records import Record
@@ -60,7 +60,7 @@ def record_of(*replies: str) -> Record:
 def test_means_are_over_episodes_and_refusals_over_replies() -> None:
     zoom, _, refused, right, wrong, _ = SCRIPT
     records = [record_of(zoom, right), record_of(wrong), record_of(refused, refused, refused)]
-    assert summarise(records) == pytest.approx(
+    assert summarize(records) == pytest.approx(
         {
             "reward": (1.5 + 0.1 + 0.0) / 3,
             "accuracy": 1 / 3,
@@ -74,4 +74,4 @@ def test_means_are_over_episodes_and_refusals_over_replies() -> None:
             "frames": (7 + 3 + 3) / 3,
         }
     )
-    assert summarise([]) == {}
+    assert summarize([]) == {}

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import torch
 
-from agents.qwen.training.rollouts import Group, Player, Rollout
+from agents.qwen.training.rollouts import Player, Rollout, RolloutGroup
 from tests.agents.qwen.model.test_generation import counted_pictures
 from tests.agents.qwen.noise import NoiseTasks, scripted_env
 from tests.agents.qwen.small import ROUNDING, Loaded
@@ -22,7 +22,7 @@ def player(tiny: Loaded, group_size: int = 4, **settings: object) -> Player:
     return Player(tiny.processor, make_env, group_size=group_size, **given)  # type: ignore[arg-type]
 
 
-def said(group: Group) -> list[list[int]]:
+def said(group: RolloutGroup) -> list[list[int]]:
     return [rollout.completion_ids for rollout in group.rollouts]
 
 
@@ -148,4 +148,4 @@ def test_a_group_is_flat_if_its_rewards_hardly_differ(
     record = group.rollouts[0].record
     assert record is not None
     rollouts = [replace(group.rollouts[0], record=replace(record, reward=one)) for one in rewards]
-    assert Group("q0", rollouts).is_flat == is_flat
+    assert RolloutGroup("q0", rollouts).is_flat == is_flat
