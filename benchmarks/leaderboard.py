@@ -22,7 +22,7 @@ from benchmarks.evaluation.suites import Suite
 from benchmarks.evaluation.tables import Agents, apart, by_rules, details, ranking, show_table
 from zoomgym.errors import RecordError
 from zoomgym.io.commands import Parser, ends_quietly
-from zoomgym.io.messages import plain
+from zoomgym.io.text import plain
 from zoomgym.records import Record, read_records, replay
 from zoomgym.rules.episode import Rules
 

@@ -32,7 +32,7 @@ from benchmarks.leaderboard import show_ranking
 from benchmarks.page.write import write_report
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
-from zoomgym.io.messages import number_of
+from zoomgym.io.text import number_of
 from zoomgym.records import Record
 from zoomgym.rules.grammar import GRAMMARS
 from zoomgym.tasks import TaskSet

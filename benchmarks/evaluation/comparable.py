@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from benchmarks.evaluation.suites import SUITES, rules_of
 from zoomgym.errors import RecordError, TaskError
-from zoomgym.io.messages import plain
+from zoomgym.io.text import plain
 from zoomgym.records import Record
 from zoomgym.records.origins import is_synthetic, made_again
 from zoomgym.rules.episode import Rules

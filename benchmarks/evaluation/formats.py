@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.evaluation.statistics import Estimate
-from zoomgym.io.messages import plain
+from zoomgym.io.text import plain
 
 __all__ = ["Cell", "Line", "Sheet", "as_words", "to_csv", "to_markdown", "to_table"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.arguments import read_arguments
 from zoomgym import ZoomEnv
-from zoomgym.io.messages import number_of, plain
+from zoomgym.io.text import number_of, plain
 from zoomgym.records import Record
 from zoomgym.rules.episode import Rules
 from zoomgym.tasks import TaskSet

@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from agents.registry import is_told_evidence
 from benchmarks.evaluation.metrics import Score, chance, pairs
 from benchmarks.evaluation.statistics import Estimate
-from zoomgym.io.messages import plain
+from zoomgym.io.text import plain
 from zoomgym.records import Record
 
 __all__ = ["MARK", "reading"]

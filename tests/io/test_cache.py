@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 
 from zoomgym.errors import TaskError
-from zoomgym.io.cache import cached_file, default_cache_dir, written_file
+from zoomgym.io.cache import cache_folder, cached_file, written_file
 
 
-def test_the_variable_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_argument_or_the_variable_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZOOMGYM_CACHE", "/somewhere")
-    assert default_cache_dir() == Path("/somewhere")
+    assert cache_folder("judge") == Path("/somewhere/judge")
+    assert cache_folder("judge", "/mine") == Path("/mine/judge")
     monkeypatch.delenv("ZOOMGYM_CACHE")
-    assert default_cache_dir().name == "zoomgym"
+    assert cache_folder("judge").parent.name == "zoomgym"
 
 
 def test_a_file_is_made_once(tmp_path: Path) -> None:

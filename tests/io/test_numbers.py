@@ -16,7 +16,8 @@ from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.envs.vector import ZoomVectorEnv
 from zoomgym.errors import GradingError
-from zoomgym.io.numbers import brief, is_finite_number, is_whole_number
+from zoomgym.io.numbers import is_finite_number, is_whole_number
+from zoomgym.io.text import brief
 from zoomgym.tasks.synthetic import Difficulty
 from zoomgym.video import VideoFile
 
@@ -132,17 +133,3 @@ def test_numbers_are_told_from_what_looks_like_them() -> None:
     ]  # fmt: skip
     assert [is_finite_number(value) for value in (1, -2.5, np.float64(3), 1e299)] == [True] * 4
     assert not any(map(is_finite_number, (True, "1", math.nan, -math.inf, 1e300, HUGE, None, [1])))
-
-
-def test_what_is_shown_of_a_value_is_short() -> None:
-    assert brief("a" * 10**6) == f"'{'a' * 97}...{'a' * 98}'"
-    assert brief(UNPRINTABLE) == "a number of thousands of digits"
-    assert brief([UNPRINTABLE]) == "a number of thousands of digits"
-    assert brief((4, 8, 16)) == "(4, 8, 16)"
-
-
-@pytest.mark.parametrize("name", ["pixels", "call_s", "wait_s", "duration_s"])
-def test_a_limit_that_is_no_number_is_refused_by_its_name(name: str) -> None:
-    for value in (HUGE, UNPRINTABLE, math.inf, math.nan, True, 0, -1, "60", None):
-        with pytest.raises(ValueError, match=f"limits need numbers > 0, got {name}="):
-            ZoomEnv(limits={name: value}, **SETTINGS)

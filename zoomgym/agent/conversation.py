@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.grading import letter
+from zoomgym.io.text import encodable
 from zoomgym.rules.grammar import GRAMMARS
 
 __all__ = [
@@ -126,5 +127,5 @@ def _labelled(frames: Frames) -> list[TextPart | ImagePart]:
 
 
 def _text(text: str) -> TextPart:
-    """Returns a text as a part; lone surrogates, which no encoding can carry, become `?`."""
-    return {"type": "text", "text": text.encode("utf-8", "replace").decode("utf-8")}
+    """Returns a text as a part of a message."""
+    return {"type": "text", "text": encodable(text)}

@@ -21,10 +21,11 @@ from zoomgym.errors import GradingError, TaskError, ZoomGymError
 from zoomgym.grading import Grader
 from zoomgym.grading.registry import make_grader
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
-from zoomgym.io.messages import in_words, number_of, unreadable
+from zoomgym.io.messages import in_words, unreadable
+from zoomgym.io.text import number_of, plain
 from zoomgym.records import read_records, write_records
 from zoomgym.records.regrade import regrade_all
-from zoomgym.rules.question import UNPRINTABLE, VideoQuestion
+from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.catalog import check_task_set, open_task_set
 from zoomgym.tasks.datasets import ManifestTasks, write_manifest
 from zoomgym.tasks.synthetic import DIFFICULTIES, FAMILIES, SPLITS, SyntheticTasks, named_difficulty
@@ -73,17 +74,12 @@ def _check(args: argparse.Namespace) -> int:
         num_rows += 1
         num_bad += bool(row.problems)
         for problem in row.problems:
-            tqdm.write(_on_one_line(f"{row.where}: {problem}"), file=sys.stdout)
+            tqdm.write(plain(f"{row.where}: {problem}"), file=sys.stdout)
     if num_rows == 0:
         print(f"{args.tasks}: needed at least one task, got an empty file")
         return 1
     print(f"{number_of(num_rows, 'row')}, {num_bad} with problems")
     return 1 if num_bad else 0
-
-
-def _on_one_line(text: str) -> str:
-    """Returns text as a terminal may be given it, with what files of others hide in it escaped."""
-    return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def _tasks(args: argparse.Namespace) -> int:

@@ -19,7 +19,8 @@ from zoomgym.agent.observation import Frames, Observation
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter, read_choice
-from zoomgym.io.numbers import brief, is_whole_number
+from zoomgym.io.numbers import is_whole_number
+from zoomgym.io.text import brief
 from zoomgym.rules.actions import Answer, ZoomCall
 from zoomgym.rules.episode import Rules
 from zoomgym.rules.grammar import write_reply

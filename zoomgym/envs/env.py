@@ -16,14 +16,15 @@ from zoomgym.agent.observation import Frames, Observation, episode_key, look, ob
 from zoomgym.envs.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
 from zoomgym.errors import TaskError, VideoError
 from zoomgym.grading.registry import make_grader
-from zoomgym.io.numbers import brief, is_whole_number, plain_number
+from zoomgym.io.numbers import is_whole_number, plain_number
+from zoomgym.io.text import brief
 from zoomgym.render import Screen, describe, paint
 from zoomgym.rules import episode as rules_of_play
 from zoomgym.rules.episode import Episode, Rules
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import merge_weights
 from zoomgym.tasks import TaskSet
-from zoomgym.tasks.catalog import open_task_set
+from zoomgym.tasks.catalog import tasks_of
 from zoomgym.video import ON_DAMAGE, Limits, Video, letterbox
 
 __all__ = ["ZoomEnv"]
@@ -215,17 +216,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         }
         """Arguments that make the same environment again (without `tasks`, if that was no name)."""
         self.tasks: TaskSet = (
-            open_task_set(
-                tasks,
-                split=split,
-                duration_s=duration_s,
-                difficulty=difficulty,
-                source=source,
-                cache_dir=cache_dir,
-                on_damage=on_damage,
-                limits=work,
-                subtitles=subtitles,
-            )
+            tasks_of(self.settings, cache_dir=cache_dir, limits=work)
             if isinstance(tasks, str)
             else tasks
         )
@@ -466,8 +457,8 @@ def _task_id(options: dict[str, Any] | None) -> str | None:
 def _checked_size(frame_size: tuple[int, int]) -> tuple[int, int]:
     """Returns frame_size as a tuple (it may come from JSON). Raises ValueError if it is no size."""
     size = tuple(map(plain_number, frame_size)) if isinstance(frame_size, Iterable) else ()
-    are_whole = len(size) == 2 and all(type(side) is int for side in size)
-    if not are_whole or not (size == (0, 0) or all(1 <= side <= 4096 for side in size)):
+    are_sides = len(size) == 2 and all(is_whole_number(side, 1, 4096) for side in size)
+    if not are_sides and (size != (0, 0) or not all(type(side) is int for side in size)):
         raise ValueError(
             f"frame_size needs (H, W) from 1 to 4096 pixels, or (0, 0) for no frames, "
             f"got {brief(frame_size)}"

@@ -2,7 +2,6 @@
 
 import ctypes
 import string
-import unicodedata
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from zoomgym.agent.observation import Observation
 from zoomgym.grading import letter
+from zoomgym.io.text import transliterated
 from zoomgym.rules.actions import Answer, ZoomCall
 from zoomgym.rules.episode import Rules
 from zoomgym.rules.grammar import MAX_REPLY_CHARS, write_reply
@@ -25,7 +25,6 @@ __all__ = [
     "MAX_DURATION_S",
     "ReplySpace",
     "ShownText",
-    "clean_text",
     "observation_space",
     "to_dict",
 ]
@@ -38,7 +37,7 @@ MAX_QUESTION_CHARS = 4096
 MAX_FEEDBACK_CHARS = 1024
 CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n\t"
 """Printable ASCII: a space of all of Unicode pickles to 2.2 MB."""
-PLAIN = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2212\u00d7", "''\"\"---x")
+SIMILAR = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2212\u00d7", "''\"\"---x")
 """Typographic signs that have a plain form."""
 ANSWER_SHARE = 0.3
 """Of the samples of a ReplySpace."""
@@ -166,7 +165,7 @@ def to_dict(
         "clip_call": _pad(np.array(calls, np.int8), num_clip, -1),
         "duration": np.array([observation.duration_s], np.float64),
         "question": _question(observation.question, observation.options),
-        "feedback": clean_text(observation.feedback, MAX_FEEDBACK_CHARS),
+        "feedback": _shown(observation.feedback, MAX_FEEDBACK_CHARS),
         "frames_left": np.int64(observation.frames_left),
         "turns_left": np.int64(observation.turns_left),
     }
@@ -182,14 +181,10 @@ def _pad(values: NDArray[Any], count: int, empty: int) -> NDArray[Any]:
 def _question(question: str, options: tuple[str, ...]) -> str:
     """Returns the question with its lettered options, one a line; a long question is cut first."""
     lettered = [f"\n{letter(index)}. {option}" for index, option in enumerate(options)]
-    asked = clean_text("".join(lettered), MAX_QUESTION_CHARS)
-    return clean_text(question, MAX_QUESTION_CHARS - len(asked)) + asked
+    asked = _shown("".join(lettered), MAX_QUESTION_CHARS)
+    return _shown(question, MAX_QUESTION_CHARS - len(asked)) + asked
 
 
-def clean_text(text: str, max_chars: int) -> str:
+def _shown(text: str, max_chars: int) -> str:
     """Returns text in the characters of the spaces, cut to max_chars; what has none becomes `?`."""
-    text = unicodedata.normalize("NFKD", text[:max_chars].translate(PLAIN))
-    kept = "".join(
-        char if char in CHARACTERS else "?" for char in text if not unicodedata.combining(char)
-    )
-    return kept[:max_chars]
+    return transliterated(text[:max_chars], CHARACTERS, SIMILAR)[:max_chars]

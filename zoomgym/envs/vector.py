@@ -12,7 +12,8 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array,
 from numpy.typing import NDArray
 
 from zoomgym.envs.env import ZoomEnv
-from zoomgym.io.numbers import brief, is_whole_number, plain_number
+from zoomgym.io.numbers import is_whole_number, plain_number
+from zoomgym.io.text import brief
 
 __all__ = ["ZoomVectorEnv", "refuse_single"]
 

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import logging
+import math
 import re
 import threading
 import time
@@ -32,7 +33,9 @@ from zoomgym.io.endpoint import (
     read_key,
 )
 from zoomgym.io.files import open_own, replaced
+from zoomgym.io.numbers import is_number_within, is_whole_number
 from zoomgym.io.post import post
+from zoomgym.io.text import brief, encodable
 
 __all__ = ["PROMPT", "JudgeGrader", "read_verdict"]
 
@@ -104,12 +107,14 @@ class JudgeGrader:
                 raise ValueError(f"judge {name} needs a text, got {getattr(self, name)!r}")
         if not self.model:
             raise ValueError("judge model needs a name, got ''")
-        if not isinstance(self.timeout_s, int | float) or not 0 < self.timeout_s <= 3600:
-            raise ValueError(f"judge timeout_s needs 0 to 3600 seconds, got {self.timeout_s!r}")
+        if not is_number_within(self.timeout_s, math.ulp(0), 3600):
+            raise ValueError(
+                f"judge timeout_s needs 0 to 3600 seconds, got {brief(self.timeout_s)}"
+            )
         for name, least, most in WHOLE_NUMBERS:
-            number = getattr(self, name)
-            if type(number) is not int or not least <= number <= most:
-                raise ValueError(f"judge {name} needs {least} to {most}, got {number!r}")
+            if not is_whole_number(getattr(self, name), least, most):
+                given = brief(getattr(self, name))
+                raise ValueError(f"judge {name} needs {least} to {most}, got {given}")
         if not isinstance(self.request, Mapping):
             raise ValueError(f"judge request needs a dict of fields, got {self.request!r}")
         check_json(dict(self.request), "judge")
@@ -136,9 +141,9 @@ class JudgeGrader:
             "model": self.model,
             "prompt": PROMPT_VERSION,
             "request": dict(self.request),
-            "question": _clean(question),
-            "truth": _clean(truth),
-            "answer": _clean(text),
+            "question": encodable(question),
+            "truth": encodable(truth),
+            "answer": encodable(text),
         }
         key = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
         path = self.cache_dir / f"{key}.json"
@@ -228,11 +233,6 @@ def _write_case(case: Mapping[str, Any]) -> str:
 def _slots(url: str, max_concurrent: int) -> threading.BoundedSemaphore:
     """Returns what limits the requests to url that are under way, one for the whole process."""
     return threading.BoundedSemaphore(max_concurrent)
-
-
-def _clean(text: str) -> str:
-    """Returns text without lone surrogates, which no endpoint takes."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _read_cached(path: Path, asked: Mapping[str, Any]) -> bool | None:

@@ -8,8 +8,8 @@ from typing import Any
 from zoomgym.grading.formula import MathGrader
 from zoomgym.grading.judge import JudgeGrader
 from zoomgym.grading.strict import STRICT, Grader
-from zoomgym.io.cache import default_cache_dir
-from zoomgym.io.numbers import brief
+from zoomgym.io.cache import cache_folder
+from zoomgym.io.text import brief
 
 __all__ = ["make_grader"]
 
@@ -39,7 +39,7 @@ def make_grader(
             f'grader needs "strict", "math" or {{"judge": {{"url": .., "model": ..}}}}, '
             f"got {brief(setting)}"
         )
-    return _make_judge(setting["judge"], Path(cache_dir or default_cache_dir()) / "judge")
+    return _make_judge(setting["judge"], cache_folder("judge", cache_dir))
 
 
 def _make_judge(settings: Any, cache_dir: Path) -> JudgeGrader:

@@ -10,10 +10,10 @@ from pathlib import Path
 import platformdirs
 
 from zoomgym.errors import TaskError
-from zoomgym.io.files import PART, new_part
+from zoomgym.io.files import PART, whole_file
 from zoomgym.io.messages import reason
 
-__all__ = ["CACHE_VARIABLE", "cached_file", "default_cache_dir", "written_file"]
+__all__ = ["CACHE_VARIABLE", "cache_folder", "cached_file", "written_file"]
 
 CACHE_VARIABLE = "ZOOMGYM_CACHE"
 MAX_BYTES = 10 * 1024**3
@@ -22,9 +22,14 @@ DAY_S = 24 * 3600
 is noted but once a day: it makes the file another one for those who remember its frames."""
 
 
-def default_cache_dir() -> Path:
-    """Returns the folder named by ZOOMGYM_CACHE, or else the user's cache folder."""
-    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("zoomgym"))
+def cache_folder(part: str, cache_dir: str | Path | None = None) -> Path:
+    """Returns the folder where a part of the package keeps its files.
+
+    It lies in cache_dir, or else in the folder named by ZOOMGYM_CACHE, or else in the user's cache
+    folder.
+    """
+    named = cache_dir or os.environ.get(CACHE_VARIABLE)
+    return Path(named or platformdirs.user_cache_dir("zoomgym")) / part
 
 
 def cached_file(
@@ -66,19 +71,16 @@ def _write(path: Path, make: Callable[[Path], None]) -> None:
     Raises:
         TaskError: the folder cannot be written to, or the disk is full.
     """
-    part = new_part(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch(exist_ok=False)
     except (OSError, ValueError) as error:  # ValueError: a name that no folder can have
         raise _unwritable(path.parent, error) from error
     try:
-        make(part)
-        part.replace(path)
+        with whole_file(path) as part:
+            part.touch(exist_ok=False)
+            make(part)
     except OSError as error:
         raise _unwritable(path.parent, error) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _unwritable(folder: Path, error: Exception) -> TaskError:

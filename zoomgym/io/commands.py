@@ -7,7 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec
 
-from zoomgym.io.messages import did_you_mean, in_words, plain
+from zoomgym.io.messages import did_you_mean, in_words
+from zoomgym.io.text import plain
 
 __all__ = ["Parser", "ends_quietly", "whole_number"]
 

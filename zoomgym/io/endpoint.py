@@ -10,7 +10,7 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from zoomgym.io.numbers import brief
+from zoomgym.io.text import brief
 
 __all__ = [
     "EndpointError",

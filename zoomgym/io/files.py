@@ -13,11 +13,11 @@ __all__ = [
     "LINKS_VARIABLE",
     "PART",
     "is_inside",
-    "new_part",
     "open_named",
     "open_own",
     "read_named",
     "replaced",
+    "whole_file",
 ]
 
 LINKS_VARIABLE = "ZOOMGYM_LINKS"
@@ -109,9 +109,21 @@ def _blobs(folder: Path) -> list[Path]:
     return []
 
 
-def new_part(path: Path) -> Path:
-    """Returns a name for what is to take the place of path: beside it, and nobody else's."""
-    return path.with_name(f"{PART}{os.getpid()}-{uuid.uuid4().hex}{path.suffix}")
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yields where to write what then takes the place of path, as a whole or not at all.
+
+    Several processes may do so at once: each writes a file of its own, and the last one stays.
+
+    Raises:
+        OSError: path cannot be replaced.
+    """
+    part = path.with_name(f"{PART}{os.getpid()}-{uuid.uuid4().hex}{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -124,13 +136,8 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     """
     if _is_device(path):
         raise OSError(errno.EINVAL, "a device: name a file", str(path))
-    part = new_part(path)
-    try:
-        with open_own(part, "xb") as file:
-            yield file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, open_own(part, "xb") as file:
+        yield file
 
 
 def _is_device(path: Path) -> bool:

@@ -13,8 +13,6 @@ __all__ = [
     "is_folder",
     "nearest",
     "no_folder",
-    "number_of",
-    "plain",
     "reason",
     "unreadable",
 ]
@@ -79,16 +77,6 @@ def in_words(error: Exception) -> str:
     if isinstance(error, FileExistsError | NotADirectoryError):
         return f"{path}: needed a folder, got a file there: choose another name"
     return f"{path}: {reason(error)}"
-
-
-def number_of(count: int, noun: str) -> str:
-    """Returns a number and what it counts: `1 task`, `3 tasks`."""
-    return f"{count} {noun}{'s' * (count != 1)}"
-
-
-def plain(text: str) -> str:
-    """Returns text as it can be shown to people: what steers a terminal is spelt out."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def reason(error: Exception) -> str:

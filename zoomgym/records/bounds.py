@@ -11,11 +11,10 @@ from typing import Any
 
 from zoomgym.envs.spaces import MAX_DURATION_S
 from zoomgym.errors import RecordError
-from zoomgym.io.messages import plain
-from zoomgym.io.numbers import brief, is_finite_number
+from zoomgym.io.numbers import is_finite_number
 from zoomgym.io.strict_json import load_json
+from zoomgym.io.text import UNPRINTABLE, brief, plain
 from zoomgym.rules.episode import Rules
-from zoomgym.rules.question import UNPRINTABLE
 from zoomgym.rules.rewards import merge_weights
 
 __all__ = ["MOST_LINE_BYTES", "check_row", "load_row", "told"]

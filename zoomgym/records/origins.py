@@ -10,27 +10,17 @@ from typing import Any
 
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import RecordError, TaskError
-from zoomgym.io.messages import plain
+from zoomgym.io.text import plain
 from zoomgym.records.bounds import told
 from zoomgym.records.record import Record
 from zoomgym.rules.episode import Rules
 from zoomgym.tasks import TaskSet
-from zoomgym.tasks.catalog import open_task_set
+from zoomgym.tasks.catalog import SYNTHETIC, TASK_SETTINGS, tasks_of
 
 __all__ = ["env_to_watch", "is_synthetic", "made_again", "task_set_of"]
 
-SYNTHETIC = "synthetic"
 NAMED = "a synthetic task, or one of a set that --tasks names"
-SHOWN = (
-    "split",
-    "duration_s",
-    "difficulty",
-    "source",
-    *(one.name for one in fields(Rules)),
-    "max_pixels",
-    "on_damage",
-    "subtitles",
-)
+SHOWN = (*TASK_SETTINGS, "max_pixels", *(one.name for one in fields(Rules)))
 """Settings of a record that decide, beside its task set, what its agent saw."""
 MOST_SHOWN = 80
 """Characters of a name that a record gives."""
@@ -55,14 +45,7 @@ def made_again(record: Record, *, source: str = "", cache_dir: Path | None = Non
     settings = record.settings
     if not is_synthetic(settings["tasks"]):
         raise TaskError("tasks needs to be synthetic to be made again, got other ones")
-    return open_task_set(
-        settings["tasks"],
-        split=settings["split"],
-        duration_s=settings["duration_s"],
-        difficulty=settings["difficulty"],
-        source=source or settings["source"],
-        cache_dir=cache_dir,
-    )
+    return tasks_of({**settings, "source": source or settings["source"]}, cache_dir=cache_dir)
 
 
 def task_set_of(

@@ -17,7 +17,7 @@ from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import STRICT, UNGRADED, Given, Grader
 from zoomgym.io.files import open_named, open_own, replaced
 from zoomgym.io.messages import reason, unreadable
-from zoomgym.io.numbers import brief
+from zoomgym.io.text import brief
 from zoomgym.records.bounds import MOST_LINE_BYTES, check_row, load_row, told
 from zoomgym.rules.actions import ZoomCall
 from zoomgym.rules.episode import Episode, Rules, Turn, advance, score, start

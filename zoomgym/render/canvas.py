@@ -5,7 +5,6 @@ Knows nothing of episodes. Text is set in Pillow's own font, the same on every m
 
 import math
 import string
-import unicodedata
 from bisect import bisect_right
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
@@ -13,6 +12,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from zoomgym.io.text import transliterated
 
 __all__ = ["Box", "Canvas", "Colour", "Grid", "printable", "text_width", "wrap"]
 
@@ -173,9 +174,8 @@ def line_height(size: int) -> int:
 def printable(text: str) -> str:
     """Returns text, untrusted, on one line in characters that the font has; others become ?."""
     cut = text if len(text) <= MAX_CHARS else text[: MAX_CHARS - 1] + ELLIPSIS
-    plain = unicodedata.normalize("NFKD", cut).translate(SIMILAR)
-    plain = " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
-    return "".join(char if char in CHARACTERS else "?" for char in plain)
+    shown = transliterated(" ".join(cut.split()), CHARACTERS, SIMILAR)
+    return " ".join(shown.split())
 
 
 @lru_cache(maxsize=4096)

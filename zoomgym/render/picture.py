@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from zoomgym.agent.observation import Frames
 from zoomgym.grading import UNGRADED, letter, read_choice
+from zoomgym.io.text import number_of
 from zoomgym.render.canvas import Box, Canvas, Colour, Grid, line_height, text_width, wrap
 from zoomgym.rules.actions import ZoomCall
 from zoomgym.rules.episode import Episode, Turn, score
@@ -152,11 +153,6 @@ def _stretch(segment: Segment) -> str:
     return f"{clock(segment.start_s)} - {clock(segment.end_s)}"
 
 
-def _count(count: int, noun: str) -> str:
-    """Returns how many there are of something."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _evidence(episode: Episode) -> tuple[Segment, ...]:
     """Returns the evidence segments, none before the end."""
     return episode.task.evidence if episode.is_over else ()
@@ -237,7 +233,7 @@ def _draw_overview(canvas: Canvas, box: Box, episode: Episode, overview: Frames)
     """Draws all frames of the overview as a contact strip, in the order of time."""
     count = len(overview.times_s)
     stretch = f"{clock(overview.times_s[0])} to {clock(overview.times_s[-1])}"
-    remark = f"{_count(count, 'frame')}, {stretch}"
+    remark = f"{number_of(count, 'frame')}, {stretch}"
     if count > MOST_CELLS:
         overview = _thinned(overview)
         remark += f" ({MOST_CELLS} of them shown)"
@@ -296,7 +292,7 @@ def _draw_clips(canvas: Canvas, box: Box, episode: Episode, clips: Sequence[Fram
     """Draws the frames of the latest zooms, one zoom under the other."""
     rows = list(enumerate(zip(episode.zooms, clips, strict=False)))
     hidden = max(0, len(rows) - MOST_ZOOMS)
-    remark = f"{_count(len(rows), 'zoom')}, {_count(len(episode.clip_s), 'frame')}"
+    remark = f"{number_of(len(rows), 'zoom')}, {number_of(len(episode.clip_s), 'frame')}"
     if hidden:
         remark += f" ({hidden} earlier not shown)"
     body = _heading(canvas, box, "Clips", remark if rows else "")
@@ -326,7 +322,7 @@ def _draw_zoom_label(canvas: Canvas, box: Box, zoom_index: int, zoom: ZoomCall) 
     canvas.line(badge.cut(left=28), f"{zoom.fps:.4g} fps", SMALL, INK)
     canvas.line(box.cut(top=20).row(0, 15), _stretch(zoom.segment), SMALL, INK)
     canvas.line(
-        box.cut(top=34).row(0, 15), f"{_count(zoom.num_frames, 'frame')}, {length}", SMALL, SOFT
+        box.cut(top=34).row(0, 15), f"{number_of(zoom.num_frames, 'frame')}, {length}", SMALL, SOFT
     )
 
 

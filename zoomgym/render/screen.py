@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zoomgym.grading import letter
+from zoomgym.io.text import on_one_line
 from zoomgym.render.picture import PICTURE_SIZE, clock, paint, verdict
 from zoomgym.rules.episode import Episode, score
 from zoomgym.rules.timeline import Segment
@@ -43,7 +44,7 @@ def describe(episode: Episode, reward_weights: Mapping[str, float]) -> str:
     lines += _time_lines(episode)
     for index, turn in enumerate(episode.turns):
         lines.append(
-            f"Turn {index + 1} of {rules.max_turns}: {_plain(turn.reply, MOST_REPLY_CHARS)}"
+            f"Turn {index + 1} of {rules.max_turns}: {on_one_line(turn.reply, MOST_REPLY_CHARS)}"
         )
         if turn.feedback:
             lines.append(f"  {_plain(turn.feedback)}")
@@ -54,18 +55,9 @@ def describe(episode: Episode, reward_weights: Mapping[str, float]) -> str:
     return "\n".join(lines)
 
 
-def _plain(text: str, most_chars: int = MOST_TEXT_CHARS) -> str:
-    """Returns text on one line, shortened, with everything but printable characters escaped.
-
-    Control sequences, marks that reverse the direction of writing and lone surrogates come out as
-    backslash escapes, so that no terminal obeys them and every UTF-8 stream takes them.
-    """
-    cut = " ".join(text[: most_chars + 1].split())
-    cut = cut if len(text) <= most_chars else cut[: most_chars - 2] + ".."
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in cut
-    )
+def _plain(text: str) -> str:
+    """Returns a text of a task or an episode as a terminal may show it."""
+    return on_one_line(text, MOST_TEXT_CHARS)
 
 
 def _time_lines(episode: Episode) -> list[str]:
@@ -95,7 +87,7 @@ def _columns(segment: Segment, duration_s: float) -> range:
 
 def _ending(episode: Episode, reward_weights: Mapping[str, float]) -> list[str]:
     """Returns how the episode ended, and its reward."""
-    given = "none" if episode.answer is None else _plain(episode.answer, MOST_REPLY_CHARS)
+    given = "none" if episode.answer is None else on_one_line(episode.answer, MOST_REPLY_CHARS)
     parts = score(episode)
     terms = [
         f"{name} {value:g} x {reward_weights[name]:g}" for name, value in asdict(parts).items()

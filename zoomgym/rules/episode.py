@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from zoomgym.errors import ReplyError
 from zoomgym.grading import STRICT, Grader
-from zoomgym.io.numbers import brief, is_whole_number
+from zoomgym.io.numbers import is_whole_number
+from zoomgym.io.text import brief, number_of
 from zoomgym.rules.actions import Answer, ZoomCall
 from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
@@ -208,7 +209,7 @@ def _zoom(episode: Episode, turn: Turn, call: ZoomCall) -> Episode:
     zoom = call.cut_to(episode.duration_s)
     budget = episode.budget.spend(zoom.num_frames)
     said = (
-        f"Zoom {len(episode.zooms) + 1}: {zoom.num_frames} frame{'s'[: zoom.num_frames > 1]} of "
+        f"Zoom {len(episode.zooms) + 1}: {number_of(zoom.num_frames, 'frame')} of "
         f"[{zoom.start_s:.2f}, {zoom.end_s:.2f}) s at {zoom.fps:g} fps."
     )
     if zoom.end_s < call.end_s:

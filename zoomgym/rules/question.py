@@ -1,20 +1,17 @@
 """What a task asks, and which answer is right."""
 
 import math
-import re
 from dataclasses import dataclass
 from functools import partial
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import STRICT, Grader, is_correct, letter, read_choice, verdict
-from zoomgym.io.numbers import brief
+from zoomgym.io.text import UNPRINTABLE, brief
 from zoomgym.rules.timeline import Segment
 
-__all__ = ["MAX_OPTIONS", "UNPRINTABLE", "VideoQuestion"]
+__all__ = ["MAX_OPTIONS", "VideoQuestion"]
 
 MAX_OPTIONS = 26
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""What no name may hold: it breaks a line of a table, steers a terminal or has no bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,7 @@ class VideoQuestion:
                 raise TaskError(f"{name} needs a text, got {brief(getattr(self, name))}")
         for name, text in (("id", self.id), ("category", self.category)):
             if UNPRINTABLE.search(text):
-                raise TaskError(f"{name} needs a text on one line, got {text[:80]!r}")
+                raise TaskError(f"{name} needs a text on one line, got {brief(text)}")
         if self.options:
             self._check_options()
         for start_s, end_s in self.evidence:

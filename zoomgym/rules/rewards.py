@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from zoomgym.io.numbers import brief, is_finite_number
+from zoomgym.io.numbers import is_finite_number
+from zoomgym.io.text import brief
 from zoomgym.rules.timeline import Segment
 
 __all__ = ["DEFAULT_WEIGHTS", "RewardParts", "evidence_share", "merge_weights"]

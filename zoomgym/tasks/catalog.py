@@ -23,6 +23,28 @@ __all__ = ["check_task_set", "open_task_set"]
 
 MANIFESTS = (".jsonl", ".json")
 SYNTHETIC = "synthetic"
+TASK_SETTINGS = ("split", "duration_s", "difficulty", "source", "on_damage", "subtitles")
+"""Settings of an environment that say, beside the name `tasks`, which tasks it plays."""
+
+
+def tasks_of(
+    settings: Mapping[str, Any],
+    *,
+    cache_dir: str | Path | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> TaskSet:
+    """Returns the task set that settings of an environment, or of a record, name.
+
+    Args:
+        settings: `tasks`, and those of `open_task_set` that are not to have their default.
+        cache_dir: where synthetic videos are written; the user's cache folder if None.
+        limits: how much work a file may cause.
+
+    Raises:
+        TaskError: there is no such set.
+    """
+    given = {name: settings[name] for name in TASK_SETTINGS if name in settings}
+    return open_task_set(settings["tasks"], **given, cache_dir=cache_dir, limits=limits)
 
 
 def open_task_set(

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.errors import VideoError
-from zoomgym.io.numbers import brief, is_whole_number
+from zoomgym.io.numbers import is_whole_number
+from zoomgym.io.text import brief
 from zoomgym.video.clip import decode_clip
 from zoomgym.video.container import naming
 from zoomgym.video.facts import Facts, measure

@@ -1,5 +1,6 @@
 """How much work a file may cause: strangers made it."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from threading import Lock
 from typing import Any
 
 from zoomgym.errors import VideoError
-from zoomgym.io.numbers import brief, is_finite_number
+from zoomgym.io.numbers import is_number_within
+from zoomgym.io.text import brief
 
 __all__ = ["Deadline", "Limits", "ProcessorTime"]
 
@@ -45,7 +47,7 @@ class Limits:
         """Refuses what is no limit."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if not is_finite_number(value) or not 0 < value <= MOST:
+            if not is_number_within(value, math.ulp(0), MOST):
                 raise ValueError(
                     f"limits need numbers > 0, got {field.name}={brief(value)}: "
                     f"give at most {MOST:g}"

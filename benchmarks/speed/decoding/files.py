@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
-from zoomgym.io.cache import default_cache_dir, written_file
+from zoomgym.io.cache import cache_folder, written_file
 
 __all__ = ["FILES", "QUICK_FILES", "SpeedFile", "number_in", "number_shown", "speed_dir"]
 
@@ -95,7 +95,7 @@ class StoredPacket(NamedTuple):
 
 def speed_dir() -> Path:
     """Returns the folder of the files."""
-    return default_cache_dir() / "speed"
+    return cache_folder("speed")
 
 
 def number_shown(index: int, file: SpeedFile) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoomgym.errors import TaskError
+from zoomgym.io.text import brief
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import answer_at, letter_options, tell_apart
@@ -53,7 +54,7 @@ def to_task(row: Row) -> VideoQuestion:
     options = tell_apart(letter_options(given))
     answer = row.name("answer")
     if not (answer.isascii() and answer.isdecimal()):
-        raise TaskError(f"answer needs the index of an option, got {answer[:80]!r}")
+        raise TaskError(f"answer needs the index of an option, got {brief(answer)}")
     return VideoQuestion(
         id=row.name("question_idx", "q_uid"),
         video=f"{row.text('video_idx', 'q_uid')}.mp4",

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from zoomgym.errors import TaskError
+from zoomgym.io.text import brief
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.datasets.benchmark import Layout
@@ -70,7 +71,7 @@ def _segment(part: str, text: str) -> Segment:
         int(time[1] or 0) * 3600 + int(time[2]) * 60 + float(time[3]) for time in times if time
     ]
     if len(seconds) != len(times) or len(seconds) > 2 or seconds[-1] < seconds[0]:
-        raise TaskError(f"time_reference needs times like 00:15-00:19, got {text[:80]!r}")
+        raise TaskError(f"time_reference needs times like 00:15-00:19, got {brief(text)}")
     start_s, end_s = seconds[0], seconds[-1]
     return Segment(start_s, end_s if end_s > start_s else start_s + 1)
 

@@ -12,7 +12,6 @@ so that a file for training and one for testing are two manifests.
 
 import hashlib
 import json
-import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -22,6 +21,8 @@ from typing import Any, TypeVar
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
 from zoomgym.io.files import open_named
+from zoomgym.io.numbers import is_finite_number
+from zoomgym.io.text import brief
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks import hash_tasks
@@ -113,7 +114,7 @@ def read_rows(path: Path) -> Iterator[TaskRow]:
     for row in read_file(path):
         read = _read_row(row)
         if read.task and read.task.id in seen:
-            repeated = reprlib.repr(read.task.id)
+            repeated = brief(read.task.id)
             problem = f"id needs to be unique, got {repeated} as in {seen[read.task.id]}"
             read = replace(read, task=None, problems=(problem,))
         elif read.task:
@@ -159,12 +160,10 @@ def _check_keys(fields: Mapping[str, Any]) -> None:
     if missing := [key for key in NEEDED if key not in fields]:
         raise TaskError(f"needed the keys {list(NEEDED)}, {missing} missing")
     if unknown := fields.keys() - {*NEEDED, *OPTIONAL}:
-        raise TaskError(
-            f"needed no keys but {[*NEEDED, *OPTIONAL]}, got {reprlib.repr(sorted(unknown))}"
-        )
+        raise TaskError(f"needed no keys but {[*NEEDED, *OPTIONAL]}, got {brief(sorted(unknown))}")
     for key in (*NEEDED, "category"):
         if not isinstance(fields.get(key, ""), str):
-            raise TaskError(f"{key} needs a text, got {reprlib.repr(fields[key])}")
+            raise TaskError(f"{key} needs a text, got {brief(fields[key])}")
 
 
 def _to_task(fields: dict[str, Any]) -> VideoQuestion:
@@ -177,7 +176,7 @@ def _parse_options(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(option, str) for option in value):
-        raise TaskError(f"options needs a list of texts, got {reprlib.repr(value)}")
+        raise TaskError(f"options needs a list of texts, got {brief(value)}")
     return tuple(value)
 
 
@@ -186,9 +185,7 @@ def _parse_evidence(value: Any) -> tuple[Segment, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(map(_is_pair, value)):
-        raise TaskError(
-            f"evidence needs a list of [start, end] in seconds, got {reprlib.repr(value)}"
-        )
+        raise TaskError(f"evidence needs a list of [start, end] in seconds, got {brief(value)}")
     return tuple(Segment(float(start_s), float(end_s)) for start_s, end_s in value)
 
 
@@ -197,9 +194,7 @@ def _parse_labels(value: Any) -> tuple[tuple[str, str], ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(map(_is_label, value)):
-        raise TaskError(
-            f"labels needs a list of [kind, value], both texts, got {reprlib.repr(value)}"
-        )
+        raise TaskError(f"labels needs a list of [kind, value], both texts, got {brief(value)}")
     return tuple((kind, text) for kind, text in value)
 
 
@@ -212,7 +207,7 @@ def _is_pair(value: Any) -> bool:
     """Returns whether value is a list of two JSON numbers that a float can hold."""
     if not isinstance(value, list) or len(value) != 2:
         return False
-    return all(type(number) in (int, float) and abs(number) < 1e300 for number in value)
+    return all(map(is_finite_number, value))
 
 
 def _written(options: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ each row names its video by the address to fetch it from; open-ended rows have b
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
+from zoomgym.io.text import brief
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import read_answer, tell_apart
@@ -57,12 +58,12 @@ def to_task(row: Row) -> VideoQuestion:
     """Returns the task in a row; one without choices is open-ended. Raises TaskError."""
     kind = row.text("question_type")
     if kind not in (CHOICE, OPEN):
-        raise TaskError(f"question_type needs {CHOICE!r} or {OPEN!r}, got {kind[:80]!r}")
+        raise TaskError(f"question_type needs {CHOICE!r} or {OPEN!r}, got {brief(kind)}")
     options = _choices(row.part("choices")) if kind == CHOICE else ()
     subject = row.part("metadata").text("subject").replace("_", " ")
     discipline = next((d for d, subjects in DISCIPLINES.items() if subject in subjects), None)
     if discipline is None:
-        raise TaskError(f"subject needs one of the 27 of MMVU, got {subject[:80]!r}")
+        raise TaskError(f"subject needs one of the 27 of MMVU, got {brief(subject)}")
     answer = row.text("answer")
     return VideoQuestion(
         id=row.name("id"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter, read_choice
-from zoomgym.io.numbers import brief
+from zoomgym.io.text import brief
 
 __all__ = [
     "answer_at",

@@ -7,7 +7,6 @@ it is asked for, so that columns that nobody needs may hold anything.
 import codecs
 import json
 import re
-import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -18,6 +17,8 @@ from typing import Any, TextIO
 from zoomgym.errors import TaskError
 from zoomgym.io.files import LINKS_VARIABLE, is_inside, open_named
 from zoomgym.io.messages import no_folder, reason, unreadable
+from zoomgym.io.numbers import is_finite_number
+from zoomgym.io.text import brief
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.datasets.parquet import MAX_ROW_CHARS, read_parquet
@@ -73,7 +74,7 @@ class Row:
             if self.has(key):
                 return self.fields[key]
         names = " or ".join(map(repr, keys))
-        raise TaskError(f"needed the key {names}, got {reprlib.repr(sorted(self.fields))}")
+        raise TaskError(f"needed the key {names}, got {brief(sorted(self.fields))}")
 
     def text(self, *keys: str) -> str:
         """Returns the text under the first of keys that the row has. Raises TaskError."""
@@ -87,7 +88,7 @@ class Row:
         """Returns the list of texts under the first of keys that the row has. Raises TaskError."""
         value = self.value(*keys)
         if not isinstance(value, list):
-            raise TaskError(f"{keys[0]} needs a list of texts, got {reprlib.repr(value)}")
+            raise TaskError(f"{keys[0]} needs a list of texts, got {brief(value)}")
         return tuple(_checked_text(keys[0], text) for text in value)
 
     def whole(self, *keys: str) -> int:
@@ -96,14 +97,14 @@ class Row:
         if type(value) is float and value.is_integer():
             return int(value)
         if type(value) is not int:
-            raise TaskError(f"{keys[0]} needs a whole number, got {reprlib.repr(value)}")
+            raise TaskError(f"{keys[0]} needs a whole number, got {brief(value)}")
         return value
 
     def number(self, *keys: str) -> float:
         """Returns the finite number under the first of keys that the row has. Raises TaskError."""
         value = self.value(*keys)
-        if type(value) not in (int, float) or not abs(value) < 1e300:
-            raise TaskError(f"{keys[0]} needs a finite number, got {reprlib.repr(value)}")
+        if not is_finite_number(value):
+            raise TaskError(f"{keys[0]} needs a finite number, got {brief(value)}")
         return float(value)
 
     def name(self, *keys: str) -> str:
@@ -118,14 +119,14 @@ class Row:
         """Returns the object under key, as a row at the same place. Raises TaskError."""
         value = self.value(key)
         if not isinstance(value, dict):
-            raise TaskError(f"{key} needs an object, got {reprlib.repr(value)}")
+            raise TaskError(f"{key} needs an object, got {brief(value)}")
         return Row(self.where, value)
 
 
 def _checked_text(key: str, value: Any) -> str:
     """Returns value if it is a text, and not too long. Raises TaskError."""
     if not isinstance(value, str):
-        raise TaskError(f"{key} needs a text, got {reprlib.repr(value)}")
+        raise TaskError(f"{key} needs a text, got {brief(value)}")
     if len(value) > MAX_TEXT_CHARS:
         raise TaskError(f"{key} needs at most {MAX_TEXT_CHARS} characters, got {len(value)}")
     return value
@@ -135,7 +136,7 @@ def contained(path: str) -> str:
     """Returns path as one below a folder: an absolute one too. Raises TaskError if it leads out."""
     parts = [part for part in PurePosixPath(path).parts if part != "/" and part != "//"]
     if not parts or ".." in parts or "\0" in path or len(path) > MAX_PATH_CHARS:
-        raise TaskError(f"a path needs to stay below the folder, got {reprlib.repr(path)}")
+        raise TaskError(f"a path needs to stay below the folder, got {brief(path)}")
     return "/".join(parts)
 
 
@@ -263,7 +264,7 @@ def _to_row(where: str, value: Any) -> Row:
     """Returns the row of a JSON value."""
     if isinstance(value, dict):
         return Row(where, value)
-    return Row(where, problem=f"needed one JSON object, got {reprlib.repr(value)}")
+    return Row(where, problem=f"needed one JSON object, got {brief(value)}")
 
 
 class PartlyRead:

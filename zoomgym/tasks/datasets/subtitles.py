@@ -4,7 +4,6 @@ import html
 import json
 import logging
 import re
-import reprlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 from zoomgym.errors import TaskError
 from zoomgym.io.files import read_named
 from zoomgym.io.messages import unreadable
+from zoomgym.io.text import brief
 
 __all__ = ["MAX_SUBTITLE_CHARS", "Cue", "SubtitleFile", "read_cues", "with_subtitles"]
 
@@ -136,10 +136,10 @@ def _read_srt(text: str) -> Iterator[Cue]:
 
 def _srt_cue(times: re.Match[str], said: Sequence[str]) -> Cue:
     """Returns the cue of a block."""
-    return Cue(_seconds(times["start"]), _seconds(times["end"]), _plain(" ".join(said)))
+    return Cue(_seconds(times["start"]), _seconds(times["end"]), _without_markup(" ".join(said)))
 
 
-def _plain(text: str) -> str:
+def _without_markup(text: str) -> str:
     """Returns text without mark-up and surplus blanks."""
     return " ".join(html.unescape(TAG.sub("", text)).split())
 
@@ -163,19 +163,21 @@ def _read_json(path: Path, text: str, open_end_s: float) -> Iterator[Cue]:
     except (ValueError, RecursionError) as error:
         raise TaskError(f"{path}: needed a JSON list of subtitles, got {error}") from error
     if not isinstance(cues, list):
-        raise TaskError(f"{path}: needed a JSON list of subtitles, got {reprlib.repr(cues)}")
+        raise TaskError(f"{path}: needed a JSON list of subtitles, got {brief(cues)}")
     for number, cue in enumerate(cues, start=1):
         try:
             yield _json_cue(cue, open_end_s)
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise TaskError(
-                f"{path} row {number}: needed a text and its times, got {reprlib.repr(cue)}"
+                f"{path} row {number}: needed a text and its times, got {brief(cue)}"
             ) from error
 
 
 def _json_cue(cue: Any, open_end_s: float) -> Cue:
     """Returns a cue of a `.json` file. What is no cue raises whatever reading it raises."""
     if "timestamp" not in cue:
-        return Cue(_seconds(cue["start"]), _seconds(cue["end"]), _plain(cue["line"]))
+        return Cue(_seconds(cue["start"]), _seconds(cue["end"]), _without_markup(cue["line"]))
     start_s, end_s = cue["timestamp"]
-    return Cue(float(start_s), open_end_s if end_s is None else float(end_s), _plain(cue["text"]))
+    return Cue(
+        float(start_s), open_end_s if end_s is None else float(end_s), _without_markup(cue["text"])
+    )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from zoomgym.errors import TaskError
+from zoomgym.io.text import brief
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import letter_options, read_answer, tell_apart
@@ -63,7 +64,7 @@ def to_task(row: Row) -> VideoQuestion:
     subject = "_".join(name.split("_")[1:-1])
     discipline = next((d for d, subjects in SUBJECTS.items() if subject in subjects), None)
     if discipline is None:
-        raise TaskError(f"id needs to hold a subject, as in 'validation_Art_1', got {name[:80]!r}")
+        raise TaskError(f"id needs to hold a subject, as in 'validation_Art_1', got {brief(name)}")
     options = tell_apart(letter_options(row.texts("options"))) if row.has("options") else ()
     answer = row.name("answer")
     return VideoQuestion(

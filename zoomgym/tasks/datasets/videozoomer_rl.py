@@ -14,6 +14,7 @@ from typing import Any
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
+from zoomgym.io.text import brief
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import read_answer, split_options, tell_apart
@@ -30,7 +31,7 @@ def to_task(row: Row) -> VideoQuestion:
     """Returns the task in a row. Raises TaskError."""
     kind = row.part("extra_info").text("answer_type")
     if kind not in (CHOICE, OPEN):
-        raise TaskError(f"answer_type needs {CHOICE!r} or {OPEN!r}, got {kind[:80]!r}")
+        raise TaskError(f"answer_type needs {CHOICE!r} or {OPEN!r}, got {brief(kind)}")
     videos = row.texts("videos")
     if len(videos) != 1:
         raise TaskError(f"videos needs one path, got {len(videos)}")

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from zoomgym.errors import TaskError
-from zoomgym.io.numbers import brief
+from zoomgym.io.numbers import is_number_within, is_whole_number
+from zoomgym.io.text import brief
 from zoomgym.tasks.synthetic.symbols import SYMBOLS
 
 __all__ = ["DIFFICULTIES", "MIN_SYMBOLS", "Difficulty", "named_difficulty"]
@@ -87,17 +88,11 @@ def _known_keys() -> str:
     return ", ".join(["preset", *(field.name for field in fields(Difficulty))])
 
 
-def _is_within(value: object, low: float, high: float) -> bool:
-    """Returns whether value is a number from low to high."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and low <= value <= high  # type: ignore[operator]
-
-
 def _event_s(value: Any) -> tuple[float, float]:
     """Reads the shortest and the longest event."""
     if isinstance(value, list | tuple) and len(value) == 2:
         shortest, longest = value
-        if _is_within(shortest, *EVENT_S) and _is_within(longest, shortest, EVENT_S[1]):
+        if is_number_within(shortest, *EVENT_S) and is_number_within(longest, shortest, EVENT_S[1]):
             return float(shortest), float(longest)
     raise TaskError(
         f"event_s needs the shortest and the longest event, [{EVENT_S[0]}, {EVENT_S[1]}] at most, "
@@ -107,30 +102,30 @@ def _event_s(value: Any) -> tuple[float, float]:
 
 def _lit_steps(value: Any) -> float:
     """Reads how long a beacon is lit."""
-    if not _is_within(value, *LIT_STEPS):
+    if not is_number_within(value, *LIT_STEPS):
         raise TaskError(f"lit_steps needs {LIT_STEPS[0]:g} to {LIT_STEPS[1]:g}, got {brief(value)}")
     return float(value)
 
 
 def _num_decoys(value: Any) -> int:
     """Reads how many decoys there are."""
-    if not isinstance(value, int) or not _is_within(value, 0, MOST_DECOYS):
+    if not is_whole_number(value, 0, MOST_DECOYS):
         raise TaskError(
             f"num_decoys needs a whole number from 0 to {MOST_DECOYS}, got {brief(value)}"
         )
-    return int(value)
+    return value  # type: ignore[no-any-return]
 
 
 def _contrast(value: Any) -> float:
     """Reads the opacity."""
-    if not _is_within(value, *CONTRAST):
+    if not is_number_within(value, *CONTRAST):
         raise TaskError(f"contrast needs {CONTRAST[0]:g} to {CONTRAST[1]:g}, got {brief(value)}")
     return float(value)
 
 
 def _symbols(value: Any) -> tuple[str, ...]:
     """Reads which symbols may show: a number of them, or their names."""
-    if isinstance(value, int) and _is_within(value, MIN_SYMBOLS, len(SYMBOLS)):
+    if is_whole_number(value, MIN_SYMBOLS, len(SYMBOLS)):
         return tuple(SYMBOLS)[:value]
     if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
         is_known = len(set(value)) == len(value) and set(value) <= set(SYMBOLS)

@@ -15,8 +15,9 @@ import numpy as np
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
-from zoomgym.io.cache import cached_file, default_cache_dir, written_file
-from zoomgym.io.numbers import brief, is_finite_number
+from zoomgym.io.cache import cache_folder, cached_file, written_file
+from zoomgym.io.numbers import is_number_within
+from zoomgym.io.text import brief
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.synthetic import layout, marks, symbols
 from zoomgym.tasks.synthetic import scene as scene_code
@@ -73,8 +74,7 @@ class SyntheticTasks:
         _check_choice("split", self.split, SPLITS)
         self._named_difficulty  # noqa: B018 - read once, before anybody changes the mapping
         _check_choice("source", self.source, SOURCES)
-        is_number = is_finite_number(self.duration_s)
-        if not is_number or not MIN_DURATION_S <= self.duration_s <= MAX_DURATION_S:
+        if not is_number_within(self.duration_s, MIN_DURATION_S, MAX_DURATION_S):
             raise TaskError(
                 f"duration_s needs {MIN_DURATION_S} to {MAX_DURATION_S} seconds, "
                 f"got {brief(self.duration_s)}"
@@ -152,7 +152,7 @@ class SyntheticTasks:
     @cached_property
     def _folder(self) -> Path:
         """Where files are kept."""
-        return (self.cache_dir or default_cache_dir()) / "synthetic"
+        return cache_folder("synthetic", self.cache_dir)
 
     @cached_property
     def _named_difficulty(self) -> tuple[str, Difficulty]:
