@@ -4,17 +4,21 @@ import math
 from collections.abc import Sequence
 
 from zoomgym.rules.timeline import Segment
+from zoomgym.tasks.synthetic.families import FAMILIES, family_of
 from zoomgym.tasks.synthetic.layout import FPS
-from zoomgym.tasks.synthetic.questions import COUNT, MOTION
 
-__all__ = ["DENSE", "is_shown", "missing_frames", "missing_parts"]
+__all__ = ["is_shown", "missing_frames", "missing_parts", "needs_every_frame"]
 
-DENSE = (COUNT, MOTION)
-"""Questions that only the highest rate answers: every picture of their evidence must be seen."""
 EDGE = 1e-6
 """Frames that rounding may add."""
 MOST_PICTURES = 1000
 """Limit on pictures of all evidence: synthetic tasks have some tens."""
+
+
+def needs_every_frame(question: str) -> bool:
+    """Returns whether only the highest rate answers a question: all its evidence must be seen."""
+    family = family_of(question)
+    return bool(family) and FAMILIES[family].needs_every_frame
 
 
 def is_shown(question: str, segment: Segment, times_s: Sequence[float]) -> bool:
@@ -30,7 +34,7 @@ def missing_parts(
     They are its single pictures where the question needs them all (and there are not so many that
     nobody could see them); else they are whole segments.
     """
-    if question not in DENSE or sum(map(_num_pictures, evidence)) > MOST_PICTURES:
+    if not needs_every_frame(question) or sum(map(_num_pictures, evidence)) > MOST_PICTURES:
         return [segment for segment in evidence if not any(map(segment.holds, times_s))]
     return [
         Segment(segment.start_s + index / FPS, segment.start_s + (index + 1) / FPS)

@@ -12,9 +12,9 @@ from agents.synthetic.replies import affordable, answer_seen, reply, unseen_evid
 from zoomgym.agent.observation import Observation
 from zoomgym.grading import letter
 from zoomgym.rules.actions import Answer, ZoomCall
+from zoomgym.tasks.synthetic.families import family_of
+from zoomgym.tasks.synthetic.families.count import NUM_PULSES
 from zoomgym.tasks.synthetic.layout import FPS
-from zoomgym.tasks.synthetic.questions import COUNT
-from zoomgym.tasks.synthetic.rates import NUM_PULSES
 
 SLOW_FPS = 1.0
 FEWEST = 2
@@ -83,7 +83,7 @@ class HalfAgent:
             start_s, end_s = unseen[0]
             fps = min(FPS / 2, most / (end_s - start_s))
             return reply(observation, ZoomCall(start_s, end_s, fps), "Every second frame will do.")
-        if observation.question == COUNT and observation.clips:
+        if family_of(observation.question) == "count" and observation.clips:
             return _most_likely_count(observation)
         return answer_seen(observation, self._seed)
 

@@ -16,8 +16,8 @@ from agents.synthetic import pictures
 from agents.synthetic.pictures import Thing, Vocabulary
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.grading import letter
+from zoomgym.tasks.synthetic.families import family_of, motion, overview
 from zoomgym.tasks.synthetic.layout import FPS
-from zoomgym.tasks.synthetic.questions import COUNT, DIRECTIONS, MOTION, OVERVIEW, RELAY
 
 SAME_RATE = 1.01
 """Distances between frames that differ by less than this factor are the same."""
@@ -61,9 +61,7 @@ def choose_option(observation: Observation) -> str | None:
 
 def read_option(observation: Observation) -> str | None:
     """Returns the option that the frames support, or None."""
-    read = READERS.get(observation.question, _first_symbol)
-    if observation.question.startswith(OVERVIEW):
-        read = _next_symbol
+    read = READERS.get(family_of(observation.question), _first_symbol)
     found = read(see(observation.overview, *observation.clips), observation)
     return found if found in observation.options else None
 
@@ -76,7 +74,7 @@ def _first_symbol(sight: Sight, observation: Observation) -> str | None:
 
 def _next_symbol(sight: Sight, observation: Observation) -> str | None:
     """Returns the symbol that follows the one that the question names."""
-    before = observation.question.removeprefix(OVERVIEW).strip(" ?")
+    before = observation.question.removeprefix(overview.QUESTION).strip(" ?")
     seen = [symbol for symbol in sight.plates(pictures.symbols()) if symbol]
     return next((other for one, other in pairwise(seen) if one == before != other), None)
 
@@ -104,7 +102,7 @@ def _direction(sight: Sight, observation: Observation) -> str | None:
     turned = sum(
         sin(2 * pi * turns) for apart_s, turns in pairs if apart_s <= SAME_RATE * nearest_s
     )
-    return None if turned == 0 else DIRECTIONS[0 if turned > 0 else 1]
+    return None if turned == 0 else motion.ANSWERS[0 if turned > 0 else 1]
 
 
 def _relayed(sight: Sight, observation: Observation) -> str | None:
@@ -125,7 +123,8 @@ def relay_square(sight: Sight) -> tuple[int, str] | None:
 
 
 READERS: dict[str, Callable[[Sight, Observation], str | None]] = {
-    COUNT: _count_red,
-    MOTION: _direction,
-    RELAY: _relayed,
+    "count": _count_red,
+    "motion": _direction,
+    "overview": _next_symbol,
+    "relay": _relayed,
 }

@@ -200,8 +200,8 @@ def _family_abouts(records: Sequence[Record]) -> dict[str, str]:
     """Returns what each family of synthetic tasks asks for, in one line."""
     shown = {record.task.category for record in records if record.task_set.startswith("synthetic")}
     return {
-        family: (make.__doc__ or "").partition("\n")[0]
-        for family, make in FAMILIES.items()
+        family: (made.draw.__doc__ or "").partition("\n")[0]
+        for family, made in FAMILIES.items()
         if family in shown
     }
 

@@ -14,7 +14,7 @@ from gymnasium.utils.env_checker import check_env
 
 from tests.envs.test_env import Fixed, trajectory
 from zoomgym import TaskError, ZoomEnv
-from zoomgym.envs.discrete import LETTERS, VOCABULARIES, Form, ZoomEnvDiscrete
+from zoomgym.envs.discrete import LETTERS, Form, ZoomEnvDiscrete
 from zoomgym.rules.episode import Rules, advance
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets import write_manifest
@@ -263,7 +263,7 @@ def test_the_last_turn_allows_answers_only() -> None:
 def test_the_vocabulary_holds_every_option_of_a_family(family: str) -> None:
     tasks = SyntheticTasks((family,), "train", 60, "easy", "scene")
     drawn = {option for index in range(40) for option in tasks[index].options}
-    assert drawn == set(VOCABULARIES[family])
+    assert drawn == set(FAMILIES[family].answers)
 
 
 def test_families_share_one_vocabulary() -> None:

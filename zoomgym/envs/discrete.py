@@ -26,12 +26,10 @@ from zoomgym.rules.episode import Rules
 from zoomgym.rules.grammar import write_reply
 from zoomgym.rules.question import MAX_OPTIONS
 from zoomgym.tasks import TaskSet
-from zoomgym.tasks.synthetic import FAMILIES, SYMBOLS, SyntheticTasks
-from zoomgym.tasks.synthetic.questions import DIRECTIONS
-from zoomgym.tasks.synthetic.rates import RED_COUNTS
+from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
 from zoomgym.video import letterbox
 
-__all__ = ["COLUMNS", "LETTERS", "VOCABULARIES", "Form", "ZoomEnvDiscrete"]
+__all__ = ["COLUMNS", "LETTERS", "Form", "ZoomEnvDiscrete"]
 
 COLUMNS = 8
 """Of the montage."""
@@ -40,12 +38,6 @@ EMPTY = -1.0
 MAX_BINS, MAX_CELL_PX = 1024, 256
 LETTERS = tuple(map(letter, range(MAX_OPTIONS)))
 """The answers where there is no vocabulary."""
-VOCABULARIES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(FAMILIES, tuple(SYMBOLS)),
-    "count": tuple(map(str, RED_COUNTS)),
-    "motion": DIRECTIONS,
-}
-"""What the answers of each synthetic family can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,5 +398,5 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
 def _vocabulary(tasks: TaskSet) -> tuple[str, ...]:
     """Returns what can be answered to the tasks of a set."""
     families = tasks.families if isinstance(tasks, SyntheticTasks) else ()
-    names = [name for family in families for name in VOCABULARIES[family]]
+    names = [name for family in families for name in FAMILIES[family].answers]
     return tuple(dict.fromkeys(names)) or LETTERS

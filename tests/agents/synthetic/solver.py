@@ -19,9 +19,9 @@ from agents.synthetic.reader import choose_option, relay_square, see
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.rules.actions import Answer, ZoomCall
 from zoomgym.rules.grammar import write_reply
+from zoomgym.tasks.synthetic.families import family_of
 from zoomgym.tasks.synthetic.layout import FPS
 from zoomgym.tasks.synthetic.plan import MIN_LIT_S
-from zoomgym.tasks.synthetic.questions import COUNT, FLASH, MOTION, ORDER, RELAY, SPARSE
 
 Read = Callable[[NDArray[np.float32]], Sequence[object]]
 """From shrunken pictures to what each of them shows, or None."""
@@ -41,7 +41,7 @@ class SolverAgent:
 
     def act(self, observation: Observation) -> str:
         grammar = observation.rules.grammar
-        search = SEARCHES.get(observation.question)
+        search = SEARCHES.get(family_of(observation.question))
         call = search(observation) if search and observation.turns_left > 1 else None
         if call is None:
             return write_reply(Answer(choose_option(observation) or "A"), grammar)
@@ -212,10 +212,10 @@ def middle_s(clip: Frames) -> float:
 
 
 SEARCHES: dict[str, Callable[[Observation], ZoomCall | None]] = {
-    FLASH: find_brief,
-    COUNT: lambda observation: find_dense(observation, read_pulses),
-    ORDER: find_brief,
-    MOTION: lambda observation: find_dense(observation, read_wheels),
-    RELAY: find_relayed,
-    SPARSE: find_sparse,
+    "flash": find_brief,
+    "count": lambda observation: find_dense(observation, read_pulses),
+    "order": find_brief,
+    "motion": lambda observation: find_dense(observation, read_wheels),
+    "relay": find_relayed,
+    "sparse": find_sparse,
 }

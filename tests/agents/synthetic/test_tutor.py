@@ -13,7 +13,7 @@ from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.synthetic import FAMILIES
-from zoomgym.tasks.synthetic.questions import COUNT, FLASH
+from zoomgym.tasks.synthetic.families import count, flash
 
 
 def small_env(family: str, **settings: object) -> ZoomEnv:
@@ -169,12 +169,16 @@ def test_the_tutor_may_answer_in_words() -> None:
 @pytest.mark.parametrize(
     ("question", "times_s", "shown"),
     [
-        (FLASH, [10.4], True),
-        (FLASH, [9.99, 10.5], False),
-        (COUNT, [10.4], False),
-        (COUNT, [10.01 + k / 12 for k in range(6)], True),
-        (COUNT, [10 + k / 12 for k in range(5)], False),
-        (COUNT, [10 + k / 6 for k in range(3)] + [10 + 1 / 12 + k / 6 for k in range(3)], True),
+        (flash.QUESTION, [10.4], True),
+        (flash.QUESTION, [9.99, 10.5], False),
+        (count.QUESTION, [10.4], False),
+        (count.QUESTION, [10.01 + k / 12 for k in range(6)], True),
+        (count.QUESTION, [10 + k / 12 for k in range(5)], False),
+        (
+            count.QUESTION,
+            [10 + k / 6 for k in range(3)] + [10 + 1 / 12 + k / 6 for k in range(3)],
+            True,
+        ),
     ],
 )
 def test_some_questions_need_every_picture(

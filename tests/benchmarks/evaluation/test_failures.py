@@ -12,14 +12,14 @@ from zoomgym import ZoomEnv
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 from zoomgym.rules.question import VideoQuestion
-from zoomgym.tasks.synthetic.questions import COUNT
+from zoomgym.tasks.synthetic.families import count
 
 NEVER, ELSEWHERE, THIN, REDUNDANT, WASTE, NO_ANSWER, MALFORMED, REFUSED, MISREAD = FAILURES
 SEEN = zoom(20, 21, 10)
 ONLY_OVERVIEW = with_evidence((20.1, 24))
 BARE = with_evidence()
 TWO = with_evidence((20.1, 20.5), (40.1, 40.5))
-PULSES = with_evidence((20, 21), question=COUNT)
+PULSES = with_evidence((20, 21), question=count.QUESTION)
 """Twelve pictures, of which one is missed too many."""
 
 
@@ -80,9 +80,9 @@ def test_a_zoom_is_redundant_that_shows_nothing_new(second: str, is_redundant: b
 
 
 def test_pictures_that_nobody_could_see_one_by_one_are_told_as_whole_segments() -> None:
-    days = with_evidence((0, 864_000), (5, 6), question=COUNT)
+    days = with_evidence((0, 864_000), (5, 6), question=count.QUESTION)
     assert missed(played(WRONG, task=days), []) == []
-    apart = with_evidence((0.1, 0.2), (100, 864_000), question=COUNT)
+    apart = with_evidence((0.1, 0.2), (100, 864_000), question=count.QUESTION)
     assert missed(played(WRONG, task=apart), []) == list(apart.evidence)
 
 

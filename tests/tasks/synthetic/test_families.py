@@ -10,10 +10,11 @@ import pytest
 from tests.tasks.synthetic.test_task_set import DURATIONS_S, tasks_of
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.synthetic import DIFFICULTIES, FAMILIES, SyntheticTasks
+from zoomgym.tasks.synthetic.families.count import NUM_PULSES
+from zoomgym.tasks.synthetic.families.motion import FASTEST, SLOWEST, _speed
 from zoomgym.tasks.synthetic.layout import AMBER, FPS
 from zoomgym.tasks.synthetic.marks import Board, Sign, Wheel
 from zoomgym.tasks.synthetic.plan import Plan, Stretch, pick
-from zoomgym.tasks.synthetic.rates import FASTEST, NUM_PULSES, SLOWEST, _speed
 from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.tasks.synthetic.symbols import PULSES
 

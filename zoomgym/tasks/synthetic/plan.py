@@ -6,7 +6,7 @@ event.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,16 +14,18 @@ import numpy as np
 
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.synthetic.difficulty import Difficulty
-from zoomgym.tasks.synthetic.layout import FPS, SIGN_SIDE
+from zoomgym.tasks.synthetic.layout import AMBER, BLUE, FPS, SIGN_SIDE
 from zoomgym.tasks.synthetic.marks import Beacon, Plate, Sign
 from zoomgym.tasks.synthetic.scene import Scene
-from zoomgym.tasks.synthetic.symbols import Color
+from zoomgym.tasks.synthetic.symbols import SYMBOLS, Color
 
 __all__ = [
     "COUNTDOWN_STEPS",
     "MIN_LIT_S",
     "NUM_OPTIONS",
     "SEARCHABLE_S",
+    "TWO_ZOOMS_S",
+    "Family",
     "Plan",
     "Puzzle",
     "Stretch",
@@ -40,6 +42,8 @@ MAX_EVENT_STEPS = 0.8
 MIN_LIT_S = 4.0
 SEARCHABLE_S = 8.0
 """64 clip frames find every event in so long a stretch, and where the stretch is, too."""
+TWO_ZOOMS_S = 4.0
+"""Two zooms find an event in so long a stretch, and two are left for what it asks for."""
 COUNTDOWN_STEPS = 2
 """Overview steps to go when the coarse bar of a countdown is full."""
 PAUSE = round(0.25 * FPS)
@@ -145,10 +149,43 @@ class Plan:
         full = math.ceil(COUNTDOWN_STEPS * self.step)
         return Beacon(*lit, color, tuple(targets) if counts_down else (), full)
 
+    def brief_puzzle(self, num_signs: int, question: str) -> Puzzle:
+        """Draws brief signs under an amber beacon, and asks for the first of them."""
+        names = self.symbols()
+        lit, *decoys = self.lit_stretches(1 + self.difficulty.num_decoys)
+        signs = self.brief_signs(lit, names[:num_signs])
+        beacons = [self.beacon(lit, AMBER, [sign.first for sign in signs])]
+        plates: list[Plate] = [*signs]
+        for stretch in decoys:  # of all symbols, or those that show here could be struck out
+            shown = [str(name) for name in self.rng.permutation(names)[:num_signs]]
+            misleading = self.brief_signs(stretch, shown)
+            beacons.append(self.beacon(stretch, BLUE, [sign.first for sign in misleading]))
+            plates += misleading
+        return Puzzle(
+            self.scene(beacons, plates),
+            question,
+            names[0],
+            tuple(names[1:NUM_OPTIONS]),
+            tuple(sign.segment for sign in signs),
+        )
+
     def scene(self, beacons: Sequence[Beacon], plates: Sequence[Plate]) -> Scene:
         """Returns the scene of these beacons and plates."""
         contrast = self.difficulty.contrast
         return Scene(self.seed, self.num_frames, tuple(beacons), tuple(plates), contrast)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A kind of synthetic task."""
+
+    draw: Callable[[Plan], Puzzle]
+    question: str
+    """The text of every question, or how they all begin: it tells nothing of the answer."""
+    answers: tuple[str, ...] = tuple(SYMBOLS)
+    """What options can say."""
+    needs_every_frame: bool = False
+    """Whether all pictures of the evidence must be seen: slower looks are misled."""
 
 
 def pick(ranges: Sequence[range], index: int) -> int:

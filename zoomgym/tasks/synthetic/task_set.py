@@ -183,7 +183,7 @@ class SyntheticTasks:
         """Returns the scene and question of a task."""
         seed = self._seed(index)
         rng = np.random.default_rng([seed, *family.encode()])
-        return FAMILIES[family](Plan(rng, seed, self._num_frames, self._named_difficulty[1]))
+        return FAMILIES[family].draw(Plan(rng, seed, self._num_frames, self._named_difficulty[1]))
 
     def _task(self, family: str, index: int) -> VideoQuestion:
         """Returns a task with its options in order."""

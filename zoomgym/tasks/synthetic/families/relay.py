@@ -2,19 +2,19 @@
 
 from zoomgym.tasks.synthetic.layout import AMBER, FPS
 from zoomgym.tasks.synthetic.marks import Board
-from zoomgym.tasks.synthetic.plan import NUM_OPTIONS, Plan, Puzzle, Stretch
-from zoomgym.tasks.synthetic.questions import RELAY
+from zoomgym.tasks.synthetic.plan import NUM_OPTIONS, TWO_ZOOMS_S, Plan, Puzzle, Stretch
 from zoomgym.tasks.synthetic.symbols import LAMPS
 
-__all__ = ["relay"]
-
+QUESTION = (
+    "While the amber beacon is lit, a coloured square shows briefly in one of four places. While "
+    "the beacon of that colour is lit, a symbol shows in each of the four places. Which symbol is "
+    "in the place of the square?"
+)
 MIN_OTHERS = 2
 OTHER_LAMPS = tuple(name for name in LAMPS if name != "amber")
-SEARCHABLE_S = 4.0
-"""Two zooms find an event in so long a stretch, and there are two to be found."""
 
 
-def relay(plan: Plan) -> Puzzle:
+def draw(plan: Plan) -> Puzzle:
     """The amber beacon's clip shows a colour and a place; that colour's clip holds the symbol.
 
     Every other beacon shows the four options, each in another order: so the first clip without the
@@ -30,13 +30,13 @@ def relay(plan: Plan) -> Puzzle:
         boards.append(_board(plan, stretch, [str(name) for name in plan.rng.permutation(options)]))
     colors = [AMBER, *(LAMPS[name] for name in lamps)]
     beacons = [
-        plan.beacon(lit, color, [board.first], SEARCHABLE_S)
+        plan.beacon(lit, color, [board.first], TWO_ZOOMS_S)
         for lit, color, board in zip([marked, *stretches], colors, boards, strict=True)
     ]
     right = boards[1].tiles[place]
     wrong = tuple(name for name in options if name != right)
     evidence = (boards[0].segment, boards[1].segment)
-    return Puzzle(plan.scene(beacons, boards), RELAY, right, wrong, evidence)
+    return Puzzle(plan.scene(beacons, boards), QUESTION, right, wrong, evidence)
 
 
 def _board(plan: Plan, lit: Stretch, tiles: list[str]) -> Board:
@@ -45,7 +45,7 @@ def _board(plan: Plan, lit: Stretch, tiles: list[str]) -> Board:
     Where its beacon counts down, it comes after the overview's first sample of that beacon: so one
     zoom reaches it, and two are left for whoever misses.
     """
-    if lit[1] - lit[0] > SEARCHABLE_S * FPS:
+    if lit[1] - lit[0] > TWO_ZOOMS_S * FPS:
         lit = (min(sample for sample in plan.samples if sample >= lit[0]), lit[1])
     [event] = plan.events(lit, 1)
     one, two, three, four = tiles

@@ -5,15 +5,16 @@ from itertools import pairwise
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.synthetic.marks import Sign
 from zoomgym.tasks.synthetic.plan import NUM_OPTIONS, Plan, Puzzle
-from zoomgym.tasks.synthetic.questions import OVERVIEW
 
-__all__ = ["overview"]
-
+QUESTION = (
+    "Symbols show one after the other, always in the same order. Which symbol comes right after the"
+)
+"""It ends with the name of a symbol and a question mark."""
 ROUNDS = 2
 """Each symbol shows about so many times."""
 
 
-def overview(plan: Plan) -> Puzzle:
+def draw(plan: Plan) -> Puzzle:
     """Symbols follow each other in a round, each so long that the overview holds it.
 
     Which one comes after another can be read from the overview: zooming is waste. It cannot be read
@@ -36,7 +37,7 @@ def overview(plan: Plan) -> Puzzle:
     )
     return Puzzle(
         plan.scene((), signs),
-        f"{OVERVIEW} {before}?",
+        f"{QUESTION} {before}?",
         right,
         tuple(str(name) for name in plan.rng.permutation(names[2:])),
         (Segment(pair[0].segment.start_s, pair[1].segment.end_s),),

@@ -1,0 +1,26 @@
+"""The families of synthetic tasks: how a seed becomes a scene, a question and its evidence.
+
+Every family is solvable within the default rules, none from what the overview happens to show (but
+for `overview`), and none from a question's text, a single frame, or the size of a file.
+"""
+
+from zoomgym.tasks.synthetic.families import count, flash, motion, order, overview, relay, sparse
+from zoomgym.tasks.synthetic.plan import Family
+
+__all__ = ["FAMILIES", "family_of"]
+
+FAMILIES: dict[str, Family] = {
+    "flash": Family(flash.draw, flash.QUESTION),
+    "count": Family(count.draw, count.QUESTION, count.ANSWERS, needs_every_frame=True),
+    "order": Family(order.draw, order.QUESTION),
+    "motion": Family(motion.draw, motion.QUESTION, motion.ANSWERS, needs_every_frame=True),
+    "relay": Family(relay.draw, relay.QUESTION),
+    "overview": Family(overview.draw, overview.QUESTION),
+    "sparse": Family(sparse.draw, sparse.QUESTION),
+}
+
+
+def family_of(question: str) -> str:
+    """Returns the name of the family that asks a question; empty if it is none of theirs."""
+    names = (name for name, family in FAMILIES.items() if question.startswith(family.question))
+    return next(names, "")
