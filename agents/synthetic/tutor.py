@@ -10,12 +10,13 @@ import math
 from dataclasses import dataclass
 from itertools import groupby
 
-from agents.synthetic.evidence import DENSE, is_shown, missing_frames
+from agents.synthetic.evidence import is_shown, missing_frames, needs_every_frame
 from agents.synthetic.reader import read_option, see
 from agents.synthetic.replies import affordable, guess, reply, unseen_evidence
 from zoomgym.agent.observation import Observation
 from zoomgym.grading import letter
 from zoomgym.rules.actions import Answer, ZoomCall
+from zoomgym.rules.episode import error_kind
 from zoomgym.rules.timeline import Segment, count_frames
 from zoomgym.tasks.synthetic.layout import FPS
 
@@ -88,7 +89,7 @@ def _open_evidence(observation: Observation, found: str | None) -> list[Segment]
 
 def _look(observation: Observation, evidence: Segment, num_frames: int) -> Look:
     """Returns the widest zoom that shows the evidence and that the overview gives a reason for."""
-    if observation.question not in DENSE:
+    if not needs_every_frame(observation.question):
         for first, last, reason in _reasons(observation, evidence):
             call = _call(_between(observation, first, last), num_frames)
             if call is not None and any(map(evidence.holds, call.times_s)):
@@ -139,8 +140,8 @@ def _review(observation: Observation) -> str:
         return ""
     [*_, turn] = observation.turns
     if turn.zoom is None:
-        repeats_reply = not turn.error.startswith("zoom") or "'" in turn.error
-        return "That was no reply." if repeats_reply else f"That was refused: {turn.error}."
+        is_unreadable = error_kind(turn, observation.rules.grammar) == "unreadable"
+        return "That was no reply." if is_unreadable else f"That was refused: {turn.error}."
     zoom, evidence = turn.zoom, observation.evidence
     start_s, end_s = zoom.segment
     shown = [one for one in evidence if is_shown(observation.question, one, zoom.times_s)]

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from benchmarks.evaluation.metrics import covers, missed, zooms_of
-from zoomgym.errors import CallError, ReplyError
 from zoomgym.records import Record
 from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import Turn
-from zoomgym.rules.grammar import read_reply
+from zoomgym.rules.episode import error_kind
 from zoomgym.rules.timeline import Segment
 
 __all__ = ["FAILURES", "failures_of", "is_told"]
@@ -123,7 +121,7 @@ def _malformed(facts: Facts) -> bool:
     """Returns whether a reply was not written as its grammar says."""
     grammar = facts.record.rules.grammar
     return any(
-        not turn.is_well_formed and not isinstance(_error_of_reading(turn, grammar), CallError)
+        not turn.is_well_formed and error_kind(turn, grammar) != "impossible"
         for turn in facts.record.turns
     )
 
@@ -131,18 +129,8 @@ def _malformed(facts: Facts) -> bool:
 def _refused(facts: Facts) -> bool:
     """Returns whether a clear zoom call was not executed while there were turns for one."""
     rules = facts.record.rules
-    failed = [turn for turn in facts.record.turns[: rules.max_turns - 1] if turn.error]
-    errors = [_error_of_reading(turn, rules.grammar) for turn in failed]
-    return any(error is None or isinstance(error, CallError) for error in errors)
-
-
-def _error_of_reading(turn: Turn, grammar: str) -> ReplyError | None:
-    """Returns why a reply cannot be read; None if its action is clear."""
-    try:
-        read_reply(turn.reply, grammar)
-    except ReplyError as error:
-        return error
-    return None
+    early = facts.record.turns[: rules.max_turns - 1]
+    return any(error_kind(turn, rules.grammar) in ("impossible", "refused") for turn in early)
 
 
 def _wrong_answer(facts: Facts) -> bool:

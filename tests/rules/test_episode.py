@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import new_episode
 from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import Episode, Rules, advance, score
+from zoomgym.rules.episode import Episode, Rules, advance, error_kind, score
 from zoomgym.rules.grammar import MAX_REPLY_CHARS
 from zoomgym.rules.question import VideoQuestion
 
@@ -79,6 +79,27 @@ def test_a_refused_call_costs_its_turn_and_no_frames(
     assert (episode.frames_used, episode.turns_left, episode.zooms) == (64, 4, ())
     parts = score(play(episode, RIGHT))
     assert (parts.accuracy, parts.format, parts.tool) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (FULL_ZOOM, ""),
+        (f"I say {RIGHT}", ""),
+        ("what?", "unreadable"),
+        ('{"segment": [4], "fps": 8}', "unreadable"),
+        ('{"segment": [6, 4], "fps": 8}', "impossible"),
+        ('{"segment": [4, 6], "fps": 1e999}', "impossible"),
+        ('{"segment": [4, 6], "fps": 9}', "refused"),
+        ('{"segment": [90, 96], "fps": 1}', "refused"),
+    ],
+)
+def test_the_kind_of_an_error_is_told_from_the_reply(
+    episode: Episode, reply: str, kind: str
+) -> None:
+    [turn] = play(episode, reply).turns
+    assert bool(turn.error) == bool(kind)
+    assert error_kind(turn, "json") == kind
 
 
 def test_a_zoom_over_what_is_left_is_refused() -> None:

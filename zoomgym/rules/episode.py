@@ -5,8 +5,9 @@ nothing: which frames a zoom shows is a list of times.
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
-from zoomgym.errors import ReplyError
+from zoomgym.errors import CallError, ReplyError
 from zoomgym.grading import STRICT, Grader
 from zoomgym.io.numbers import is_whole_number
 from zoomgym.io.text import brief, number_of
@@ -22,6 +23,7 @@ __all__ = [
     "Rules",
     "Turn",
     "advance",
+    "error_kind",
     "score",
     "start",
 ]
@@ -76,6 +78,10 @@ class Rules:
         return min(by_turns, self.frame_budget - self.num_overview)
 
 
+ErrorKind: TypeAlias = Literal["", "unreadable", "impossible", "refused"]
+"""No one action was clear; a zoom has numbers that no video has; or this episode forbade it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One reply and what came back."""
@@ -86,7 +92,7 @@ class Turn:
     zoom: ZoomCall | None = None
     """The zoom that was executed, with its end cut to the video."""
     error: str = ""
-    """Why the reply was not executed."""
+    """Why the reply was not executed, in words; see `error_kind`."""
     feedback: str = ""
     """What the agent reads afterwards."""
 
@@ -189,6 +195,22 @@ def advance(episode: Episode, reply: str, grader: Grader = STRICT) -> Episode:
         return _zoom(episode, Turn(reply, is_well_formed), reading.action)
     except ReplyError as error:
         return _end_turn(episode, Turn(reply, is_well_formed, error=str(error)), f"{error}.")
+
+
+def error_kind(turn: Turn, grammar: str) -> ErrorKind:
+    """Returns why a reply was not executed, told from the reply itself; empty if it was.
+
+    Records hold no kinds, and messages are for people: whoever needs the kind asks here.
+    """
+    if not turn.error:
+        return ""
+    try:
+        read_reply(turn.reply, grammar)
+    except CallError:
+        return "impossible"
+    except ReplyError:
+        return "unreadable"
+    return "refused"
 
 
 def _answer(episode: Episode, turn: Turn, text: str, grader: Grader) -> Episode:

@@ -26,7 +26,7 @@ from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
 from zoomgym.rules.question import VideoQuestion
-from zoomgym.tasks.synthetic.questions import COUNT
+from zoomgym.tasks.synthetic.families import count
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +239,7 @@ TWO = with_evidence((20.1, 20.5), (40.1, 40.5))
         ([THERE, AWAY], TASK, (1, 1, None, 1)),
         ([zoom(20, 21, 1)], TASK, (0, 0, 0, 0)),  # over it, but between two frames
         ([THERE], TWO, (1, 1, None, 0)),
-        ([zoom(20, 21, 6)], with_evidence((20, 21), question=COUNT), (1, 1, None, 0)),
+        ([zoom(20, 21, 6)], with_evidence((20, 21), question=count.QUESTION), (1, 1, None, 0)),
         (["what?", THERE], TASK, (1, 1, None, 1)),  # no zoom, so not the first one
         ([], TASK, (None, None, None, None)),
         ([THERE], with_evidence(), (None, None, None, None)),
