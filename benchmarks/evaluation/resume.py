@@ -255,7 +255,7 @@ def read_run(paths: Iterable[Path]) -> list[Record]:
 def held(folder: Path) -> Iterator[None]:
     """Makes a folder, and keeps other runs from writing to it. Raises RecordError, OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / LOCK, is_waiting=False) as is_held:
+    with locked(folder / LOCK) as is_held:
         if not is_held:
             raise RecordError(f"another run writes to {folder}: wait for it, or choose another one")
         yield

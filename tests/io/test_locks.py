@@ -13,7 +13,7 @@ HOLDS = """
 import sys, time
 from pathlib import Path
 from zoomgym.io.locks import locked
-with locked(Path(sys.argv[1]), is_waiting=False) as is_held:
+with locked(Path(sys.argv[1])) as is_held:
     print(is_held, flush=True)
     sys.stdin.read(1)
 """
@@ -40,7 +40,7 @@ def test_a_lock_is_held_by_one_process_at_a_time_and_by_none_that_was_killed(
     path = tmp_path / "lock"
     with holder(path) as first:
         assert said(first) == "True"
-        with locked(path, is_waiting=False) as is_held:
+        with locked(path) as is_held:
             assert not is_held
         first.kill()
     with locked(path) as is_held:
@@ -48,7 +48,7 @@ def test_a_lock_is_held_by_one_process_at_a_time_and_by_none_that_was_killed(
         with holder(path) as second:
             assert said(second) == "False"
             second.kill()
-    with locked(path, is_waiting=False) as is_held:
+    with locked(path) as is_held:
         assert is_held
 
 

@@ -4,6 +4,7 @@ import functools
 import json
 import logging
 import os
+import random
 import re
 import urllib.parse
 from base64 import b64encode, urlsafe_b64encode
@@ -28,6 +29,8 @@ __all__ = [
 
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
+JITTER_S = 1.0
+"""At most so much is added to each wait, so that threads that failed together ask apart."""
 PASSING = frozenset({408, 409, 425, 429})
 """Statuses below 500 that may go away when asked again."""
 EXCERPT_CHARS = 300
@@ -139,18 +142,32 @@ def ask(
     Raises:
         EndpointError: of the last try.
     """
-    number = 1
-    while True:
-        try:
-            return call(), number
-        except EndpointError as error:
-            if number == max_tries or not error.is_passing:
-                error.tries = f"try {number} of {max_tries}"
-                raise
-            wait_s = wait_after(number - 1, error.retry_after)
-            _warn_once(whom, str(error), max_tries)
-        sleep(wait_s)
-        number += 1
+    import tenacity  # here: importing it takes 10 ms, and most runs ask nobody
+
+    def fault(state: tenacity.RetryCallState) -> EndpointError:
+        error = state.outcome and state.outcome.exception()
+        assert isinstance(error, EndpointError)
+        return error
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        wait_s = wait_after(state.attempt_number - 1, fault(state).retry_after)
+        return wait_s + random.uniform(0, JITTER_S)
+
+    retrying = tenacity.Retrying(
+        sleep=sleep,
+        stop=tenacity.stop_after_attempt(max_tries),
+        wait=wait,
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, EndpointError) and error.is_passing
+        ),
+        before_sleep=lambda state: _warn_once(whom, str(fault(state)), max_tries),
+        reraise=True,
+    )
+    try:
+        return retrying(call), retrying.statistics["attempt_number"]
+    except EndpointError as error:
+        error.tries = f"try {retrying.statistics['attempt_number']} of {max_tries}"
+        raise
 
 
 @functools.lru_cache(maxsize=1000)
