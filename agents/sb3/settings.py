@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoomgym.envs.discrete import Form
+from zoomgym.envs.form import Form
 from zoomgym.rules.episode import Rules
 
 ALGORITHMS = ("ppo", "maskable", "recurrent")

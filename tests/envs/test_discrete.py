@@ -14,7 +14,8 @@ from gymnasium.utils.env_checker import check_env
 
 from tests.envs.test_env import Fixed, trajectory
 from zoomgym import TaskError, ZoomEnv
-from zoomgym.envs.discrete import LETTERS, Form, ZoomEnvDiscrete
+from zoomgym.envs.discrete import ZoomEnvDiscrete
+from zoomgym.envs.form import LETTERS, Form
 from zoomgym.rules.episode import Rules, advance
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets import write_manifest

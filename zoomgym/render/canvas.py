@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from zoomgym.io.text import transliterated
 
-__all__ = ["Box", "Canvas", "Colour", "Grid", "printable", "text_width", "wrap"]
+__all__ = ["Box", "Canvas", "Color", "Grid", "printable", "text_width", "wrap"]
 
-Colour: TypeAlias = tuple[int, int, int]
+Color: TypeAlias = tuple[int, int, int]
 
 CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation + " …«»°±·")
 """What the font can draw."""
@@ -109,9 +109,9 @@ class Grid(NamedTuple):
 class Canvas:
     """A picture that is being drawn."""
 
-    def __init__(self, size: tuple[int, int], colour: Colour) -> None:
-        """Begins with one colour all over size (H, W)."""
-        self._image = Image.new("RGB", size[::-1], colour)
+    def __init__(self, size: tuple[int, int], color: Color) -> None:
+        """Begins with one color all over size (H, W)."""
+        self._image = Image.new("RGB", size[::-1], color)
         self._draw = ImageDraw.Draw(self._image)
 
     def to_array(self) -> NDArray[np.uint8]:
@@ -119,13 +119,13 @@ class Canvas:
         return np.array(self._image)
 
     def fill(
-        self, box: Box, colour: Colour, *, radius: int = 0, outline: Colour | None = None
+        self, box: Box, color: Color, *, radius: int = 0, outline: Color | None = None
     ) -> None:
         """Fills box."""
         corners = (box.left, box.top, box.right - 1, box.bottom - 1)
-        self._draw.rounded_rectangle(corners, radius, colour, outline)
+        self._draw.rounded_rectangle(corners, radius, color, outline)
 
-    def line(self, box: Box, text: str, size: int, colour: Colour, align: str = "left") -> int:
+    def line(self, box: Box, text: str, size: int, color: Color, align: str = "left") -> int:
         """Writes text on one line in the middle of box, shortened to its width.
 
         Returns:
@@ -138,10 +138,10 @@ class Canvas:
         )
         if shown:
             mask = _text_mask(shown, size)
-            self._image.paste(colour, (left, box.middle - mask.height // 2), mask)
+            self._image.paste(color, (left, box.middle - mask.height // 2), mask)
         return width
 
-    def lines(self, box: Box, text: str, size: int, colour: Colour, most: int) -> int:
+    def lines(self, box: Box, text: str, size: int, color: Color, most: int) -> int:
         """Writes text into box on as many lines as it needs, shortened to `most`.
 
         Returns:
@@ -150,13 +150,13 @@ class Canvas:
         height = line_height(size)
         shown = wrap(text, size, box.width, min(most, box.height // height))
         for index, line in enumerate(shown):
-            self.line(box.row(index, height), line, size, colour)
+            self.line(box.row(index, height), line, size, color)
         return box.top + len(shown) * height
 
-    def symbol(self, name: str, left: int, middle: int, side: int, colour: Colour) -> None:
+    def symbol(self, name: str, left: int, middle: int, side: int, color: Color) -> None:
         """Draws a check or a cross in a square of side pixels."""
         mask = _symbol(name, side)
-        self._image.paste(colour, (left, middle - side // 2), mask)
+        self._image.paste(color, (left, middle - side // 2), mask)
 
     def picture(self, box: Box, frame: NDArray[np.uint8]) -> None:
         """Puts a frame (H, W, 3) uint8 RGB into box, stretched to it."""

@@ -13,7 +13,8 @@ from PIL import Image
 
 from zoomgym.grading import letter
 from zoomgym.io.text import on_one_line
-from zoomgym.render.picture import PICTURE_SIZE, clock, paint, verdict
+from zoomgym.render.picture import PICTURE_SIZE, paint, verdict
+from zoomgym.render.style import clock
 from zoomgym.rules.episode import Episode, score
 from zoomgym.rules.timeline import Segment
 

@@ -30,7 +30,8 @@ from agents.sb3.training import Progress, latest_model, make_envs, make_model, r
 from benchmarks.evaluation.statistics import wilson
 from tests.playing import play_episode
 from zoomgym import ZoomEnv
-from zoomgym.envs.discrete import Form, ZoomEnvDiscrete
+from zoomgym.envs.discrete import ZoomEnvDiscrete
+from zoomgym.envs.form import Form
 from zoomgym.records import read_records
 from zoomgym.rollout import run_episodes
 from zoomgym.rules.episode import Rules

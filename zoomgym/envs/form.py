@@ -1,0 +1,239 @@
+"""What an episode looks like to a learner that takes numbers: choices, and one picture.
+
+`Form` is made out of an `Observation`, so that a policy plays wherever an agent does.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from zoomgym.agent.observation import Frames, Observation
+from zoomgym.grading import letter, read_choice
+from zoomgym.io.numbers import is_whole_number
+from zoomgym.io.text import brief
+from zoomgym.rules.actions import Answer, ZoomCall
+from zoomgym.rules.episode import Rules
+from zoomgym.rules.grammar import write_reply
+from zoomgym.rules.question import MAX_OPTIONS
+from zoomgym.video import letterbox
+
+COLUMNS = 8
+"""Columns of the montage."""
+EMPTY = -1.0
+"""The time of a cell without a frame."""
+MAX_BINS, MAX_CELL_PX = 1024, 256
+LETTERS = tuple(map(letter, range(MAX_OPTIONS)))
+"""The answers where there is no vocabulary."""
+
+
+@dataclass(frozen=True, slots=True)
+class GridZoom:
+    """A zoom into bins of a time grid."""
+
+    first_bin: int
+    end_bin: int
+    frames_per_bin: int
+
+    @property
+    def num_bins(self) -> int:
+        """How many bins it covers."""
+        return self.end_bin - self.first_bin
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames it shows."""
+        return self.frames_per_bin * self.num_bins
+
+
+@dataclass(frozen=True)
+class Form:
+    """What an episode looks like to a learner that takes numbers.
+
+    Raises:
+        ValueError: a number leaves no zoom or no picture, or the answers are not distinct.
+    """
+
+    rules: Rules
+    answers: tuple[str, ...]
+    """What can be answered: options' own texts, or letters."""
+    num_bins: int = 16
+    """Parts of the video, equally long, that zooms begin and end with."""
+    rates: tuple[int, ...] = (4, 8, 16)
+    """Frames a bin."""
+    cell_px: int = 12
+    """Side of a frame in the montage."""
+
+    def __post_init__(self) -> None:
+        """Refuses what no learner could use."""
+        check_count("num_bins", self.num_bins, MAX_BINS)
+        check_count("cell_px", self.cell_px, MAX_CELL_PX)
+        most = self.rules.frames_per_zoom
+        if not all(is_whole_number(rate, 1, most) for rate in self.rates):
+            raise ValueError(
+                f"rates need whole numbers of frames a bin, from 1 to {most}, "
+                f"got {brief(self.rates)}"
+            )
+        if not all(isinstance(name, str) and name.strip() for name in self.answers):
+            raise ValueError(f"answers need texts, got {brief(self.answers)}")
+        for name in ("rates", "answers"):
+            values = getattr(self, name)
+            if not values or len(set(values)) < len(values):
+                raise ValueError(f"{name} need to be one or more that differ, got {brief(values)}")
+
+    # Choices -------------------------------------------------------------------------------------
+
+    @cached_property
+    def zooms(self) -> tuple[GridZoom, ...]:
+        """Every zoom on the grid that shows no more frames than the rules allow, in order."""
+        most = self.rules.frames_per_zoom
+        return tuple(
+            GridZoom(first, first + length, rate)
+            for rate in self.rates
+            for length in range(1, min(most // rate, self.num_bins) + 1)
+            for first in range(self.num_bins - length + 1)
+        )
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[int, int], ...]:
+        """Every (frames a bin, length in bins) of the zooms: each kind has all its starts."""
+        return tuple(dict.fromkeys((zoom.frames_per_bin, zoom.num_bins) for zoom in self.zooms))
+
+    @property
+    def num_choices(self) -> int:
+        """All zooms, and then all answers."""
+        return len(self.zooms) + len(self.answers)
+
+    def masks(self, observation: Observation) -> NDArray[np.bool_]:
+        """Returns, for every choice, whether the rules would execute it: (num_choices,) bool."""
+        may_zoom = observation.turns_left > 1
+        affordable = self._num_frames <= (observation.frames_left if may_zoom else 0)
+        return np.concatenate([affordable, self.offered(observation)])
+
+    def offered(self, observation: Observation) -> NDArray[np.bool_]:
+        """Returns which answers are options: (answers,) bool. All, if none of them is one."""
+        places = places_of(self.answers, observation.options)
+        are_options = np.array([place is not None for place in places])
+        return are_options if are_options.any() else np.ones(len(places), np.bool_)
+
+    def reply(self, choice: int, observation: Observation) -> str:
+        """Returns the reply that says a choice; an answer that is no option is said as it is.
+
+        Raises:
+            ValueError: there is no such choice.
+        """
+        if not 0 <= choice < self.num_choices:
+            raise ValueError(f"choice needs to be 0 to {self.num_choices - 1}, got {choice}")
+        grammar = observation.rules.grammar
+        if choice >= len(self.zooms):
+            index = choice - len(self.zooms)
+            place = places_of(self.answers, observation.options)[index]
+            said = self.answers[index] if place is None else letter(place)
+            return write_reply(Answer(said), grammar)
+        zoom, bin_s = self.zooms[choice], observation.duration_s / self.num_bins
+        segment_s = (zoom.first_bin * bin_s, zoom.end_bin * bin_s)
+        return write_reply(ZoomCall(*segment_s, zoom.frames_per_bin / bin_s), grammar)
+
+    @cached_property
+    def _num_frames(self) -> NDArray[np.int64]:
+        """How many frames each zoom shows."""
+        return np.array([zoom.num_frames for zoom in self.zooms], np.int64)
+
+    # What is seen --------------------------------------------------------------------------------
+
+    @property
+    def num_rows(self) -> tuple[int, int]:
+        """Rows of the montage: of the overview, and below of the clips."""
+        counts = self.rules.num_overview, self.rules.max_clip_frames
+        return -(-counts[0] // COLUMNS), -(-counts[1] // COLUMNS)
+
+    @property
+    def space(self) -> spaces.Dict:
+        """The space of what is seen."""
+        num_rows, num_answers = sum(self.num_rows), len(self.answers)
+        height, width = num_rows * self.cell_px, COLUMNS * self.cell_px
+        return spaces.Dict(
+            {
+                "image": spaces.Box(0, 255, (height, width, 3), np.uint8),
+                "times": spaces.Box(EMPTY, 1, (num_rows * COLUMNS,), np.float32),
+                "offered": spaces.Box(0, 1, (num_answers,), np.float32),
+                "asked": spaces.Box(0, 1, (num_answers,), np.float32),
+                "left": spaces.Box(0, 1, (2,), np.float32),
+            }
+        )
+
+    def see(self, observation: Observation) -> dict[str, NDArray[Any]]:
+        """Returns what a learner sees of an observation, in `space`."""
+        cell = (self.cell_px, self.cell_px)
+        overview = letterbox(observation.overview.images, cell)
+        clips = [letterbox(clip.images, cell) for clip in observation.clips]
+        return self.fill(observation, overview, np.concatenate([overview[:0], *clips]))
+
+    def fill(
+        self, observation: Observation, overview: NDArray[np.uint8], clip: NDArray[np.uint8]
+    ) -> dict[str, NDArray[Any]]:
+        """Returns what a learner sees, of frames that are small already.
+
+        Args:
+            observation: where everything else is taken from.
+            overview: (num_overview, cell_px, cell_px, 3) uint8 RGB.
+            clip: (K, cell_px, cell_px, 3) uint8 RGB, all clip frames so far.
+        """
+        num_overview, num_clip = (COLUMNS * rows for rows in self.num_rows)
+        cells = np.zeros((num_overview + num_clip, self.cell_px, self.cell_px, 3), np.uint8)
+        times = np.full(len(cells), EMPTY, np.float32)
+        for first, images, shown in (
+            (0, overview, (observation.overview,)),
+            (num_overview, clip, observation.clips),
+        ):
+            cells[first : first + len(images)] = images
+            times[first : first + len(images)] = _times_s(shown) / observation.duration_s
+        rules = self.rules
+        left = (
+            observation.frames_left / rules.frame_budget,
+            observation.turns_left / rules.max_turns,
+        )
+        return {
+            "image": _montage(cells),
+            "times": times,
+            "offered": self.offered(observation).astype(np.float32),
+            "asked": np.array(_asked(self.answers, observation.question), np.float32),
+            "left": np.array(left, np.float32),
+        }
+
+
+def check_count(name: str, value: object, most: int) -> None:
+    """Refuses what is no whole number from 1 to most."""
+    if not is_whole_number(value, 1, most):
+        raise ValueError(f"{name} needs a whole number from 1 to {most}, got {brief(value)}")
+
+
+@lru_cache(maxsize=1024)
+def places_of(answers: tuple[str, ...], options: tuple[str, ...]) -> tuple[int | None, ...]:
+    """Returns which option each answer names, None if it names none."""
+    return tuple(read_choice(name, options) for name in answers)
+
+
+@lru_cache(maxsize=1024)
+def _asked(answers: tuple[str, ...], question: str) -> tuple[bool, ...]:
+    """Returns which answers stand in a question, as a word."""
+    return tuple(
+        re.search(rf"(?<!\w){re.escape(name)}(?!\w)", question) is not None for name in answers
+    )
+
+
+def _times_s(shown: Sequence[Frames]) -> NDArray[np.float64]:
+    """Returns the times of all frames, one after the other."""
+    return np.array([time_s for frames in shown for time_s in frames.times_s], np.float64)
+
+
+def _montage(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Returns cells (N, side, side, 3) as one picture, row by row: (H, W, 3) uint8."""
+    side = cells.shape[1]
+    grid = cells.reshape(-1, COLUMNS, side, side, 3).swapaxes(1, 2)
+    return np.ascontiguousarray(grid).reshape(-1, COLUMNS * side, 3)
