@@ -8,7 +8,7 @@ import pytest
 from agents.registry import AGENTS, make_agent
 from agents.synthetic import pictures
 from agents.synthetic.reader import see
-from benchmarks.evaluation.metrics import wilson
+from benchmarks.evaluation.statistics import wilson
 from tests.envs.test_env import Fixed
 from tests.playing import play_episode
 from zoomgym import ZoomEnv

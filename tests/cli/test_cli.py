@@ -311,7 +311,7 @@ def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zoomgym.cli.command.check_task_set", interrupt)
+    monkeypatch.setattr("zoomgym.cli.actions.check_task_set", interrupt)
     assert main(["check", "any.jsonl"]) == 130
 
 

@@ -253,7 +253,7 @@ def test_the_task_can_be_named_and_nothing_else_can_be_asked_of_reset() -> None:
         ({"tasks": "synthetic:flash,flash"}, TaskError, "families need to differ"),
         ({"difficulty": ["easy"]}, TaskError, "difficulty needs one of .* got \\['easy'\\]"),
         ({"grammar": ["json"]}, ValueError, "grammar needs one of"),
-        ({"render_mode": "svg"}, ValueError, "render_mode needs None or one of"),
+        ({"render_mode": "svg"}, ValueError, "render_mode needs one of .None, 'human'"),
         ({"on_damage": "hide"}, ValueError, "on_damage needs one of"),
         ({"on_video_error": "ignore"}, ValueError, "on_video_error needs one of"),
         ({"limits": {"hours": 1}}, ValueError, "limits need a mapping from names of"),

@@ -15,20 +15,9 @@ from PIL import Image
 from tests.conftest import TASK, new_episode
 from zoomgym.agent.observation import Frames
 from zoomgym.render.canvas import Box, Grid, printable, text_width, wrap
-from zoomgym.render.picture import (
-    CARD,
-    EVIDENCE,
-    MARGIN,
-    OVERVIEW_HEIGHT,
-    PAGE,
-    QUESTION_HEIGHT,
-    RIGHT,
-    SIDEBAR_WIDTH,
-    STATE_HEIGHT,
-    WRONG,
-    ZOOM_COLOURS,
-)
-from zoomgym.render.screen import PICTURE_SIZE, Screen, clock, describe, paint
+from zoomgym.render.picture import OVERVIEW_HEIGHT, QUESTION_HEIGHT, SIDEBAR_WIDTH, STATE_HEIGHT
+from zoomgym.render.screen import PICTURE_SIZE, Screen, describe, paint
+from zoomgym.render.style import CARD, EVIDENCE, MARGIN, PAGE, RIGHT, WRONG, ZOOM_COLORS, clock
 from zoomgym.rules.episode import Episode, advance
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import DEFAULT_WEIGHTS
@@ -57,8 +46,8 @@ def painted(episode: Episode, size: tuple[int, int] = (36, 64)) -> NDArray[np.ui
     return paint(episode, grey(episode.overview_s, size), clips, DEFAULT_WEIGHTS)
 
 
-def num_pixels(picture: NDArray[np.uint8], colour: tuple[int, int, int]) -> int:
-    return int((picture == colour).all(axis=2).sum())
+def num_pixels(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> int:
+    return int((picture == color).all(axis=2).sum())
 
 
 def sizes_of_frames(picture: NDArray[np.uint8]) -> set[tuple[int, int]]:
@@ -127,9 +116,9 @@ def test_nothing_of_truth_and_evidence_is_shown_before_the_end(replies: tuple[st
 
 def test_evidence_and_marks_are_shown_after_the_end() -> None:
     before, after = painted(played(ZOOM)), painted(played(ZOOM, ANSWER_WRONG))
-    for colour in (EVIDENCE, RIGHT, WRONG):
-        assert num_pixels(before, colour) == 0
-        assert num_pixels(after, colour) > 100
+    for color in (EVIDENCE, RIGHT, WRONG):
+        assert num_pixels(before, color) == 0
+        assert num_pixels(after, color) > 100
 
 
 def test_a_right_answer_is_nowhere_marked_wrong() -> None:
@@ -143,9 +132,9 @@ def test_a_refused_reply_is_marked() -> None:
 
 
 def test_zooms_that_overlap_stand_in_lanes_of_their_own() -> None:
-    once = num_pixels(painted(played(ZOOM)), ZOOM_COLOURS[0])
+    once = num_pixels(painted(played(ZOOM)), ZOOM_COLORS[0])
     twice = painted(played(ZOOM, ZOOM))
-    assert num_pixels(twice, ZOOM_COLOURS[0]) > 200 < num_pixels(twice, ZOOM_COLOURS[1])
+    assert num_pixels(twice, ZOOM_COLORS[0]) > 200 < num_pixels(twice, ZOOM_COLORS[1])
     assert once > 200
 
 
@@ -153,7 +142,7 @@ def test_a_tiny_zoom_on_a_long_video_is_visible() -> None:
     episode = replace(played(ZOOM), duration_s=36_000.0, last_frame_s=35_999.9)
     picture = painted(episode)
     line = picture[405:520, MARGIN * 2 : 940]  # the lanes of the time line
-    columns = (line == ZOOM_COLOURS[0]).all(axis=2).sum(axis=0)
+    columns = (line == ZOOM_COLORS[0]).all(axis=2).sum(axis=0)
     assert int((columns >= 12).sum()) == 4
 
 
@@ -270,7 +259,7 @@ def test_a_grid_fits_its_room_in_few_rows() -> None:
 def test_describe_tells_the_start() -> None:
     assert describe(played(), DEFAULT_WEIGHTS).splitlines() == [
         "Task: q1",
-        "Question: Which colour?",
+        "Question: Which color?",
         "  A. red",
         "  B. green",
         "  C. blue",

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
@@ -13,10 +13,17 @@ from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
 from zoomgym.agent.observation import Frames, Observation, episode_key, look, observe
+from zoomgym.envs.arguments import (
+    check_choice,
+    checked_pixels,
+    checked_size,
+    checked_tasks,
+    task_id_in,
+)
 from zoomgym.envs.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
-from zoomgym.errors import TaskError, VideoError
+from zoomgym.errors import VideoError
 from zoomgym.grading.registry import make_grader
-from zoomgym.io.numbers import is_whole_number, plain_number
+from zoomgym.io.numbers import plain_number
 from zoomgym.io.text import brief
 from zoomgym.render import Screen, describe, paint
 from zoomgym.rules import episode as rules_of_play
@@ -31,8 +38,6 @@ __all__ = ["ZoomEnv"]
 
 DEFAULT_HORIZON_S = 10.0
 MAX_SKIPS = 100
-MOST_PIXELS = 10**12
-"""More than any picture has; beyond it, arithmetic with pixels would not be exact."""
 ON_VIDEO_ERROR = ("raise", "skip")
 
 
@@ -171,36 +176,19 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     ) -> None:
         numbers = (num_overview, frames_per_zoom, frame_budget, max_turns)
         self.rules = Rules(grammar, *map(plain_number, numbers))
-        if isinstance(tasks, Path):
-            tasks = str(tasks)
-        if not isinstance(tasks, str) and not hasattr(tasks, "open_video"):
-            raise TaskError(f"tasks needs a name, a path or a TaskSet, got {brief(tasks)}")
+        tasks = checked_tasks(tasks)
         if cache_dir is not None and not isinstance(cache_dir, str | Path):
             raise ValueError(f"cache_dir needs a path or None, got {brief(cache_dir)}")
         self.reward_weights = merge_weights(reward_weights)
         self.grader = make_grader(grader, cache_dir)
-        self.frame_size = _checked_size(frame_size)
-        max_pixels = plain_number(max_pixels)
-        if not is_whole_number(max_pixels, 1, MOST_PIXELS):
-            raise ValueError(
-                f"max_pixels needs a whole number >= 1, got {brief(max_pixels)}: "
-                f"give at most {MOST_PIXELS}"
-            )
-        for name, value, known in (
-            ("on_video_error", on_video_error, ON_VIDEO_ERROR),
-            ("on_damage", on_damage, ON_DAMAGE),
-        ):
-            if not isinstance(value, str) or value not in known:
-                raise ValueError(f"{name} needs one of {known}, got {brief(value)}")
+        self.frame_size = checked_size(frame_size)
+        self._max_pixels = checked_pixels(max_pixels)
+        check_choice("on_video_error", on_video_error, ON_VIDEO_ERROR)
+        check_choice("on_damage", on_damage, ON_DAMAGE)
         if not isinstance(subtitles, bool):
             raise ValueError(f"subtitles needs True or False, got {brief(subtitles)}")
-        modes = self.metadata["render_modes"]
-        if render_mode is not None and (
-            not isinstance(render_mode, str) or render_mode not in modes
-        ):
-            raise ValueError(f"render_mode needs None or one of {modes}, got {brief(render_mode)}")
+        check_choice("render_mode", render_mode, (None, *self.metadata["render_modes"]))
         self.render_mode = render_mode
-        work = Limits.merged(limits)
         self.settings = {
             "tasks": tasks if isinstance(tasks, str) else None,
             "split": split,
@@ -210,11 +198,12 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             **asdict(self.rules),
             "reward_weights": self.reward_weights,
             "grader": grader,
-            "max_pixels": max_pixels,
+            "max_pixels": self._max_pixels,
             "on_damage": on_damage,
             "subtitles": subtitles,
         }
         """Arguments that make the same environment again (without `tasks`, if that was no name)."""
+        work = Limits.merged(limits)
         self.tasks: TaskSet = (
             tasks_of(self.settings, cache_dir=cache_dir, limits=work)
             if isinstance(tasks, str)
@@ -225,7 +214,6 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.observation_space = observation_space(self.rules, self.frame_size)
         self.decode_s = 0.0
         """Wall clock spent on opening and decoding in this episode. No info: it is not seeded."""
-        self._max_pixels = max_pixels
         self.on_video_error = on_video_error
         self.video_error: VideoError | None = None
         """What ended the episode, if that was its video (see `on_video_error`)."""
@@ -269,7 +257,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             VideoError: the task's video cannot be shown (see `on_video_error`).
         """
         super().reset(seed=seed)
-        task_id = _task_id(options)
+        task_id = task_id_in(options)
         self._videos_skipped = 0
         while True:
             task = self.tasks.by_id(task_id) if task_id is not None else self._draw_task()
@@ -440,27 +428,3 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     def __getstate__(self) -> dict[str, Any]:
         """Leaves the window behind: it belongs to one process."""
         return {**self.__dict__, "_screen": None}
-
-
-def _task_id(options: dict[str, Any] | None) -> str | None:
-    """Returns the task named by the options of a reset. Raises TaskError on any other option."""
-    if options is None:
-        return None
-    if not isinstance(options, dict) or options.keys() - {"task_id"}:
-        raise TaskError(f"reset options need to be {{'task_id': ..}} or None, got {options!r}")
-    task_id: str | None = options.get("task_id")
-    if task_id is not None and not isinstance(task_id, str):
-        raise TaskError(f"task_id needs to be a text, got {task_id!r}")
-    return task_id
-
-
-def _checked_size(frame_size: tuple[int, int]) -> tuple[int, int]:
-    """Returns frame_size as a tuple (it may come from JSON). Raises ValueError if it is no size."""
-    size = tuple(map(plain_number, frame_size)) if isinstance(frame_size, Iterable) else ()
-    are_sides = len(size) == 2 and all(is_whole_number(side, 1, 4096) for side in size)
-    if not are_sides and (size != (0, 0) or not all(type(side) is int for side in size)):
-        raise ValueError(
-            f"frame_size needs (H, W) from 1 to 4096 pixels, or (0, 0) for no frames, "
-            f"got {brief(frame_size)}"
-        )
-    return size[0], size[1]

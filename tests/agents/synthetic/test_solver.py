@@ -9,7 +9,7 @@ import gymnasium as gym
 import pytest
 
 from agents.synthetic.baselines import GlanceAgent
-from benchmarks.evaluation.metrics import wilson
+from benchmarks.evaluation.statistics import wilson
 from tests.agents.synthetic.solver import SolverAgent
 from tests.agents.test_agents import small_env
 from zoomgym import ZoomEnv
