@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -26,6 +27,8 @@ __all__ = [
     "try_episodes",
     "watch_again",
 ]
+
+VERSION = version("zoomgym")
 
 logger = logging.getLogger(__name__)
 
@@ -198,11 +201,9 @@ def to_record(env: ZoomEnv, *, agent_name: str, seed: int, agent_s: float) -> Re
         seed: with which env was reset.
         agent_s: seconds that were spent in the agent.
     """
-    from zoomgym import __version__  # the package's own __init__ imports this floor's neighbours
-
     episode, parts = env.episode, score(env.episode)
     return Record(
-        version=__version__,
+        version=VERSION,
         agent=agent_name,
         seed=seed,
         task_set=env.tasks.name,

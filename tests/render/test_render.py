@@ -259,7 +259,7 @@ def test_a_grid_fits_its_room_in_few_rows() -> None:
 def test_describe_tells_the_start() -> None:
     assert describe(played(), DEFAULT_WEIGHTS).splitlines() == [
         "Task: q1",
-        "Question: Which color?",
+        "Question: Which colour?",
         "  A. red",
         "  B. green",
         "  C. blue",

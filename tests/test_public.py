@@ -1,0 +1,31 @@
+"""What a user types is in `zoomgym` itself, and costs nothing before it is used."""
+
+import subprocess
+import sys
+
+import pytest
+
+import zoomgym
+
+
+def test_every_public_name_is_there() -> None:
+    for name in zoomgym.__all__:
+        assert getattr(zoomgym, name) is not None
+    assert zoomgym.run_episodes.__module__ == "zoomgym.rollout"
+    with pytest.raises(AttributeError, match="module 'zoomgym' has no attribute 'run_episode'"):
+        zoomgym.run_episode  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_all_errors_are_public() -> None:
+    from zoomgym import errors
+
+    classes = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert classes <= {*zoomgym.__all__}
+
+
+def test_what_is_used_later_is_imported_later() -> None:
+    code = "import sys, zoomgym; print(sorted(m for m in sys.modules if m.startswith('zoomgym.r')))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "zoomgym.rules" in ran.stdout
+    assert "zoomgym.records" not in ran.stdout
+    assert "zoomgym.rollout" not in ran.stdout
