@@ -43,8 +43,8 @@ class Layout:
     """Yields the rows of the files that patterns match, with columns."""
     to_subtitles: Callable[[Row], SubtitleFile] | None = None
     """Says where a row's subtitles are; None if the benchmark has none."""
-    columns: tuple[str, ...] = ()
-    """What rows of parquet files are asked for, if there are any: no other column is read."""
+    columns: str = ""
+    """Columns of parquet files, separated by `, `: no other one is read."""
 
 
 class BenchmarkTasks:
@@ -196,7 +196,7 @@ def _read(layout: Layout, folder: Path, split: str) -> Iterator[tuple[Row, TaskR
             f"{layout.name} has no split {split!r}: give split={' or '.join(layout.files)!r}"
         )
     seen: dict[str, int] = {}
-    for row in layout.read(folder, layout.files[split], layout.columns):
+    for row in layout.read(folder, layout.files[split], layout.columns.split(", ")):
         try:
             task = layout.to_task(row)
             task = replace(task, video=contained(task.video), id=_unseen(task.id, seen))

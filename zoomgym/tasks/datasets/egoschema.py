@@ -69,17 +69,8 @@ EGOSCHEMA = Layout(
     files={"test": ("Subset/*.parquet", QUESTIONS)},
     to_task=to_task,
     columns=(
-        "question_idx",
-        "q_uid",
-        "video_idx",
-        "question",
-        "option",
-        "option 0",
-        "option 1",
-        "option 2",
-        "option 3",
-        "option 4",
-        "answer",
+        "question_idx, q_uid, video_idx, question, option, option 0, option 1, option 2, option 3, "
+        "option 4, answer"
     ),
     video_folders=("videos", "."),
     read=read,

@@ -56,23 +56,9 @@ LONGVIDEOBENCH = Layout(
     files={"test": ("lvb_val.json", "validation-*.parquet", "data/validation-*.parquet")},
     to_task=to_task,
     columns=(
-        "id",
-        "video_path",
-        "question",
-        "candidates",
-        "option0",
-        "option1",
-        "option2",
-        "option3",
-        "option4",
-        "correct_choice",
-        "question_category",
-        "duration_group",
-        "level",
-        "topic_category",
-        "subtitle_path",
-        "starting_timestamp_for_subtitles",
-        "duration",
+        "id, video_path, question, candidates, option0, option1, option2, option3, option4, "
+        "correct_choice, question_category, duration_group, level, topic_category, subtitle_path, "
+        "starting_timestamp_for_subtitles, duration"
     ),
     video_folders=("videos", "."),
     to_subtitles=to_subtitles,

@@ -41,12 +41,6 @@ LONGVIDEOREASON = Layout(
         for split in ("train", "test")
     },
     to_task=to_task,
-    columns=(
-        "problem_id",
-        "problem",
-        "videos",
-        "answer",
-        "problem_type",
-    ),
+    columns="problem_id, problem, videos, answer, problem_type",
     video_folders=("longvila_videos", "longvideo_eval_subset*", "videos", "."),
 )

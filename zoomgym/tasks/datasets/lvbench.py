@@ -80,11 +80,7 @@ LVBENCH = Layout(
     name="lvbench",
     files={"test": ("video_info.meta.jsonl", "data/video_info.meta.jsonl")},
     to_task=to_task,
-    columns=(
-        "key",
-        "type",
-        "qa",
-    ),
+    columns="key, type, qa",
     video_folders=(
         "all_videos",
         "videos",

@@ -27,6 +27,7 @@ __all__ = ["MLVU", "MLVU_TEST"]
 NUM_OPTIONS = 4
 OTHER_NAMES = {"findNeedle": "needle"}
 """Kinds of questions that go by two names: in the JSON files, and where they are scored."""
+COLUMNS = "question_id, video_name, video, question, candidates, answer, task_type, question_type"
 MISWRITTEN = {"Catching a flying drone quadcopter": "Catching the drone"}
 """Answers that are no option as they stand, in rows 34 and 338 of `2_needle.json`."""
 
@@ -99,16 +100,7 @@ MLVU = Layout(
         )
     },
     to_task=to_task,
-    columns=(
-        "question_id",
-        "video_name",
-        "video",
-        "question",
-        "candidates",
-        "answer",
-        "task_type",
-        "question_type",
-    ),
+    columns=COLUMNS,
     video_folders=("video", "MLVU/video", "videos", ".", "video/*", "videos/*"),
     read=read,
 )
@@ -117,15 +109,6 @@ MLVU_TEST = Layout(
     name="mlvu_test",
     files={"test": ("data/*.parquet", "*.parquet")},
     to_task=to_task,
-    columns=(
-        "question_id",
-        "video_name",
-        "video",
-        "question",
-        "candidates",
-        "answer",
-        "task_type",
-        "question_type",
-    ),
+    columns=COLUMNS,
     video_folders=("videos", "video", ".", "MLVU_Test/video", "videos/*", "video/*"),
 )

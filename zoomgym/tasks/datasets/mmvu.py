@@ -17,39 +17,14 @@ __all__ = ["MMVU"]
 CHOICE, OPEN = "multiple-choice", "open-ended"
 DISCIPLINES = {
     "Science": (
-        "Astronomy",
-        "Biology",
-        "Chemistry",
-        "Electromagnetism",
-        "Geography",
-        "Materials Science",
-        "Mechanics",
-        "Modern Physics",
-        "Neurobiology",
-        "Thermodynamics",
+        "Astronomy, Biology, Chemistry, Electromagnetism, Geography, Materials Science, Mechanics, "
+        "Modern Physics, Neurobiology, Thermodynamics"
     ),
-    "Healthcare": (
-        "Basic Medicine",
-        "Clinical Medicine",
-        "Dentistry",
-        "Pharmacy",
-        "Preventive Medicine",
-    ),
-    "Humanities & Social Sciences": (
-        "Art",
-        "Economics",
-        "History",
-        "Law",
-        "Literature",
-        "Management",
-    ),
+    "Healthcare": "Basic Medicine, Clinical Medicine, Dentistry, Pharmacy, Preventive Medicine",
+    "Humanities & Social Sciences": "Art, Economics, History, Law, Literature, Management",
     "Engineering": (
-        "Biomedical Engineering",
-        "Civil Engineering",
-        "Computer Science",
-        "Electrical Engineering",
-        "Electronics and Communication",
-        "Mechanical Engineering",
+        "Biomedical Engineering, Civil Engineering, Computer Science, Electrical Engineering, "
+        "Electronics and Communication, Mechanical Engineering"
     ),
 }
 
@@ -61,7 +36,7 @@ def to_task(row: Row) -> VideoQuestion:
         raise TaskError(f"question_type needs {CHOICE!r} or {OPEN!r}, got {brief(kind)}")
     options = _choices(row.part("choices")) if kind == CHOICE else ()
     subject = row.part("metadata").text("subject").replace("_", " ")
-    discipline = next((d for d, subjects in DISCIPLINES.items() if subject in subjects), None)
+    discipline = next((d for d, names in DISCIPLINES.items() if subject in names.split(", ")), None)
     if discipline is None:
         raise TaskError(f"subject needs one of the 27 of MMVU, got {brief(subject)}")
     answer = row.text("answer")
@@ -95,15 +70,6 @@ MMVU = Layout(
         )
     },
     to_task=to_task,
-    columns=(
-        "id",
-        "video",
-        "video_path",
-        "question_type",
-        "question",
-        "choices",
-        "answer",
-        "metadata",
-    ),
+    columns="id, video, video_path, question_type, question, choices, answer, metadata",
     video_folders=("videos", "."),
 )

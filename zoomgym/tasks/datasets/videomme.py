@@ -41,15 +41,7 @@ VIDEOMME = Layout(
     files={"test": ("videomme/test-*.parquet", "data/test-*.parquet", "test-*.parquet")},
     to_task=to_task,
     columns=(
-        "question_id",
-        "videoID",
-        "question",
-        "options",
-        "answer",
-        "task_type",
-        "duration",
-        "domain",
-        "sub_category",
+        "question_id, videoID, question, options, answer, task_type, duration, domain, sub_category"
     ),
     video_folders=("data", "video", "videos", "."),
     to_subtitles=to_subtitles,

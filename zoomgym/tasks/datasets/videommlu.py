@@ -61,16 +61,8 @@ VIDEOMMLU = Layout(
     },
     to_task=to_task,
     columns=(
-        "video_name",
-        "video_id",
-        "question_id",
-        "question",
-        "answer",
-        "discipline",
-        "reasoning_qa",
-        "questions",
-        "qa",
-        "number",
+        "video_name, video_id, question_id, question, answer, discipline, reasoning_qa, questions, "
+        "qa, number"
     ),
     video_folders=("youtube_videos", "videos", "video", "."),
     read=read,
