@@ -20,8 +20,8 @@ from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import letter, read_choice
 from zoomgym.records import Record, replay
 from zoomgym.records.origins import task_set_of
-from zoomgym.render.video_panels import AXIS_STEPS_S
 from zoomgym.render.style import clock
+from zoomgym.render.video_panels import AXIS_STEPS_S
 from zoomgym.rules.actions import ZoomCall
 from zoomgym.rules.episode import Rules, Turn
 from zoomgym.rules.question import VideoQuestion

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection
 
-from zoomgym.render.picture import EVIDENCE, PALE_EVIDENCE, ZOOM_COLOURS
+from zoomgym.render.style import EVIDENCE, PALE_EVIDENCE, ZOOM_COLORS
 
 SHAPES = (
     "M0-5.2A5.2 5.2 0 1 0 0 5.2A5.2 5.2 0 1 0 0-5.2Z",
@@ -67,7 +67,7 @@ def evidence_variables() -> str:
 
 def zoom_variables(is_dark: bool) -> str:
     """Returns the variables of the page with the colors of zooms."""
-    colors = DARK_ZOOMS if is_dark else map(_hex, ZOOM_COLOURS)
+    colors = DARK_ZOOMS if is_dark else map(_hex, ZOOM_COLORS)
     return " ".join(f"--zoom-{index}: {color};" for index, color in enumerate(colors))
 
 
