@@ -76,20 +76,21 @@ def _main_run(argv: Sequence[str]) -> int:
 def _parser() -> Parser:
     """Returns the parser of the command that runs agents."""
     parser = Parser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument(
+    what = parser.add_argument_group("what is played").add_argument
+    what(
         "--suite",
         choices=sorted(SUITES),
         metavar="SUITE",
         help=f"of {', '.join(sorted(SUITES))}; default: {DEFAULT}",
     )
-    parser.add_argument(
+    what(
         "--tasks",
         help="your own instead of a suite: a manifest (my.jsonl), or a benchmark and its folder "
         "(videomme:/data/Video-MME)",
     )
-    parser.add_argument("--split", help="of --tasks; default: test. A manifest has none")
-    parser.add_argument("--grammar", choices=sorted(GRAMMARS), help="of --tasks; default: json")
-    parser.add_argument(
+    what("--split", help="of --tasks; default: test. A manifest has none")
+    what("--grammar", choices=sorted(GRAMMARS), help="of --tasks; default: json")
+    what(
         "--env",
         nargs="+",
         default=[],
@@ -97,7 +98,21 @@ def _parser() -> Parser:
         help="further arguments of ZoomEnv for --tasks, values in JSON, or all as one JSON object: "
         "max_turns=3 on_video_error=skip",
     )
-    parser.add_argument(
+    what(
+        "--limit",
+        type=whole_number(1),
+        help="tasks of each part of the suite, the first ones; of --tasks, always the same sample. "
+        "Default: all",
+    )
+    what(
+        "--shard",
+        type=_shard,
+        default=(0, 1),
+        metavar="I/N",
+        help="plays only part I of N: every N-th task. Join the N folders with merge",
+    )
+    who = parser.add_argument_group("who plays, and how").add_argument
+    who(
         "--agents",
         nargs="+",
         metavar="AGENT",
@@ -105,44 +120,30 @@ def _parser() -> Parser:
         "your own, from this folder or one in PYTHONPATH; default: the suite's, and blind for "
         "--tasks",
     )
-    parser.add_argument(
-        "--seed", type=whole_number(0), default=0, help="of environments and agents"
-    )
-    parser.add_argument(
-        "--limit",
-        type=whole_number(1),
-        help="tasks of each part of the suite, the first ones; of --tasks, always the same sample. "
-        "Default: all",
-    )
-    parser.add_argument(
-        "--shard",
-        type=_shard,
-        default=(0, 1),
-        metavar="I/N",
-        help="plays only part I of N: every N-th task. Join the N folders with merge",
-    )
-    parser.add_argument(
+    who("--seed", type=whole_number(0), default=0, help="of environments and agents")
+    who(
         "--workers",
         type=whole_number(1),
         default=os.cpu_count() or 1,
         help="processes, for agents without a model",
     )
-    parser.add_argument(
+    who(
         "--at-once",
         type=whole_number(1),
         help="episodes at once of an agent with a model; default: a served one's own, or 8",
     )
-    parser.add_argument(
+    results = parser.add_argument_group("results").add_argument
+    results(
         "--out", type=Path, help="folder to write; default: results/ and the name of suite or tasks"
     )
-    parser.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
-    parser.add_argument(
+    results("--cache-dir", type=Path, help="where synthetic videos are written")
+    results(
         "--fresh",
         nargs="*",
         metavar="AGENT",
         help="forget the episodes in --out, or only those of these agents, and play them again",
     )
-    parser.add_argument(
+    results(
         "--page-only",
         action="store_true",
         help="play nothing: make tables and page again, from the records in --out",

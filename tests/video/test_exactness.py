@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks.speed.decoding.awkward.clips import Playback, number_in, play
+from benchmarks.speed.decoding.awkward.clips import PlayedInOrder, number_in, play
 from benchmarks.speed.decoding.awkward.kinds import INEXACT, KINDS
 from zoomgym.errors import VideoError
 from zoomgym.video import Limits, VideoFile, close_files, forget_frames
@@ -21,14 +21,14 @@ from zoomgym.video.scale import Orientation, Scaler
 SIZE = (48, 80)
 
 
-def index_at(playback: Playback, time_s: float) -> int:
+def index_at(playback: PlayedInOrder, time_s: float) -> int:
     """Returns the index of the last frame that started, within the tolerance, by time_s."""
     latest_s = Fraction(time_s) + min(playback.time_base / 2, Fraction(1, 2000))
     starts_s = [(ticks - playback.pts[0]) * playback.time_base for ticks in playback.pts]
     return sum(start_s <= latest_s for start_s in starts_s) - 1
 
 
-def wanted_times(playback: Playback, video: VideoFile, num_each: int) -> Iterator[list[float]]:
+def wanted_times(playback: PlayedInOrder, video: VideoFile, num_each: int) -> Iterator[list[float]]:
     """Yields the times of one call after the other: num_each of most kinds."""
     rng = np.random.default_rng(0)
     tick_s, end_s = float(playback.time_base), video.duration_s

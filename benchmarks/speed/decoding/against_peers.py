@@ -15,9 +15,26 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.speed.decoding.files import SpeedFile, number_in, number_shown
-from benchmarks.speed.decoding.peers import OURS, OURS_TWICE, PEERS, Call, Job, Outcome, run_job
-from benchmarks.speed.decoding.plan import COLD, HD, HOUR, OVERVIEW, TEN_MIN, WARM, Plan, calls_of
-from benchmarks.speed.decoding.results import Bar, Part, Row
+from benchmarks.speed.decoding.peers import (
+    OURS,
+    OURS_TWICE,
+    PEERS,
+    FrameCall,
+    PeerJob,
+    PeerOutcome,
+    run_job,
+)
+from benchmarks.speed.decoding.plan import (
+    COLD,
+    HD,
+    HOUR,
+    OVERVIEW,
+    TEN_MIN,
+    WARM,
+    DecodingPlan,
+    calls_of,
+)
+from benchmarks.speed.decoding.results import Measurement, SpeedClaim, Timing
 from zoomgym.io.cache import cached_file
 from zoomgym.tasks.synthetic.seal import is_sealed, seal
 from zoomgym.video.scale import Scaler, orientation_of
@@ -32,15 +49,15 @@ PEER_FILES = (TEN_MIN, HOUR, HD, "hevc_360p_5min.mp4", "vp9_360p_5min.webm")
 ZOOMER = "VideoZoomer's way"
 
 
-def measure_peers(plan: Plan) -> Part:
+def measure_peers(plan: DecodingPlan) -> Measurement:
     """Measures overviews and zooms by every peer, by turns, each time in a fresh process."""
     rows = [row for name in plan.peer_files for row in _peer_rows(plan, name)]
     wrong = sum(row.num_wrong for row in rows if row.peer in (OURS, OURS_TWICE))
-    exact = Bar("ours: frames that differ from decoding the whole file", wrong, 0)
-    return Part(tuple(rows), (exact, *_peer_bars(rows)))
+    exact = SpeedClaim("ours: frames that differ from decoding the whole file", wrong, 0)
+    return Measurement(tuple(rows), (exact, *_peer_bars(rows)))
 
 
-def _peer_rows(plan: Plan, name: str) -> list[Row]:
+def _peer_rows(plan: DecodingPlan, name: str) -> list[Timing]:
     """Returns the rows of one file."""
     file, path = plan.files[name], plan.path(name)
     size = plan.size(name)
@@ -49,21 +66,21 @@ def _peer_rows(plan: Plan, name: str) -> list[Row]:
     turns = [peer for _ in range(plan.repeats) for peer in plan.peers]
     done = []
     for peer in tqdm(turns, file.name, unit="process", leave=False):
-        job = Job(peer, path, size, tuple(_as_asked_of(peer, asked)), plan.path("small_01.mp4"))
+        job = PeerJob(peer, path, size, tuple(_as_asked_of(peer, asked)), plan.path("small_01.mp4"))
         done.append((job, run_job(job, JOB_LIMIT_S)))
     return rows_of(name, file, done, expected)
 
 
 def rows_of(
-    name: str, file: SpeedFile, done: Sequence[tuple[Job, Outcome]], expected: Played | None
-) -> list[Row]:
+    name: str, file: SpeedFile, done: Sequence[tuple[PeerJob, PeerOutcome]], expected: Played | None
+) -> list[Timing]:
     """Returns a row for each kind of call and peer. expected: see _num_wrong."""
-    rows: dict[tuple[str, str], Row] = {}
+    rows: dict[tuple[str, str], Timing] = {}
     for job, outcome in done:
         for k, call in enumerate(job.calls):
             if not call.name:
                 continue
-            row = rows.get((call.name, job.peer), Row(call.name, name, job.peer))
+            row = rows.get((call.name, job.peer), Timing(call.name, name, job.peer))
             frames = outcome.frames[k]
             if frames is None:
                 row = replace(row, error=row.error or outcome.errors[k])
@@ -80,18 +97,18 @@ def rows_of(
     return list(rows.values())
 
 
-def _as_asked_of(peer: str, asked: Sequence[Call]) -> Iterator[Call]:
+def _as_asked_of(peer: str, asked: Sequence[FrameCall]) -> Iterator[FrameCall]:
     """Yields the calls that a peer can be asked: floors only when ready, reopeners only cold."""
     for call in asked:
         if PEERS[peer].is_floor:
             if call.name in (OVERVIEW, WARM):
-                yield Call(call.name, "again", call.times_s)
+                yield FrameCall(call.name, "again", call.times_s)
         elif not (PEERS[peer].reopens and call.how == "warm"):
             yield call
 
 
 def _played(
-    folder: Path, file: SpeedFile, path: str, size: tuple[int, int], asked: Sequence[Call]
+    folder: Path, file: SpeedFile, path: str, size: tuple[int, int], asked: Sequence[FrameCall]
 ) -> Played:
     """Returns the frames that are asked for, out of decoding the whole file in order.
 
@@ -152,19 +169,20 @@ def _num_wrong(
     return missing + sum(number != number_shown(i, file) for number, i in pairs_shown)
 
 
-def _peer_bars(rows: Sequence[Row]) -> Iterator[Bar]:
+def _peer_bars(rows: Sequence[Timing]) -> Iterator[SpeedClaim]:
     """Yields what the peers' rows have to show."""
     by_place = {(row.work, row.file, row.peer): row for row in rows}
 
-    def bar(file: str, mine: tuple[str, str], theirs: tuple[str, str], limit: float) -> Bar:
+    def bar(file: str, mine: tuple[str, str], theirs: tuple[str, str], limit: float) -> SpeedClaim:
         ours, other = (
-            by_place.get((work, file, peer), Row(work, file, peer)) for work, peer in (mine, theirs)
+            by_place.get((work, file, peer), Timing(work, file, peer))
+            for work, peer in (mine, theirs)
         )
         claim = f"{file}: {mine[0]}, {mine[1]} / {theirs[1]}"
         if mine[0] != theirs[0]:
             claim += f" ({theirs[0]})"
         cpu_ratio = ours.median_cpu_s / other.median_cpu_s
-        return Bar(claim, ours.median_s / other.median_s, limit, cpu_ratio=cpu_ratio)
+        return SpeedClaim(claim, ours.median_s / other.median_s, limit, cpu_ratio=cpu_ratio)
 
     files = {row.file for row in rows}
     for file, one, two in ((TEN_MIN, 0.45, 0.25), (HOUR, 0.42, 0.24), (HD, 0.65, 0.36)):

@@ -26,9 +26,9 @@ from benchmarks.speed.decoding.peers import (
     OURS,
     OURS_TWICE,
     PEERS,
-    Call,
-    Job,
-    Outcome,
+    FrameCall,
+    PeerJob,
+    PeerOutcome,
     is_installed,
     run_job,
 )
@@ -61,7 +61,7 @@ MAX_SHIFTED = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Playback:
+class PlayedFile:
     """A file played in order."""
 
     name: str
@@ -83,7 +83,7 @@ class Playback:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ExactnessCell:
     """What one peer made of one file."""
 
     file: str
@@ -128,7 +128,7 @@ def measure_exactness(
     asked = [name for name in peers if name in ASKED]
     absent = [name for name in asked if not is_installed(name)]
     asked = [name for name in asked if name not in absent]
-    cells: list[Cell] = []
+    cells: list[ExactnessCell] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         playbacks = _folder(folder, console) if folder else _playbacks(clips, is_quick)
         for playback, is_reproducible in tqdm(playbacks, "files", unit="file", leave=False):
@@ -153,7 +153,7 @@ def measure_exactness(
     console.print(f"{len(cells)} cells -> {out / 'exactness.json'}")
 
 
-def _playbacks(clips: Sequence[Path], is_quick: bool) -> Iterator[tuple[Playback, bool]]:
+def _playbacks(clips: Sequence[Path], is_quick: bool) -> Iterator[tuple[PlayedFile, bool]]:
     """Yields every file, played in order, and whether that is reproducible."""
     folder = speed_dir() / "awkward"
 
@@ -168,7 +168,7 @@ def _playbacks(clips: Sequence[Path], is_quick: bool) -> Iterator[tuple[Playback
         yield _playback(path.name, path.absolute()), True
 
 
-def _folder(folder: Path, console: Console) -> Iterator[tuple[Playback, bool]]:
+def _folder(folder: Path, console: Console) -> Iterator[tuple[PlayedFile, bool]]:
     """Yields every file of a folder that FFmpeg can play, played in order, however it is named."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
@@ -183,17 +183,17 @@ def _folder(folder: Path, console: Console) -> Iterator[tuple[Playback, bool]]:
             console.print(f"no frames with times: {name}", markup=False)
 
 
-def _playback(name: str, path: Path) -> Playback:
+def _playback(name: str, path: Path) -> PlayedFile:
     """Plays a file in order, or the beginning of a long one."""
     played = play(path, SIZE, MAX_FRAMES)
     num_frames = len(played.pts)
     if num_frames == MAX_FRAMES:
         num_frames -= MAX_SHIFTED
     starts_s = [played.time_s(index) for index in range(num_frames)]
-    return Playback(name, str(path), np.array(starts_s), np.array(played.pictures[:num_frames]))
+    return PlayedFile(name, str(path), np.array(starts_s), np.array(played.pictures[:num_frames]))
 
 
-def _wanted(playback: Playback, num_singles: int) -> list[list[tuple[float, int]]]:
+def _wanted(playback: PlayedFile, num_singles: int) -> list[list[tuple[float, int]]]:
     """Returns the calls: each a list of times and of the indices of the frames shown then."""
     rng = np.random.default_rng(0)
     end_s = float(playback.starts_s[-1])
@@ -207,19 +207,19 @@ def _wanted(playback: Playback, num_singles: int) -> list[list[tuple[float, int]
     ]
 
 
-def _job(peer: str, playback: Playback, wanted: Sequence[Sequence[tuple[float, int]]]) -> Job:
+def _job(peer: str, playback: PlayedFile, wanted: Sequence[Sequence[tuple[float, int]]]) -> PeerJob:
     """Returns the job of asking a peer for everything, in a file that is kept open."""
-    calls = tuple(Call("", "warm", tuple(time_s for time_s, _ in call)) for call in wanted)
-    return Job(peer, playback.path, SIZE, calls)
+    calls = tuple(FrameCall("", "warm", tuple(time_s for time_s, _ in call)) for call in wanted)
+    return PeerJob(peer, playback.path, SIZE, calls)
 
 
 def _cell(
     peer: str,
-    playback: Playback,
+    playback: PlayedFile,
     wanted: Sequence[Sequence[tuple[float, int]]],
-    outcome: Outcome,
+    outcome: PeerOutcome,
     is_reproducible: bool,
-) -> Cell:
+) -> ExactnessCell:
     """Returns how many frames were wrong."""
     is_right = _is_same if peer in (OURS, OURS_TWICE) else _is_nearest
     num_wrong = num_missing = 0
@@ -232,7 +232,9 @@ def _cell(
         num_wrong += sum(not is_right(frame, index, playback.pictures) for frame, index in pairs)
     error = next((error for error in outcome.errors if error), "")
     num_frames = sum(len(call) for call in wanted)
-    return Cell(playback.name, peer, num_frames, num_wrong, num_missing, error, is_reproducible)
+    return ExactnessCell(
+        playback.name, peer, num_frames, num_wrong, num_missing, error, is_reproducible
+    )
 
 
 def _is_same(frame: NDArray[np.uint8], index: int, pictures: NDArray[np.uint8]) -> bool:
@@ -254,9 +256,11 @@ def _is_nearest(frame: NDArray[np.uint8], index: int, pictures: NDArray[np.uint8
     return bool(errors[index - first] <= min(errors.min() + MARGIN, MAX_ERROR))
 
 
-def _print(console: Console, cells: Sequence[Cell], peers: Sequence[str]) -> None:
+def _print(console: Console, cells: Sequence[ExactnessCell], peers: Sequence[str]) -> None:
     """Prints a table: a line per file, a column per peer, and the sums."""
-    by_place: Mapping[tuple[str, str], Cell] = {(cell.file, cell.peer): cell for cell in cells}
+    by_place: Mapping[tuple[str, str], ExactnessCell] = {
+        (cell.file, cell.peer): cell for cell in cells
+    }
     files = list(dict.fromkeys(cell.file for cell in cells))
     num_frames = max((cell.num_frames for cell in cells), default=0)
     table = Table(title=f"Wrong frames of {num_frames} per file", title_justify="left")

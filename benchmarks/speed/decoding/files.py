@@ -44,7 +44,7 @@ SOUND_FRAME = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class SourceClip:
     """A few minutes of distinct video, without sound."""
 
     name: str
@@ -65,7 +65,7 @@ class SpeedFile:
     """A file: a segment, repeated, in a container, with sound if that holds AAC."""
 
     name: str
-    segment: Segment
+    segment: SourceClip
     num_copies: int
 
     @property
@@ -116,10 +116,10 @@ LEAN = {"crf": "42", "preset": "superfast", "x264-params": "keyint=250:bframes=3
 OPEN = "keyint=250:bframes=3:open-gop=1:b-pyramid=normal"
 VP9 = {"b": "400k", "deadline": "good", "cpu-used": "5", "row-mt": "1", "g": "250"}
 
-H264_360P = Segment(
+H264_360P = SourceClip(
     "h264_360p30", "libx264", X264 | {"preset": "fast"}, (360, 640), 30, 30 * 150, 23, 3
 )
-OPEN_360P = Segment(
+OPEN_360P = SourceClip(
     "h264_360p24_open",
     "libx264",
     {"preset": "superfast", "crf": "28", "x264-params": OPEN},
@@ -129,10 +129,10 @@ OPEN_360P = Segment(
     31,
     3,
 )
-H264_720P = Segment(
+H264_720P = SourceClip(
     "h264_720p30", "libx264", X264 | {"preset": "faster"}, (720, 1280), 30, 30 * 60, 17, 3
 )
-HEVC_360P = Segment(
+HEVC_360P = SourceClip(
     "hevc_360p25",
     "libx265",
     {"preset": "superfast", "crf": "30", "x265-params": "log-level=none:keyint=250:bframes=4"},
@@ -142,7 +142,7 @@ HEVC_360P = Segment(
     19,
     3,
 )
-VP9_360P = Segment(
+VP9_360P = SourceClip(
     "vp9_360p25",
     "libvpx-vp9",
     VP9 | {"auto-alt-ref": "1", "lag-in-frames": "16", "threads": "4"},
@@ -152,8 +152,8 @@ VP9_360P = Segment(
     19,
     3,
 )
-LEAN_360P = Segment("h264_360p30_lean", "libx264", LEAN, (360, 640), 30, 30 * 120, 29, 0)
-TINY = Segment("tiny", "libx264", X264 | {"preset": "superfast"}, (180, 320), 25, 25 * 10, 3, 2)
+LEAN_360P = SourceClip("h264_360p30_lean", "libx264", LEAN, (360, 640), 30, 30 * 120, 29, 0)
+TINY = SourceClip("tiny", "libx264", X264 | {"preset": "superfast"}, (180, 320), 25, 25 * 10, 3, 2)
 
 FILES = {
     file.name: file
@@ -251,7 +251,7 @@ def _sound(index: int) -> StoredPacket:
     return StoredPacket(index * SOUND_FRAME, index * SOUND_FRAME, SOUND_FRAME, True, data)
 
 
-def _encode(segment: Segment, part: Path) -> None:
+def _encode(segment: SourceClip, part: Path) -> None:
     """Draws and encodes a segment."""
     height, width = segment.size
     with av.open(str(part), "w") as out:
@@ -266,7 +266,7 @@ def _encode(segment: Segment, part: Path) -> None:
         out.mux(stream.encode())
 
 
-def _pictures(segment: Segment) -> Iterator[NDArray[np.uint8]]:
+def _pictures(segment: SourceClip) -> Iterator[NDArray[np.uint8]]:
     """Yields the frames of a segment, each (3H/2, W) uint8: the three planes of yuv420p."""
     height, width = segment.size
     seed = int.from_bytes(segment.name.encode()) % 2**32

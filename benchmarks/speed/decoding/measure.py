@@ -8,8 +8,8 @@ from rich.console import Console
 from benchmarks.speed.decoding.against_peers import PEER_FILES, measure_peers
 from benchmarks.speed.decoding.files import FILES, QUICK_FILES, speed_dir
 from benchmarks.speed.decoding.peers import PEERS, is_installed
-from benchmarks.speed.decoding.plan import Plan
-from benchmarks.speed.decoding.results import Part, describe_run, print_part, write_part
+from benchmarks.speed.decoding.plan import DecodingPlan
+from benchmarks.speed.decoding.results import Measurement, describe_run, print_part, write_part
 from benchmarks.speed.decoding.sharing import (
     measure_length,
     measure_memory,
@@ -20,7 +20,7 @@ from benchmarks.speed.decoding.sharing import (
 
 __all__ = ["PARTS", "PEER_FILES", "measure_video"]
 
-PARTS: Mapping[str, Callable[[Plan], Part]] = {
+PARTS: Mapping[str, Callable[[DecodingPlan], Measurement]] = {
     "peers": measure_peers,
     "length": measure_length,
     "rollouts": measure_rollouts,
@@ -53,9 +53,9 @@ def measure_video(
     """
     absent = [name for name in peers if not is_installed(name)]
     present = tuple(name for name in peers if name not in absent)
-    plan = Plan(FILES, speed_dir(), present, tuple(files), repeats)
+    plan = DecodingPlan(FILES, speed_dir(), present, tuple(files), repeats)
     if is_quick:
-        plan = Plan(QUICK_FILES, speed_dir(), present, tuple(files), 1, 8, 1, 8)
+        plan = DecodingPlan(QUICK_FILES, speed_dir(), present, tuple(files), 1, 8, 1, 8)
     run = {**describe_run(absent), "is_quick": is_quick}
     for name in parts:  # written as it goes: the whole takes half an hour
         part = PARTS[name](plan)

@@ -23,7 +23,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OURS", "PEERS", "Call", "Job", "Opened", "Outcome", "is_installed", "run_job"]
+__all__ = [
+    "OURS",
+    "PEERS",
+    "FrameCall",
+    "Opened",
+    "PeerJob",
+    "PeerOutcome",
+    "is_installed",
+    "run_job",
+]
 
 ROOT = Path(__file__).parents[3]
 Frames = NDArray[np.uint8]
@@ -271,7 +280,7 @@ PEERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FrameCall:
     """One question, and how it is timed."""
 
     name: str
@@ -282,19 +291,19 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PeerJob:
     """What one process does."""
 
     peer: str
     path: str
     size: tuple[int, int]
-    calls: tuple[Call, ...]
+    calls: tuple[FrameCall, ...]
     warm_up: str | None = None
     """A file that is read first, so that nobody's clock sees libraries being loaded."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PeerOutcome:
     """What came of a job: one entry per call."""
 
     wall_s: tuple[float, ...]
@@ -315,7 +324,7 @@ def is_installed(name: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def run_job(job: Job, limit_s: float) -> Outcome:
+def run_job(job: PeerJob, limit_s: float) -> PeerOutcome:
     """Returns what came of a job in a process of its own, which is ended after limit_s."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -333,23 +342,23 @@ def run_job(job: Job, limit_s: float) -> Outcome:
         found = json.loads((folder / "outcome.json").read_text())
         with np.load(folder / "frames.npz") as stored:
             frames = tuple(stored.get(str(k)) for k in range(len(job.calls)))
-        return Outcome(
+        return PeerOutcome(
             tuple(found["wall_s"]), tuple(found["cpu_s"]), tuple(found["errors"]), frames
         )
 
 
-def _failed(job: Job, error: str) -> Outcome:
+def _failed(job: PeerJob, error: str) -> PeerOutcome:
     """Returns the outcome of a job that did not end well."""
     count = len(job.calls)
     none = (math.nan,) * count
-    return Outcome(none, none, (error,) * count, (None,) * count)
+    return PeerOutcome(none, none, (error,) * count, (None,) * count)
 
 
 def main(folder: Path) -> None:
     """Does the job that is described in folder and leaves its outcome there."""
     row = json.loads((folder / "job.json").read_text())
-    calls = tuple(Call(**call) for call in row.pop("calls"))
-    job = Job(**{**row, "size": tuple(row["size"]), "calls": calls})
+    calls = tuple(FrameCall(**call) for call in row.pop("calls"))
+    job = PeerJob(**{**row, "size": tuple(row["size"]), "calls": calls})
     peer = PEERS[job.peer]
     if job.warm_up is not None:
         opened = peer.open(job.warm_up, job.size)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmarks.speed.decoding.files import SpeedFile
-from benchmarks.speed.decoding.peers import Call
+from benchmarks.speed.decoding.peers import FrameCall
 from zoomgym.video import native_size
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "OVERVIEW",
     "TEN_MIN",
     "WARM",
-    "Plan",
+    "DecodingPlan",
     "calls_of",
     "fresh",
 ]
@@ -39,7 +39,7 @@ OVERVIEW, COLD, WARM = "overview, cold", "zoom, cold", "zoom, warm"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DecodingPlan:
     """How much is measured."""
 
     files: Mapping[str, SpeedFile]
@@ -63,7 +63,7 @@ class Plan:
         return native_size(self.files[name].segment.size, MAX_PIXELS)
 
 
-def calls_of(plan: Plan, file: SpeedFile) -> list[Call]:
+def calls_of(plan: DecodingPlan, file: SpeedFile) -> list[FrameCall]:
     """Returns what is asked of a file; warm zooms are the cold ones again: nobody keeps them."""
     last = file.num_frames - 1
     spots = np.linspace(0, last, plan.num_overview).astype(int) + IN_FRAME
@@ -73,10 +73,10 @@ def calls_of(plan: Plan, file: SpeedFile) -> list[Call]:
     steps_s = np.arange(CLIP_FRAMES) / CLIP_FPS
     clips = [tuple(((start + IN_FRAME) / file.rate + steps_s).tolist()) for start in starts]
     return [
-        Call(OVERVIEW, "cold", tuple((spots / file.rate).tolist())),
-        *(Call(COLD, "cold", clip) for clip in clips[:-1]),
-        Call("", "warm", clips[-1]),  # opens the file; its time does not count
-        *(Call(WARM, "warm", clip) for clip in clips[:-1]),
+        FrameCall(OVERVIEW, "cold", tuple((spots / file.rate).tolist())),
+        *(FrameCall(COLD, "cold", clip) for clip in clips[:-1]),
+        FrameCall("", "warm", clips[-1]),  # opens the file; its time does not count
+        *(FrameCall(WARM, "warm", clip) for clip in clips[:-1]),
     ]
 
 

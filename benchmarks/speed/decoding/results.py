@@ -19,14 +19,14 @@ from rich.table import Table
 
 from benchmarks.speed.decoding.peers import OURS
 
-__all__ = ["Bar", "Part", "Row", "describe_run", "print_part", "write_part"]
+__all__ = ["Measurement", "SpeedClaim", "Timing", "describe_run", "print_part", "write_part"]
 
 PACKAGES = ("av", "decord", "torchcodec", "torch", "opencv-python-headless", "numpy", "pillow")
 LINUX = sys.platform == "linux"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Timing:
     """What one peer did to one file in one way."""
 
     work: str
@@ -52,7 +52,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class SpeedClaim:
     """A claim: that a ratio stays on its side of a limit. Nan was not measured."""
 
     claim: str
@@ -73,15 +73,15 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Measurement:
     """Rows and bars of one kind of measurement."""
 
-    rows: tuple[Row, ...] = ()
-    bars: tuple[Bar, ...] = ()
+    rows: tuple[Timing, ...] = ()
+    bars: tuple[SpeedClaim, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def write_part(out: Path, run: Mapping[str, Any], name: str, part: Part) -> Path:
+def write_part(out: Path, run: Mapping[str, Any], name: str, part: Measurement) -> Path:
     """Adds a part to video.json in the folder out, and returns its path.
 
     Parts that earlier runs left there stay, each with what describe_run returned for it.
@@ -114,7 +114,7 @@ def describe_run(absent: Sequence[str], packages: Sequence[str] = PACKAGES) -> d
     }
 
 
-def _row_json(row: Row) -> dict[str, Any]:
+def _row_json(row: Timing) -> dict[str, Any]:
     """Returns a row with its medians."""
     return asdict(row) | {"median_s": row.median_s, "median_cpu_s": row.median_cpu_s}
 
@@ -147,7 +147,7 @@ def _without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def print_part(console: Console, part: Part) -> None:
+def print_part(console: Console, part: Measurement) -> None:
     """Prints the rows of each file, against ours of the same work, then bars and notes."""
     ours_s = {(row.work, row.file): row.median_s for row in part.rows if row.peer == OURS}
     for file in sorted({row.file for row in part.rows}):  # a column of names would leave no room

@@ -14,18 +14,18 @@ from gymnasium.vector import AsyncVectorEnv
 from tqdm import tqdm
 
 from benchmarks.speed.decoding.against_peers import JOB_LIMIT_S, rows_of
-from benchmarks.speed.decoding.peers import OURS, Job, Outcome, run_job
+from benchmarks.speed.decoding.peers import OURS, PeerJob, PeerOutcome, run_job
 from benchmarks.speed.decoding.plan import (
     CLIP_FPS,
     COLD,
     OVERVIEW,
     TEN_MIN,
     WARM,
-    Plan,
+    DecodingPlan,
     calls_of,
     fresh,
 )
-from benchmarks.speed.decoding.results import Bar, Part, Row
+from benchmarks.speed.decoding.results import Measurement, SpeedClaim, Timing
 from zoomgym import ZoomEnv
 from zoomgym.envs.vector import ZoomVectorEnv
 from zoomgym.video import VideoFile, close_files, forget_frames, set_frame_memory
@@ -57,10 +57,10 @@ VECTORS = (
 """The seed of each environment, chosen so that the tasks they draw are on so many files."""
 
 
-def measure_length(plan: Plan) -> Part:
+def measure_length(plan: DecodingPlan) -> Measurement:
     """Measures zooms in ten hours against ten minutes, encoded alike."""
-    rows: list[Row] = []
-    bars: list[Bar] = []
+    rows: list[Timing] = []
+    bars: list[SpeedClaim] = []
     notes: list[str] = []
     for suffix in ("mp4", "mkv"):
         names = [f"lean_10min.{suffix}", f"lean_10h.{suffix}"]
@@ -69,8 +69,10 @@ def measure_length(plan: Plan) -> Part:
             file = plan.files[name]
             calls = [call for call in calls_of(plan, file) if call.name != OVERVIEW]
             size = plan.size(name)
-            jobs[name] = Job(OURS, plan.path(name), size, tuple(calls), plan.path("small_01.mp4"))
-        done: dict[str, list[tuple[Job, Outcome]]] = {name: [] for name in names}
+            jobs[name] = PeerJob(
+                OURS, plan.path(name), size, tuple(calls), plan.path("small_01.mp4")
+            )
+        done: dict[str, list[tuple[PeerJob, PeerOutcome]]] = {name: [] for name in names}
         for _ in range(plan.repeats):
             for name in names:
                 done[name].append((jobs[name], run_job(jobs[name], JOB_LIMIT_S)))
@@ -91,8 +93,8 @@ def measure_length(plan: Plan) -> Part:
                     f"Another zoom by a new VideoFile, from the pool: {1e3 * again_s:.0f} ms"
                 )
             else:
-                bars.append(Bar(claim, more, 1.3))
-    return Part(tuple(rows), tuple(bars), tuple(notes))
+                bars.append(SpeedClaim(claim, more, 1.3))
+    return Measurement(tuple(rows), tuple(bars), tuple(notes))
 
 
 def _opening_s(path: str) -> float:
@@ -102,7 +104,7 @@ def _opening_s(path: str) -> float:
         return time.perf_counter() - started_s
 
 
-def _pooled_s(job: Job) -> float:
+def _pooled_s(job: PeerJob) -> float:
     """Returns how long a zoom takes in a file that another VideoFile had open before."""
     first, *_, second = job.calls
     with VideoFile(job.path) as video:
@@ -113,19 +115,23 @@ def _pooled_s(job: Job) -> float:
     return time.perf_counter() - started_s
 
 
-def measure_rollouts(plan: Plan) -> Part:
+def measure_rollouts(plan: DecodingPlan) -> Measurement:
     """Measures the rollouts of one video at once, against one: they share its frames."""
     name = TEN_MIN
     walls: dict[int, list[float]] = {1: [], NUM_ROLLOUTS: []}
     for _ in range(plan.repeats):
         for count, wall_s in walls.items():
             wall_s.append(fresh(_rollouts_s, plan, name, count))
-    rows = [Row(f"rollouts: {count}", name, OURS, tuple(wall_s)) for count, wall_s in walls.items()]
+    rows = [
+        Timing(f"rollouts: {count}", name, OURS, tuple(wall_s)) for count, wall_s in walls.items()
+    ]
     ratio = rows[1].median_s / rows[0].median_s
-    return Part(tuple(rows), (Bar(f"{NUM_ROLLOUTS} rollouts of one video / 1", ratio, 1.15),))
+    return Measurement(
+        tuple(rows), (SpeedClaim(f"{NUM_ROLLOUTS} rollouts of one video / 1", ratio, 1.15),)
+    )
 
 
-def _rollouts_s(plan: Plan, name: str, count: int) -> float:
+def _rollouts_s(plan: DecodingPlan, name: str, count: int) -> float:
     """Returns how long count rollouts take on threads: an overview and some zooms each."""
     file, path = plan.files[name], plan.path(name)
     size = plan.size(name)
@@ -143,19 +149,21 @@ def _rollouts_s(plan: Plan, name: str, count: int) -> float:
     return time.perf_counter() - started_s
 
 
-def measure_threads(plan: Plan) -> Part:
+def measure_threads(plan: DecodingPlan) -> Measurement:
     """Measures two videos on two threads, against one after the other."""
     pairs = [fresh(_pair_s, plan) for _ in range(plan.repeats)]
     one_by_one, together = zip(*pairs, strict=True)
     rows = (
-        Row("2 overviews, one by one", TEN_MIN, OURS, one_by_one),
-        Row("2 overviews, 2 threads", TEN_MIN, OURS, together),
+        Timing("2 overviews, one by one", TEN_MIN, OURS, one_by_one),
+        Timing("2 overviews, 2 threads", TEN_MIN, OURS, together),
     )
     ratio = rows[0].median_s / rows[1].median_s
-    return Part(rows, (Bar("2 videos: throughput of 2 threads / 1", ratio, 1.6, is_floor=True),))
+    return Measurement(
+        rows, (SpeedClaim("2 videos: throughput of 2 threads / 1", ratio, 1.6, is_floor=True),)
+    )
 
 
-def _pair_s(plan: Plan) -> tuple[float, float]:
+def _pair_s(plan: DecodingPlan) -> tuple[float, float]:
     """Returns how long the overviews of two files take after each other, and at once."""
     names = (TEN_MIN, "h264_360p_10min_again.mp4")
     size = plan.size(TEN_MIN)
@@ -177,24 +185,24 @@ def _pair_s(plan: Plan) -> tuple[float, float]:
     return timed_s(1), timed_s(2)
 
 
-def measure_vector(plan: Plan) -> Part:
+def measure_vector(plan: DecodingPlan) -> Measurement:
     """Measures a vector of environments on threads, against one of worker processes."""
-    rows: list[Row] = []
-    bars: list[Bar] = []
+    rows: list[Timing] = []
+    bars: list[SpeedClaim] = []
     for seeds, files in VECTORS:
         work = f"{len(seeds)} environments, {EPISODES_PER_ENV * len(seeds)} episodes"
         walls: dict[str, list[float]] = {"ZoomVectorEnv": [], "AsyncVectorEnv": []}
         for _ in range(plan.repeats):
             for name, wall_s in walls.items():
                 wall_s.append(fresh(_vector_s, plan, name, seeds))
-        ours, other = (Row(work, files, name, tuple(wall_s)) for name, wall_s in walls.items())
+        ours, other = (Timing(work, files, name, tuple(wall_s)) for name, wall_s in walls.items())
         rows += (ours, other)
         claim = f"{work} on {files}: ZoomVectorEnv / AsyncVectorEnv"
-        bars.append(Bar(claim, ours.median_s / other.median_s, 1.0))
-    return Part(tuple(rows), tuple(bars))
+        bars.append(SpeedClaim(claim, ours.median_s / other.median_s, 1.0))
+    return Measurement(tuple(rows), tuple(bars))
 
 
-def _vector_s(plan: Plan, name: str, seeds: Sequence[int]) -> float:
+def _vector_s(plan: DecodingPlan, name: str, seeds: Sequence[int]) -> float:
     """Returns how long a vector takes for some episodes of an overview, four zooms, an answer.
 
     Both draw the same tasks. Starting the workers does not count.
@@ -229,21 +237,21 @@ def _vector_s(plan: Plan, name: str, seeds: Sequence[int]) -> float:
     return wall_s
 
 
-def _warm_up(plan: Plan) -> None:
+def _warm_up(plan: DecodingPlan) -> None:
     """Loads every library before anything is timed."""
     with VideoFile(plan.path("small_01.mp4")) as video:
         video.frames_at([0.1, 1.1], (90, 160))
 
 
-def measure_memory(plan: Plan) -> Part:
+def measure_memory(plan: DecodingPlan) -> Measurement:
     """Measures what many openings leave behind."""
     if not STATM.exists():
-        return Part(notes=("resident memory: not measured, it needs /proc",))
+        return Measurement(notes=("resident memory: not measured, it needs /proc",))
     megabytes = np.array(fresh(_resident_mb, plan))
     _, second, _, last = (float(quarter.mean()) for quarter in np.array_split(megabytes, 4))
     claim = f"resident memory, {plan.num_cycles} cycles over 20 files: last quarter / second"
     note = f"resident memory: second quarter {second:.1f} MB, last {last:.1f} MB"
-    return Part(bars=(Bar(claim, last / second, 1.05),), notes=(note,))
+    return Measurement(bars=(SpeedClaim(claim, last / second, 1.05),), notes=(note,))
 
 
 STATM = Path("/proc/self/statm")
@@ -251,7 +259,7 @@ MEMORY_ROW_BYTES = 64 * 1024**2
 """Of the store of frames: full long before the second quarter begins."""
 
 
-def _resident_mb(plan: Plan) -> list[float]:
+def _resident_mb(plan: DecodingPlan) -> list[float]:
     """Returns the resident megabytes after each cycle of open, overview, zoom, close."""
     files = [(plan.path(name), plan.files[name]) for name in plan.files if "small" in name]
     size = plan.size("small_00.mp4")

@@ -21,9 +21,8 @@ from rich.console import Console
 
 from agents.qwen.model.tiny import SIZES, TOKEN_SIDE_PX
 from benchmarks.speed.decoding.results import describe_run
-from benchmarks.speed.qwen.episodes import Course
+from benchmarks.speed.qwen.episodes import Course, Load
 from benchmarks.speed.qwen.generation import measure_generation, print_generation
-from benchmarks.speed.qwen.load import Load
 from benchmarks.speed.qwen.step import Step, measure_step, print_step
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
 

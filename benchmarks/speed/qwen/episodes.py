@@ -1,18 +1,21 @@
-"""Episodes whose course is fixed: what a model with random weights says cannot be executed."""
+"""What the benchmarks of Qwen2.5-VL play: a model of a size, and episodes of a fixed course.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+What a model with random weights says cannot be executed: the course is played in its place.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 from zlib import crc32
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from agents.qwen.model.tiny import SIZES, TOKEN_SIDE_PX, make_model, make_processor
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks import hash_tasks
-
-__all__ = ["TASK_ID", "Course", "make_env"]
 
 FPS = 8
 """Of every zoom."""
@@ -125,3 +128,60 @@ class _NoiseTasks:
     def open_video(self, task: VideoQuestion) -> _NoiseVideo:
         """Returns its video."""
         return _NoiseVideo(self.course)
+
+
+OURS, STOCK = "KV reuse", "TRL"
+"""The sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A group of episodes."""
+
+    size: str
+    """Of the model: one of SIZES."""
+    course: Course
+    group_size: int = 8
+    num_tokens: int = 48
+    """Of every reply."""
+    attention: str = "sdpa"
+    """The kernel."""
+
+    @property
+    def name(self) -> str:
+        """What results are kept under."""
+        width, height = self.course.frame
+        return f"{self.size}, {width}x{height}"
+
+    @property
+    def tokens_per_frame(self) -> int:
+        """Image tokens of a frame."""
+        width, height = self.course.frame
+        return width * height // TOKEN_SIDE_PX**2
+
+    @property
+    def num_sampled(self) -> int:
+        """Tokens that the group says."""
+        return self.group_size * self.course.num_turns * self.num_tokens
+
+    def row(self, dtype: torch.dtype) -> dict[str, Any]:
+        """Returns it as it is kept, with how many weights there are and of what type."""
+        with torch.device("meta"):
+            model = make_model(SIZES[self.size], make_processor(), 0)
+        weights = {"num_weights": model.num_parameters(), "dtype": str(dtype).split(".")[-1]}
+        return {**asdict(self), **weights}
+
+
+def title_of(load: Mapping[str, Any]) -> str:
+    """Returns what a table of a load, as it is kept, is called."""
+    width, height = load["course"]["frame"]
+    return (
+        f"{load['size']} ({load['num_weights'] / 1e6:,.1f} M weights, {load['dtype']}), "
+        f"frames of {width}x{height}, {load['group_size']} episodes, "
+        f"{load['num_tokens']} tokens a reply"
+    )
+
+
+def weights_go() -> tuple[str, torch.dtype]:
+    """Returns on which device, and in which type, weights are kept here."""
+    return ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)

@@ -18,8 +18,16 @@ from agents.qwen.model.tiny import SIZES, make_model, make_processor
 from agents.qwen.training.grpo import trl_config
 from agents.qwen.training.rollouts import Player
 from agents.qwen.training.settings import GRPOSettings
-from benchmarks.speed.qwen.episodes import TASK_ID, Course, make_env
-from benchmarks.speed.qwen.load import OURS, STOCK, Load, title_of, weights_go
+from benchmarks.speed.qwen.episodes import (
+    OURS,
+    STOCK,
+    TASK_ID,
+    Course,
+    Load,
+    make_env,
+    title_of,
+    weights_go,
+)
 from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
 from benchmarks.speed.stopwatch import Stopwatch
 

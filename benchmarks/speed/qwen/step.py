@@ -21,8 +21,7 @@ from agents.qwen.model.tiny import save_tiny
 from agents.qwen.training.grpo import make_trainer, trl_config
 from agents.qwen.training.settings import GRPOSettings
 from benchmarks.speed.decoding.plan import fresh
-from benchmarks.speed.qwen.episodes import make_env
-from benchmarks.speed.qwen.load import OURS, STOCK, Load, title_of, weights_go
+from benchmarks.speed.qwen.episodes import OURS, STOCK, Load, make_env, title_of, weights_go
 from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
 from benchmarks.speed.stopwatch import Stopwatch
 

@@ -15,8 +15,14 @@ from benchmarks.speed.decoding import exactness as video_exactness
 from benchmarks.speed.decoding import files as video_files
 from benchmarks.speed.decoding.awkward.clips import write
 from benchmarks.speed.decoding.files import QUICK_FILES, SpeedFile, number_in, number_shown
-from benchmarks.speed.decoding.peers import Call, Job, run_job
-from benchmarks.speed.decoding.results import Bar, Part, Row, print_part, write_part
+from benchmarks.speed.decoding.peers import FrameCall, PeerJob, run_job
+from benchmarks.speed.decoding.results import (
+    Measurement,
+    SpeedClaim,
+    Timing,
+    print_part,
+    write_part,
+)
 
 HOUR = "h264_360p_60min_open.mp4"
 
@@ -71,15 +77,15 @@ def test_nearest_picture_decides_whether_a_peers_frame_is_right() -> None:
 
 def test_a_job_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     path = str(QUICK_FILES[HOUR].path(tmp_path))
-    outcome = run_job(Job("ours", path, (24, 40), (Call("", "cold", (0.1,)),)), 0)
+    outcome = run_job(PeerJob("ours", path, (24, 40), (FrameCall("", "cold", (0.1,)),)), 0)
     assert outcome.errors == ("hangs: stopped after 0 s",)
     assert outcome.frames == (None,)
 
 
 def test_an_error_of_a_peer_is_told_and_the_next_call_is_made(tmp_path: Path) -> None:
-    calls = (Call("", "cold", (-1.0,)), Call("", "cold", (0.1,)))
+    calls = (FrameCall("", "cold", (-1.0,)), FrameCall("", "cold", (0.1,)))
     path = str(QUICK_FILES[HOUR].path(tmp_path))
-    outcome = run_job(Job("ours", path, (24, 40), calls), 60)
+    outcome = run_job(PeerJob("ours", path, (24, 40), calls), 60)
     assert "VideoError" in outcome.errors[0]
     assert math.isnan(outcome.wall_s[0])
     assert outcome.errors[1] == ""
@@ -89,14 +95,14 @@ def test_an_error_of_a_peer_is_told_and_the_next_call_is_made(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("bar", "verdict"),
     [
-        (Bar("a", 0.5, 0.5), "met"),
-        (Bar("a", 0.51, 0.5), "NOT MET"),
-        (Bar("a", 1.7, 1.6, is_floor=True), "met"),
-        (Bar("a", 1.5, 1.6, is_floor=True), "NOT MET"),
-        (Bar("a", math.nan, 0.5), "not measured"),
+        (SpeedClaim("a", 0.5, 0.5), "met"),
+        (SpeedClaim("a", 0.51, 0.5), "NOT MET"),
+        (SpeedClaim("a", 1.7, 1.6, is_floor=True), "met"),
+        (SpeedClaim("a", 1.5, 1.6, is_floor=True), "NOT MET"),
+        (SpeedClaim("a", math.nan, 0.5), "not measured"),
     ],
 )
-def test_a_bar_is_met_or_not(bar: Bar, verdict: str) -> None:
+def test_a_bar_is_met_or_not(bar: SpeedClaim, verdict: str) -> None:
     assert bar.verdict == verdict
 
 
@@ -126,9 +132,13 @@ def test_speed_of_video_ends_with_tables_and_json(
 
 
 def test_a_part_that_is_measured_later_leaves_the_others(tmp_path: Path) -> None:
-    write_part(tmp_path, {"date": "1"}, "peers", Part(bars=(Bar("a", 0.4, 0.5),)))
-    write_part(tmp_path, {"date": "2"}, "memory", Part(bars=(Bar("b", math.nan, 0.5),)))
-    path = write_part(tmp_path, {"date": "3"}, "memory", Part(bars=(Bar("b", math.nan, 0.6),)))
+    write_part(tmp_path, {"date": "1"}, "peers", Measurement(bars=(SpeedClaim("a", 0.4, 0.5),)))
+    write_part(
+        tmp_path, {"date": "2"}, "memory", Measurement(bars=(SpeedClaim("b", math.nan, 0.5),))
+    )
+    path = write_part(
+        tmp_path, {"date": "3"}, "memory", Measurement(bars=(SpeedClaim("b", math.nan, 0.6),))
+    )
     parts = json.loads(path.read_text())["parts"]
     assert [(name, part["date"]) for name, part in parts.items()] == [
         ("peers", "1"),
@@ -169,12 +179,14 @@ def test_files_are_told_apart_in_80_columns_and_what_was_not_measured_is_empty(
     files = ("h264_360p_10min.mp4", HOUR)
     peers = ("ours", "torchcodec approximate, 2 threads")
     rows = [
-        Row("overview, cold", file, peer, (1.2345,), 64, 0, "", (1.1,))
+        Timing("overview, cold", file, peer, (1.2345,), 64, 0, "", (1.1,))
         for file in files
         for peer in peers
     ]
-    bar = Bar(f"{HOUR}: overview, cold, ours / VideoZoomer's way", math.nan, 0.45)
-    print_part(Console(width=80), Part((*rows, Row("zoom, cold", HOUR, "decord")), (bar,)))
+    bar = SpeedClaim(f"{HOUR}: overview, cold, ours / VideoZoomer's way", math.nan, 0.45)
+    print_part(
+        Console(width=80), Measurement((*rows, Timing("zoom, cold", HOUR, "decord")), (bar,))
+    )
     lines = capsys.readouterr().out.splitlines()
     assert [line.strip() for line in lines if "Medians" in line] == [
         f"Medians of {file}" for file in files

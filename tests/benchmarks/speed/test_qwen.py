@@ -16,12 +16,11 @@ from trl import GRPOTrainer
 from agents.qwen.model import tiny
 from agents.qwen.model.tiny import SIZES, make_model, make_processor
 from benchmarks.speed.qwen import __main__ as qwen_speed
+from benchmarks.speed.qwen import episodes as qwen_episodes
 from benchmarks.speed.qwen import generation as qwen_generation
-from benchmarks.speed.qwen import load as qwen_load
 from benchmarks.speed.qwen import step as qwen_step
-from benchmarks.speed.qwen.episodes import TASK_ID, Course, make_env
+from benchmarks.speed.qwen.episodes import OURS, STOCK, TASK_ID, Course, Load, make_env
 from benchmarks.speed.qwen.generation import SAID, measure_generation
-from benchmarks.speed.qwen.load import OURS, STOCK, Load
 from benchmarks.speed.qwen.step import Step, take_step
 from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
 
@@ -40,7 +39,7 @@ def one_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def one_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (tiny, qwen_load, qwen_generation):
+    for module in (tiny, qwen_episodes, qwen_generation):
         monkeypatch.setattr(module, "make_processor", lambda *args: copy.deepcopy(new(*args)))
 
 

@@ -168,7 +168,7 @@ class Pipe(io.RawIOBase):
 
 
 @dataclass(frozen=True)
-class Playback:
+class PlayedInOrder:
     """What a player shows: every frame of a file, decoded from its start in order."""
 
     time_base: Fraction
@@ -184,7 +184,7 @@ class Playback:
 
 def play(
     path: Path, size: tuple[int, int] = (HEIGHT, WIDTH), max_frames: int | None = None
-) -> Playback:
+) -> PlayedInOrder:
     """Decodes a file in order, skipping nothing but damaged packets.
 
     Decoders show frames in their right order, so the n-th frame gets the n-th pts. Mostly that is
@@ -224,7 +224,7 @@ def play(
                 )
                 pts.append(frame.pts)
                 pictures.append(orientation.apply(scaled.to_ndarray().astype(np.uint8, copy=False)))
-        return Playback(Fraction(stream.time_base), sorted(pts), pictures)
+        return PlayedInOrder(Fraction(stream.time_base), sorted(pts), pictures)
 
 
 def _decoded(container: Any, stream: Any) -> Any:
