@@ -6,7 +6,7 @@ import inspect
 import json
 import textwrap
 from argparse import SUPPRESS
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -60,20 +60,15 @@ def _read_pair(text: str) -> dict[str, Any]:
         return {name: value}
 
 
-def add_fields(
-    parser: argparse.ArgumentParser, kind: type, names: Collection[str] | None = None
-) -> None:
+def add_fields(parser: argparse.ArgumentParser, kind: type, left_out: Collection[str] = ()) -> None:
     """Adds an option for each field of a dataclass: `learning_rate` is `--learning-rate`.
 
-    Args:
-        parser: of the command.
-        kind: the dataclass. The string under a field is its help; a field without a default is
-            required; a `type` in the field's metadata reads its text.
-        names: of the fields to add; None adds all.
+    The string under a field is its help; one without a default is required; metadata of a field are
+    arguments of `add_argument`.
     """
     types, told = get_type_hints(kind), help_of_fields(kind)
     for field in fields(kind):
-        if names is not None and field.name not in names:
+        if field.name in left_out:
             continue
         made = field.default_factory
         default = field.default if made is MISSING else made()
@@ -84,23 +79,25 @@ def add_fields(
             required=default is MISSING,
             default=SUPPRESS,
             help=told[field.name] + shown,
-            **_reading(types[field.name], field.metadata.get("type")),
+            **_reading(types[field.name]) | field.metadata,
         )
 
 
-def fields_given(args: argparse.Namespace, kind: type) -> dict[str, Any]:
+def fields_given(
+    args: argparse.Namespace, kind: type, left_out: Collection[str] = ()
+) -> dict[str, Any]:
     """Returns the fields of a dataclass that a command line gives."""
-    names = {field.name for field in fields(kind)}
+    names = {field.name for field in fields(kind)} - {*left_out}
     return {name: value for name, value in vars(args).items() if name in names}
 
 
-def _reading(kind: Any, reader: Callable[[str], Any] | None) -> dict[str, Any]:
+def _reading(kind: Any) -> dict[str, Any]:
     """Returns how argparse reads a value of a type."""
     if kind is bool:
         return {"action": argparse.BooleanOptionalAction}
     if get_origin(kind) is tuple:
         return {"type": get_args(kind)[0], "nargs": "+"}
-    return {"type": reader or kind, "metavar": "N" if kind in (int, float) else None}
+    return {"type": kind, "metavar": "N" if kind in (int, float) else None}
 
 
 def help_of_fields(kind: type) -> dict[str, str]:

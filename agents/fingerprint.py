@@ -28,10 +28,7 @@ def fingerprint(name: str) -> str:
 
     Of an agent in Python these are its module and all that it imports, except installed packages.
     Of `ppo:FOLDER` and `qwen:FOLDER` it is the model in the folder. A served model, or one that a
-    hub holds, is known by its name alone.
-
-    Args:
-        name: as for `make_agent`, which has made the agent: its modules are imported.
+    hub holds, is known by its name alone. The agent has been made: its modules are imported.
     """
     module, _, argument = name.partition(":")
     if name in AGENTS:

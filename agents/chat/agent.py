@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from agents.chat.completions import Completion, Endpoint
+from agents.chat.completions import Completion, Endpoint, check_numbers
 from zoomgym.agent import episode_rng
 from zoomgym.agent.conversation import Message, images_of, text_of, to_messages
 from zoomgym.agent.observation import Frames, Observation
@@ -143,9 +143,7 @@ class ChatAgent:
         request: Mapping[str, Any] | None = None,
     ) -> None:
         given = (temperature, max_tokens, jpeg_quality, max_concurrent)
-        for value, (name, (low, high)) in zip(given, BOUNDS.items(), strict=True):
-            if type(value) not in (type(low), int) or not low <= value <= high:
-                raise ValueError(f"chat {name} needs a number from {low} to {high}, got {value!r}")
+        check_numbers(dict(zip(BOUNDS, given, strict=True)), BOUNDS)
         if not isinstance(tools, bool):
             raise ValueError(f"chat tools needs true or false, got {tools!r}")
         if not isinstance(request, Mapping | None):

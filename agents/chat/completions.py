@@ -80,10 +80,7 @@ class Endpoint:
         check_address(self.url, "chat")
         if not self.model:
             raise ValueError("chat model needs a name, got ''")
-        for name, (low, high) in BOUNDS.items():
-            value = getattr(self, name)
-            if type(value) not in (type(low), int) or not low <= value <= high:
-                raise ValueError(f"chat {name} needs a number from {low} to {high}, got {value!r}")
+        check_numbers({name: getattr(self, name) for name in BOUNDS}, BOUNDS)
         if self.key_variable and not self._key():
             raise ValueError(f"chat needs {missing_key(str(self.key_variable))}")
 
@@ -133,6 +130,14 @@ class Endpoint:
             cost = usage["input_tokens"] * self.input_price
             usage["cost"] = (cost + usage["output_tokens"] * self.output_price) / 1e6
         return replace(said, usage=usage)
+
+
+def check_numbers(settings: Mapping[str, Any], bounds: Mapping[str, tuple[float, float]]) -> None:
+    """Raises ValueError if a setting is out of bounds, or not whole although they are."""
+    for name, (low, high) in bounds.items():
+        value = settings[name]
+        if type(value) not in (type(low), int) or not low <= value <= high:
+            raise ValueError(f"chat {name} needs a number from {low} to {high}, got {value!r}")
 
 
 def read_completion(body: bytes, key: str = "") -> Completion:

@@ -13,14 +13,10 @@ ARGUMENTS = {"grammar": "video_zoom"}
 
 
 def read_arguments(text: str, left_out: Sequence[str] = ("render_mode",)) -> dict[str, Any]:
-    """Returns the arguments of ZoomEnv in a text, merged over the defaults.
-
-    Args:
-        text: from a command line: a JSON object, or NAME=VALUE.
-        left_out: names of arguments that are refused.
+    """Returns the arguments of ZoomEnv in a JSON object or NAME=VALUE, merged over the defaults.
 
     Raises:
-        argparse.ArgumentTypeError: text names something else.
+        argparse.ArgumentTypeError: text names something else, or what is left out.
     """
     names = [name for name in inspect.signature(ZoomEnv).parameters if name not in left_out]
     try:

@@ -8,21 +8,18 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import fields
 from inspect import signature
 from pathlib import Path
 
-from agents.arguments import add_fields, read_arguments
+from agents.arguments import add_fields, fields_given, read_arguments
 from agents.sb3.policy import evaluate
-from agents.sb3.settings import ALGORITHMS, PPOSettings
+from agents.sb3.settings import PPOSettings
 from agents.sb3.training import num_steps, resume, train
 from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import ZoomGymError
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
 
-NUMBERS = {field.name for field in fields(PPOSettings) if type(field.default) in (int, float)}
-"""PPOSettings that are one number: each is an option of `train`."""
 ARGUMENTS = sorted(
     {*signature(ZoomEnvDiscrete).parameters, *signature(ZoomEnv).parameters}
     - {"settings", "frame_size", "render_mode"}
@@ -56,12 +53,6 @@ def _add_train(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     parser.add_argument("--resume", action="store_true", help="resume the run in --out")
     parser.add_argument(
-        "--algorithm",
-        choices=ALGORITHMS,
-        default=PPOSettings().algorithm,
-        help="maskable leaves out what the rules refuse; recurrent has a memory; default: maskable",
-    )
-    parser.add_argument(
         "--tasks",
         default="synthetic:flash",
         help="a task set, as in ZoomEnv; default: synthetic:flash",
@@ -85,10 +76,7 @@ def _add_train(parser: Parser) -> None:
         metavar="NAME=NUMBER",
         help="of the reward's terms, merged over the defaults: grounding=0.5",
     )
-    parser.add_argument(
-        "--in-processes", action="store_true", help="each environment in a process of its own"
-    )
-    add_fields(parser, PPOSettings, NUMBERS)
+    add_fields(parser, PPOSettings, ["env"])
 
 
 def _add_evaluate(parser: Parser) -> None:
@@ -113,24 +101,18 @@ def _add_evaluate(parser: Parser) -> None:
 def _train(args: argparse.Namespace) -> int:
     """Trains a policy, or resumes a training."""
     started_s = time.monotonic()
-    numbers = {name: value for name, value in vars(args).items() if name in NUMBERS}
+    given = fields_given(args, PPOSettings, ["env"])
     if args.resume:
-        if numbers.keys() - {"total_timesteps"} or args.env or args.weights or args.in_processes:
+        if given.keys() - {"total_timesteps"} or args.env or args.weights:
             raise ValueError("--resume takes --total-timesteps and nothing else: the rest stays")
-        path = resume(args.out, **numbers)
+        path = resume(args.out, **given)
     else:
         if args.out.exists() and any(args.out.iterdir()):
             raise ValueError(f"{args.out} is not empty: give --resume, or another folder")
         env = {"tasks": args.tasks, "source": args.source, **read_arguments(args.env, ARGUMENTS)}
         if args.weights:
             env["reward_weights"] = read_arguments(args.weights)
-        settings = PPOSettings(
-            algorithm=args.algorithm,
-            env=env,
-            in_processes=args.in_processes,
-            **numbers,
-        )
-        path = train(settings, args.out)
+        path = train(PPOSettings(env=env, **given), args.out)
     print(f"{num_steps(args.out)} steps -> {path}, ", end="")
     print(f"this time in {time.monotonic() - started_s:.0f} s")
     print(f"to play test tasks: python -m agents.sb3 evaluate {args.out}")

@@ -17,8 +17,8 @@ SETTINGS = "settings.json"
 class PPOSettings:
     """Settings of a training run. Numbers of PPO have SB3's names."""
 
-    algorithm: str = "maskable"
-    """One of ALGORITHMS."""
+    algorithm: str = field(default="maskable", metadata={"choices": ALGORITHMS})
+    """Algorithm: maskable leaves out what the rules refuse; recurrent has a memory."""
     env: dict[str, Any] = field(default_factory=dict)
     """Arguments of ZoomEnvDiscrete."""
     seed: int = 0
@@ -26,7 +26,7 @@ class PPOSettings:
     num_envs: int = 32
     """Environments that are played side by side."""
     in_processes: bool = False
-    """Each environment in a process of its own: worth it where decoding is slow."""
+    """Whether each environment has its own process: worth it where decoding is slow."""
     num_threads: int = 1
     """Threads of PyTorch; 0 leaves the number to it. Small networks gain nothing from more."""
     total_timesteps: int = 100_000

@@ -49,13 +49,9 @@ TEST_SEED = 1_000_000
 
 
 def make_envs(settings: PPOSettings, num_envs: int, seed: int, **changes: Any) -> VecEnv:
-    """Returns environments that count their rewards, seeded from seed on.
+    """Returns environments that count their rewards, seeded with seed, seed + 1 and so on.
 
-    Args:
-        settings: of the run.
-        num_envs: how many.
-        seed: of the first one; each further one has the next number.
-        **changes: of the environment's arguments.
+    Changes replace arguments of the environment.
     """
     make = partial(gym.make, "zoomgym:ZoomEnvDiscrete-v0", **{**settings.env, **changes})
     made: list[Callable[[], gym.Env[Any, Any]]] = [make] * num_envs
@@ -109,11 +105,7 @@ def resume(folder: Path, total_timesteps: int | None = None) -> Path:
     """Resumes the training in folder from its last model; returns the file of the new one.
 
     The weights, the optimizer and the number of steps are those of the last model; the episodes
-    that follow are not those of a run without a pause.
-
-    Args:
-        folder: of the run.
-        total_timesteps: steps of the whole training; None: as in the settings.
+    that follow are not those of a run without a pause. total_timesteps, if given, is the new end.
 
     Raises:
         OSError: there is no model in folder.
@@ -198,12 +190,7 @@ def _callbacks(settings: PPOSettings, folder: Path, tests: VecEnv) -> list[BaseC
 
 
 class Checkpoints(BaseCallback):
-    """Saves the model every so many steps; SB3's own leaves half a file in a run that is killed.
-
-    Args:
-        folder: of the run.
-        every: steps, of all environments together.
-    """
+    """Saves the model every so many steps; SB3's own leaves half a file in a run that is killed."""
 
     def __init__(self, folder: Path, every: int) -> None:
         super().__init__()

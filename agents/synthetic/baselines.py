@@ -6,7 +6,15 @@ On real video, where there are no symbols to read, they guess.
 import numpy as np
 
 from agents.synthetic.reader import choose_option
-from agents.synthetic.replies import affordable, answer_seen, guess, reply, unseen_evidence, zoom_on
+from agents.synthetic.replies import (
+    SeededAgent,
+    affordable,
+    answer_seen,
+    guess,
+    reply,
+    unseen_evidence,
+    zoom_on,
+)
 from zoomgym.agent import episode_rng
 from zoomgym.agent.observation import Observation
 from zoomgym.rules.actions import ZoomCall
@@ -14,36 +22,24 @@ from zoomgym.rules.actions import ZoomCall
 ANSWER_SHARE = 0.3
 
 
-class BlindAgent:
+class BlindAgent(SeededAgent):
     """Guesses without looking."""
-
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
 
     def act(self, observation: Observation) -> str:
         """Answers at once, uniformly at random."""
         return guess(observation, self._seed, "I guess.")
 
 
-class GlanceAgent:
+class GlanceAgent(SeededAgent):
     """Reads the overview and never zooms."""
-
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
 
     def act(self, observation: Observation) -> str:
         """Answers at once with what the overview shows."""
         return answer_seen(observation, self._seed)
 
 
-class RandomAgent:
+class RandomAgent(SeededAgent):
     """Zooms anywhere, at any rate, any number of times; then answers with what it saw."""
-
-    def reset(self, seed: int) -> None:
-        """Seeds calls and guesses."""
-        self._seed = seed
 
     def act(self, observation: Observation) -> str:
         """Zooms into a random stretch, or answers."""
@@ -56,12 +52,8 @@ class RandomAgent:
         return reply(observation, ZoomCall(start_s, end_s, fps), "I look somewhere.")
 
 
-class UniformAgent:
+class UniformAgent(SeededAgent):
     """Spreads its budget evenly over the video; then answers with what it saw."""
-
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
 
     def act(self, observation: Observation) -> str:
         """Zooms into the next part of the video, or answers."""
@@ -75,14 +67,10 @@ class UniformAgent:
         return reply(observation, call, "I look at the next part.")
 
 
-class OracleAgent:
+class OracleAgent(SeededAgent):
     """Zooms on the evidence it is told, unless the overview answers, and reads it."""
 
     privileged = True
-
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
 
     def act(self, observation: Observation) -> str:
         """Zooms into the next piece of evidence, as densely as the rules allow, or answers."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from agents.synthetic.pictures import lit_frames, shrink, target_s
 from agents.synthetic.reader import Sight, choose_option, see
-from agents.synthetic.replies import affordable, answer_seen, reply
+from agents.synthetic.replies import SeededAgent, affordable, answer_seen, reply
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.rules.actions import ZoomCall
 from zoomgym.rules.timeline import Segment
@@ -40,12 +40,8 @@ NUM_CLOSE = 2
 """Zooms at the highest rate: before and after what was found."""
 
 
-class Heuristic:
+class Heuristic(SeededAgent):
     """Looks where a rule says until that says no more; answers at once if the overview answers."""
-
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
 
     def act(self, observation: Observation) -> str:
         """Takes the next look that the rules allow, or answers."""

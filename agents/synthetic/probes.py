@@ -8,7 +8,14 @@ from math import comb, floor
 
 from agents.synthetic import pictures
 from agents.synthetic.reader import see
-from agents.synthetic.replies import affordable, answer_seen, reply, unseen_evidence, zoom_on
+from agents.synthetic.replies import (
+    SeededAgent,
+    affordable,
+    answer_seen,
+    reply,
+    unseen_evidence,
+    zoom_on,
+)
 from zoomgym.agent.observation import Observation
 from zoomgym.grading import letter
 from zoomgym.rules.actions import Answer, ZoomCall
@@ -21,7 +28,7 @@ FEWEST = 2
 """Least frames of a slow zoom: one alone shows no motion."""
 
 
-class OnceAgent:
+class OnceAgent(SeededAgent):
     """Zooms once, on the first piece of the evidence it is told, as densely as the rules allow.
 
     (It could span two pieces with one zoom of two frames. An agent that is not told learns of the
@@ -29,10 +36,6 @@ class OnceAgent:
     """
 
     privileged = True
-
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
 
     def act(self, observation: Observation) -> str:
         """Zooms on the first piece of evidence, or answers."""
@@ -42,14 +45,10 @@ class OnceAgent:
         return zoom_on(observation, observation.evidence[0], num_frames)
 
 
-class SlowAgent:
+class SlowAgent(SeededAgent):
     """Zooms on the evidence it is told, at one frame a second, and at two frames at least."""
 
     privileged = True
-
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
 
     def act(self, observation: Observation) -> str:
         """Zooms on the next piece of evidence, or answers."""
@@ -62,7 +61,7 @@ class SlowAgent:
         return zoom_on(observation, unseen[0], min(most, num_frames))
 
 
-class HalfAgent:
+class HalfAgent(SeededAgent):
     """Sees every second frame of the evidence it is told, and knows how tasks are drawn.
 
     So it makes the most of what it saw: of `count`, it answers the number that is most likely then.
@@ -70,10 +69,6 @@ class HalfAgent:
     """
 
     privileged = True
-
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
 
     def act(self, observation: Observation) -> str:
         """Zooms on the next piece of evidence, or answers."""

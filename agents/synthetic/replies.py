@@ -12,6 +12,14 @@ NO_OPTION = "unknown"
 """Answer to an open-ended question, which symbols cannot answer."""
 
 
+class SeededAgent:
+    """An agent that remembers its seed, and nothing of an episode."""
+
+    def reset(self, seed: int) -> None:
+        """Seeds calls and guesses."""
+        self._seed = seed
+
+
 def affordable(observation: Observation, num_zooms: int) -> int:
     """Returns how many frames each of num_zooms zooms may show; 0 if no turn is left for one."""
     if observation.turns_left < 2 or num_zooms < 1:

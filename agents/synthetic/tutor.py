@@ -12,7 +12,7 @@ from itertools import groupby
 
 from agents.synthetic.evidence import is_shown, missing_frames, needs_every_frame
 from agents.synthetic.reader import read_option, see
-from agents.synthetic.replies import affordable, guess, reply, unseen_evidence
+from agents.synthetic.replies import SeededAgent, affordable, guess, reply, unseen_evidence
 from zoomgym.agent.observation import Observation
 from zoomgym.grading import letter
 from zoomgym.rules.actions import Answer, ZoomCall
@@ -27,7 +27,7 @@ CENT = 100
 """Times are in hundredths of a second, as in labels."""
 
 
-class TutorAgent:
+class TutorAgent(SeededAgent):
     """Zooms on the evidence it is told, gives a reason, and reads it.
 
     Args:
@@ -39,10 +39,6 @@ class TutorAgent:
 
     def __init__(self, *, in_words: bool = False) -> None:
         self._in_words = in_words
-
-    def reset(self, seed: int) -> None:
-        """Seeds the guesses."""
-        self._seed = seed
 
     def act(self, observation: Observation) -> str:
         """Zooms into the next piece of evidence, or answers; says what the last zoom lacked."""

@@ -1,10 +1,12 @@
 """Arguments of an environment, as every command reads them; and help about settings."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from agents.arguments import help_of_fields, read_arguments
+from agents.arguments import add_fields, fields_given, help_of_fields, read_arguments
+from zoomgym.io.commands import Parser
 
 NAMES = ("max_turns", "grader", "difficulty")
 
@@ -63,3 +65,51 @@ def test_the_string_under_a_field_is_its_help() -> None:
         "steps": "Steps, of which 10%% are shown.",
         "name": "Name of it.",
     }
+
+
+@dataclass(kw_only=True)
+class Walk:
+    """Settings of a walk."""
+
+    steps: int
+    """Steps to take."""
+    is_fast: bool = False
+    """Whether it is fast."""
+
+
+@dataclass(kw_only=True)
+class Tour(Walk):
+    """Settings of a tour."""
+
+    steps: int = 3
+    cities: tuple[str, ...] = ("Rome",)
+    """Cities to see."""
+    pace: str = field(default="slow", metadata={"choices": ("slow", "quick")})
+    """Pace of it."""
+
+
+def test_fields_are_options_and_those_not_given_keep_their_default() -> None:
+    parser = Parser(prog="tour")
+    add_fields(parser, Tour)
+    args = parser.parse_args(["--cities", "Bonn", "Kiel", "--is-fast"])
+    assert fields_given(args, Tour) == {"cities": ["Bonn", "Kiel"], "is_fast": True}
+    told = " ".join(parser.format_help().split())
+    assert "--steps N Steps to take. [3]" in told  # by the parent class
+    assert "--pace {slow,quick} Pace of it. [slow]" in told
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "walk: needed --steps, got none"),
+        ("--steps x", "walk: argument --steps: needed a whole number, got 'x'"),
+    ],
+)
+def test_a_field_without_a_default_is_required(
+    capsys: pytest.CaptureFixture[str], line: str, message: str
+) -> None:
+    parser = Parser(prog="walk")
+    add_fields(parser, Walk)
+    with pytest.raises(SystemExit):
+        parser.parse_args(line.split())
+    assert message in capsys.readouterr().err

@@ -58,13 +58,8 @@ def demonstrate(
     A demonstration is written as soon as it is made. Run again with the same arguments, or more
     tasks, it resumes where it stopped; no task is tried twice. The same seed makes the same file.
 
-    Args:
-        envs: alike; more than one is of use to an expert with `act_batch`.
-        task_ids: the tasks to play.
-        expert: any agent.
-        expert_name: what the records call it.
-        out: file of demonstrations; the rejected tasks are beside it, see `rejected_path`.
-        seed: of expert and environments.
+    Environments are alike; an expert with `act_batch` plays in all of them at once. The rejected
+    tasks are in `rejected_path(out)`.
 
     Raises:
         RecordError: out holds demonstrations of another run, or is wrong.
@@ -88,12 +83,8 @@ def play_in_order(
 ) -> Iterator[tuple[str, Record | None]]:
     """Yields every task's id and record, in order; None where the video cannot be shown.
 
-    Args:
-        envs: alike; an agent with `act_batch` plays in all of them at once.
-        agent: is reset, perhaps more than once, with seed.
-        agent_name: what the records call it.
-        task_ids: the tasks to play.
-        seed: of agent and environments.
+    An agent with `act_batch` plays in all environments, which are alike, at once. It is reset,
+    perhaps more than once.
     """
     size = ROUND * len(envs) if isinstance(agent, BatchAgent) else 1
     for first in range(0, len(task_ids), size):
@@ -145,12 +136,6 @@ def collect(
     attempt: Callable[[Sequence[str]], Iterator[Result]],
 ) -> Iterator[Attempt]:
     """Yields the outcome of every task, those of an earlier run first; writes each as it comes.
-
-    Args:
-        out: the file of demonstrations.
-        run: what they depend on, see `describe_run`.
-        task_ids: the tasks to try.
-        attempt: tries tasks, in order.
 
     Raises:
         RecordError: out holds demonstrations of another run, or is wrong.

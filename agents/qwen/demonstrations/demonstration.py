@@ -71,12 +71,10 @@ def read_demonstrations(path: Path) -> Iterator[Demonstration]:
 
 
 def verify(record: Record, first_turn: int = 0) -> str:
-    """Returns why a trajectory is not to be learned from; empty if it is.
+    """Returns why a trajectory is not worth learning; empty if it is.
 
-    Args:
-        record: of a finished episode.
-        first_turn: the first turn to learn. How the replies before it are written does not matter:
-            they may be the mistakes that it mends.
+    How the replies before first_turn are written does not matter: they may be the mistakes that it
+    corrects.
     """
     if record.answer is None:
         return "never answered"

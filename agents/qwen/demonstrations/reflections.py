@@ -41,18 +41,10 @@ def reflect(
 
     The student's wrong answer is dropped, as it would end the episode: the expert continues from
     there. If too few turns or frames are left for that, later turns of the student are dropped too,
-    but never its first. Files, resuming and errors are those of `demonstrate`.
+    but never its first. Environments, files, resuming and errors are those of `demonstrate`.
 
-    Args:
-        envs: alike; a student with `act_batch` plays in all of them at once.
-        task_ids: the tasks to play.
-        student: any agent, reset with seed.
-        student_name: what the records call it.
-        expert: any agent, reset with seed. If it has `correct(observation, wrong)`, that makes its
-            first reply: wrong is the option that the student answered here, if it did.
-        expert_name: what the records call it.
-        out: file of demonstrations.
-        seed: of agents and environments.
+    If the expert has `correct(observation, wrong)`, that makes its first reply: wrong is the option
+    that the student answered here, if it did.
     """
 
     def attempt(open_ids: Sequence[str]) -> Iterator[Result]:
@@ -72,10 +64,7 @@ def reflect(
 class Corrector:
     """An expert that continues an episode: it first says what was wrong, if it can.
 
-    Args:
-        expert: already reset.
-        first_turn: the turn at which it begins.
-        wrong: the option that was answered at this turn before; None if none was.
+    It begins at first_turn, where another agent had answered wrong, if anything.
     """
 
     def __init__(self, expert: Agent, first_turn: int, wrong: str | None) -> None:

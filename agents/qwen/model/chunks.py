@@ -78,13 +78,10 @@ class Chunk:
 def encode(
     processor: Qwen2_5_VLProcessor, messages: Sequence[Message], *, after: str = ""
 ) -> Chunk:
-    """Returns messages, and the beginning of the reply to them, as a chunk.
+    """Returns new messages, and the beginning of the reply to them, as a chunk.
 
-    Args:
-        processor: of the model; see `load_processor`.
-        messages: what is new in a conversation; a text that looks like one of the model's own
-            special tokens is taken apart.
-        after: the beginning of their text that the model has read already.
+    The model has already read the beginning of their text, `after`. Text that looks like one of the
+    model's special tokens is taken apart.
 
     Raises:
         ValueError: the image tokens are not those of the pictures in messages, or the text does
@@ -113,12 +110,9 @@ def encode(
 
 
 def encode_response(processor: Qwen2_5_VLProcessor, response: Message, last_id: int) -> Chunk:
-    """Returns what came back after a reply that stays as it was sampled, as a chunk.
+    """Returns the user's response to a reply that stays as it was sampled, as a chunk.
 
-    Args:
-        processor: of the model.
-        response: the user's message.
-        last_id: the last id of the reply; the chunk begins by ending the reply, if it must.
+    It begins by ending the reply, unless last_id, the reply's last id, has done so.
     """
     tokenizer = processor.tokenizer
     end = tokenizer.convert_tokens_to_ids(END)
@@ -129,10 +123,6 @@ def encode_response(processor: Qwen2_5_VLProcessor, response: Message, last_id: 
 
 def encode_turns(processor: Qwen2_5_VLProcessor, messages: Sequence[Message]) -> list[Chunk]:
     """Returns an episode as its agent reads it: the opening, then each reply with its response.
-
-    Args:
-        processor: of the model.
-        messages: of the whole episode.
 
     Raises:
         ValueError: the image tokens are not those of the pictures in messages.

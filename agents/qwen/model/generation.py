@@ -111,13 +111,9 @@ def read(
     *,
     max_tokens: int = 65_536,
 ) -> None:
-    """Lets each conversation read its chunk.
+    """Lets each conversation read its chunk: ids, memory and logits grow.
 
-    Args:
-        model: a Qwen2.5-VL, with adapters or not.
-        conversations: they are changed: ids, memory and logits grow.
-        chunks: one for each.
-        max_tokens: of a batch, padding included; a longer row goes alone.
+    A batch has at most max_tokens, padding included; a longer row goes alone.
     """
     pieces = []
     for conversation, chunk in zip(conversations, chunks, strict=True):
@@ -149,14 +145,8 @@ def say(
     """Lets the model reply in each conversation.
 
     A row draws one random number a token from its own generator, so its reply does not depend on
-    the others in the batch, up to the rounding of sums in batches of other sizes.
-
-    Args:
-        model: a Qwen2.5-VL, with adapters or not.
-        tokenizer: of the model.
-        conversations: each has read something; they are changed: what was said is added.
-        rngs: one for each conversation; unused at temperature 0.
-        sampling: how replies are sampled, and where they end.
+    the others in the batch, up to the rounding of sums in batches of other sizes. At temperature 0,
+    generators are unused. Replies are added to the conversations.
     """
     stop, max_tokens = sampling.stop, sampling.max_tokens
     batch = _Batch(model, conversations)

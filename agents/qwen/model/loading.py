@@ -59,9 +59,6 @@ def load_processor(path: str) -> Qwen2_5_VLProcessor:
     It is the model's own, so that what is saved with it loads anywhere. Without torchvision, and
     for a model that was saved without, it is an `ImageOnlyProcessor`.
 
-    Args:
-        path: a folder, or a hub id such as `Qwen/Qwen2.5-VL-7B-Instruct`.
-
     Raises:
         OSError: there is no model at path.
         ValueError: it brings code of its own. That is never run, whatever transformers would ask.

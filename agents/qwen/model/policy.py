@@ -34,7 +34,7 @@ class QwenAgent:
         path: of the model: a folder or a hub id.
         temperature: 0 is greedy, as the paper evaluates.
         max_tokens: of a reply; the official evaluation stops at 8,096.
-        dtype: of the weights; `"auto"`: as they were saved.
+        dtype: of the weights; see `load_model`.
         attention: the kernel; see `load_model`.
 
     Raises:

@@ -38,12 +38,7 @@ class Speaker(Protocol):
 
 @dataclass(frozen=True)
 class ModelSpeaker:
-    """A model, which reads nothing twice.
-
-    Args:
-        model: a Qwen2.5-VL, with adapters or not.
-        tokenizer: of the model.
-    """
+    """A Qwen2.5-VL, with adapters or not, which reads nothing twice."""
 
     model: Any
     tokenizer: PreTrainedTokenizerBase
@@ -77,13 +72,10 @@ class VLLMSpeaker:
     Not run against a real vLLM yet. What it is sent and what comes back follow the source of trl
     1.16 (`VLLMGeneration`), and are checked: vLLM must have read, token by token, what the trainer
     learns from.
-
-    Args:
-        generation: TRL's, with its weights up to date.
-        processor: of the model.
     """
 
     generation: Any
+    """TRL's, with current weights."""
     processor: Qwen2_5_VLProcessor
 
     def read(

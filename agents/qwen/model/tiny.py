@@ -124,14 +124,9 @@ def save_tiny(
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Writes a new model and its processor into a folder, from where `load_model` reads them.
+    """Writes a new model, of one of SIZES, and its processor into a folder for `load_model`.
 
-    Args:
-        folder: is made.
-        size: one of SIZES.
-        tokens_per_frame: the most image tokens that a picture may take.
-        seed: of the weights.
-        dtype: of the weights.
+    A picture takes at most tokens_per_frame image tokens.
     """
     processor = make_processor(tokens_per_frame)
     processor.save_pretrained(folder)

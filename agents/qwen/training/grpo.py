@@ -45,9 +45,7 @@ HISTORY = "history.jsonl"
 def train_grpo(settings: GRPOSettings, *, resume: bool = False) -> ZoomTrainer:
     """Trains a policy, and writes it, its processor, checkpoints and logs into `settings.out`.
 
-    Args:
-        settings: of the run.
-        resume: resume from the last checkpoint in `settings.out`.
+    With `resume`, the last checkpoint there is the start.
 
     Raises:
         OSError: there is no model at `settings.model`.
@@ -118,11 +116,7 @@ def trl_config(settings: GRPOSettings) -> GRPOConfig:
 def make_trainer(
     settings: GRPOSettings, make_env: Callable[[], ZoomEnv] | None = None
 ) -> ZoomTrainer:
-    """Returns a trainer that is ready to train.
-
-    Args:
-        settings: of the run.
-        make_env: makes environments that are alike; None: as `settings.env` says.
+    """Returns a trainer that is ready to train, in environments of `settings.env` unless given.
 
     Raises:
         OSError: there is no model at `settings.model`.

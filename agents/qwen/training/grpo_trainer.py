@@ -39,15 +39,9 @@ logger = logging.getLogger(__name__)
 
 
 class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
-    """TRL's GRPO, whose episodes are played by the environment's rules.
+    """TRL's GRPO, whose player plays groups by the environment's rules.
 
-    Args:
-        model: the policy, loaded from a folder (the reference is loaded from there again).
-        processor: of the model.
-        player: plays the groups.
-        settings: of the run.
-        args: of TRL.
-        task_ids: to train on.
+    The reference model is loaded again from the folder that the policy came from.
     """
 
     def __init__(

@@ -19,15 +19,9 @@ def keep_settings(
 ) -> None:
     """Writes settings into a folder, or checks that they are those of the run to resume.
 
-    Args:
-        folder: of the run.
-        settings: of the run.
-        resume: whether it was begun before.
-        stages: further folders that hold checkpoints of the run.
-
     Raises:
-        ValueError: the folder holds a run that is not to be resumed, one of other settings, or none
-            to resume. Nothing was written then.
+        ValueError: the folder, or one of its stages, holds a run that is not to be resumed, one of
+            other settings, or none to resume. Nothing was written then.
     """
     path = folder / SETTINGS
     given = json.loads(json.dumps(asdict(settings), default=str))

@@ -100,17 +100,9 @@ class Seat:
 
 @dataclass
 class Player:
-    """Plays groups of episodes with a model.
+    """Plays groups of episodes with a model, up to `rows` episodes, or one group, at once.
 
-    Args:
-        processor: of the model.
-        make_env: makes environments that are alike.
-        group_size: rollouts of each task.
-        temperature: of sampling; 0 is greedy.
-        max_tokens: of a reply.
-        rows: episodes at once, as memory allows; at least one group is played.
-        seed: of environments and sampling.
-        banned_ids: never sampled, besides those of pictures.
+    Besides the ids of pictures, `banned_ids` are never sampled.
     """
 
     processor: Qwen2_5_VLProcessor
@@ -138,7 +130,7 @@ class Player:
         tasks: it is the same on one process and on many (unless vLLM samples).
 
         Args:
-            speaker: a Qwen2.5-VL, with adapters or not; or who speaks for one.
+            speaker: or a Qwen2.5-VL, with adapters or not.
             task_ids: of the environments' task set.
             turn_of_seed: another number samples other replies.
             instead_of: names the task to play instead of one whose video cannot be shown.

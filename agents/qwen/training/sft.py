@@ -67,14 +67,10 @@ class LabeledEpisode:
 
 
 class LabeledEpisodes:
-    """Demonstrations as a model reads them, made on request.
+    """Demonstrations as a model reads them, made on request from a task set that may be opened.
 
-    Args:
-        processor: of the model.
-        demonstrations: their environments are made here, and their frames.
-        max_cached_bytes: of frames that are kept. Rows come in random order, each once an epoch,
-            so those that came first are as good to keep as any.
-        tasks: the name of a set whose files may be opened; None opens none.
+    Up to max_cached_bytes of frames are kept: those of the first ones, which are as good as any, as
+    each comes once an epoch in random order.
     """
 
     def __init__(
@@ -197,11 +193,7 @@ class ReplyTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
 
 
 def train_sft(settings: SFTSettings, *, resume: bool = False) -> None:
-    """Trains a model and writes it into a folder.
-
-    Args:
-        settings: of the run.
-        resume: resume from the last checkpoint in the folder.
+    """Trains a model and writes it into `settings.out`, or resumes from the last checkpoint there.
 
     Raises:
         OSError: there is no model or file where settings say.
