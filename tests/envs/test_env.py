@@ -291,8 +291,6 @@ def test_nothing_works_before_the_first_reset() -> None:
         scene_env().step(FULL_ZOOM)
     with pytest.raises(ResetNeeded, match="no episode yet"):
         _ = scene_env().observation
-    with pytest.raises(ResetNeeded, match="no episode yet"):
-        _ = scene_env().shown
 
 
 def test_a_reply_that_is_no_text_is_the_callers_mistake() -> None:

@@ -91,19 +91,19 @@ def to_reply(line: str) -> str | None:
 def _show(env: ZoomEnv, folder: Path, say: Callable[[str], None]) -> None:
     """Shows the episode as text, and its newest frames as pictures."""
     say(describe(env.episode, env.reward_weights))
-    overview, clips = env.shown
+    seen = env.observation
     turn = env.episode.turns[-1] if env.episode.turns else None
     if turn is None:
-        save_frames(folder, "overview", overview)
+        save_frames(folder, "overview", seen.overview)
     elif turn.zoom:
-        save_frames(folder, f"zoom{len(clips)}", clips[-1])
+        save_frames(folder, f"zoom{len(seen.clips)}", seen.clips[-1])
     _save_picture(env, folder, say)
 
 
 def _save_picture(env: ZoomEnv, folder: Path, say: Callable[[str], None]) -> None:
     """Saves the picture of the whole episode, and shows it where the terminal can."""
-    overview, clips = env.shown
-    picture = paint(env.episode, overview, clips, env.reward_weights)
+    seen = env.observation
+    picture = paint(env.episode, seen.overview, seen.clips, env.reward_weights)
     path = folder / f"turn{len(env.episode.turns)}.png"
     Image.fromarray(picture).save(path)
     say(f"{inline_picture(picture)}picture: {path}; frames beside it")

@@ -50,6 +50,12 @@ def check_choice(name: str, value: object, known: Collection[str | None]) -> Non
         raise ValueError(f"{name} needs one of {known}, got {brief(value)}")
 
 
+def check_kind(name: str, value: object, kind: Any, needed: str) -> None:
+    """Refuses what is not of a kind, which `needed` says in words. Raises ValueError."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} needs {needed}, got {brief(value)}")
+
+
 def task_id_in(options: dict[str, Any] | None) -> str | None:
     """Returns the task named by the options of a reset. Raises TaskError on any other option."""
     if options is None:

@@ -15,16 +15,23 @@ from numpy.typing import NDArray
 from zoomgym.agent.observation import Frames, Observation, episode_key, look, observe
 from zoomgym.envs.arguments import (
     check_choice,
+    check_kind,
     checked_pixels,
     checked_size,
     checked_tasks,
     task_id_in,
 )
-from zoomgym.envs.spaces import MAX_DURATION_S, ReplySpace, observation_space, to_dict
+from zoomgym.envs.spaces import (
+    MAX_DURATION_S,
+    ReplySpace,
+    end_reason,
+    observation_space,
+    to_dict,
+    to_info,
+)
 from zoomgym.errors import VideoError
 from zoomgym.grading.registry import make_grader
 from zoomgym.io.numbers import plain_number
-from zoomgym.io.text import brief
 from zoomgym.render import Screen, describe, paint
 from zoomgym.rules import episode as rules_of_play
 from zoomgym.rules.episode import Episode, Rules
@@ -174,19 +181,17 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         subtitles: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        numbers = (num_overview, frames_per_zoom, frame_budget, max_turns)
-        self.rules = Rules(grammar, *map(plain_number, numbers))
+        counts = (num_overview, frames_per_zoom, frame_budget, max_turns)
+        self.rules = Rules(grammar, *map(plain_number, counts))
         tasks = checked_tasks(tasks)
-        if cache_dir is not None and not isinstance(cache_dir, str | Path):
-            raise ValueError(f"cache_dir needs a path or None, got {brief(cache_dir)}")
+        check_kind("cache_dir", cache_dir, str | Path | None, "a path or None")
         self.reward_weights = merge_weights(reward_weights)
         self.grader = make_grader(grader, cache_dir)
         self.frame_size = checked_size(frame_size)
         self._max_pixels = checked_pixels(max_pixels)
         check_choice("on_video_error", on_video_error, ON_VIDEO_ERROR)
         check_choice("on_damage", on_damage, ON_DAMAGE)
-        if not isinstance(subtitles, bool):
-            raise ValueError(f"subtitles needs True or False, got {brief(subtitles)}")
+        check_kind("subtitles", subtitles, bool, "True or False")
         check_choice("render_mode", render_mode, (None, *self.metadata["render_modes"]))
         self.render_mode = render_mode
         self.settings = {
@@ -204,11 +209,9 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         }
         """Arguments that make the same environment again (without `tasks`, if that was no name)."""
         work = Limits.merged(limits)
-        self.tasks: TaskSet = (
-            tasks_of(self.settings, cache_dir=cache_dir, limits=work)
-            if isinstance(tasks, str)
-            else tasks
-        )
+        if isinstance(tasks, str):
+            tasks = tasks_of(self.settings, cache_dir=cache_dir, limits=work)
+        self.tasks: TaskSet = tasks
         horizon_s = getattr(self.tasks, "duration_s", DEFAULT_HORIZON_S)
         self.action_space: ReplySpace = ReplySpace(self.rules, horizon_s)
         self.observation_space = observation_space(self.rules, self.frame_size)
@@ -237,12 +240,6 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         """What an agent sees now, at the video's own aspect and resolution."""
         return observe(self.episode, self._overview, self._clips)
 
-    @property
-    def shown(self) -> tuple[Frames, tuple[Frames, ...]]:
-        """The overview and the clips so far."""
-        observation = self.observation
-        return observation.overview, observation.clips
-
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -260,7 +257,10 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         task_id = task_id_in(options)
         self._videos_skipped = 0
         while True:
-            task = self.tasks.by_id(task_id) if task_id is not None else self._draw_task()
+            if task_id is not None:
+                task = self.tasks.by_id(task_id)
+            else:
+                task = self.tasks[int(self.np_random.integers(len(self.tasks)))]
             draw = int(self.np_random.integers(2**32))
             try:
                 self._begin(task, draw)
@@ -273,7 +273,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.action_space.horizon_s = self.episode.duration_s
         self.action_space.num_options = len(task.options)
         self._render_for_human()
-        return self._dict_observation(), self._info()
+        return self._see()
 
     def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Plays one turn with the agent's reply.
@@ -286,8 +286,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         """
         if not isinstance(action, str):
             raise TypeError(f"a reply needs to be a text, got {type(action).__name__}")
-        if self._end_reason:
-            raise ResetNeeded(f"the episode is over ({self._end_reason}): call reset first")
+        if over := end_reason(self.episode, self.video_error):
+            raise ResetNeeded(f"the episode is over ({over}): call reset first")
         after = rules_of_play.advance(self.episode, action, self.grader)
         if zoom := after.turns[-1].zoom:
             try:
@@ -297,15 +297,17 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                     raise
                 self.video_error = error
                 self._videos_skipped += 1
-                return self._dict_observation(), 0.0, False, True, self._info()
+                seen, info = self._see()
+                return seen, 0.0, False, True, info
             self._clips.append(clip)
             small = letterbox(clip.images, self.frame_size)
             self._clip_small = np.concatenate([self._clip_small, small])
         self._episode = after  # not before: a video that fails leaves the turn unplayed
         self._render_for_human()
         reward = rules_of_play.score(self._episode).total(self.reward_weights)
-        over = self._episode.is_over
-        return self._dict_observation(), reward if over else 0.0, over, False, self._info()
+        is_over = self._episode.is_over
+        seen, info = self._see()
+        return seen, reward if is_over else 0.0, is_over, False, info
 
     def render(self) -> NDArray[np.uint8] | str | None:
         """Returns a picture (`rgb_array`) or a text (`ansi`), or shows the picture (`human`)."""
@@ -339,17 +341,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         if self._screen is not None:
             self._screen.close()
 
-    def _draw_task(self) -> VideoQuestion:
-        """Returns a task drawn uniformly."""
-        return self.tasks[int(self.np_random.integers(len(self.tasks)))]
-
     def _begin(self, task: VideoQuestion, draw: int) -> None:
-        """Opens the task's video and shows its overview. Raises VideoError.
-
-        Args:
-            task: to be played.
-            draw: a random number, which enters the episode's key.
-        """
+        """Opens a task's video and shows its overview; draw enters the key. Raises VideoError."""
         self._episode, self.video_error = None, None  # until all has gone well
         self._close_video()
         self.decode_s = 0.0
@@ -365,8 +358,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         episode = rules_of_play.start(task, *lengths_s, self.rules, key="")
         self.decode_s = time.perf_counter() - started_s
         self._overview = self._look(episode.overview_s)
-        shown = (task.question, task.options, episode.duration_s, self._overview)
-        key = episode_key(draw, *shown)
+        key = episode_key(draw, task.question, task.options, lengths_s[0], self._overview)
         self._clips = []
         self._overview_small = letterbox(self._overview.images, self.frame_size)
         self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
@@ -385,35 +377,13 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.decode_s += time.perf_counter() - started_s
         return frames
 
-    def _dict_observation(self) -> dict[str, Any]:
-        """Returns the Dict observation."""
-        return to_dict(self.observation, self._overview_small, self._clip_small)
-
-    @property
-    def _end_reason(self) -> str:
-        """Why the episode is over; empty while it is not."""
-        return "video_error" if self.video_error else self.episode.end_reason
-
-    def _info(self) -> dict[str, Any]:
-        """Returns the info: only scalars and texts, always the same keys."""
-        episode, parts = self.episode, rules_of_play.score(self.episode)
-        refusal = episode.turns[-1].error if episode.turns else ""
-        return {
-            "task_id": episode.task.id,
-            "video_id": episode.task.video,
-            "category": episode.task.category,
-            "error": str(self.video_error) if self.video_error else refusal,
-            "end_reason": self._end_reason,
-            "turns_used": len(episode.turns),
-            "zooms": len(episode.zooms),
-            "frames_used": episode.frames_used,
-            **{f"reward_{name}": value for name, value in asdict(parts).items()},
-            "is_success": bool(parts.accuracy),
-            "videos_skipped": self._videos_skipped,
-            "frames_damaged": self._video.num_damaged if self._video else 0,
-            "answer": episode.answer or "",
-            "truth": episode.task.truth if self._end_reason else "",
-        }
+    def _see(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Returns the Dict observation, and the info."""
+        num_damaged = self._video.num_damaged if self._video else 0
+        return (
+            to_dict(self.observation, self._overview_small, self._clip_small),
+            to_info(self.episode, self.video_error, self._videos_skipped, num_damaged),
+        )
 
     def _paint(self) -> NDArray[np.uint8]:
         """Returns the episode as a picture."""

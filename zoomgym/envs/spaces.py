@@ -1,7 +1,8 @@
-"""The Gymnasium spaces of the environment, and how an observation fills them."""
+"""The Gymnasium spaces of the environment, how an observation fills them, and the info beside."""
 
 import ctypes
 import string
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,11 @@ from gymnasium.vector.utils import (
 from numpy.typing import NDArray
 
 from zoomgym.agent.observation import Observation
+from zoomgym.errors import VideoError
 from zoomgym.grading import letter
 from zoomgym.io.text import transliterated
 from zoomgym.rules.actions import Answer, ZoomCall
-from zoomgym.rules.episode import Rules
+from zoomgym.rules.episode import Episode, Rules, score
 from zoomgym.rules.grammar import MAX_REPLY_CHARS, write_reply
 from zoomgym.rules.question import MAX_OPTIONS
 
@@ -168,6 +170,46 @@ def to_dict(
         "feedback": _shown(observation.feedback, MAX_FEEDBACK_CHARS),
         "frames_left": np.int64(observation.frames_left),
         "turns_left": np.int64(observation.turns_left),
+    }
+
+
+def end_reason(episode: Episode, video_error: VideoError | None) -> str:
+    """Returns why an episode is over; empty while it is not."""
+    return "video_error" if video_error else episode.end_reason
+
+
+def to_info(
+    episode: Episode,
+    video_error: VideoError | None,
+    videos_skipped: int,
+    frames_damaged: int,
+) -> dict[str, Any]:
+    """Returns the info: only scalars and texts, always the same keys.
+
+    Args:
+        episode: that is played.
+        video_error: what ended it, if that was its video.
+        videos_skipped: since the reset.
+        frames_damaged: of its video, shown so far.
+    """
+    parts = score(episode)
+    refusal = episode.turns[-1].error if episode.turns else ""
+    over = end_reason(episode, video_error)
+    return {
+        "task_id": episode.task.id,
+        "video_id": episode.task.video,
+        "category": episode.task.category,
+        "error": str(video_error) if video_error else refusal,
+        "end_reason": over,
+        "turns_used": len(episode.turns),
+        "zooms": len(episode.zooms),
+        "frames_used": episode.frames_used,
+        **{f"reward_{name}": value for name, value in asdict(parts).items()},
+        "is_success": bool(parts.accuracy),
+        "videos_skipped": videos_skipped,
+        "frames_damaged": frames_damaged,
+        "answer": episode.answer or "",
+        "truth": episode.task.truth if over else "",
     }
 
 
