@@ -8,7 +8,7 @@ from PIL import Image
 from zoomgym import ZoomGymError
 from zoomgym.io.commands import Parser
 from zoomgym.records import read_records
-from zoomgym.records.origins import env_to_watch
+from zoomgym.records.task_sets import env_to_watch
 from zoomgym.rollout import watch_again
 
 MAX_PIXELS = 112 * 112

@@ -169,7 +169,7 @@ def watch_again(
 
     Args:
         env: a ZoomEnv with the settings of the record, wrapped or not; see `env_to_watch` in
-            `origins`. It is left there, so that an episode can be taken up half-way.
+            `records.task_sets`. It is left there, so that an episode can be taken up half-way.
         record: of an episode.
         num_turns: how many of its turns to play; None plays all.
 

@@ -10,7 +10,7 @@ from benchmarks.evaluation.suites import SUITES, rules_of
 from zoomgym.errors import RecordError, TaskError
 from zoomgym.io.text import plain
 from zoomgym.records import Record
-from zoomgym.records.origins import is_synthetic, made_again
+from zoomgym.records.task_sets import is_synthetic, made_again
 from zoomgym.rules.episode import Rules
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import merge_weights

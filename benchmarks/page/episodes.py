@@ -19,7 +19,7 @@ from zoomgym.agent.observation import look
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import letter, read_choice
 from zoomgym.records import Record, replay
-from zoomgym.records.origins import task_set_of
+from zoomgym.records.task_sets import task_set_of
 from zoomgym.render.style import clock
 from zoomgym.render.video_panels import AXIS_STEPS_S
 from zoomgym.rules.actions import ZoomCall

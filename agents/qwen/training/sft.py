@@ -48,7 +48,7 @@ from zoomgym.agent.conversation import to_messages
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.io.commands import ends_quietly
 from zoomgym.records import Record
-from zoomgym.records.origins import env_to_watch
+from zoomgym.records.task_sets import env_to_watch
 from zoomgym.rollout import watch_again
 
 STATE = "trainer_state.json"

@@ -1,4 +1,4 @@
-"""Where the task of a record comes from: made again from a seed, or of a set that the user names.
+"""The task set of a record: made again from a seed, or named by the user.
 
 Records come from strangers. So no file or folder that a record names is opened, and no judge that
 it names is asked.
