@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from zoomgym.io.commands import Parser, ends_quietly
-from zoomgym.render.canvas import Box, Canvas, line_height, wrap
+from zoomgym.render.canvas import Canvas, Rect, line_height, wrap
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import Segment, overview_times, zoom_times
 from zoomgym.tasks.catalog import open_task_set
@@ -52,16 +52,16 @@ def clips_of(family: str, task: VideoQuestion) -> list[tuple[Segment, float]]:
 
 
 def draw_frames(
-    canvas: Canvas, box: Box, video: Video, times_s: Sequence[float], evidence: Sequence[Segment]
+    canvas: Canvas, box: Rect, video: Video, times_s: Sequence[float], evidence: Sequence[Segment]
 ) -> int:
     """Draws frames into rows of COLUMNS, those of the evidence underlined; returns the y below."""
     images = video.frames_at(times_s, (CELL, CELL))
     for index, (time_s, image) in enumerate(zip(times_s, images, strict=True)):
         row, column = divmod(index, COLUMNS)
         left, top = box.left + column * (CELL + GAP), box.top + row * (CELL + GAP)
-        canvas.picture(Box(left, top, left + CELL, top + CELL), image)
+        canvas.picture(Rect(left, top, left + CELL, top + CELL), image)
         if any(segment.holds(time_s) for segment in evidence):
-            canvas.fill(Box(left, top + CELL - 3, left + CELL, top + CELL), EVIDENCE)
+            canvas.fill(Rect(left, top + CELL - 3, left + CELL, top + CELL), EVIDENCE)
     return box.top + -(-len(times_s) // COLUMNS) * (CELL + GAP)
 
 
@@ -75,18 +75,18 @@ def draw_family(family: str) -> Image.Image:
     top = MARGIN + line_height(TITLE) + (len(question) + 1) * line_height(TEXT) + 10
     height = top + 4 * (CELL + GAP) + len(clips) * (CELL + GAP + 22) + MARGIN
     canvas = Canvas((height, WIDTH), PAGE)
-    page = Box(MARGIN, MARGIN, WIDTH - MARGIN, height)
+    page = Rect(MARGIN, MARGIN, WIDTH - MARGIN, height)
     canvas.line(page.row(0, line_height(TITLE)), family, TITLE, INK)
     text = page.cut(top=line_height(TITLE) + 2)
     bottom = canvas.lines(text, task.question, TEXT, INK, 3)
     answer = f"Answer: {task.options[ord(task.truth) - ord('A')]}"
     others = ", ".join(task.options)
-    line = Box(page.left, bottom, page.right, bottom + line_height(TEXT))
+    line = Rect(page.left, bottom, page.right, bottom + line_height(TEXT))
     width = canvas.line(line, answer, TEXT, RIGHT)
     canvas.line(line.cut(left=width + 10), f"(of {others})", TEXT, SOFT)
 
-    cells = Box(page.left + LABELS, top, page.right, height)
-    labels = Box(page.left, top, page.left + LABELS - 8, top + CELL)
+    cells = Rect(page.left + LABELS, top, page.right, height)
+    labels = Rect(page.left, top, page.left + LABELS - 8, top + CELL)
     canvas.line(labels.row(0, 18), "Overview", TEXT, INK)
     canvas.line(labels.cut(top=18).row(0, 16), "64 frames", TINY, SOFT)
     canvas.line(labels.cut(top=33).row(0, 16), f"of {video.duration_s:g} s", TINY, SOFT)

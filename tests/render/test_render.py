@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.conftest import TASK, new_episode
 from zoomgym.agent.observation import Frames
-from zoomgym.render.canvas import Box, Grid, printable, text_width, wrap
+from zoomgym.render.canvas import Grid, Rect, printable, text_width, wrap
 from zoomgym.render.picture import OVERVIEW_HEIGHT, QUESTION_HEIGHT, SIDEBAR_WIDTH, STATE_HEIGHT
 from zoomgym.render.screen import PICTURE_SIZE, Screen, describe, paint
 from zoomgym.render.style import CARD, EVIDENCE, MARGIN, PAGE, RIGHT, WRONG, ZOOM_COLORS, clock
@@ -251,9 +251,9 @@ def test_a_cut_text_ends_in_an_ellipsis() -> None:
 
 
 def test_a_grid_fits_its_room_in_few_rows() -> None:
-    assert Grid.within(Box(0, 0, 100, 50), 2, 1.0) == Grid(2, 50, 50)
-    assert Grid.within(Box(0, 0, 100, 50), 8, 1.0) == Grid(4, 25, 25)
-    assert Grid.within(Box(0, 0, 1, 1), 9, 1.0).width == 1
+    assert Grid.within(Rect(0, 0, 100, 50), 2, 1.0) == Grid(2, 50, 50)
+    assert Grid.within(Rect(0, 0, 100, 50), 8, 1.0) == Grid(4, 25, 25)
+    assert Grid.within(Rect(0, 0, 1, 1), 9, 1.0).width == 1
 
 
 def test_describe_tells_the_start() -> None:

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from zoomgym.io.text import transliterated
 
-__all__ = ["Box", "Canvas", "Color", "Grid", "printable", "text_width", "wrap"]
+__all__ = ["Canvas", "Color", "Grid", "Rect", "printable", "text_width", "wrap"]
 
 Color: TypeAlias = tuple[int, int, int]
 
@@ -41,7 +41,7 @@ SYMBOLS: dict[str, list[list[tuple[float, float]]]] = {
 """Lines through points in a square of side 1."""
 
 
-class Box(NamedTuple):
+class Rect(NamedTuple):
     """A rectangle in pixels, [left, right) x [top, bottom)."""
 
     left: int
@@ -64,14 +64,14 @@ class Box(NamedTuple):
         """The y half-way down."""
         return (self.top + self.bottom) // 2
 
-    def cut(self, left: int = 0, top: int = 0, right: int = 0, bottom: int = 0) -> "Box":
+    def cut(self, left: int = 0, top: int = 0, right: int = 0, bottom: int = 0) -> "Rect":
         """Returns the box without so many pixels at each side."""
-        return Box(self.left + left, self.top + top, self.right - right, self.bottom - bottom)
+        return Rect(self.left + left, self.top + top, self.right - right, self.bottom - bottom)
 
-    def row(self, index: int, height: int) -> "Box":
+    def row(self, index: int, height: int) -> "Rect":
         """Returns the row at index of those of height that stand in the box from its top down."""
         top = self.top + index * height
-        return Box(self.left, top, self.right, top + height)
+        return Rect(self.left, top, self.right, top + height)
 
 
 class Grid(NamedTuple):
@@ -83,7 +83,7 @@ class Grid(NamedTuple):
     """Of a cell, in pixels."""
 
     @classmethod
-    def within(cls, room: Box, count: int, aspect: float, gap: int = 0, foot: int = 0) -> "Grid":
+    def within(cls, room: Rect, count: int, aspect: float, gap: int = 0, foot: int = 0) -> "Grid":
         """Returns the grid of the largest cells that fit into room, with few rows.
 
         Args:
@@ -119,13 +119,13 @@ class Canvas:
         return np.array(self._image)
 
     def fill(
-        self, box: Box, color: Color, *, radius: int = 0, outline: Color | None = None
+        self, box: Rect, color: Color, *, radius: int = 0, outline: Color | None = None
     ) -> None:
         """Fills box."""
         corners = (box.left, box.top, box.right - 1, box.bottom - 1)
         self._draw.rounded_rectangle(corners, radius, color, outline)
 
-    def line(self, box: Box, text: str, size: int, color: Color, align: str = "left") -> int:
+    def line(self, box: Rect, text: str, size: int, color: Color, align: str = "left") -> int:
         """Writes text on one line in the middle of box, shortened to its width.
 
         Returns:
@@ -141,7 +141,7 @@ class Canvas:
             self._image.paste(color, (left, box.middle - mask.height // 2), mask)
         return width
 
-    def lines(self, box: Box, text: str, size: int, color: Color, most: int) -> int:
+    def lines(self, box: Rect, text: str, size: int, color: Color, most: int) -> int:
         """Writes text into box on as many lines as it needs, shortened to `most`.
 
         Returns:
@@ -158,7 +158,7 @@ class Canvas:
         mask = _symbol(name, side)
         self._image.paste(color, (left, middle - side // 2), mask)
 
-    def picture(self, box: Box, frame: NDArray[np.uint8]) -> None:
+    def picture(self, box: Rect, frame: NDArray[np.uint8]) -> None:
         """Puts a frame (H, W, 3) uint8 RGB into box, stretched to it."""
         fitted = Image.fromarray(frame).resize(
             (box.width, box.height), Image.Resampling.BILINEAR, reducing_gap=1.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zoomgym.agent.observation import Frames
 from zoomgym.grading import UNGRADED, letter, read_choice
-from zoomgym.render.canvas import Box, Canvas, Color, line_height, wrap
+from zoomgym.render.canvas import Canvas, Color, Rect, line_height, wrap
 from zoomgym.render.style import (
     CARD,
     HEADING_HEIGHT,
@@ -64,7 +64,7 @@ def paint(
         reward_weights: one weight for every reward term.
     """
     canvas = Canvas(PICTURE_SIZE, PAGE)
-    page = Box(0, 0, PICTURE_SIZE[1], PICTURE_SIZE[0]).cut(MARGIN, MARGIN, MARGIN, MARGIN)
+    page = Rect(0, 0, PICTURE_SIZE[1], PICTURE_SIZE[0]).cut(MARGIN, MARGIN, MARGIN, MARGIN)
     main = page.cut(right=SIDEBAR_WIDTH + MARGIN)
     question, main = _split(main, QUESTION_HEIGHT)
     strip, main = _split(main, OVERVIEW_HEIGHT)
@@ -91,12 +91,12 @@ def verdict(episode: Episode) -> str:
     return "right" if score(episode).accuracy else "wrong"
 
 
-def _split(box: Box, height: int) -> tuple[Box, Box]:
+def _split(box: Rect, height: int) -> tuple[Rect, Rect]:
     """Returns the top of box, and what is left of it below a margin."""
     return box.row(0, height), box.cut(top=height + MARGIN)
 
 
-def _card(canvas: Canvas, box: Box) -> Box:
+def _card(canvas: Canvas, box: Rect) -> Rect:
     """Draws an empty panel and returns the room inside."""
     canvas.fill(box, CARD, radius=8, outline=LINE)
     return box.cut(MARGIN, 10, MARGIN, 10)
@@ -105,7 +105,7 @@ def _card(canvas: Canvas, box: Box) -> Box:
 # The question ------------------------------------------------------------------------------------
 
 
-def _draw_question(canvas: Canvas, box: Box, episode: Episode) -> None:
+def _draw_question(canvas: Canvas, box: Rect, episode: Episode) -> None:
     """Draws the question and its options; after the end, which was given and which is true."""
     bottom = canvas.lines(box, episode.task.question, HEADLINE, INK, 2)
     box = box.cut(top=bottom - box.top + 10)
@@ -123,7 +123,7 @@ def _draw_question(canvas: Canvas, box: Box, episode: Episode) -> None:
         _draw_option(canvas, cell, episode, index, option)
 
 
-def _draw_option(canvas: Canvas, box: Box, episode: Episode, index: int, option: str) -> None:
+def _draw_option(canvas: Canvas, box: Rect, episode: Episode, index: int, option: str) -> None:
     """Draws a lettered option with its mark."""
     mark, symbol, color, pale = _option_mark(episode, index)
     canvas.fill(box, pale, radius=5, outline=color if mark else LINE)
@@ -150,7 +150,7 @@ def _option_mark(episode: Episode, index: int) -> tuple[str, str, Color, Color]:
     return "", "", SOFT, PALE
 
 
-def _draw_open_ended(canvas: Canvas, box: Box, episode: Episode) -> None:
+def _draw_open_ended(canvas: Canvas, box: Rect, episode: Episode) -> None:
     """Draws, for a question without options, the given answer and the true one."""
     if not episode.is_over:
         canvas.line(box.row(0, 26), "Open-ended: the answer is a text.", TEXT, SOFT)
@@ -179,7 +179,7 @@ def _draw_open_ended(canvas: Canvas, box: Box, episode: Episode) -> None:
 # The sidebar -------------------------------------------------------------------------------------
 
 
-def _draw_state(canvas: Canvas, box: Box, episode: Episode) -> None:
+def _draw_state(canvas: Canvas, box: Rect, episode: Episode) -> None:
     """Draws where the episode stands: which turn, how many frames are left."""
     canvas.line(box.row(0, 16), episode.task.id, SMALL, SOFT)
     most, used = episode.rules.max_turns, len(episode.turns)
@@ -190,7 +190,7 @@ def _draw_state(canvas: Canvas, box: Box, episode: Episode) -> None:
     _draw_gauge(canvas, gauge, "Frames left", f"{left} of {budget}", left / budget)
 
 
-def _draw_gauge(canvas: Canvas, box: Box, name: str, value: str, share: float) -> None:
+def _draw_gauge(canvas: Canvas, box: Rect, name: str, value: str, share: float) -> None:
     """Draws a name, a value, and a bar filled to a share in [0, 1]."""
     head = box.row(0, 22)
     width = canvas.line(head, value, TEXT, INK, "right")
@@ -201,7 +201,7 @@ def _draw_gauge(canvas: Canvas, box: Box, name: str, value: str, share: float) -
         canvas.fill(bar._replace(right=bar.left + max(8, int(share * bar.width))), SOFT, radius=4)
 
 
-def _draw_turns(canvas: Canvas, box: Box, episode: Episode) -> None:
+def _draw_turns(canvas: Canvas, box: Rect, episode: Episode) -> None:
     """Draws the latest turns: what was replied and what came back; the last one at most length."""
     if not episode.turns:
         body = heading(canvas, box, "Turns")
@@ -226,7 +226,7 @@ def _draw_turns(canvas: Canvas, box: Box, episode: Episode) -> None:
 
 
 def _draw_turn(
-    canvas: Canvas, box: Box, episode: Episode, index: int, reply: list[str], feedback: list[str]
+    canvas: Canvas, box: Rect, episode: Episode, index: int, reply: list[str], feedback: list[str]
 ) -> None:
     """Draws one turn, whose reply and feedback are wrapped already."""
     turn = episode.turns[index]
@@ -262,7 +262,7 @@ def _turn_name(turn: Turn, zoom_index: int) -> tuple[str, Color]:
 
 
 def _draw_reward(
-    canvas: Canvas, box: Box, episode: Episode, reward_weights: Mapping[str, float]
+    canvas: Canvas, box: Rect, episode: Episode, reward_weights: Mapping[str, float]
 ) -> None:
     """Draws the verdict, the reward terms with their weights, and their sum."""
     ending, parts = verdict(episode), score(episode)
@@ -295,7 +295,7 @@ def _draw_reward(
 
 
 def _draw_reward_row(
-    canvas: Canvas, box: Box, row: tuple[str, str, str, str], color: Color
+    canvas: Canvas, box: Rect, row: tuple[str, str, str, str], color: Color
 ) -> None:
     """Draws a name and three numbers in columns."""
     name, *numbers = row

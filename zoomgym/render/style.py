@@ -1,6 +1,6 @@
 """What the panels of a picture share: colors, sizes of text, headings."""
 
-from zoomgym.render.canvas import Box, Canvas, Color
+from zoomgym.render.canvas import Canvas, Color, Rect
 
 MARGIN = 12
 HEADING_HEIGHT = 25
@@ -35,7 +35,7 @@ def clock(time_s: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def heading(canvas: Canvas, box: Box, title: str, remark: str = "") -> Box:
+def heading(canvas: Canvas, box: Rect, title: str, remark: str = "") -> Rect:
     """Writes the heading of a panel and returns the room under it."""
     head, body = box.row(0, 18), box.cut(top=HEADING_HEIGHT)
     width = canvas.line(head, title, TEXT, INK)
@@ -48,7 +48,7 @@ def zoom_color(zoom_index: int) -> Color:
     return ZOOM_COLORS[zoom_index % len(ZOOM_COLORS)]
 
 
-def badge(canvas: Canvas, box: Box, text: str, color: Color) -> None:
+def badge(canvas: Canvas, box: Rect, text: str, color: Color) -> None:
     """Draws a short text in a filled square."""
     canvas.fill(box, color, radius=4)
     canvas.line(box, text, SMALL, CARD, "center")

@@ -6,7 +6,7 @@ import numpy as np
 
 from zoomgym.agent.observation import Frames
 from zoomgym.io.text import number_of
-from zoomgym.render.canvas import Box, Canvas, Color, Grid, text_width
+from zoomgym.render.canvas import Canvas, Color, Grid, Rect, text_width
 from zoomgym.render.style import (
     CARD,
     EVIDENCE,
@@ -49,7 +49,7 @@ def _known_evidence(episode: Episode) -> tuple[Segment, ...]:
     return episode.task.evidence if episode.is_over else ()
 
 
-def draw_overview(canvas: Canvas, box: Box, episode: Episode, overview: Frames) -> None:
+def draw_overview(canvas: Canvas, box: Rect, episode: Episode, overview: Frames) -> None:
     """Draws all frames of the overview as a contact strip, in the order of time."""
     count = len(overview.times_s)
     stretch = f"{clock(overview.times_s[0])} to {clock(overview.times_s[-1])}"
@@ -62,7 +62,7 @@ def draw_overview(canvas: Canvas, box: Box, episode: Episode, overview: Frames) 
     labels = body._replace(right=body.left + 52)
     free_y = labels.top
     for row, time_s in enumerate(overview.times_s[:: grid.columns]):
-        label = Box(labels.left, labels.top + row * grid.height, labels.right, 0)
+        label = Rect(labels.left, labels.top + row * grid.height, labels.right, 0)
         label = label._replace(bottom=label.top + grid.height)
         if label.middle - 6 >= free_y - 1:
             canvas.line(label, clock(time_s), TINY, SOFT, "right")
@@ -77,7 +77,7 @@ def _thinned(frames: Frames) -> Frames:
 
 
 def _draw_frames(
-    canvas: Canvas, box: Box, frames: Frames, evidence: Sequence[Segment], foot: int = 0
+    canvas: Canvas, box: Rect, frames: Frames, evidence: Sequence[Segment], foot: int = 0
 ) -> Grid:
     """Draws frames in a grid that fills box; those within the evidence are underlined.
 
@@ -94,21 +94,21 @@ def _draw_frames(
     for index, (time_s, image) in enumerate(zip(frames.times_s, frames.images, strict=True)):
         row, column = divmod(index, grid.columns)
         left, top = box.left + column * pitch_x, box.top + row * pitch_y
-        cell = Box(left, top, left + grid.width, top + grid.height)
+        cell = Rect(left, top, left + grid.width, top + grid.height)
         canvas.picture(cell, image)
         if any(segment.holds(time_s) for segment in evidence):
             canvas.fill(cell._replace(top=cell.bottom - 3), EVIDENCE)
         free_x = free_x if column else 0
         label = f"{time_s:.2f} s" if time_s < 120 else clock(time_s)
         if foot and label != shown and left >= free_x:
-            room = Box(left, cell.bottom, box.right, cell.bottom + foot)
+            room = Rect(left, cell.bottom, box.right, cell.bottom + foot)
             if text_width(label, TINY) <= room.width:
                 free_x = left + canvas.line(room, label, TINY, SOFT) + 4
                 shown = label
     return Grid(grid.columns, pitch_x, pitch_y)
 
 
-def draw_clips(canvas: Canvas, box: Box, episode: Episode, clips: Sequence[Frames]) -> None:
+def draw_clips(canvas: Canvas, box: Rect, episode: Episode, clips: Sequence[Frames]) -> None:
     """Draws the frames of the latest zooms, one zoom under the other."""
     rows = list(enumerate(zip(episode.zooms, clips, strict=False)))
     hidden = max(0, len(rows) - MOST_ZOOMS)
@@ -133,7 +133,7 @@ def draw_clips(canvas: Canvas, box: Box, episode: Episode, clips: Sequence[Frame
         body = body.cut(top=row.height + 4)
 
 
-def _draw_zoom_label(canvas: Canvas, box: Box, zoom_index: int, zoom: ZoomCall) -> None:
+def _draw_zoom_label(canvas: Canvas, box: Rect, zoom_index: int, zoom: ZoomCall) -> None:
     """Draws a zoom's number, segment and rate."""
     length_s = zoom.end_s - zoom.start_s
     length = f"{length_s:.3g} s" if length_s < 120 else clock(length_s)
@@ -146,7 +146,7 @@ def _draw_zoom_label(canvas: Canvas, box: Box, zoom_index: int, zoom: ZoomCall) 
     )
 
 
-def draw_timeline(canvas: Canvas, box: Box, episode: Episode) -> None:
+def draw_timeline(canvas: Canvas, box: Rect, episode: Episode) -> None:
     """Draws the whole video as a line: overview times, zooms in lanes, evidence after the end."""
     body = heading(canvas, box, "Time line", f"the whole video, {clock(episode.duration_s)}")
     evidence = _known_evidence(episode)
@@ -154,8 +154,8 @@ def draw_timeline(canvas: Canvas, box: Box, episode: Episode) -> None:
         legend = box.row(0, 18)
         width = canvas.line(legend, "evidence", SMALL, SOFT, "right")
         swatch = legend.right - width - 20
-        canvas.fill(Box(swatch, legend.middle - 5, swatch + 14, legend.middle + 5), EVIDENCE)
-    track = Box(body.left, body.bottom - 26, body.right, body.bottom - 14)
+        canvas.fill(Rect(swatch, legend.middle - 5, swatch + 14, legend.middle + 5), EVIDENCE)
+    track = Rect(body.left, body.bottom - 26, body.right, body.bottom - 14)
     canvas.fill(track, TRACK, radius=3)
     for segment in evidence:
         mark = _mark(track, segment, episode.duration_s)
@@ -163,25 +163,25 @@ def draw_timeline(canvas: Canvas, box: Box, episode: Episode) -> None:
         canvas.fill(mark, EVIDENCE)
     for time_s in episode.overview_s:
         left = _place_x(track, time_s, episode.duration_s)
-        canvas.fill(Box(left, track.top + 3, left + 1, track.bottom - 3), SOFT)
+        canvas.fill(Rect(left, track.top + 3, left + 1, track.bottom - 3), SOFT)
     _draw_axis(canvas, track._replace(top=track.bottom, bottom=body.bottom), episode.duration_s)
     _draw_lanes(canvas, body._replace(bottom=track.top - 3), episode)
 
 
-def _place_x(track: Box, time_s: float, duration_s: float) -> int:
+def _place_x(track: Rect, time_s: float, duration_s: float) -> int:
     """Returns the x of a time on the track, a column of it."""
     share = min(1.0, max(0.0, time_s / duration_s)) if duration_s else 0.0
     return track.left + min(track.width - 1, int(share * track.width))
 
 
-def _mark(track: Box, segment: Segment, duration_s: float) -> Box:
+def _mark(track: Rect, segment: Segment, duration_s: float) -> Rect:
     """Returns where a segment stands on the track, never narrower than MIN_MARK_PX."""
     left = min(_place_x(track, segment.start_s, duration_s), track.right - MIN_MARK_PX)
     right = _place_x(track, segment.end_s, duration_s) + (segment.end_s >= duration_s)
     return track._replace(left=left, right=max(left + MIN_MARK_PX, right))
 
 
-def _draw_axis(canvas: Canvas, box: Box, duration_s: float) -> None:
+def _draw_axis(canvas: Canvas, box: Rect, duration_s: float) -> None:
     """Writes times under the track, at round steps."""
     least_s = duration_s / MOST_AXIS_LABELS
     step_s = (
@@ -197,7 +197,7 @@ def _draw_axis(canvas: Canvas, box: Box, duration_s: float) -> None:
             free_x = left + canvas.line(box.cut(left=left - box.left), label, TINY, SOFT) + 8
 
 
-def _draw_lanes(canvas: Canvas, box: Box, episode: Episode) -> None:
+def _draw_lanes(canvas: Canvas, box: Rect, episode: Episode) -> None:
     """Draws each of the latest zooms in a lane of its own, all earlier ones in the top lane."""
     zooms = list(enumerate(episode.zooms))
     earlier, latest = zooms[:-MOST_ZOOMS], zooms[-MOST_ZOOMS:]
@@ -213,7 +213,7 @@ def _draw_lanes(canvas: Canvas, box: Box, episode: Episode) -> None:
         _draw_beside(canvas, lane, mark, label, zoom_color(zoom_index))
 
 
-def _draw_beside(canvas: Canvas, lane: Box, mark: Box, label: str, color: Color) -> None:
+def _draw_beside(canvas: Canvas, lane: Rect, mark: Rect, label: str, color: Color) -> None:
     """Writes a label right of its mark, else left of it, else on it."""
     needed = text_width(label, TINY) + 6
     if lane.right - mark.right >= needed:

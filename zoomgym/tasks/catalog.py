@@ -28,10 +28,7 @@ TASK_SETTINGS = ("split", "duration_s", "difficulty", "source", "on_damage", "su
 
 
 def tasks_of(
-    settings: Mapping[str, Any],
-    *,
-    cache_dir: str | Path | None = None,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    settings: Mapping[str, Any], *, cache_dir: str | Path | None = None, limits: Limits = Limits()
 ) -> TaskSet:
     """Returns the task set that settings of an environment, or of a record, name.
 
@@ -56,7 +53,7 @@ def open_task_set(
     source: str = "file",
     cache_dir: str | Path | None = None,
     on_damage: str = "nearest",
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: Limits = Limits(),
     subtitles: bool = False,
 ) -> TaskSet:
     """Returns the task set called name; nothing is decoded or written yet.
@@ -94,10 +91,7 @@ def open_task_set(
     raise _unknown(name)
 
 
-def check_task_set(
-    name: str,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
-) -> Iterator[CheckedRow]:
+def check_task_set(name: str, limits: Limits = Limits()) -> Iterator[CheckedRow]:
     """Yields every row of the files of a task set, with all that is wrong with it.
 
     Args:

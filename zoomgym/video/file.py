@@ -46,7 +46,7 @@ class VideoFile:
         *,
         num_threads: int = 1,
         on_damage: str = "nearest",
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),
     ) -> None:
         """Remembers path; nothing is opened or checked yet.
 

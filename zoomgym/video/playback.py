@@ -36,7 +36,7 @@ MAX_LEADING = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class SeekPoint:
     """A frame that the decoder called a keyframe."""
 
     index: int
@@ -59,7 +59,7 @@ class Playback:
     """Indices of frames that the decoder calls corrupt."""
     failed_pts: tuple[int, ...]
     """Ascending, of packets that did not decode."""
-    starts: tuple[Start, ...]
+    starts: tuple[SeekPoint, ...]
     """Ascending."""
     unfit: set[int] = field(default_factory=set)
     """Indices of starts from which the frames look different."""
@@ -74,7 +74,7 @@ class Playback:
         is_late = failed > 0 and self.failed_pts[failed - 1] > self.pts[index]
         return is_late or index in self.corrupt
 
-    def start_before(self, index: int) -> Start | None:
+    def start_before(self, index: int) -> SeekPoint | None:
         """Returns the last fit start at or before index; None is the start of the file."""
         number = bisect_right(self.starts, index, key=lambda start: start.index)
         fit = (start for start in reversed(self.starts[:number]) if start.index not in self.unfit)
@@ -92,11 +92,11 @@ def play(opened: OpenFile) -> tuple[VideoFrame, Playback]:
     fingerprints: list[int] = []
     corrupt: set[int] = set()
     failed_pts: list[int] = []
-    starts: list[Start] = []
+    starts: list[SeekPoint] = []
     last_ticks = 0
     for frame in _frames(opened, opened.from_start(), failed_pts):
         if frame.key_frame and frame.pts is not None:
-            starts.append(Start(len(pts), frame.pts))
+            starts.append(SeekPoint(len(pts), frame.pts))
         if frame.is_corrupt:
             corrupt.add(len(pts))
         pts.append(frame.pts)
@@ -163,7 +163,7 @@ def _wanted_frames(
             num_unfit += 1
 
 
-def _frames_from(opened: OpenFile, start: Start | None) -> Iterator[tuple[int, VideoFrame]]:
+def _frames_from(opened: OpenFile, start: SeekPoint | None) -> Iterator[tuple[int, VideoFrame]]:
     """Yields the indices and frames from start on; none if it cannot be found. None plays all."""
     if start is None:
         yield from enumerate(_frames(opened, opened.from_start()))

@@ -63,7 +63,7 @@ class BenchmarkTasks:
         *,
         subtitles: bool = False,
         on_damage: str = "nearest",
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),
     ) -> None:
         self._layout = layout
         self._folder = folder

@@ -31,10 +31,7 @@ class CheckedRow:
     problems: tuple[str, ...]
 
 
-def check_manifest(
-    path: Path,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
-) -> Iterator[CheckedRow]:
+def check_manifest(path: Path, limits: Limits = Limits()) -> Iterator[CheckedRow]:
     """Yields every row of a manifest with its problems; each video is looked at once.
 
     Raises:
@@ -44,9 +41,7 @@ def check_manifest(
 
 
 def check_benchmark(
-    layout: Layout,
-    folder: Path,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    layout: Layout, folder: Path, limits: Limits = Limits()
 ) -> Iterator[CheckedRow]:
     """Yields every row of a benchmark with its problems; each video is looked at once.
 

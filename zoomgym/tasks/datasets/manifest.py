@@ -49,7 +49,7 @@ class ManifestTasks:
         self,
         path: Path,
         on_damage: str = "nearest",
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: Limits = Limits(),
     ) -> None:
         self._path = path
         self._on_damage = on_damage
