@@ -11,7 +11,7 @@ from rich.text import Text
 
 from benchmarks.evaluation.comparable import (
     EpisodeKey,
-    Origin,
+    Made,
     check_synthetic,
     check_terms,
     in_order,
@@ -36,13 +36,13 @@ class Block:
     """The tables of a suite that was played by the same rules; or that which compares its rules."""
 
     about: dict[str, str]
-    """What the records have in common: names and values."""
+    """Names and values that the records have in common."""
     notes: tuple[str, ...]
     sheets: tuple[Sheet, ...]
 
     @property
     def title(self) -> str:
-        """What it is about, in words."""
+        """Title of the tables."""
         return ", ".join(f"{name} {value}" for name, value in self.about.items() if value)
 
 
@@ -102,7 +102,7 @@ def _notes(by_agent: Agents) -> tuple[str, ...]:
 
 
 def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record]:
-    """Returns the records of files, which may stand in one leaderboard.
+    """Returns the records of files, which may be in one leaderboard.
 
     Args:
         paths: of the files.
@@ -125,7 +125,7 @@ def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record
 
 def _check_again(files: Mapping[str, Sequence[Record]]) -> None:
     """Plays every episode again. Raises RecordError, which names its file, line, agent and task."""
-    made: dict[tuple[str, str], Origin] = {}
+    made: Made = {}
     for name, records in files.items():
         for line, record in enumerate(records, start=1):
             where = f"{name}:{line}"

@@ -1,4 +1,4 @@
-"""What a suite claims of its agents, and whether records bear that out.
+"""Judges what a suite claims about its agents, from records.
 
 A claim is about the accuracy of an agent on each of some families. It is judged by intervals that
 hold for the whole verdict at once: if all claims are true, all of them hold in 95 of 100 runs.
@@ -17,13 +17,13 @@ from benchmarks.evaluation.suites import SOLVED, Claim, Level
 from zoomgym.records import Record
 
 CONFIDENCE = 0.95
-"""Of all intervals of a verdict together."""
+"""Probability that all intervals of a verdict hold at once."""
 WIDEST = 0.3
 """An interval that is wider says too little to call an agent at chance."""
 
 
 class ClaimOutcome(Enum):
-    """What became of a claim."""
+    """Outcome of a claim."""
 
     HOLDS = "holds"
     FAILS = "fails"
@@ -32,17 +32,17 @@ class ClaimOutcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What records say of a claim on one of its families."""
+    """Result of a claim on one of its families."""
 
     claim: Claim
     family: str
     estimate: Estimate
-    """With an interval that holds for all findings at once."""
+    """Accuracy, with an interval that holds for all findings at once."""
     chance: float
 
     @property
     def outcome(self) -> ClaimOutcome:
-        """Whether the interval bears the claim out."""
+        """Whether the interval supports the claim."""
         return OUTCOMES[self.claim.level](self.estimate, self.chance)
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any, Self
@@ -16,7 +17,7 @@ from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import merge_weights
 
 Terms = Mapping[str, Any]
-"""Names and values of what must not differ."""
+"""Names and values that must not differ."""
 
 OF_TASKS = ("split", "duration_s", "difficulty", "source", "subtitles")
 """Settings that say which tasks of a set there are, and in which shape."""
@@ -25,7 +26,7 @@ OF_FRAMES = ("max_pixels", "on_damage")
 MAX_SHOWN = 80
 """Characters of a value: a question may be long."""
 MOST_AGENTS = 200
-"""They make 20,000 pairs."""
+"""Most agents that are compared in pairs: 20,000 pairs."""
 MOST_CELLS = 100_000
 MOST_USED = 100
 REMEDY = "show them apart, or play them again alike"
@@ -137,7 +138,7 @@ def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
 
     Raises:
         RecordError: package versions, rules, weights, tasks, lengths of their videos, graders or
-            an agent's code differ, or an episode stands twice; says in what, and where. Or there is
+            an agent's code differ, or an episode occurs twice; says in what, and where. Or there is
             more than tables can show.
     """
     _check_same("the same package version", files, lambda record: ("", {"version": record.version}))
@@ -271,7 +272,7 @@ def _describe(record: Record) -> str:
 
 
 def _check_once(files: Mapping[str, Sequence[Record]]) -> None:
-    """Refuses an episode that stands twice."""
+    """Refuses an episode that occurs twice."""
     seen: dict[Hashable, str] = {}
     for name, records in files.items():
         for record in records:
@@ -303,10 +304,10 @@ def join_records(files: Mapping[str, Sequence[Record]]) -> list[Record]:
     """Returns the records of one run, each once, in an order that does not depend on theirs.
 
     Args:
-        files: what was read, by the name of its file. A record may stand there again.
+        files: what was read, by the name of its file. A record may occur again.
 
     Raises:
-        RecordError: they are of another suite or seed, or must not stand in one table: see
+        RecordError: they are of another suite or seed, or must not be in one table: see
             `check_terms`.
     """
     first_of: dict[tuple[EpisodeKey, str], Record] = {}
@@ -328,24 +329,14 @@ def join_records(files: Mapping[str, Sequence[Record]]) -> list[Record]:
     return in_order(first_of.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What a task set says of a task."""
-
-    task_set: str
-    version: str
-    content_hash: str
-    task: VideoQuestion
-    duration_s: float
-    last_frame_s: float
+Made = dict[tuple[str, str], tuple[Any, ...]]
+"""Synthetic tasks as they were made, by settings and task id: see `_made`."""
 
 
-def check_synthetic(
-    records: Iterable[Record], made: dict[tuple[str, str], Origin] | None = None
-) -> None:
+def check_synthetic(records: Iterable[Record], made: Made | None = None) -> None:
     """Refuses records whose synthetic task is not the one that their settings make today.
 
-    Tasks of other sets are taken as they stand in the records: their files may be anywhere.
+    Tasks of other sets are taken from the records: their files may be anywhere.
 
     Args:
         records: of episodes.
@@ -362,33 +353,29 @@ def check_synthetic(
         place = json.dumps(record.settings, sort_keys=True), record.task.id
         try:
             if place not in made:
-                made[place] = _origin(record)
+                made[place] = _made(record)
         except TaskError as error:
             raise RecordError(
                 f"{where}: needed settings that make its synthetic task again, got: {error}"
             ) from error
-        written = Origin(
-            record.task_set,
-            record.task_set_version,
-            record.task_set_hash,
-            record.task,
-            record.duration_s,
-            record.last_frame_s,
-        )
-        if written != made[place]:
+        tasks = record.task_set_version, record.task_set, record.task_set_hash
+        if (*tasks, record.task, record.duration_s, record.last_frame_s) != made[place]:
             raise RecordError(
                 f"{where}: needed the synthetic task that its settings make, got another: this "
-                f"version ({made[place].version}) makes others, or the record was edited"
+                f"version ({made[place][0]}) makes others, or the record was edited"
             )
 
 
-def _origin(record: Record) -> Origin:
-    """Returns what the settings of a record make of its task. Raises TaskError."""
+def _made(record: Record) -> tuple[Any, ...]:
+    """Returns the task that the settings of a record make, its set and the length of its video.
+
+    Raises:
+        TaskError: they make none.
+    """
     tasks = made_again(record, source="scene")  # as long as the file, which need not be written
     task = tasks.by_id(record.task.id)
-    video = tasks.open_video(task)
-    try:
-        lengths_s = video.duration_s, video.last_frame_s
-    finally:
-        video.close()
-    return Origin(tasks.name, tasks.version, tasks.content_hash, task, *lengths_s)
+    with closing(tasks.open_video(task)) as video:
+        return (
+            *(tasks.version, tasks.name, tasks.content_hash, task),
+            *(video.duration_s, video.last_frame_s),
+        )

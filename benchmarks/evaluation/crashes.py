@@ -34,7 +34,7 @@ class Failure:
     is_skipped: bool = False
     """Whether its video cannot be shown, and the run was told to pass over such tasks."""
     traceback: str = field(default="", compare=False)
-    """Of an error that nobody raised on purpose."""
+    """Traceback of an error that nobody raised on purpose."""
 
 
 def tell_failure(agent: str, task_id: str, error: BaseException) -> Failure:
@@ -61,7 +61,7 @@ def _printable(line: str) -> str:
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
-    """Puts failures into a file in place of what stood there; no file if there are none."""
+    """Replaces a file by these failures; no file if there are none."""
     text = "".join(f"{json.dumps(asdict(failure))}\n" for failure in failures)
     if text:
         with replaced(path) as file:

@@ -30,17 +30,17 @@ LABEL_WIDTHS = (60, 30, 20)
 HEAD, WORD = 6, 14
 """Columns that the head of a column may take, and a long word in it."""
 WIDEST = 10_000
-"""More columns than any terminal has."""
+"""Columns of an imagined terminal, wider than any real one."""
 INTERVAL = "95% interval"
-"""What titles call it."""
+"""Name of an interval in titles."""
 LARGE = 100
-"""Larger numbers are shown without decimals."""
+"""Numbers from here on are shown without decimals."""
 VALUES = ("column", "count", "mean", "low", "high")
 WORDS = re.compile(r"(?!.*www\.)[A-Za-z0-9().]+([ _-][A-Za-z0-9().]+)*")
-"""What means nothing else in Markdown."""
+"""Text that has no meaning in Markdown but its own."""
 PUNCTUATION = re.compile("[!-/:-@[-`{-~]")
 FORMULA = tuple("=+-@")
-"""A spreadsheet takes what begins so for something to reckon."""
+"""First characters that make a cell a formula in a spreadsheet."""
 
 
 MARKS = r"(?:[-:/@_]|\.(?=[a-zA-Z]))"
@@ -50,10 +50,10 @@ PARTS = re.compile(rf"(?:(?!{MARKS})\S)+{MARKS}*\s?|{MARKS}+\s?")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What is said of one thing."""
+    """A line of a table."""
 
     labels: tuple[str, ...]
-    """What it is: one for each label of the sheet."""
+    """Names of the thing it is about: one for each label of the sheet."""
     cells: tuple[Cell, ...]
     """One for each column of the sheet. None: there is nothing to tell."""
 
@@ -66,9 +66,9 @@ class Sheet:
     """One word, for other programs."""
     title: str
     labels: tuple[str, ...]
-    """What the first columns hold, such as `agent`."""
+    """Heads of the first columns, such as `agent`."""
     columns: tuple[str, ...]
-    """What is measured."""
+    """Heads of the measured columns."""
     lines: tuple[Line, ...]
     digits: int = 2
     """Decimals that are shown."""
@@ -130,7 +130,7 @@ class FittedTable:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How much of a sheet is shown."""
+    """The part of a sheet that is shown."""
 
     columns: tuple[int, ...]
     """Places of those that are shown."""
@@ -190,7 +190,7 @@ def _width(sheet: Sheet, shape: Shape, console: Console) -> int:
 
 
 def _draw(sheet: Sheet, shape: Shape) -> Table:
-    """Returns the table of a shape, each of whose columns is as wide as what stands in it."""
+    """Returns the table of a shape, each of whose columns is as wide as its content."""
     table = Table()
     for label in sheet.labels:
         table.add_column(label, max_width=shape.label_width, overflow="fold")
@@ -297,7 +297,7 @@ def to_csv(sheets: Sequence[tuple[Mapping[str, str], Sheet]]) -> str:
     """Returns every number of sheets on a line of its own.
 
     Args:
-        sheets: each with what it is about: names and values, which stand before it.
+        sheets: each with what it is about: names and values, which come first.
     """
     rows = [
         {**about, "table": sheet.name, **dict(zip(sheet.labels, line.labels, strict=True)), **cell}

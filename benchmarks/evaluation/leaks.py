@@ -39,7 +39,7 @@ NUM_FRAMES = 64
 DRAWN = (64, 64)
 """(H, W) of the frames whose brightness is taken."""
 STEPS, RATE, DECAY = 300, 0.5, 1e-2
-"""Of the classifier: gradient steps, their size, and how far weights are drawn to 0."""
+"""Training of the classifier: gradient steps, their size, and weight decay."""
 
 Features = NDArray[np.float64]
 """(N, F), one row a task."""
@@ -51,7 +51,7 @@ def words(tasks: Sequence[VideoQuestion]) -> Features:
 
 
 def option_order(tasks: Sequence[VideoQuestion]) -> Features:
-    """Returns which option stands at which place."""
+    """Returns which option is at which place."""
     return _one_hot([[f"{place} {o}" for place, o in enumerate(task.options)] for task in tasks])
 
 

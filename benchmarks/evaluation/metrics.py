@@ -57,7 +57,7 @@ class Score:
     num_ungraded: int
     """Episodes whose answer nobody could grade. They are in no mean that needs a grade."""
     estimates: dict[str, Estimate]
-    """By the name of the metric, without those that say nothing of any of the episodes."""
+    """Means by the name of their metric, without those that no episode has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ class Pair:
     agent: str
     against: str
     difference: Estimate
-    """How much more accurate the first one is. Its interval is drawn over tasks, in pairs."""
+    """Accuracy of the first one minus that of the second, with an interval over paired tasks."""
     num_better: int
     """Tasks on which the first one is right and the other is not, or is so more often."""
     num_worse: int
@@ -297,4 +297,4 @@ GROUNDING = (
     Metric("recovered", "", _recovered, True),
     Metric("saw all", "", _saw_all, True),
 )
-"""Of episodes with evidence and a zoom; `recovered` only of those whose first zoom was wrong."""
+"""Metrics of episodes with evidence and a zoom; `recovered`: those whose first zoom was wrong."""

@@ -1,4 +1,4 @@
-"""How far a run is: one line on a terminal, which goes when it is done; a few plain lines in a log.
+"""Shows progress: one line on a terminal, which disappears; a few plain lines in a log.
 
 It is shown on stderr, so that stdout holds results alone.
 """

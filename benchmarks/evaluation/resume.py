@@ -36,7 +36,7 @@ class Choice:
     """Which tasks of a suite are played: by default all."""
 
     limit: int | None = None
-    """At most so many of each part."""
+    """Most tasks of each part."""
     shard_index: int = 0
     num_shards: int = 1
     """Tasks are dealt out by their place: the same ones whatever the limit is."""

@@ -47,7 +47,7 @@ class Job:
     seed: int
     cache_dir: Path | None
     agent_hash: str = ""
-    """Of the agent's code or weights, see `fingerprint`."""
+    """Hash of the agent's code or weights, see `fingerprint`."""
 
 
 Outcome = Record | Failure

@@ -17,7 +17,7 @@ __all__ = ["Estimate", "bootstrap", "rate", "wilson"]
 
 NUM_RESAMPLES, NUM_BATCHES = 10_000, 100
 PERCENTILES = (2.5, 97.5)
-"""They bound an interval of 95%."""
+"""Bounds of an interval of 95%."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Estimate:
     low: float
     high: float
     count: int
-    """What it is the mean of: so many episodes, or tasks."""
+    """Number of episodes, or tasks, that it is the mean of."""
 
 
 def wilson(values: Sequence[float], confidence: float = 0.95) -> Estimate:
@@ -67,10 +67,10 @@ def _score_interval(mean: float, number: float, confidence: float) -> tuple[floa
     """Returns the Wilson score interval about the mean of so many zeros and ones."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     spread = z**2 / number
-    centre = (mean + spread / 2) / (1 + spread)
+    center = (mean + spread / 2) / (1 + spread)
     half = z / (1 + spread) * math.sqrt(mean * (1 - mean) / number + spread / (4 * number))
-    low = centre - half if mean > 0 else 0.0  # exactly, where rounding leaves 3e-17
-    return low, centre + half if mean < 1 else 1.0
+    low = center - half if mean > 0 else 0.0  # exactly, where rounding leaves 3e-17
+    return low, center + half if mean < 1 else 1.0
 
 
 def bootstrap(
@@ -111,7 +111,7 @@ def _by_video(
 
 
 def _draws(totals: NDArray[np.float64], counts: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
-    """Yields means of as many videos as there are, drawn anew, in batches that fit in memory."""
+    """Yields means of as many videos, drawn with replacement, in batches that fit in memory."""
     rng = np.random.default_rng(0)
     for _ in range(NUM_BATCHES):
         drawn = rng.integers(len(totals), size=(NUM_RESAMPLES // NUM_BATCHES, len(totals)))

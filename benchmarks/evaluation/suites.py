@@ -21,7 +21,7 @@ SOLVED = 0.9
 
 
 class Level(Enum):
-    """What accuracy is claimed."""
+    """Level of accuracy that is claimed."""
 
     CHANCE = "at chance"
     LOW = "nearer to chance than to 1"
@@ -50,15 +50,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What an agent is run on. Any change to it makes a new version."""
+    """Tasks that agents are compared on. Any change to it makes a new version."""
 
     name: str
     purpose: str
     parts: tuple[Part, ...]
     agents: tuple[str, ...] = field(default=("blind", "glance", "random", "uniform", "oracle"))
-    """Run by default."""
+    """Agents that play by default."""
     claims: tuple[Claim, ...] = ()
-    """What a run ends with a verdict on."""
+    """Claims that a run ends with a verdict on."""
 
 
 def make_env(part: Part, cache_dir: Path | None = None) -> ZoomEnv:
@@ -188,7 +188,7 @@ OWN_FLAGS = ("tasks", "split", "grammar", "cache_dir", "frame_size", "render_mod
 AGENTS = ("blind",)
 """Who plays by default: the floor. What real videos show, no baseline reads."""
 SUFFIXES = (".jsonl", ".json")
-"""Of manifests."""
+"""Suffixes of manifests."""
 
 
 def own_suite(

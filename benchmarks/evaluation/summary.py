@@ -17,7 +17,7 @@ MARK = "*"
 
 
 class Verdict(Enum):
-    """How an agent compares with another on the tasks that both played."""
+    """Result of comparing two agents on the tasks that both played."""
 
     BETTER = auto()
     CLOSE = auto()

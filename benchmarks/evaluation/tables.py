@@ -57,9 +57,9 @@ def ranking(
     pooled = [row for row in rows if row.category == ALL]
     official = officials(records)
     missing = {one.agent: one for one in shortfalls(records, suite)}
-    extents = [missing[row.agent] for row in pooled if row.agent in missing]
+    coverages = [missing[row.agent] for row in pooled if row.agent in missing]
     return [
-        *([extent_sheet(extents)] * bool(extents)),
+        *([coverage_sheet(coverages)] * bool(coverages)),
         replace(_overall(pooled), reading=reading(pooled, records)),
         _by_category(rows, records),
         *([_official(official)] * bool(official)),
@@ -143,25 +143,25 @@ def _official_lines(row: OfficialScore, num_counts: int) -> Iterator[Line]:
         )
 
 
-TITLE = "Not the whole suite: the rest was not played, not shown or failed, and is in no number"
+UNCOVERED = "Not the whole suite: the rest was not played, not shown or failed, and is in no number"
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
-    """How many tasks of a suite an agent has played."""
+class Coverage:
+    """Number of tasks of a suite that an agent has played."""
 
     agent: str
     num_played: int
     num_tasks: int
-    """Of the suite, by the same rules."""
+    """Tasks of the suite, by the same rules."""
 
     def __str__(self) -> str:
         """Returns it for people."""
         return f"{self.num_played} of {self.num_tasks} tasks"
 
 
-def shortfalls(records: Sequence[Record], suite: Suite | None = None) -> list[Extent]:
-    """Returns the extents of agents that have not played their whole suite, in their order.
+def shortfalls(records: Sequence[Record], suite: Suite | None = None) -> list[Coverage]:
+    """Returns the coverages of agents that have not played their whole suite, in their order.
 
     Args:
         records: of one suite, played by the same rules.
@@ -177,22 +177,22 @@ def shortfalls(records: Sequence[Record], suite: Suite | None = None) -> list[Ex
     for record in records:
         played.setdefault(record.agent, set()).add(EpisodeKey.of(record).task)
     return [
-        Extent(agent, len(tasks), num_tasks)
+        Coverage(agent, len(tasks), num_tasks)
         for agent, tasks in played.items()
         if len(tasks) < num_tasks
     ]
 
 
-def extent_sheet(extents: Sequence[Extent]) -> Sheet:
+def coverage_sheet(coverages: Sequence[Coverage]) -> Sheet:
     """Returns the table of how much is missing, a line an agent."""
-    lines = [Line((one.agent, str(one)), (one.num_tasks - one.num_played,)) for one in extents]
-    return Sheet("extent", TITLE, ("agent", "recorded"), ("missing",), tuple(lines))
+    lines = [Line((one.agent, str(one)), (one.num_tasks - one.num_played,)) for one in coverages]
+    return Sheet("extent", UNCOVERED, ("agent", "recorded"), ("missing",), tuple(lines))
 
 
 Agents = dict[str, list[Record]]
 """The records of each agent, the best agent first."""
 CELL = ("category", "difficulty", "length")
-"""What tells the cells of a suite apart."""
+"""Labels of the cells of a suite."""
 LENGTHS = [name for name, _ in SPANS]
 WORDS = {
     "grammar": "grammar {}",
@@ -200,7 +200,7 @@ WORDS = {
     "frames_per_zoom": "{} frames a zoom",
     "frame_budget": "{} frames in all",
 }
-"""How what differs between rules is said; turns are told as zooms."""
+"""Words for rules that differ; turns are given as zooms."""
 
 
 def apart(records: Sequence[Record]) -> dict[Rules, list[Record]]:
@@ -227,7 +227,7 @@ def _words(name: str, value: str | int) -> str:
 
 
 def details(by_agent: Agents) -> list[Sheet]:
-    """Returns the tables that explain a ranking, without those in which nothing stands.
+    """Returns the tables that explain a ranking, without empty ones.
 
     Args:
         by_agent: the records of each agent, in the order of the ranking; all of one suite, played

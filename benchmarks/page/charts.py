@@ -1,4 +1,4 @@
-"""Where everything stands in the charts of a report, in pixels; the template draws it."""
+"""The layout of the charts of a page, in pixels; the template draws them."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -17,7 +17,7 @@ HEIGHT = 300
 LEFT, RIGHT, TOP, BOTTOM = 42, 12, 22, 42
 """Margins of a plot."""
 SLOT = 16
-"""From one agent to the next within a category."""
+"""Pixels from one agent to the next within a category."""
 GROUP_GAP = 26
 CHAR = 8
 """Width of a character of a label, roughly."""
@@ -36,9 +36,9 @@ MAX_NAME = 16
 ROW_HEIGHT, MOST_BAR_HEIGHT = 48, 28
 BAR_GAP = 6
 FPS_EDGES = (0.5, 1, 2, 4, 8, 16)
-"""Each bin reaches from one edge up to, but without, the next."""
+"""Edges of bins: each reaches from one edge up to, but without, the next."""
 MOST_ZOOMS = 8
-"""More are counted as so many or more."""
+"""Most zooms with a bin of their own; more share it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Rectangle(NamedTuple):
 
     @property
     def is_within_plot(self) -> bool:
-        """Whether it is all to be seen."""
+        """Whether all of it is visible."""
         is_across = self.left >= LEFT and self.right <= WIDTH
         return is_across and self.top >= 0 and self.bottom <= HEIGHT - BOTTOM
 
@@ -158,7 +158,7 @@ class RulesChart:
     """Accuracy against the most zooms that the rules allow."""
 
     labels: tuple[tuple[float, int], ...]
-    """Where a number of zooms stands, and the number."""
+    """Place of each number of zooms, and the number."""
     curves: tuple[RulesCurve, ...]
 
 

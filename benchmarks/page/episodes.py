@@ -1,4 +1,4 @@
-"""What the episode viewer of a page is given: episodes, tasks and small pictures, as plain data."""
+"""Data of the episode viewer of a page: episodes, tasks and small pictures."""
 
 import base64
 import io
@@ -35,12 +35,12 @@ OUTCOMES = ("right", "wrong", "no answer", "ungraded")
 MAX_PICTURED = 40
 """Episodes with frames."""
 MAX_PICTURE_BYTES = 3_000_000
-"""Of all pictures; base64 makes a third more of it."""
+"""Bytes of all pictures; base64 adds a third."""
 MAX_EPISODE_BYTES = 16_000_000
-"""Of all episodes: some 12,000 on synthetic tasks, so that `standard-v0` stands there whole."""
+"""Bytes of all episodes: 12,000 on synthetic tasks, so that all of `standard-v0` fits."""
 OVERVIEW_PIXELS, CLIP_PIXELS = 96 * 96, 192 * 192
 MOST_FRAMES = 128
-"""Of a longer strip, so many are shown, evenly spread."""
+"""Most frames of a strip; a longer one is thinned evenly."""
 QUALITY = 75
 MOST_AXIS_LABELS = 6
 MAX_TEXT = 800
@@ -250,7 +250,7 @@ def _episode(record: Record) -> Json:
 
 
 def _turn(turn: Turn) -> Json:
-    """Returns what the viewer shows of a turn; its error stands in its feedback."""
+    """Returns what the viewer shows of a turn; its error is in its feedback."""
     return {
         "reply": cut(turn.reply),
         "feedback": cut(turn.feedback),

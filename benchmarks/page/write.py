@@ -111,7 +111,7 @@ def _page(
 
 
 def _title(suite_name: str, records: Sequence[Record]) -> str:
-    """Returns what stands over a page: the suite, or the sets of tasks that are of none."""
+    """Returns the title of a page: the suite, or the sets of tasks that are of none."""
     sets = dict.fromkeys(record.task_set for record in records)
     return suite_name.strip() or ", ".join(sets) or "No episodes"
 

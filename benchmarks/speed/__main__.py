@@ -18,8 +18,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.speed.decoding.against_peers import PEER_FILES
 from benchmarks.speed.decoding.exactness import measure_exactness
-from benchmarks.speed.decoding.measure import PARTS, PEER_FILES, measure_video
+from benchmarks.speed.decoding.measure import PARTS, measure_video
 from benchmarks.speed.decoding.peers import PEERS
 from benchmarks.speed.episodes import measure_episodes
 from zoomgym.errors import ReplyError

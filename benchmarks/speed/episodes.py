@@ -1,6 +1,6 @@
 """How fast episodes on drawn video are: a turn, the environment, the runner; where time goes.
 
-Processor seconds, of all threads and processes, stand beside the wall clock, as a busy machine
+Processor seconds, of all threads and processes, are shown beside the wall clock, as a busy machine
 hardly changes them.
 """
 
@@ -10,9 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import wraps
 from multiprocessing import active_children
-from typing import Any
 from unittest.mock import patch
 
 from rich.console import Console
@@ -70,7 +68,7 @@ class Pace:
     num_episodes: int
     wall_s: float
     cpu_s: float
-    """Of all threads and processes."""
+    """Processor seconds of all threads and processes."""
 
 
 def measure_episodes(console: Console, num_episodes: int) -> None:
@@ -231,20 +229,9 @@ def watched(stopwatch: Stopwatch) -> Iterator[None]:
     """Counts the time of FUNCTIONS to their phases."""
     with ExitStack() as patches:
         for owner, name, phase in FUNCTIONS:
-            timed = _timed(vars(owner)[name], phase, stopwatch)
+            timed = stopwatch.timed(vars(owner)[name], phase)
             patches.enter_context(patch.object(owner, name, timed))
         yield
-
-
-def _timed(function: Callable[..., Any], phase: str, stopwatch: Stopwatch) -> Callable[..., Any]:
-    """Returns function so that its time is counted to a phase."""
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        with stopwatch.phase(phase):
-            return function(*args, **kwargs)
-
-    return call
 
 
 def _show_shares(console: Console, shares: Mapping[str, Mapping[str, float]]) -> None:

@@ -3,11 +3,14 @@
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 __all__ = ["OTHER", "Stopwatch"]
+
+T = TypeVar("T")
 
 OTHER = "other"
 """What is no phase."""
@@ -18,9 +21,9 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        """Of each phase, up to the last change, or count."""
+        """Seconds of each phase, up to the last change or count."""
         self.cpu_seconds: defaultdict[str, float] = defaultdict(float)
-        """Of all threads, which a busy machine hardly changes."""
+        """Processor seconds of all threads, which a busy machine hardly changes."""
         self.peak_bytes: defaultdict[str, int] = defaultdict(int)
         """What a GPU held at most; empty without one."""
         self._phases = [OTHER]
@@ -52,6 +55,16 @@ class Stopwatch:
             yield
         finally:
             self.end()
+
+    def timed(self, function: Callable[..., T], name: str) -> Callable[..., T]:
+        """Returns a function whose time counts to a phase."""
+
+        @wraps(function)
+        def call(*args: Any, **given: Any) -> T:
+            with self.phase(name):
+                return function(*args, **given)
+
+        return call
 
     def count(self) -> None:
         """Gives what has passed since the last change to the innermost phase."""

@@ -32,9 +32,11 @@ from benchmarks.speed.decoding.plan import (
     TEN_MIN,
     WARM,
     DecodingPlan,
+    Measurement,
+    SpeedClaim,
+    Timing,
     calls_of,
 )
-from benchmarks.speed.decoding.results import Measurement, SpeedClaim, Timing
 from zoomgym.io.cache import cached_file
 from zoomgym.tasks.synthetic.seal import is_sealed, seal
 from zoomgym.video.scale import Scaler, orientation_of

@@ -1,7 +1,7 @@
 """Counts wrong frames in awkward files: ours and every peer that is installed.
 
-Right is the frame that is on screen when the file is played in order. Ours have to be it byte for
-byte. A peer scales and converts in its own way, so its frame is right if no other frame of the
+Right is the frame that is on screen when the file is played in order. Ours have to equal it byte
+for byte. A peer scales and converts in its own way, so its frame is right if no other frame of the
 file is clearly nearer to it. Time 0 is what a peer says is the beginning.
 """
 
@@ -22,6 +22,7 @@ from tqdm import tqdm
 from benchmarks.speed.decoding.awkward.clips import play
 from benchmarks.speed.decoding.awkward.kinds import INEXACT, KINDS
 from benchmarks.speed.decoding.files import speed_dir
+from benchmarks.speed.decoding.measure import describe_run
 from benchmarks.speed.decoding.peers import (
     OURS,
     OURS_TWICE,
@@ -32,7 +33,6 @@ from benchmarks.speed.decoding.peers import (
     is_installed,
     run_job,
 )
-from benchmarks.speed.decoding.results import describe_run
 from zoomgym.io.cache import written_file
 
 __all__ = ["ASKED", "measure_exactness"]
@@ -84,7 +84,7 @@ class PlayedFile:
 
 @dataclass(frozen=True, slots=True)
 class ExactnessCell:
-    """What one peer made of one file."""
+    """Result of one peer on one file."""
 
     file: str
     peer: str

@@ -84,7 +84,7 @@ class SpeedFile:
 
 
 class StoredPacket(NamedTuple):
-    """What a packet holds once its file is closed. Times are in ticks."""
+    """A packet that outlives its file. Times are in ticks."""
 
     pts: int
     dts: int
@@ -107,8 +107,8 @@ def number_in(picture: NDArray[np.uint8]) -> int:
     """Returns the number that a picture (H, W, 3) of any size shows."""
     height, width, _ = picture.shape
     row = picture[height - max(1, height // 40)].mean(axis=1)
-    centres = ((np.arange(NUM_BITS) + 0.5) * width / NUM_BITS).astype(int)
-    return int(((row[centres] > 128) << np.arange(NUM_BITS)).sum())
+    centers = ((np.arange(NUM_BITS) + 0.5) * width / NUM_BITS).astype(int)
+    return int(((row[centers] > 128) << np.arange(NUM_BITS)).sum())
 
 
 X264 = {"crf": "28", "x264-params": "keyint=250:bframes=3:open-gop=0"}
@@ -305,14 +305,14 @@ def _texture(seed: int) -> NDArray[np.uint8]:
     draw = ImageDraw.Draw(image)
     for k in range(220):
         x, y, extent = (int(rng.integers(limit)) for limit in (width, height, 140))
-        colour = tuple(rng.integers(0, 256, 3).tolist())
+        color = tuple(rng.integers(0, 256, 3).tolist())
         box = (x, y, x + extent + 10, y + extent // 2 + 10)
         if k % 3 == 0:
-            draw.ellipse(box, fill=colour)
+            draw.ellipse(box, fill=color)
         elif k % 3 == 1:
-            draw.rectangle(box, outline=colour, width=3)
+            draw.rectangle(box, outline=color, width=3)
         else:
-            draw.text((x, y), f"zoom {k}", fill=colour, font_size=12 + extent // 3)
+            draw.text((x, y), f"zoom {k}", fill=color, font_size=12 + extent // 3)
     luma, *chroma = (np.asarray(plane) for plane in image.convert("YCbCr").split())
     return np.stack([luma.clip(LOWEST, HIGHEST), *chroma], axis=2)
 

@@ -70,7 +70,7 @@ class Ours:
 
 
 class VideoZoomer:
-    """What the official code of VideoZoomer does: decord anew for every call, then Pillow.
+    """What the official code of VideoZoomer does: a new decord reader for every call, then Pillow.
 
     Source: zsgvivo/VideoZoomer, commit 5638153, extract_video_clip: eight threads, or one if that
     fails; an index is a time by the average rate.
@@ -248,12 +248,12 @@ class Peer:
     """A way to get frames, and what can be asked of it."""
 
     package: str
-    """What has to be importable."""
+    """Package that has to be importable."""
     open: Callable[[str, tuple[int, int]], Opened]
     is_floor: bool = False
-    """Not a peer but a lower bound, which is told before what it will be asked."""
+    """Whether it is a lower bound, which knows its calls in advance, and no peer."""
     reopens: bool = False
-    """It cannot keep a file open, so it is never warm."""
+    """Whether it cannot keep a file open, so that it is never warm."""
 
 
 OURS = "ours"
@@ -292,7 +292,7 @@ class FrameCall:
 
 @dataclass(frozen=True, slots=True)
 class PeerJob:
-    """What one process does."""
+    """The work of one process."""
 
     peer: str
     path: str
@@ -304,11 +304,11 @@ class PeerJob:
 
 @dataclass(frozen=True, slots=True)
 class PeerOutcome:
-    """What came of a job: one entry per call."""
+    """Results of a job, one per call."""
 
     wall_s: tuple[float, ...]
     cpu_s: tuple[float, ...]
-    """Of all threads: what a busy machine hardly changes."""
+    """Processor time of all threads, which a busy machine hardly changes."""
     errors: tuple[str, ...]
     """Empty where a call went well."""
     frames: tuple[Frames | None, ...]

@@ -1,5 +1,7 @@
-"""How much the decoding benchmark measures, and what it asks of a file."""
+"""The plan of the decoding benchmark: the calls to each file, and the form of what is measured."""
 
+import math
+import statistics
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -13,24 +15,10 @@ from benchmarks.speed.decoding.files import SpeedFile
 from benchmarks.speed.decoding.peers import FrameCall
 from zoomgym.video import native_size
 
-__all__ = [
-    "CLIP_FPS",
-    "COLD",
-    "HD",
-    "HOUR",
-    "IN_FRAME",
-    "OVERVIEW",
-    "TEN_MIN",
-    "WARM",
-    "DecodingPlan",
-    "calls_of",
-    "fresh",
-]
-
 T = TypeVar("T")
 
 MAX_PIXELS = 100_352
-"""Of a frame, as VideoZoomer shows it."""
+"""Pixels of a frame, as VideoZoomer shows it."""
 CLIP_FRAMES, CLIP_FPS = 16, 8
 IN_FRAME = 0.4
 """Times are asked for this far into a frame, so that no peer's rounding decides which it is."""
@@ -40,7 +28,7 @@ OVERVIEW, COLD, WARM = "overview, cold", "zoom, cold", "zoom, warm"
 
 @dataclass(frozen=True, slots=True)
 class DecodingPlan:
-    """How much is measured."""
+    """The amount of work that is measured."""
 
     files: Mapping[str, SpeedFile]
     folder: Path
@@ -50,9 +38,9 @@ class DecodingPlan:
     repeats: int
     num_overview: int = 64
     num_zooms: int = 8
-    """Of each kind, per process."""
+    """Zooms of each kind, per process."""
     num_cycles: int = 2000
-    """Of opening, looking and closing, for the memory."""
+    """Cycles of opening, looking and closing, which memory is measured over."""
 
     def path(self, name: str) -> str:
         """Returns the path of a file, written first if need be."""
@@ -61,6 +49,62 @@ class DecodingPlan:
     def size(self, name: str) -> tuple[int, int]:
         """Returns the (H, W) at which the frames of a file are wanted."""
         return native_size(self.files[name].segment.size, MAX_PIXELS)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Times and errors of one peer on one file, for one kind of call."""
+
+    work: str
+    file: str
+    peer: str
+    wall_s: tuple[float, ...] = ()
+    num_frames: int = 0
+    """Frames that were checked."""
+    num_wrong: int = 0
+    error: str = ""
+    cpu_s: tuple[float, ...] = ()
+    """Processor time of all threads, where it was measured."""
+
+    @property
+    def median_s(self) -> float:
+        """Median of the calls that went well; nan if none did."""
+        return statistics.median(self.wall_s) if self.wall_s else math.nan
+
+    @property
+    def median_cpu_s(self) -> float:
+        """Median of the processor time; nan if it was not measured."""
+        return statistics.median(self.cpu_s) if self.cpu_s else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedClaim:
+    """A claim: that a ratio stays on its side of a limit. Nan was not measured."""
+
+    claim: str
+    ratio: float
+    limit: float
+    is_floor: bool = False
+    """The ratio has to be at least the limit, instead of at most."""
+    cpu_ratio: float = math.nan
+    """The same in processor time, which a busy machine hardly changes."""
+
+    @property
+    def verdict(self) -> str:
+        """Returns whether the claim holds."""
+        if math.isnan(self.ratio):
+            return "not measured"
+        is_met = self.ratio >= self.limit if self.is_floor else self.ratio <= self.limit
+        return "met" if is_met else "NOT MET"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Rows and bars of one kind of measurement."""
+
+    rows: tuple[Timing, ...] = ()
+    bars: tuple[SpeedClaim, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def calls_of(plan: DecodingPlan, file: SpeedFile) -> list[FrameCall]:

@@ -22,10 +22,12 @@ from benchmarks.speed.decoding.plan import (
     TEN_MIN,
     WARM,
     DecodingPlan,
+    Measurement,
+    SpeedClaim,
+    Timing,
     calls_of,
     fresh,
 )
-from benchmarks.speed.decoding.results import Measurement, SpeedClaim, Timing
 from zoomgym import ZoomEnv
 from zoomgym.envs.vector import ZoomVectorEnv
 from zoomgym.video import VideoFile, close_files, forget_frames, set_frame_memory
@@ -256,7 +258,7 @@ def measure_memory(plan: DecodingPlan) -> Measurement:
 
 STATM = Path("/proc/self/statm")
 MEMORY_ROW_BYTES = 64 * 1024**2
-"""Of the store of frames: full long before the second quarter begins."""
+"""Size of the store of frames: full long before the second quarter begins."""
 
 
 def _resident_mb(plan: DecodingPlan) -> list[float]:

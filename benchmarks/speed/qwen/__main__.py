@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 
 from agents.qwen.model.tiny import SIZES, TOKEN_SIDE_PX
-from benchmarks.speed.decoding.results import describe_run
+from benchmarks.speed.decoding.measure import describe_run
 from benchmarks.speed.qwen.episodes import Course, Load
 from benchmarks.speed.qwen.generation import measure_generation, print_generation
 from benchmarks.speed.qwen.step import Step, measure_step, print_step

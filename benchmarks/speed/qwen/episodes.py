@@ -18,9 +18,9 @@ from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks import hash_tasks
 
 FPS = 8
-"""Of every zoom."""
+"""Frames per second of every zoom."""
 GAP_S = 10.0
-"""From one zoom to the next."""
+"""Seconds from one zoom to the next."""
 TASK_ID = "noise"
 TASK = VideoQuestion(
     id=TASK_ID,
@@ -139,11 +139,11 @@ class Load:
     """A group of episodes."""
 
     size: str
-    """Of the model: one of SIZES."""
+    """Size of the model: one of SIZES."""
     course: Course
     group_size: int = 8
     num_tokens: int = 48
-    """Of every reply."""
+    """Tokens of every reply."""
     attention: str = "sdpa"
     """The kernel."""
 

@@ -39,7 +39,7 @@ are made, processed and decoded to patches, text is encoded, memory put together
 
 SAID = -1
 Read = tuple[tuple[int, ...], ...]
-"""Of each rollout: its ids, with SAID in place of those that the model sampled."""
+"""Token ids of each rollout, with SAID in place of those that the model sampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +48,25 @@ class Played:
 
     side: str
     seconds: dict[str, float]
-    """Of each of PHASES."""
+    """Seconds of each of PHASES."""
     cpu_s: float
-    """Of all, in processor time."""
+    """Processor time of all phases."""
     frames_encoded: int
-    """By the vision encoder."""
+    """Frames that the vision encoder read."""
     tokens_prefilled: int
-    """By the language model, padding included."""
+    """Tokens that the language model read, padding included."""
     peak_bytes: int
-    """Of a GPU's memory; 0 without one."""
+    """Peak of a GPU's memory; 0 without one."""
     read: Read
 
     @property
     def total_s(self) -> float:
-        """From the reset to the last reply."""
+        """Seconds from the reset to the last reply."""
         return sum(self.seconds.values())
 
     @property
     def model_s(self) -> float:
-        """In the model alone."""
+        """Seconds in the model alone."""
         return self.total_s - self.seconds["other"]
 
 

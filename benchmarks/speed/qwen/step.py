@@ -156,9 +156,9 @@ def _stock_trainer(settings: GRPOSettings, load: Load) -> GRPOTrainer:
 def _watch(trainer: GRPOTrainer, stopwatch: Stopwatch) -> dict[str, Any]:
     """Returns what will hold the numbers of the last step when the trainer is done."""
     for name, phase in (("_prepare_inputs", "scoring"), ("_generate", "generation")):
-        setattr(trainer, name, _timed(getattr(trainer, name), stopwatch, phase))
+        setattr(trainer, name, stopwatch.timed(getattr(trainer, name), phase))
     measure = trainer._get_per_token_logps_and_entropies
-    without_gradient = _timed(measure, stopwatch, "reference")
+    without_gradient = stopwatch.timed(measure, "reference")
 
     def measure_timed(*args: Any, **given: Any) -> Any:
         return (measure if torch.is_grad_enabled() else without_gradient)(*args, **given)
@@ -167,16 +167,6 @@ def _watch(trainer: GRPOTrainer, stopwatch: Stopwatch) -> dict[str, Any]:
     last = _LastStep(stopwatch)
     trainer.add_callback(last)
     return last.numbers
-
-
-def _timed(function: Callable[..., Any], stopwatch: Stopwatch, phase: str) -> Callable[..., Any]:
-    """Returns a function whose time counts to a phase."""
-
-    def call(*args: Any, **given: Any) -> Any:
-        with stopwatch.phase(phase):
-            return function(*args, **given)
-
-    return call
 
 
 class _LastStep(TrainerCallback):

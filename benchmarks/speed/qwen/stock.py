@@ -121,7 +121,7 @@ def _called(*_: Any, **__: Any) -> dict[str, Any]:
 def _look(env: ZoomEnv) -> list[Any]:
     """Plays one turn, and returns what is shown, as TRL has it from a tool.
 
-    The chat template writes what stands around it.
+    The chat template writes what surrounds it.
     """
     env.step("")
     response = new_messages(env.observation)[-1]

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.evaluation.suites import SUITES, Part, Suite
-from benchmarks.evaluation.tables import Extent, shortfalls
+from benchmarks.evaluation.tables import Coverage, shortfalls
 from benchmarks.leaderboard import as_csv, as_markdown, blocks, show, show_ranking
 from benchmarks.page.write import write_report
 from tests.benchmarks.page.test_write import RIGHT, TASK, WRONG, played
@@ -35,9 +35,9 @@ PART = on("a|<b>[b]", 1, 2, reply=RIGHT)
 
 
 def test_agents_that_have_played_less_than_their_suite_are_told() -> None:
-    assert shortfalls([*WHOLE, *PART]) == [Extent("a|<b>[b]", 2, 5)]
+    assert shortfalls([*WHOLE, *PART]) == [Coverage("a|<b>[b]", 2, 5)]
     again = [replace(record, seed=8) for record in PART]
-    assert shortfalls([*PART, *again]) == [Extent("a|<b>[b]", 2, 5)]
+    assert shortfalls([*PART, *again]) == [Coverage("a|<b>[b]", 2, 5)]
 
 
 def test_nothing_is_told_of_whole_suites_and_of_those_that_nobody_knows() -> None:
@@ -54,8 +54,8 @@ def test_tasks_are_counted_by_the_rules_that_they_are_played_by(
     parts = tuple(Part(number, {"max_turns": number}) for number in (1, 3))
     monkeypatch.setitem(SUITES, "mine-v0", Suite("mine-v0", "a test", parts))
     of_rules = [replace(one, rules=replace(one.rules, max_turns=3)) for one in PART]
-    assert shortfalls(of_rules) == [Extent("a|<b>[b]", 2, 3)]
-    assert shortfalls(PART) == [Extent("a|<b>[b]", 2, 4)]
+    assert shortfalls(of_rules) == [Coverage("a|<b>[b]", 2, 3)]
+    assert shortfalls(PART) == [Coverage("a|<b>[b]", 2, 4)]
 
 
 def test_every_kind_of_table_says_how_much_was_played() -> None:

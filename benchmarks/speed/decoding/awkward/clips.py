@@ -42,8 +42,8 @@ def draw(index: int) -> NDArray[np.uint8]:
 def number_in(picture: NDArray[np.uint8]) -> int:
     """Returns the number that a picture of any size shows."""
     height, width, _ = picture.shape
-    centres = ((np.arange(8) + 0.5) * width / 8).astype(int)
-    return sum(1 << k for k, x in enumerate(centres) if picture[height * 3 // 4, x].mean() > 128)
+    centers = ((np.arange(8) + 0.5) * width / 8).astype(int)
+    return sum(1 << k for k, x in enumerate(centers) if picture[height * 3 // 4, x].mean() > 128)
 
 
 def write(
@@ -169,7 +169,7 @@ class Pipe(io.RawIOBase):
 
 @dataclass(frozen=True)
 class PlayedInOrder:
-    """What a player shows: every frame of a file, decoded from its start in order."""
+    """Every frame of a file, decoded from its start in order, as a player shows it."""
 
     time_base: Fraction
     pts: list[int]

@@ -130,7 +130,7 @@ def with_edits(source: str, edits: Sequence[tuple[int, int]]) -> Callable[[Path,
         )
         new = (16 + len(entries)).to_bytes(4) + b"elst\0\0\0\0" + len(edits).to_bytes(4) + entries
         data = data[: at - 4] + new + data[at - 4 + size :]
-        for name in (b"edts", b"trak", b"moov"):  # which hold it, and stand behind the frames
+        for name in (b"edts", b"trak", b"moov"):  # which hold it, and follow the frames
             start = data.rindex(name, 0, at) - 4
             grown = int.from_bytes(data[start : start + 4]) + len(new) - size
             data = data[:start] + grown.to_bytes(4) + data[start + 4 :]
