@@ -18,7 +18,7 @@ __all__ = ["FAILURES", "failures_of", "is_told"]
 
 def failures_of(record: Record) -> tuple[str, ...]:
     """Returns what went wrong in an episode, in the order of FAILURES; empty if nothing did."""
-    facts = EpisodeFacts(record)
+    facts = _EpisodeFacts(record)
     return tuple(kind.name for kind in KINDS if is_told(kind.name, record) and kind.is_in(facts))
 
 
@@ -28,7 +28,7 @@ def is_told(kind: str, record: Record) -> bool:
 
 
 @dataclass(frozen=True)
-class EpisodeFacts:
+class _EpisodeFacts:
     """What a record says of its episode, each thing worked out once."""
 
     record: Record
@@ -69,28 +69,28 @@ class Kind:
 
     name: str
     meaning: str
-    is_in: Callable[[EpisodeFacts], bool]
+    is_in: Callable[[_EpisodeFacts], bool]
     needs_evidence: bool = False
     """It cannot be told of a record without."""
 
 
-def _never_zoomed(facts: EpisodeFacts) -> bool:
+def _never_zoomed(facts: _EpisodeFacts) -> bool:
     """Returns whether no zoom delivered frames where one was needed."""
     needs_one = bool(facts.hidden) if facts.has_evidence else not facts.is_right
     return needs_one and not facts.zooms
 
 
-def _wrong_segment(facts: EpisodeFacts) -> bool:
+def _wrong_segment(facts: _EpisodeFacts) -> bool:
     """Returns whether it zoomed, and evidence stayed unseen where no zoom went."""
     return bool(facts.zooms) and not all(map(facts.is_covered, facts.unseen))
 
 
-def _fps_too_low(facts: EpisodeFacts) -> bool:
+def _fps_too_low(facts: _EpisodeFacts) -> bool:
     """Returns whether evidence stayed unseen between the frames of zooms."""
     return any(map(facts.is_covered, facts.unseen))
 
 
-def _redundant(facts: EpisodeFacts) -> bool:
+def _redundant(facts: _EpisodeFacts) -> bool:
     """Returns whether a zoom brought nothing that was needed after those before it."""
     shown = set[int]()
     for index, zoom in enumerate(facts.zooms):
@@ -107,17 +107,17 @@ def _is_thinner(zoom: ZoomCall, earlier: ZoomCall) -> bool:
     return is_within and zoom.fps < earlier.fps
 
 
-def _overview_was_enough(facts: EpisodeFacts) -> bool:
+def _overview_was_enough(facts: _EpisodeFacts) -> bool:
     """Returns whether it zoomed though the overview had shown all the evidence."""
     return not facts.hidden and bool(facts.zooms)
 
 
-def _ran_out_of_turns(facts: EpisodeFacts) -> bool:
+def _ran_out_of_turns(facts: _EpisodeFacts) -> bool:
     """Returns whether no answer came."""
     return facts.record.answer is None
 
 
-def _malformed(facts: EpisodeFacts) -> bool:
+def _malformed(facts: _EpisodeFacts) -> bool:
     """Returns whether a reply was not written as its grammar says."""
     grammar = facts.record.rules.grammar
     return any(
@@ -126,14 +126,14 @@ def _malformed(facts: EpisodeFacts) -> bool:
     )
 
 
-def _refused(facts: EpisodeFacts) -> bool:
+def _refused(facts: _EpisodeFacts) -> bool:
     """Returns whether a clear zoom call was not executed while there were turns for one."""
     rules = facts.record.rules
     early = facts.record.turns[: rules.max_turns - 1]
     return any(error_kind(turn, rules.grammar) in ("impossible", "refused") for turn in early)
 
 
-def _wrong_answer(facts: EpisodeFacts) -> bool:
+def _wrong_answer(facts: _EpisodeFacts) -> bool:
     """Returns whether the answer was wrong though all the evidence had been shown."""
     is_wrong = facts.record.answer is not None and facts.record.is_graded and not facts.is_right
     return is_wrong and not facts.unseen

@@ -82,7 +82,7 @@ class Sheet:
     """A sentence on what it shows, printed below the table."""
 
 
-def for_people(sheet: Sheet) -> Sheet:
+def _for_people(sheet: Sheet) -> Sheet:
     """Returns the sheet as people are shown it: one with many wide columns may be turned."""
     if not sheet.turned:
         return sheet
@@ -102,13 +102,13 @@ def for_people(sheet: Sheet) -> Sheet:
     )
 
 
-def to_table(sheet: Sheet) -> "FittedTable":
+def to_table(sheet: Sheet) -> "_FittedTable":
     """Returns the sheet for a terminal. A first label that is the one above it is left out."""
-    return FittedTable(for_people(sheet))
+    return _FittedTable(_for_people(sheet))
 
 
 @dataclass(frozen=True, slots=True)
-class FittedTable:
+class _FittedTable:
     """A sheet on a terminal: as much of it as there is room for, and no number broken."""
 
     sheet: Sheet
@@ -129,7 +129,7 @@ class FittedTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class _Shape:
     """The part of a sheet that is shown."""
 
     columns: tuple[int, ...]
@@ -140,7 +140,7 @@ class Shape:
     """A longer label goes on in the next line."""
 
 
-def _shapes(sheet: Sheet) -> Iterator[Shape]:
+def _shapes(sheet: Sheet) -> Iterator[_Shape]:
     """Yields how a sheet may be shown, the fullest first."""
     every = tuple(range(len(sheet.columns)))
     places = {column: place for place, column in enumerate(sheet.columns)}
@@ -155,10 +155,10 @@ def _shapes(sheet: Sheet) -> Iterator[Shape]:
     plans += [(kept[-1], frozenset(main[:count])) for count in reversed(range(max(1, len(main))))]
     for columns, intervals in plans:
         for label_width in LABEL_WIDTHS:
-            yield Shape(columns, intervals, label_width)
+            yield _Shape(columns, intervals, label_width)
 
 
-def _bands(sheet: Sheet, shape: Shape, console: Console, width: int) -> Iterator[Shape]:
+def _bands(sheet: Sheet, shape: _Shape, console: Console, width: int) -> Iterator[_Shape]:
     """Yields shapes that share the columns of one, each as many as fit; at least one."""
     rest = shape.columns
     while rest or not shape.columns:
@@ -171,7 +171,9 @@ def _bands(sheet: Sheet, shape: Shape, console: Console, width: int) -> Iterator
             return
 
 
-def _in_fewest_tables(sheet: Sheet, shapes: Sequence[Shape], console: Console, width: int) -> Shape:
+def _in_fewest_tables(
+    sheet: Sheet, shapes: Sequence[_Shape], console: Console, width: int
+) -> _Shape:
     """Returns the shape that takes the fewest tables; of these the one with most intervals."""
     last = shapes[-1]
     plans = [
@@ -183,13 +185,13 @@ def _in_fewest_tables(sheet: Sheet, shapes: Sequence[Shape], console: Console, w
     return min(plans, key=lambda shape: len(list(_bands(sheet, shape, console, width))))
 
 
-def _width(sheet: Sheet, shape: Shape, console: Console) -> int:
+def _width(sheet: Sheet, shape: _Shape, console: Console) -> int:
     """Returns how wide a table is."""
     options = console.options.update(width=WIDEST)
     return Measurement.get(console, options, _draw(sheet, shape)).maximum
 
 
-def _draw(sheet: Sheet, shape: Shape) -> Table:
+def _draw(sheet: Sheet, shape: _Shape) -> Table:
     """Returns the table of a shape, each of whose columns is as wide as its content."""
     table = Table()
     for label in sheet.labels:
@@ -236,14 +238,14 @@ def _folded(text: str, width: int) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _title(sheet: Sheet, shape: Shape) -> str:
+def _title(sheet: Sheet, shape: _Shape) -> str:
     """Returns the title of what is shown of a sheet."""
     if shape.intervals:
         return sheet.title
     return sheet.title.replace(f" ({INTERVAL})", "").replace(f", {INTERVAL}", "")
 
 
-def _left_out(sheet: Sheet, shape: Shape) -> str:
+def _left_out(sheet: Sheet, shape: _Shape) -> str:
     """Returns what of a sheet is not shown."""
     columns = [name for place, name in enumerate(sheet.columns) if place not in shape.columns]
     has_more = any(
@@ -275,7 +277,7 @@ def _number(value: float | None, digits: int) -> str:
 
 def to_markdown(sheet: Sheet) -> str:
     """Returns the sheet as a heading and a table in GitHub's Markdown."""
-    sheet = for_people(sheet)
+    sheet = _for_people(sheet)
     head = [*sheet.labels, *map(as_words, sheet.columns)]
     rule = ["---"] * len(sheet.labels) + ["---:"] * len(sheet.columns)
     rows = [

@@ -50,7 +50,7 @@ def words(tasks: Sequence[VideoQuestion]) -> Features:
     return _one_hot([task.question.lower().split() for task in tasks])
 
 
-def option_order(tasks: Sequence[VideoQuestion]) -> Features:
+def _option_order(tasks: Sequence[VideoQuestion]) -> Features:
     """Returns which option is at which place."""
     return _one_hot([[f"{place} {o}" for place, o in enumerate(task.options)] for task in tasks])
 
@@ -79,7 +79,7 @@ def brightness(tasks: SyntheticTasks, drawn: Sequence[VideoQuestion]) -> Feature
     return np.array(rows)
 
 
-def file_sizes(tasks: SyntheticTasks, drawn: Sequence[VideoQuestion], folder: Path) -> Features:
+def _file_sizes(tasks: SyntheticTasks, drawn: Sequence[VideoQuestion], folder: Path) -> Features:
     """Returns how large each encoded file is, in bytes, and its rank among all."""
     sizes = []
     for task in tqdm(drawn, f"files of {tasks.name}", unit="file", leave=False, disable=None):
@@ -92,9 +92,9 @@ def file_sizes(tasks: SyntheticTasks, drawn: Sequence[VideoQuestion], folder: Pa
 
 CLUES: Mapping[str, Callable[[SyntheticTasks, Sequence[VideoQuestion], Path], Features]] = {
     "question": lambda tasks, drawn, folder: words(drawn),
-    "option order": lambda tasks, drawn, folder: option_order(drawn),
+    "option order": lambda tasks, drawn, folder: _option_order(drawn),
     "duration": lambda tasks, drawn, folder: lengths(tasks, drawn),
-    "file size": file_sizes,
+    "file size": _file_sizes,
     "brightness": lambda tasks, drawn, folder: brightness(tasks, drawn),
 }
 

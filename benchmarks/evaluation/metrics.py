@@ -122,13 +122,13 @@ def estimate(metric: Metric, records: Sequence[Record]) -> Estimate | None:
     for record in records:
         if (value := metric.of(record)) is not None:
             values.append(value)
-            videos.append(video_of(record))
+            videos.append(_video_of(record))
     if not values:
         return None
     return (rate if metric.is_rate else bootstrap)(values, videos)
 
 
-def video_of(record: Record) -> Hashable:
+def _video_of(record: Record) -> Hashable:
     """Returns which video an episode is about: sets may have others by the same name."""
     return record.task_set, record.task.video
 
@@ -228,7 +228,7 @@ def _accuracies(records: Sequence[Record], agent: str) -> dict[tuple[Hashable, H
     by_task: dict[tuple[Hashable, Hashable], list[float]] = {}
     for record in records:
         if record.agent == agent and record.is_graded:
-            task = EpisodeKey.of(record).task, video_of(record)
+            task = EpisodeKey.of(record).task, _video_of(record)
             by_task.setdefault(task, []).append(record.reward_parts.accuracy)
     return {task: math.fsum(values) / len(values) for task, values in by_task.items()}
 

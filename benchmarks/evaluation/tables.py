@@ -59,7 +59,7 @@ def ranking(
     missing = {one.agent: one for one in shortfalls(records, suite)}
     coverages = [missing[row.agent] for row in pooled if row.agent in missing]
     return [
-        *([coverage_sheet(coverages)] * bool(coverages)),
+        *([_coverage_sheet(coverages)] * bool(coverages)),
         replace(_overall(pooled), reading=reading(pooled, records)),
         _by_category(rows, records),
         *([_official(official)] * bool(official)),
@@ -183,7 +183,7 @@ def shortfalls(records: Sequence[Record], suite: Suite | None = None) -> list[Co
     ]
 
 
-def coverage_sheet(coverages: Sequence[Coverage]) -> Sheet:
+def _coverage_sheet(coverages: Sequence[Coverage]) -> Sheet:
     """Returns the table of how much is missing, a line an agent."""
     lines = [Line((one.agent, str(one)), (one.num_tasks - one.num_played,)) for one in coverages]
     return Sheet("extent", UNCOVERED, ("agent", "recorded"), ("missing",), tuple(lines))

@@ -41,7 +41,7 @@ IMPORTS = {
 }
 
 
-def measure_parsing(console: Console) -> None:
+def _measure_parsing(console: Console) -> None:
     """Prints how long replies of 32 and of 64 KiB take to read, and the ratio: 2 is linear."""
     table = Table(title=f"Reading a reply (best of {REPEATS})", title_justify="left")
     for name in ("grammar", "reply", "32 KiB, ms", "64 KiB, ms", "ratio"):
@@ -73,7 +73,7 @@ def _best(reply: str, grammar: str) -> float:
     return min(durations_s)
 
 
-def measure_imports(console: Console) -> None:
+def _measure_imports(console: Console) -> None:
     """Prints how long a new interpreter takes to import zoomgym, against its two largest parts."""
     durations_s: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for _ in range(REPEATS):
@@ -87,7 +87,7 @@ def measure_imports(console: Console) -> None:
     console.print(f"more: {ours_s - base_s:.3f} s, ratio {ours_s / base_s:.2f}")
 
 
-MEASUREMENTS = {"parse": measure_parsing, "import": measure_imports}
+MEASUREMENTS = {"parse": _measure_parsing, "import": _measure_imports}
 COSTS = {"parse": "a minute", "import": "a minute"}
 
 

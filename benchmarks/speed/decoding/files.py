@@ -83,7 +83,7 @@ class SpeedFile:
         return written_file(folder / self.name, lambda part: _assemble(self, folder, part))
 
 
-class StoredPacket(NamedTuple):
+class _StoredPacket(NamedTuple):
     """A packet that outlives its file. Times are in ticks."""
 
     pts: int
@@ -200,7 +200,7 @@ def _assemble(file: SpeedFile, folder: Path, part: Path) -> None:
             sound.layout = "mono"
         time_base = Fraction(video.time_base or 1)
         packets = [
-            StoredPacket(p.pts, p.dts, p.duration or 0, p.is_keyframe, bytes(p))
+            _StoredPacket(p.pts, p.dts, p.duration or 0, p.is_keyframe, bytes(p))
             for p in read.demux(video)
             if p.size and p.pts is not None and p.dts is not None
         ]
@@ -219,7 +219,7 @@ def _assemble(file: SpeedFile, folder: Path, part: Path) -> None:
 
 
 def _packet(
-    stored: StoredPacket, stream: VideoStream | AudioStream, time_base: Fraction
+    stored: _StoredPacket, stream: VideoStream | AudioStream, time_base: Fraction
 ) -> "av.Packet[Any]":
     """Returns a packet of stream."""
     packet: av.Packet[Any] = av.Packet(stored.data)
@@ -245,10 +245,10 @@ def _hum() -> tuple[bytes, ...]:
     return tuple(frames)
 
 
-def _sound(index: int) -> StoredPacket:
+def _sound(index: int) -> _StoredPacket:
     """Returns the index-th AAC frame of endless noise."""
     data = _hum()[index % len(_hum())]
-    return StoredPacket(index * SOUND_FRAME, index * SOUND_FRAME, SOUND_FRAME, True, data)
+    return _StoredPacket(index * SOUND_FRAME, index * SOUND_FRAME, SOUND_FRAME, True, data)
 
 
 def _encode(segment: SourceClip, part: Path) -> None:
