@@ -203,7 +203,8 @@ class ChatAgent:
     def _count(self, observation: Observation, reply: str, usage: Mapping[str, float]) -> None:
         """Adds the usage of a reply to that of its episode."""
         key, overview = observation.episode_key, observation.overview
-        is_over = observation.turns_left <= 1 or _answers(reply, observation.rules.grammar)
+        answers = isinstance(_action(reply, observation.rules.grammar), Answer)
+        is_over = observation.turns_left <= 1 or answers
         with self._lock:
             tally = self._used.get(overview) if observation.turns else None
             before = tally.usage if tally else {}
@@ -257,7 +258,7 @@ def write_completion(said: Completion, grammar: str) -> str:
     ]
     if grammar == ZOOM:
         return _write_tags(said, bodies)
-    is_action = not bodies or _acts(said.text, grammar)
+    is_action = not bodies or _action(said.text, grammar)
     return "\n".join([*([said.text] if said.text and is_action else []), *bodies])
 
 
@@ -266,22 +267,12 @@ def _write_tags(said: Completion, bodies: Sequence[str]) -> str:
     text, thought = said.text, said.reasoning
     if said.is_at_stop and text.rfind(OPEN) > text.rfind(STOP):
         text += STOP
-    if THINK not in text and bodies and not _acts(text, ZOOM):
+    if THINK not in text and bodies and not _action(text, ZOOM):
         words = text.replace(END_OF_THOUGHT, "")  # whose opening tag a template may have taken
         text, thought = "", "\n".join(filter(None, (thought, words)))
     if THINK not in text and (thought or bodies):
         text = f"{THINK}{thought}{END_OF_THOUGHT}{text}"
     return text + "".join(f"{OPEN}{body}{STOP}" for body in bodies)
-
-
-def _acts(text: str, grammar: str) -> bool:
-    """Returns whether a text is an action by itself."""
-    return _action(text, grammar) is not None
-
-
-def _answers(text: str, grammar: str) -> bool:
-    """Returns whether a reply is an answer, after which its episode is over."""
-    return isinstance(_action(text, grammar), Answer)
 
 
 def _action(text: str, grammar: str) -> Action | None:

@@ -44,13 +44,8 @@ class ImageOnlyProcessor(Qwen2_5_VLProcessor):
     @property
     def model_input_names(self) -> list[str]:
         """Names of its outputs."""
-        return [
-            "input_ids",
-            "attention_mask",
-            "pixel_values",
-            "image_grid_thw",
-            "mm_token_type_ids",
-        ]
+        names = "input_ids attention_mask pixel_values image_grid_thw mm_token_type_ids"
+        return names.split()
 
 
 def load_processor(path: str) -> Qwen2_5_VLProcessor:

@@ -6,8 +6,8 @@ The tokenizer is trained here, on what is read and said on synthetic tasks.
     python -m agents.qwen.model.tiny runs/tiny --size tiny
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,69 +45,44 @@ class Size:
     """Widths and depths of a model."""
 
     hidden: int
-    intermediate: int
     layers: int
     heads: int
-    kv_heads: int
     vision_hidden: int
-    vision_intermediate: int
     vision_layers: int
-    vision_heads: int
-    whole_layers: tuple[int, ...]
-    """Layers of the vision encoder that attend to whole pictures; the others attend to windows."""
-    num_ids: int | None = None
-    """Size of the vocabulary; None: that of the tokenizer."""
-    is_tied: bool = True
-    """Whether input and output embeddings are the same weights."""
-    max_positions: int = 32_768
     spread: float = 0.02
     """Standard deviation of random weights: wider for `mini`, which learns from nothing in minutes,
     as narrow layers add next to nothing at 0.02."""
-
-
-def _small(
-    hidden: int,
-    layers: int,
-    heads: int,
-    vision_hidden: int,
-    vision_layers: int,
-    spread: float = 0.02,
-) -> Size:
-    """Returns a size that looks closely at pictures only in the last layer."""
-    return Size(
-        hidden=hidden,
-        intermediate=2 * hidden,
-        layers=layers,
-        heads=heads,
-        kv_heads=heads // 2,
-        vision_hidden=vision_hidden,
-        vision_intermediate=2 * vision_hidden,
-        vision_layers=vision_layers,
-        vision_heads=2,
-        whole_layers=(vision_layers - 1,),
-        spread=spread,
-    )
+    is_tied: bool = True
+    """Whether input and output embeddings are the same weights."""
+    text_config: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the language model that do not follow from the others."""
+    vision_config: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of the vision encoder that do not follow from the others."""
 
 
 SIZES = {
-    "tiny": _small(64, layers=2, heads=4, vision_hidden=32, vision_layers=1),
-    "mini": _small(64, layers=3, heads=2, vision_hidden=64, vision_layers=1, spread=0.15),
-    "small": _small(192, layers=5, heads=6, vision_hidden=128, vision_layers=3),
-    "medium": _small(640, layers=11, heads=10, vision_hidden=320, vision_layers=6),
+    "tiny": Size(64, layers=2, heads=4, vision_hidden=32, vision_layers=1),
+    "mini": Size(64, layers=3, heads=2, vision_hidden=64, vision_layers=1, spread=0.15),
+    "small": Size(192, layers=5, heads=6, vision_hidden=128, vision_layers=3),
+    "medium": Size(640, layers=11, heads=10, vision_hidden=320, vision_layers=6),
     "7b": Size(
-        hidden=3584,
-        intermediate=18_944,
+        3584,
         layers=28,
         heads=28,
-        kv_heads=4,
         vision_hidden=1280,
-        vision_intermediate=3420,
         vision_layers=32,
-        vision_heads=16,
-        whole_layers=(7, 15, 23, 31),
-        num_ids=152_064,
         is_tied=False,
-        max_positions=128_000,
+        text_config={
+            "vocab_size": 152_064,
+            "intermediate_size": 18_944,
+            "num_key_value_heads": 4,
+            "max_position_embeddings": 128_000,
+        },
+        vision_config={
+            "intermediate_size": 3420,
+            "num_heads": 16,
+            "fullatt_block_indexes": [7, 15, 23, 31],
+        },
     ),
 }
 """Sizes, of about 0.2, 0.4, 3, 50 and 8,292 million weights.
@@ -161,13 +136,13 @@ def _config(size: Size, tokenizer: Any) -> Qwen2_5_VLConfig:
     section = size.hidden // size.heads // 16  # of a head: 2, 3 and 3 eighths of its pairs
     return Qwen2_5_VLConfig(
         text_config={
-            "vocab_size": size.num_ids or len(tokenizer),
+            "vocab_size": len(tokenizer),
             "hidden_size": size.hidden,
-            "intermediate_size": size.intermediate,
+            "intermediate_size": 2 * size.hidden,
             "num_hidden_layers": size.layers,
             "num_attention_heads": size.heads,
-            "num_key_value_heads": size.kv_heads,
-            "max_position_embeddings": size.max_positions,
+            "num_key_value_heads": size.heads // 2,
+            "max_position_embeddings": 32_768,
             "rope_parameters": {
                 "rope_type": "default",
                 "rope_theta": 1_000_000.0,
@@ -178,15 +153,17 @@ def _config(size: Size, tokenizer: Any) -> Qwen2_5_VLConfig:
             "pad_token_id": tokenizer.pad_token_id,
             "tie_word_embeddings": size.is_tied,
             "initializer_range": size.spread,
+            **size.text_config,
         },
         vision_config={
             "depth": size.vision_layers,
             "hidden_size": size.vision_hidden,
-            "intermediate_size": size.vision_intermediate,
-            "num_heads": size.vision_heads,
+            "intermediate_size": 2 * size.vision_hidden,
+            "num_heads": 2,
             "out_hidden_size": size.hidden,
-            "fullatt_block_indexes": list(size.whole_layers),
+            "fullatt_block_indexes": [size.vision_layers - 1],  # the others see windows
             "initializer_range": size.spread,
+            **size.vision_config,
         },
         image_token_id=tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
         video_token_id=tokenizer.convert_tokens_to_ids(VIDEO_TOKEN),

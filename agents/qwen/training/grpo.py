@@ -26,7 +26,6 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import torch
 from trl import GRPOConfig
 from trl.import_utils import is_vllm_available
 
@@ -72,14 +71,11 @@ def trl_config(settings: GRPOSettings) -> GRPOConfig:
     num_processes = int(os.environ.get("WORLD_SIZE", "1"))
     accumulation, per_generation = settings.batches(num_processes)
     return GRPOConfig(
-        output_dir=str(settings.out),
+        **settings.trl_arguments(settings.out),
         max_steps=settings.steps,
-        learning_rate=settings.learning_rate,
         warmup_steps=settings.warmup_steps,
         lr_scheduler_type="constant_with_warmup",
         weight_decay=0.0,
-        max_grad_norm=settings.max_grad_norm,
-        per_device_train_batch_size=settings.micro_batch,
         gradient_accumulation_steps=accumulation,
         steps_per_generation=per_generation,
         use_vllm=bool(settings.vllm),
@@ -97,19 +93,9 @@ def trl_config(settings: GRPOSettings) -> GRPOConfig:
         loss_type="dapo",
         use_bias_correction_kl=False,
         max_completion_length=None,
-        gradient_checkpointing=None,  # TRL's default under the old name would win
-        activation_checkpointing=settings.gradient_checkpointing,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        bf16=torch.cuda.is_available(),
-        use_cpu=not torch.cuda.is_available(),  # unasked, processes on CPUs would train alone
         ddp_timeout=7200,  # seconds that processes wait for one that still plays
         logging_steps=1,
-        save_steps=settings.save_steps,
-        save_total_limit=2,
-        report_to=["tensorboard"],
-        seed=settings.seed,
         shuffle_dataset=False,
-        remove_unused_columns=False,
     )
 
 

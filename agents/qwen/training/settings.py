@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -22,11 +22,7 @@ Settings = TypeVar("Settings", bound="TrainingSettings")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """Settings that every training has. They are saved beside the model.
-
-    Raises:
-        ValueError: a number is too small.
-    """
+    """Settings that every training has. They are saved beside the model."""
 
     model: str
     """Model to start from: a folder or a hub id."""
@@ -53,13 +49,31 @@ class TrainingSettings:
     seed: int = 0
     """Seed of everything that is random."""
 
-    COUNTS: ClassVar[tuple[str, ...]] = ("micro_batch", "save_steps")  # each at least 1
-
-    def __post_init__(self) -> None:
-        """Refuses counts below 1."""
-        for name in self.COUNTS:
+    def check_counts(self, *names: str) -> None:
+        """Raises ValueError if one of these fields is below 1."""
+        for name in names:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} needs at least 1, got {getattr(self, name)}")
+
+    def trl_arguments(self, folder: Path) -> dict[str, Any]:
+        """Returns the arguments of TRL's configs that every training has."""
+        has_gpu = torch.cuda.is_available()
+        return {
+            "output_dir": str(folder),
+            "learning_rate": self.learning_rate,
+            "max_grad_norm": self.max_grad_norm,
+            "per_device_train_batch_size": self.micro_batch,
+            "gradient_checkpointing": None,  # TRL's default under the old name would win
+            "activation_checkpointing": self.gradient_checkpointing,
+            "bf16": has_gpu,
+            "use_cpu": not has_gpu,  # unasked, processes on CPUs would train alone
+            "dataloader_pin_memory": has_gpu,
+            "save_steps": self.save_steps,
+            "save_total_limit": 2,
+            "report_to": ["tensorboard"],
+            "seed": self.seed,
+            "remove_unused_columns": False,
+        }
 
     def load_model(self, path: str, dtype: torch.dtype | str, device: torch.device) -> Any:
         """Returns the model at path, ready to train. Raises OSError if there is none."""
@@ -107,11 +121,9 @@ class SFTSettings(TrainingSettings):
     num_workers: int = 0
     """Processes that make frames, each with a cache of its own; 0: the trainer itself."""
 
-    COUNTS: ClassVar[tuple[str, ...]] = ("batch_size", "micro_batch", "save_steps")
-
     def __post_init__(self) -> None:
         """Refuses settings that do not fit together."""
-        TrainingSettings.__post_init__(self)
+        self.check_counts("batch_size", "micro_batch", "save_steps")
         if not self.demonstrations:
             raise ValueError("demonstrations need at least one file")
         if not 0 <= self.validation_share < 1:
@@ -192,20 +204,12 @@ class GRPOSettings(TrainingSettings):
     save_steps: int = 48
     """Updates between checkpoints: whole generations, as what was played is not kept in them."""
 
-    COUNTS: ClassVar[tuple[str, ...]] = (
-        "tasks_per_generation",
-        "tasks_per_update",
-        "micro_batch",
-        "steps",
-        "rows",
-        "save_steps",
-    )
-
     def __post_init__(self) -> None:
         """Refuses settings that do not fit together."""
         if self.group_size < 2:
             raise ValueError(f"group_size needs at least 2 rollouts, got {self.group_size}")
-        TrainingSettings.__post_init__(self)
+        self.check_counts("tasks_per_generation", "tasks_per_update", "micro_batch")
+        self.check_counts("steps", "rows", "save_steps")
         if self.vllm not in ("", *VLLM_MODES):
             raise ValueError(f"vllm needs one of {VLLM_MODES}, or nothing, got {self.vllm!r}")
         if self.tasks_per_generation % self.tasks_per_update:

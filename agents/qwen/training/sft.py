@@ -262,33 +262,20 @@ def _arguments(folder: Path, settings: SFTSettings) -> SFTConfig:
     """Returns settings as TRL's."""
     when = "steps" if settings.validation_share else "no"
     args = SFTConfig(
-        output_dir=str(folder),
+        **settings.trl_arguments(folder),
         num_train_epochs=settings.num_epochs,
-        per_device_train_batch_size=settings.micro_batch,
         per_device_eval_batch_size=settings.micro_batch,
-        learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
         adam_beta2=settings.adam_beta2,
-        max_grad_norm=settings.max_grad_norm,
-        gradient_checkpointing=None,  # TRL's default under the old name would win
-        activation_checkpointing=settings.gradient_checkpointing,
-        bf16=torch.cuda.is_available(),
-        use_cpu=not torch.cuda.is_available(),  # unasked, processes on CPUs would train alone
         eval_strategy=when,
         eval_steps=settings.save_steps,
-        save_steps=settings.save_steps,
-        save_total_limit=2,
         load_best_model_at_end=bool(settings.validation_share),
         restore_callback_states_from_checkpoint=True,  # how often in turn nothing got better
         logging_steps=10,
-        report_to=["tensorboard"],
-        dataloader_pin_memory=torch.cuda.is_available(),
         dataloader_num_workers=settings.num_workers,
-        seed=settings.seed,
         max_length=None,
-        remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     args.gradient_accumulation_steps = settings.num_accumulated(args.world_size)
