@@ -101,7 +101,7 @@ def _reading(kind: Any) -> dict[str, Any]:
 
 
 def help_of_fields(kind: type) -> dict[str, str]:
-    """Returns what a class says of each field, in the string under it or under its parent's."""
+    """Returns the string under each field of a class, or under the same field of its parent."""
     told: dict[str, str] = {}
     for one in reversed(kind.__mro__[:-1]):
         [tree] = ast.parse(textwrap.dedent(inspect.getsource(one))).body

@@ -43,7 +43,7 @@ def _import_names(requirements: list[str]) -> list[str]:
 
 
 def explain_missing_packages() -> None:
-    """Lets an uncaught error about a missing package end with one line instead of a traceback."""
+    """Makes an uncaught error about a missing package end in one line, without a traceback."""
     show = sys.excepthook
 
     def explain(

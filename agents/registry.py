@@ -1,4 +1,4 @@
-"""From a name to its agent."""
+"""Agents by their names."""
 
 import importlib
 import inspect

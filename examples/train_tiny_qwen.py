@@ -63,9 +63,9 @@ MAX_TOKENS = 80
 STAGES = ("blind", "sft", "reflection", "grpo")
 COLD_STARTS = ("short", "sft", "reflection")
 TEMPERATURE = 0.7
-"""Of replies in GRPO. At 1, a model as small as this slips in too many of them."""
+"""Temperature of replies in GRPO. At 1, so small a model slips in too many of them."""
 MANNERS = {"greedy": 0.0, "sampled": TEMPERATURE}
-"""How held-out tasks are played: the temperature of each."""
+"""Manners of playing held-out tasks, and their temperatures."""
 RESULTS, SECONDS, CURVES = "results.json", "seconds.json", "curves.svg"
 
 Played = dict[str, list[Record]]
@@ -111,7 +111,7 @@ class Recipe:
     # the recipe ----------------------------------------------------------------------------------
 
     def train(self) -> None:
-        """Takes every stage that has not been taken."""
+        """Runs every stage that has not run."""
         plan, path = self.plan, self.folder
         num_shown = max(plan.num_short, plan.num_exemplars)
         train_ids = _task_ids("train", num_shown + plan.num_tries)

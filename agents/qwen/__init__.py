@@ -1,4 +1,4 @@
-"""Qwen2.5-VL as an agent that zooms. Needs the extra `qwen`; nothing else in agents/ does."""
+"""Qwen2.5-VL as an agent that zooms. It alone needs the extra `qwen`."""
 
 from agents.threads import wait_asleep
 

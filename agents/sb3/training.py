@@ -201,7 +201,7 @@ class Checkpoints(BaseCallback):
         self._last = self.num_timesteps
 
     def _on_step(self) -> bool:
-        """Saves, if it is time."""
+        """Saves the model when it is due."""
         if self.num_timesteps - self._last >= self._every:
             self._last = self.num_timesteps
             _checkpoint(self.model, self._folder)
@@ -228,5 +228,5 @@ class Progress(BaseCallback):
             self._bar.set_postfix(success=f"{sum(successes) / len(successes):.2f}")
 
     def _on_training_end(self) -> None:
-        """Leaves the bar behind."""
+        """Closes the bar."""
         self._bar.close()

@@ -28,7 +28,7 @@ from zoomgym.rollout import run_episodes
 NEEDED = "a task and a reason"
 NO_VIDEO = "video cannot be shown"
 ROUND = 4
-"""Episodes for each environment before they are passed on, in the order of their tasks."""
+"""Episodes of each environment that are played before any are passed on, in order."""
 Result = tuple[str, Demonstration | str]
 """A task's id, and its demonstration, or why there is none."""
 

@@ -1,1 +1,1 @@
-"""Qwen2.5-VL: loading it, reading with it, letting it speak, and the agent that plays with it."""
+"""The model Qwen2.5-VL: how it is loaded, reads and replies, and the agent that plays with it."""

@@ -29,11 +29,11 @@ class Chunk:
     ids: tuple[int, ...]
     image_token_id: int
     merge: int = 2
-    """Patches a side that make one image token."""
+    """Patches along each side of an image token."""
     pixels: Tensor | None = None
-    """(patches, patch size) float32 of all pictures; None if there are none."""
+    """Patches of all pictures, (patches, patch size) float32; None if there are none."""
     grids: tuple[tuple[int, int, int], ...] = ()
-    """(time, height, width) of each picture, in patches."""
+    """Sizes of the pictures in patches: (time, height, width)."""
 
     def __post_init__(self) -> None:
         """Counts image tokens: a picture too many or too few would shift all that follow it."""

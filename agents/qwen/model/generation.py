@@ -17,10 +17,10 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from agents.qwen.model.chunks import Chunk
 
-Segment = list[tuple[Tensor, Tensor]]
+KeysAndValues = list[tuple[Tensor, Tensor]]
 """Keys and values of each layer, each (heads, tokens, size)."""
 MAX_STOP_TOKENS = 16
-"""A stop text of ASCII is found within so many last tokens."""
+"""Last tokens that are searched for a stop text."""
 
 
 @dataclass(slots=True)
@@ -28,12 +28,12 @@ class Conversation:
     """What a model has read and said in one episode."""
 
     ids: list[int] = field(default_factory=list)
-    """Everything, in order."""
+    """Ids of all that was read and said, in order."""
     is_said: list[bool] = field(default_factory=list)
-    """Which of the ids the model sampled."""
+    """Marks the ids that the model sampled."""
     log_probs: list[float] = field(default_factory=list)
     """Log-probs of sampled ids, under the model's own distribution at the temperature; else 0."""
-    memory: tuple[Segment, ...] = ()
+    memory: tuple[KeysAndValues, ...] = ()
     num_pictures: int = 0
     """Pictures that were read."""
     pictures: tuple[NDArray[np.uint8], ...] = ()
@@ -41,7 +41,7 @@ class Conversation:
     next_position: int = 0
     """The rotary position of the next token."""
     next_logits: Tensor | None = None
-    """(vocabulary,) after all that was read, `widened`."""
+    """Logits (vocabulary,) after all that was read, `widened`."""
 
     @property
     def num_read(self) -> int:
@@ -54,7 +54,7 @@ class Conversation:
         return replace(self, ids=ids, is_said=is_said, log_probs=log_probs)
 
     def hear(self, chunk: Chunk) -> None:
-        """Adds what was not said by the model."""
+        """Adds a chunk, which others said."""
         self.ids += chunk.ids
         self.is_said += [False] * len(chunk.ids)
         self.log_probs += [0.0] * len(chunk.ids)
@@ -72,13 +72,13 @@ class Sampling:
     """How replies are sampled, and where they end."""
 
     temperature: float
-    """0 is greedy; log-probs are then those at temperature 1."""
+    """Temperature; 0 is greedy, with log-probs at temperature 1."""
     max_tokens: int
-    """The most tokens of a reply."""
+    """Most tokens of a reply."""
     stop: str = ""
-    """A text that ends a reply: ASCII, at most 16 characters; empty if there is none."""
+    """Text that ends a reply: ASCII, at most 16 characters; empty if there is none."""
     banned_ids: tuple[int, ...] = ()
-    """Never sampled; log-probs are those of the model all the same."""
+    """Ids that are never sampled; log-probs are those of the model all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,10 @@ class Reply:
     """What a model said in one turn."""
 
     ids: tuple[int, ...]
-    """As sampled, with the end token if it came."""
+    """Ids as sampled, with the end token if it came."""
     log_probs: tuple[float, ...]
     text: str
-    """Without special tokens, and cut after the stop text."""
+    """Text without special tokens, cut after the stop text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Piece:
 
     ids: tuple[int, ...]
     positions: Tensor
-    """(3, tokens)."""
+    """Rotary positions, (3, tokens)."""
     pixels: Tensor | None = None
     grids: tuple[tuple[int, int, int], ...] = ()
 
@@ -176,7 +176,7 @@ def say(
 def end_reply(
     tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], log_probs: Sequence[float], stop: str
 ) -> Reply:
-    """Returns what was sampled as a reply that goes no further than one of `say` would."""
+    """Returns sampled ids as a reply that ends where one of `say` would."""
     so_far: list[int] = []
     for id_ in ids:
         so_far.append(id_)
@@ -204,7 +204,7 @@ def _text(tokenizer: PreTrainedTokenizerBase, ids: list[int], stop: str) -> str:
     return text[: text.index(stop) + len(stop)] if stop and stop in text else text
 
 
-def _remember(conversation: Conversation, reply: Reply, segment: Segment) -> None:
+def _remember(conversation: Conversation, reply: Reply, segment: KeysAndValues) -> None:
     """Adds a reply to a conversation; its last id is read with what comes back."""
     if len(reply.ids) > 1:
         conversation.memory = (*conversation.memory, segment)
@@ -239,7 +239,7 @@ class _Batch:
         self._positions = self._positions + 1
         return widened(output.logits[:, -1])
 
-    def segment(self, row: int, num_tokens: int) -> Segment:
+    def segment(self, row: int, num_tokens: int) -> KeysAndValues:
         """Returns the first tokens that a row has read in this batch."""
         return _cut(self._cache, row, slice(self._num_before, self._num_before + num_tokens))
 
@@ -298,14 +298,16 @@ def _assemble(model: Any, conversations: Sequence[Conversation]) -> tuple[Dynami
     return cache, mask
 
 
-def _cut(cache: DynamicCache, row: int, span: slice) -> Segment:
+def _cut(cache: DynamicCache, row: int, span: slice) -> KeysAndValues:
     """Returns what a row has read in a span of a cache."""
     layers: list[Any] = cache.layers
     pairs = [(layer.keys[row, :, span], layer.values[row, :, span]) for layer in layers]
     return [(keys.clone(), values.clone()) for keys, values in pairs]  # frees the rest of the batch
 
 
-def _stack(memories: Sequence[tuple[Segment, ...]], layer: int, kind: int, longest: int) -> Tensor:
+def _stack(
+    memories: Sequence[tuple[KeysAndValues, ...]], layer: int, kind: int, longest: int
+) -> Tensor:
     """Returns the keys (kind 0) or values (1) of a layer: (rows, heads, longest, size)."""
     example = next(memory[0][layer][kind] for memory in memories if memory)
     heads, _, size = example.shape
@@ -336,7 +338,7 @@ def _sample(logits: Tensor, draws: Any, sampling: Sampling) -> tuple[list[int], 
 
 
 def _logits(conversation: Conversation) -> Tensor:
-    """Returns what the model expects next. Raises ValueError if nothing was read since it spoke."""
+    """Returns the next logits. Raises ValueError if nothing was read since the last reply."""
     if conversation.next_logits is None:
         raise ValueError("a conversation needs to have read something before a reply: call read")
     return conversation.next_logits

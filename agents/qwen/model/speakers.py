@@ -75,7 +75,7 @@ class VLLMSpeaker:
     """
 
     generation: Any
-    """TRL's, with current weights."""
+    """TRL's `VLLMGeneration`, with current weights."""
     processor: Qwen2_5_VLProcessor
 
     def read(

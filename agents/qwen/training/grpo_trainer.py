@@ -1,4 +1,4 @@
-"""TRL's GRPO trainer, with episodes that the environment's rules play.
+"""TRL's GRPO trainer, on episodes played by the environment's rules.
 
 TRL keeps what it is good at: groups, advantages, clipping, KL, the optimizer, processes. Its
 generation is replaced: TRL's own tool loop parses calls itself and ends at the first reply without
@@ -33,13 +33,13 @@ from agents.qwen.training.settings import GRPOSettings
 from zoomgym.records import Record, write_records
 
 RECORDS = "episodes"
-"""The folder with the records of each generation, a file each."""
+"""Folder with the records of each generation, a file each."""
 
 logger = logging.getLogger(__name__)
 
 
 class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
-    """TRL's GRPO, whose player plays groups by the environment's rules.
+    """TRL's GRPO, on groups that a player plays by the environment's rules.
 
     The reference model is loaded again from the folder that the policy came from.
     """
@@ -266,7 +266,7 @@ def _in_order(task_ids: Sequence[str], settings: GRPOSettings) -> list[str]:
 
 
 def zoom() -> None:
-    """Is a tool in name only; nothing calls it."""
+    """Does nothing: TRL needs a tool, but never calls it."""
 
 
 def _said(record: Record | None) -> list[dict[str, str]]:
@@ -289,7 +289,7 @@ class History(TrainerCallback):
             self._path.write_text("".join(kept) if state.global_step else "", encoding="ascii")
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Adds a line."""
+        """Writes a log."""
         if state.is_world_process_zero and logs:
             with self._path.open("a", encoding="ascii") as file:
                 file.write(json.dumps({"step": state.global_step, **logs}) + "\n")

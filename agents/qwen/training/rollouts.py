@@ -41,9 +41,9 @@ class Picture:
     """A frame as the model reads it."""
 
     pixels: Tensor
-    """(patches, patch size) float32."""
+    """Patches, (patches, patch size) float32."""
     grid: tuple[int, int, int]
-    """(time, height, width) in patches."""
+    """Size in patches: (time, height, width)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,11 +53,11 @@ class Rollout:
     prompt_ids: list[int]
     completion_ids: list[int]
     is_said: list[bool]
-    """Which of the completion's ids the model sampled; the others are what came back."""
+    """Marks the completion's ids that the model sampled; the others are responses."""
     log_probs: list[float]
     """Log-probs of the completion's ids when they were sampled; 0 where they were not."""
     pictures: list[Picture]
-    """Overview and clips, in order."""
+    """Frames of overview and clips, in order."""
     record: Record | None
     """The episode; None if the video failed in a zoom, or the answer could not be graded."""
 

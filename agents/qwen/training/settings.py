@@ -37,13 +37,13 @@ class TrainingSettings:
     save_steps: int
     """Steps between checkpoints."""
     max_grad_norm: float = 1.0
-    """Longer gradients are cut to it."""
+    """Largest norm of a gradient; longer ones are cut to it."""
     lora_rank: int = 0
     """Rank of LoRA's adapters, which are then all that learns; 0 trains all weights."""
     gradient_checkpointing: bool = False
     """Whether activations are computed again, to save memory."""
     attention: str = "sdpa"
-    """The kernel: sdpa, eager or flash_attention_2."""
+    """Attention kernel: sdpa, eager or flash_attention_2."""
     num_threads: int = 0
     """Threads of PyTorch; 0 leaves the number to it."""
     seed: int = 0
@@ -92,9 +92,9 @@ class SFTSettings(TrainingSettings):
     """
 
     demonstrations: tuple[Path, ...]
-    """Files, one a stage."""
+    """Files of demonstrations, one a stage."""
     tasks: str = ""
-    """The task set they were played on, to open its files; empty if it is synthetic."""
+    """Task set they were played on, to open its files; empty if it is synthetic."""
     num_epochs: float = 1.0
     """Epochs of each stage."""
     batch_size: int = 64
@@ -104,16 +104,16 @@ class SFTSettings(TrainingSettings):
     schedule: str = "cosine"
     """How the learning rate falls: one of transformers' names."""
     warmup: float = 0.1
-    """The share of the steps in which the learning rate rises."""
+    """Share of the steps in which the learning rate rises."""
     weight_decay: float = 0.0
     """Weight decay of AdamW."""
     adam_beta2: float = 0.999
     """Second beta of AdamW."""
     freeze_vision: bool = True
     validation_share: float = 0.0
-    """The share of each file that is held out; if any is, the best checkpoint is kept."""
+    """Share of each file that is held out; if any is, the best checkpoint is kept."""
     patience: int = 0
-    """A stage ends after so many validations without a lower loss; 0 runs every epoch."""
+    """Validations without a lower loss after which a stage ends; 0 runs every epoch."""
     save_steps: int = 100
     """Steps between validations, and checkpoints."""
     cache_gb: float = 2.0
@@ -159,7 +159,7 @@ class GRPOSettings(TrainingSettings):
     )
     """Arguments of ZoomEnv, as JSON."""
     num_tasks: int = 10_000
-    """The first ones of the task set, in random order."""
+    """Number of tasks: the first ones of the set, in random order."""
     steps: int = 100
     """Updates of the weights."""
     learning_rate: float = 1e-6
@@ -177,7 +177,7 @@ class GRPOSettings(TrainingSettings):
     max_tokens: int = 1024
     """Longest reply, in tokens: it is cut there."""
     max_redraws: int = 4
-    """How often a group whose rewards are all alike is replaced by another task."""
+    """Most times that a group with equal rewards is replaced by another task."""
     temperature: float = 1.0
     """How randomly replies are sampled."""
     clip_low: float = 0.2
@@ -194,9 +194,9 @@ class GRPOSettings(TrainingSettings):
     vllm_url: str = "http://localhost:8000"
     """Address of the server, for vllm=server."""
     vllm_memory: float = 0.3
-    """The share of a GPU's memory that vLLM takes in each process."""
+    """Share of a GPU's memory that vLLM takes in each process."""
     vllm_context: int = 32_768
-    """The most tokens of an episode in vLLM."""
+    """Most tokens of an episode in vLLM."""
     dtype: str = "float32"
     """Type of the weights; on a GPU, sums are in bfloat16 either way."""
     keep_records: bool = True

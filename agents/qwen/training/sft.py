@@ -52,9 +52,9 @@ from zoomgym.records.task_sets import env_to_watch
 from zoomgym.rollout import watch_again
 
 STATE = "trainer_state.json"
-"""Written last: a folder that has it holds a finished stage."""
+"""File that is written last: a folder that has it holds a finished stage."""
 IGNORED = -100
-"""The label of a token that is read, not learned."""
+"""Label of a token that is read, not learned."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ class LabeledEpisode:
 
     chunk: Chunk
     labels: tuple[int, ...]
-    """The ids that are learned; IGNORED elsewhere."""
+    """Ids to learn; IGNORED elsewhere."""
 
 
 class LabeledEpisodes:
@@ -86,7 +86,7 @@ class LabeledEpisodes:
         self._envs: dict[str, ZoomEnv] = {}
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Returns how many episodes there are."""
         return len(self._demonstrations)
 
     def __getitem__(self, index: int) -> LabeledEpisode:
@@ -259,7 +259,7 @@ def _split(num_rows: int, settings: SFTSettings) -> tuple[list[int], list[int]]:
 
 
 def _arguments(folder: Path, settings: SFTSettings) -> SFTConfig:
-    """Returns settings as TRL's."""
+    """Returns the settings in TRL's form."""
     when = "steps" if settings.validation_share else "no"
     args = SFTConfig(
         **settings.trl_arguments(folder),
