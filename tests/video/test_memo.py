@@ -123,6 +123,6 @@ def test_child_of_a_fork_does_not_wait_for_its_parents_threads() -> None:
     memo.get("kept", lambda: b"123")
     memo._lock.acquire()
     memo._in_flight["key"] = None  # type: ignore[assignment]
-    memo.start_anew_in_child()
+    memo.reset_in_child()
     assert (memo.get("key", lambda: b"own"), memo.get("kept", lambda: b"new")) == (b"own", b"123")
     assert memo.weight == 6

@@ -44,7 +44,7 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
     | `image` | Box uint8 (H, W, 3) | the cells, RGB |
     | `times` | Box float32 (N,) | their times, as shares of the video's length; -1 where empty |
     | `offered` | Box float32 (answers,) | 1 for every answer that is an option of the task |
-    | `asked` | Box float32 (answers,) | 1 for every answer whose name stands in the question |
+    | `asked` | Box float32 (answers,) | 1 for every answer whose name is in the question |
     | `left` | Box float32 (2,) | which shares of the frames and of the turns are left |
 
     ## Action Space

@@ -137,7 +137,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
 
     With `on_video_error="skip"`, a video that cannot be shown at reset is replaced by another one,
-    drawn anew; one that fails in a zoom ends its episode, `truncated` and without a reward. Both
+    drawn again; one that fails in a zoom ends its episode, `truncated` and without a reward. Both
     are counted in `videos_skipped`. A task that `reset` is told by its id is not replaced: what
     plays named tasks (`rollout`, `benchmarks.run`) passes over it.
 

@@ -34,7 +34,7 @@ __all__ = [
 MAX_DURATION_S = 864_000.0
 """Ten days: bounds of spaces must be finite."""
 MAX_SHOWN_BYTES = 4 * 1024**3
-"""Of the frames in an observation; the bounds of their spaces take twice as much again."""
+"""Most bytes of frames in an observation; the bounds of their spaces take twice as much."""
 MAX_QUESTION_CHARS = 4096
 MAX_FEEDBACK_CHARS = 1024
 CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n\t"
@@ -42,7 +42,7 @@ CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n\t"
 SIMILAR = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2212\u00d7", "''\"\"---x")
 """Typographic signs that have a plain form."""
 ANSWER_SHARE = 0.3
-"""Of the samples of a ReplySpace."""
+"""Share of answers among the samples of a ReplySpace."""
 
 
 class ReplySpace(spaces.Text):

@@ -18,17 +18,17 @@ from pathlib import Path
 
 from zoomgym.errors import GradingError
 from zoomgym.grading.notation import bare_text, read_formula, squeezed
-from zoomgym.grading.strict import is_correct, normalise
+from zoomgym.grading.strict import is_correct, normalize
 
 __all__ = ["MathGrader"]
 
 LIMIT_S = 30.0
-"""For one try, by the clock. The process ends itself after 5 s of processor time before."""
+"""Time of one try, by the clock. The process ends itself earlier, after 5 s of processor time."""
 START_LIMIT_S = 60.0
 NUM_TRIES = 2
 """A process can end, or be kept from working, for reasons that lie elsewhere than in a formula."""
 BUSY_SHARE = 0.1
-"""Of the limit. A process that worked for longer was not kept from working: it is the formula."""
+"""Share of the limit. A process that worked for longer was not blocked: it is the formula."""
 WORKER = Path(__file__).with_name("formula_worker.py")
 
 
@@ -64,7 +64,7 @@ class MathGrader:
             return False
         if is_correct(given, true):
             return True
-        if given and normalise(squeezed(given)) == normalise(squeezed(true)):
+        if given and normalize(squeezed(given)) == normalize(squeezed(true)):
             return True
         answer, wanted = read_formula(given), read_formula(true)
         if answer is None or wanted is None or not answer.is_like(wanted):
@@ -74,7 +74,7 @@ class MathGrader:
 
 _lock = threading.Lock()
 _workers: dict[int, subprocess.Popen[str]] = {}
-"""By the process that started it: a fork must not share its parent's."""
+"""The worker of each process that started one: a fork must not share its parent's."""
 _used_s: dict[int, float] = {}
 """Processor time of a worker up to its last reply, as it says itself; likewise."""
 

@@ -79,7 +79,7 @@ class JudgeGrader:
     """
 
     url: str
-    """Of the endpoint, up to the version: `http://localhost:8000/v1`."""
+    """URL of the endpoint, up to the version: `http://localhost:8000/v1`."""
     model: str
     cache_dir: Path
     """Where verdicts are kept, a small file each, so that asking again costs nothing."""

@@ -14,7 +14,7 @@ from zoomgym.io.text import brief
 __all__ = ["make_grader"]
 
 OWN_FIELDS = ("cache_dir", "sleep", "failures")
-"""Of a judge, that are no settings."""
+"""Fields of a judge that are no settings."""
 NAMED: Mapping[str, Callable[[], Grader]] = {"strict": lambda: STRICT, "math": MathGrader}
 
 

@@ -6,7 +6,7 @@ Exactly one option's own text counts too. Everything else is wrong: prose around
 followed by another option's text, two letters.
 
 Open-ended. A number is right within `NUMBER_TOLERANCE` of a true answer that is a number; any other
-text is right if it equals the true answer after normalising case, width, white space and the
+text is right if it equals the true answer after normalizing case, width, white space and the
 punctuation around it. That is what `STRICT` does; another `Grader` may decide instead.
 """
 
@@ -59,7 +59,7 @@ def letter(index: int) -> str:
     return chr(ord("A") + index)
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """Returns text without differences that carry no meaning: case, width, blanks, edges."""
     text = POWER.sub("^", text)  # which width would turn into another number: 10² is not 102
     text = BARE_POINT.sub("0.", text)  # which is no full stop at the edge: .5 m is not 5 m
@@ -78,7 +78,7 @@ def read_choice(text: str, options: Sequence[str]) -> int | None:
             return index
     if text in options:
         return options.index(text)
-    named = [i for i, option in enumerate(options) if normalise(option) == normalise(text)]
+    named = [i for i, option in enumerate(options) if normalize(option) == normalize(text)]
     return named[0] if len(named) == 1 else None
 
 
@@ -91,7 +91,7 @@ def _named_index(match: re.Match[str], options: Sequence[str]) -> int | None:
     if match["text"] is None:
         return index
     is_marked = bool(match["mark"] or match["boxed"] or match["round"])  # "A man" is no letter
-    return index if is_marked and normalise(match["text"]) == normalise(options[index]) else None
+    return index if is_marked and normalize(match["text"]) == normalize(options[index]) else None
 
 
 def is_correct(text: str, truth: str, options: Sequence[str] = ()) -> bool:
@@ -110,7 +110,7 @@ def is_correct(text: str, truth: str, options: Sequence[str] = ()) -> bool:
     given, wanted = read_number(text), read_number(truth)
     if given is not None and wanted is not None:
         return math.isclose(given, wanted, rel_tol=NUMBER_TOLERANCE, abs_tol=NUMBER_TOLERANCE)
-    return bool(text.strip()) and normalise(text) == normalise(truth)
+    return bool(text.strip()) and normalize(text) == normalize(truth)
 
 
 def read_number(text: str) -> float | None:
@@ -164,7 +164,7 @@ class Grader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Strict:
-    """The grader that needs nothing: a normalised match, or a number within the tolerance."""
+    """The grader that needs nothing: a normalized match, or a number within the tolerance."""
 
     name: str = "strict"
 

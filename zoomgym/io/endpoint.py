@@ -35,11 +35,11 @@ PASSING = frozenset({408, 409, 425, 429})
 """Statuses below 500 that may go away when asked again."""
 EXCERPT_CHARS = 300
 START_BYTES = 65_536
-"""Of a body, in which an excerpt is sought: it may begin with blanks."""
+"""Start of a body in which an excerpt is sought: it may begin with blanks."""
 SHORTEST_KEY = 8
 """Characters. A shorter key is no secret, and may be a word of a reply."""
 RUN_CHARS = 12
-"""As many characters of a key in a row are masked, too. Prefixes such as `sk-proj-` are shorter."""
+"""Shortest part of a key that is masked, too. Prefixes such as `sk-proj-` are shorter."""
 MASKED = "***"
 
 Result = TypeVar("Result")

@@ -22,7 +22,7 @@ MOST_NAMES = 10_000
 LONGEST_NAME = 255
 """Characters of a name that are compared."""
 LEAST_RATIO = 0.7
-"""Of equal characters, from which on a name is near another: `blnd` and `blind` have 0.89."""
+"""Least share of equal characters of two near names: `blnd` and `blind` have 0.89."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

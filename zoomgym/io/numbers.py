@@ -8,7 +8,7 @@ import numpy as np
 __all__ = ["is_finite_number", "is_whole_number", "plain_number"]
 
 MAX_MAGNITUDE = math.nextafter(1e300, 0)
-"""Of numbers that are added up: their sums stay finite."""
+"""Largest number that is added up: sums stay finite."""
 
 
 def plain_number(value: Any) -> Any:

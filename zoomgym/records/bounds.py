@@ -20,11 +20,11 @@ from zoomgym.rules.rewards import merge_weights
 __all__ = ["MOST_LINE_BYTES", "check_row", "load_row", "told"]
 
 MOST_LINE_BYTES = 96 * 1024**2
-"""Of a line: room for 100 turns of the longest replies, of which JSON escapes each character."""
+"""Longest line: 100 turns of the longest replies, with every character escaped."""
 MOST_VALUES = 100_000
 """Texts, numbers, lists and objects in a line: a hundred times what an episode has."""
 MOST_DEPTH = 16
-"""Of lists and objects in each other. A record has five, and settings may have some."""
+"""Deepest nesting of lists and objects. A record has five levels; settings may have more."""
 MOST_NAME_CHARS = 10_000
 MOST_SETTINGS_CHARS = 100_000
 MOST_ITEMS = 1000
@@ -32,11 +32,11 @@ MOST_ITEMS = 1000
 MOST_COMPARED = 1_000_000
 """Pairs of a segment of evidence and a frame: each says whether the one holds the other."""
 MOST_TOLD_CHARS = 300
-"""Of why a line is no record: what is wrong there may be long."""
+"""Longest explanation of why a line is no record."""
 LARGEST = 1e12
-"""Of numbers that are added up and drawn: rewards, their weights, what an agent used."""
+"""Largest number that is added up and drawn: a reward, a weight, what an agent used."""
 LONGEST_S = 1e9
-"""Of wall clock: thirty years."""
+"""Longest wall clock: thirty years."""
 
 STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 BRACKET = re.compile(r"[][{}]")
@@ -65,7 +65,7 @@ SETTINGS: Mapping[str, tuple[tuple[type, ...], str]] = {
 """Settings that are used later: of which types they are, and that in words."""
 MOST_SEED = 2**128
 MOST_SETTING = 1e15
-"""Of pixels and seconds that somebody asked for."""
+"""Most pixels or seconds that a setting may ask for."""
 
 
 def load_row(line: str, needed: str) -> dict[str, Any]:

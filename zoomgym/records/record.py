@@ -42,7 +42,7 @@ SCHEMA = 1
 """Changes when an older reader would misread a record."""
 NEEDED = "an episode's record"
 BLOCK_BYTES = 1024**2
-"""Of a file that is read from its end."""
+"""Bytes that are read at once, from the end of a file."""
 
 Parsed = TypeVar("Parsed")
 
@@ -54,13 +54,13 @@ class Record:
     """One finished episode."""
 
     version: str
-    """Of the package that played it."""
+    """Version of the package that played it."""
     agent: str
     seed: int
     task_set: str
     task_set_version: str
     task_set_hash: str
-    """Of what the tasks of the set say."""
+    """Hash of what the tasks of the set say."""
     settings: Mapping[str, Any]
     """The arguments of ZoomEnv that make the same environment again."""
     task: VideoQuestion
@@ -85,7 +85,7 @@ class Record:
     suite: str = ""
     """The suite that it was played for; empty if for none."""
     agent_hash: str = ""
-    """Of the agent's code or weights; empty if unknown."""
+    """Hash of the agent's code or weights; empty if unknown."""
 
     @property
     def is_graded(self) -> bool:

@@ -28,7 +28,7 @@ MAX_CHARS = 1000
 """A longer text is cut before anything else is done with it."""
 ELLIPSIS = "…"
 LINE_HEIGHT = 1.3
-"""In sizes of the font."""
+"""Height of a line, in sizes of the font."""
 WORTH_A_ROW = 0.85
 """Fewer rows are preferred as long as cells keep this share of the largest possible area."""
 SMOOTHING = 4
@@ -80,7 +80,7 @@ class Grid(NamedTuple):
     columns: int
     width: int
     height: int
-    """Of a cell, in pixels."""
+    """Width and height of a cell, in pixels."""
 
     @classmethod
     def within(cls, room: Rect, count: int, aspect: float, gap: int = 0, foot: int = 0) -> "Grid":

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 LINE_COLUMNS = 60
 """Columns of the time line: with what follows, it fits into 80."""
 MOST_TEXT_CHARS = 400
-"""Of a question, an option, a feedback."""
+"""Longest question, option or feedback that is shown whole."""
 MOST_REPLY_CHARS = 200
 
 

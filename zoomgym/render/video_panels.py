@@ -28,7 +28,7 @@ from zoomgym.rules.timeline import Segment
 
 LABEL_HEIGHT = 52
 MOST_CELLS = 256
-"""Of more overview or clip frames, so many are shown."""
+"""Most overview or clip frames that are shown; of more, these are picked evenly."""
 MOST_LABELLED = 48
 """Frames of a longer clip are too small to write times under them."""
 MOST_ZOOMS = 5

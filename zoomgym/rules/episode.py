@@ -200,7 +200,7 @@ def advance(episode: Episode, reply: str, grader: Grader = STRICT) -> Episode:
 def error_kind(turn: Turn, grammar: str) -> ErrorKind:
     """Returns why a reply was not executed, told from the reply itself; empty if it was.
 
-    Records hold no kinds, and messages are for people: whoever needs the kind asks here.
+    Records hold no kinds, and messages are for people: code that needs the kind asks here.
     """
     if not turn.error:
         return ""

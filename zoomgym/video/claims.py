@@ -2,7 +2,7 @@
 
 A few bytes can claim any number of samples of one size, and FFmpeg believes them: 88 million of
 them, about 36 bytes each, are 3.2 GB. But no file holds more samples than bytes. What other formats
-list stands in the file, entry by entry, so that their lists cannot be longer than they are.
+list is in the file, entry by entry, so that their lists cannot be longer than they are.
 
 Source: libavformat/mov.c of FFmpeg 8: how boxes are found, `mov_build_index`, `mov_fix_index`,
 `mov_read_trun`, `mov_read_keys` and `mov_read_cmov`.
@@ -36,7 +36,7 @@ HIDDEN = (b"mvhd", b"cmov")
 MAX_DEPTH = 12
 """FFmpeg goes 11 deep."""
 MAX_HEADER_BYTES = 64 * 1024**2
-"""Of a header that is stored compressed."""
+"""Most bytes of a header that is stored compressed."""
 MAX_DESCRIPTION_BYTES = 1024**2
 PCM_PER_ENTRY = 1024
 """Samples of plain sound that FFmpeg lists as one."""
@@ -79,7 +79,7 @@ class Claims:
 
 KNOWN: Memo[FileKey, int] = Memo(10_000, lambda number: 1)
 """How many entries the lists of files may have."""
-after_fork(KNOWN.start_anew_in_child)
+after_fork(KNOWN.reset_in_child)
 
 
 def check_claims(path: Path, limits: Limits) -> None:

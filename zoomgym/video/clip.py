@@ -24,7 +24,7 @@ __all__ = ["decode_clip"]
 # Nearer frames are likely in one group of pictures, which is decoded from its start: a cut between
 # them costs that start a second time.
 MIN_APART_S = 5.0
-SMALL_PARTS_PER_THREAD = 8  # whoever is done first takes the next one
+SMALL_PARTS_PER_THREAD = 8  # the thread that is done first takes the next one
 MAX_UNSCALED = 4  # decoded frames that wait for the scaler: large ones are large
 
 

@@ -29,7 +29,7 @@ ON_DAMAGE = ("nearest", "raise")
 MAX_THREADS = 1024
 FACTS: Memo[tuple[FileKey, Limits], Facts] = Memo(64 * 1024**2, lambda facts: facts.num_bytes)
 """What this process knows of files."""
-after_fork(FACTS.start_anew_in_child)
+after_fork(FACTS.reset_in_child)
 
 
 class VideoFile:
@@ -37,7 +37,7 @@ class VideoFile:
 
     Any number of threads may ask at once. Open files and frames are shared by all VideoFiles of a
     process (see `pool` and `store`), so that a second one of the same file costs next to nothing. A
-    file that is replaced is read anew.
+    file that is replaced is read again.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class VideoFile:
             size: (H, W) of the returned frames.
 
         Returns:
-            (N, H, W, 3) uint8 RGB, read-only: whoever asks for the same gets the same array.
+            (N, H, W, 3) uint8 RGB, read-only: the same call returns the same array.
 
         Raises:
             VideoError: a time is negative or not finite, nothing decodes there, or that takes too

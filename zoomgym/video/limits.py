@@ -16,7 +16,7 @@ from zoomgym.io.text import brief
 __all__ = ["Deadline", "Limits", "ProcessorTime"]
 
 MOST = 1e12
-"""Of any limit: more pixels than FFmpeg counts, and 30,000 years."""
+"""Largest limit of any kind: more pixels than FFmpeg counts, and 30,000 years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Limits:
     """What one file may ask for. Beyond it there is a VideoError."""
 
     pixels: int = 8192 * 8192
-    """Of a stored frame, by the header; frames that grow later may reach about twice as many."""
+    """Pixels of a stored frame, by the header; frames that grow later may reach twice as many."""
     call_s: float = 60.0
     """Processor time of one call, of all its threads together, checked between packets.
 

@@ -47,7 +47,7 @@ class Memo(Generic[K, V]):
                 return self._fly(key, make, flight)
             try:
                 return awaited.result()
-            except CancelledError:  # whoever was making it was interrupted
+            except CancelledError:  # the thread that was making it was interrupted
                 continue
 
     def put(self, key: K, value: V) -> None:
@@ -69,7 +69,7 @@ class Memo(Generic[K, V]):
             self._made.clear()
             self._weight = 0
 
-    def start_anew_in_child(self) -> None:
+    def reset_in_child(self) -> None:
         """Gives up, in a forked child, what belongs to threads that only its parent has."""
         self._lock = Lock()
         self._in_flight = {}

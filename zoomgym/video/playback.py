@@ -40,9 +40,9 @@ class SeekPoint:
     """A frame that the decoder called a keyframe."""
 
     index: int
-    """Of the frame, in the order of display."""
+    """Index of the frame, in the order of display."""
     pts: int
-    """Of its packet."""
+    """Time stamp of its packet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

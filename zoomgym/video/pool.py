@@ -84,7 +84,7 @@ class Pool:
             surplus, self._idle = self._idle, []
         _close(surplus)
 
-    def start_anew_in_child(self) -> None:
+    def reset_in_child(self) -> None:
         """Gives up, in a forked child, the files of its parent: their positions are shared.
 
         Idle ones are whole, and freeing them closes this process's copies of their descriptors.
@@ -142,4 +142,4 @@ def _close(sessions: list[Session]) -> None:
 
 POOL = Pool()
 """The pool of this process."""
-after_fork(POOL.start_anew_in_child)
+after_fork(POOL.reset_in_child)

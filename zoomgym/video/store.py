@@ -67,9 +67,9 @@ class FrameStore:
         """Forgets all frames."""
         self._memo.clear()
 
-    def start_anew_in_child(self) -> None:
+    def reset_in_child(self) -> None:
         """Gives up, in a forked child, waiting for threads that only its parent has."""
-        self._memo.start_anew_in_child()
+        self._memo.reset_in_child()
 
 
 def _read_only(clip: Clip) -> Clip:
@@ -80,4 +80,4 @@ def _read_only(clip: Clip) -> Clip:
 
 STORE = FrameStore()
 """The store of this process."""
-after_fork(STORE.start_anew_in_child)
+after_fork(STORE.reset_in_child)

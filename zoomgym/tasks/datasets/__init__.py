@@ -41,4 +41,4 @@ BENCHMARKS: dict[str, Layout] = {
         VIDEOZOOMER_RL,
     )
 }
-"""By the name that the catalog knows, followed by `:` and a folder."""
+"""The benchmarks by name, as in `videomme:FOLDER`."""

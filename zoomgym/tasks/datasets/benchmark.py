@@ -1,6 +1,6 @@
 """A public benchmark in a folder, as its hub lays it out: one way to read them all.
 
-What a benchmark's files are called and what its rows mean stands in its own small file, as a
+What a benchmark's files are called and what its rows mean is in its own small file, as a
 `Layout`. Videos are looked for when they are opened, never before.
 """
 
@@ -22,7 +22,7 @@ __all__ = ["BenchmarkTasks", "Layout", "locate_video", "read_tasks"]
 VERSION = "0"
 """Changes when the same files are read as other tasks."""
 SUFFIXES = (".mp4", ".MP4", ".mkv", ".webm", ".avi", ".mov")
-"""Of videos: the same one comes with any of these, depending on who fetched it."""
+"""Endings of videos: the same video comes with any of these, depending on who fetched it."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Layout:
     name: str
     """What the catalog calls it."""
     files: Mapping[str, tuple[str, ...]]
-    """By split, the patterns of its files; the first that matches any counts."""
+    """Patterns of the files of each split; the first pattern that matches any counts."""
     to_task: Callable[[Row], VideoQuestion]
     """Reads a row; the task's video is a name or path in one of video_folders. Raises TaskError."""
     video_folders: tuple[str, ...]

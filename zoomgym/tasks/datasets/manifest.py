@@ -1,7 +1,7 @@
 """A manifest: tasks as JSON Lines (or one JSON list), with video paths relative to the file.
 
-    {"id": "q1", "video": "clips/a.mp4", "question": "What colour is the car?",
-     "options": ["red", "blue"], "answer": "B", "evidence": [[12.0, 14.5]], "category": "colour",
+    {"id": "q1", "video": "clips/a.mp4", "question": "What color is the car?",
+     "options": ["red", "blue"], "answer": "B", "evidence": [[12.0, 14.5]], "category": "color",
      "labels": [["duration", "long"], ["topic", "cars"], ["topic", "traffic"]]}
 
 `options`, `evidence`, `category` and `labels` may be left out. With options, the answer is a letter

@@ -17,10 +17,10 @@ __all__ = ["read_parquet"]
 
 WORKER = Path(__file__).with_name("parquet_worker.py")
 MAX_BYTES = 512 * 1024**2
-"""Of memory that reading one file may take, in a process of its own."""
+"""Memory that reading one file may take, in a process of its own."""
 MAX_ROW_CHARS = 4_000_000
 LEAST_CHARS, CHARS_PER_BYTE, MOST_CHARS = 16_000_000, 100, 256_000_000
-"""Of all rows of a file, as JSON: what texts that differ can be compressed to, and then some."""
+"""Bounds of all rows of a file as JSON: more than what distinct texts compress to."""
 
 
 def read_parquet(

@@ -39,7 +39,7 @@ SUBJECTS = {
     ),
     "Science": "Biology, Chemistry, Geography, Math, Physics",
 }
-"""By discipline, which is also the folder of its videos."""
+"""Subjects of each discipline, which is also the folder of its videos."""
 
 
 def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:

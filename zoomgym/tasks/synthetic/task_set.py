@@ -41,7 +41,7 @@ SOURCES = ("file", "scene")
 MIN_DURATION_S = 30
 MAX_DURATION_S = 36_000
 HASHED_TASKS = 8
-"""Of each family: what stands for all of its tasks in a set's hash."""
+"""Tasks of each family that enter a set's hash, for all of its tasks."""
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class SyntheticTasks:
         """Twelve hex digits that change with whatever changes a task: the same on every machine.
 
         Of the settings and the first tasks of each family, drawn; how they are shown (encoded or
-        not, and by which code) is what `version` stands for.
+        not, and by which code) is what `version` says.
         """
         difficulty = asdict(self._named_difficulty[1])
         drawn = [

@@ -19,7 +19,7 @@ ENCODING = {"preset": "superfast", "crf": "26", "g": "96", "threads": "1"}
 """One thread: with more, the bits depend on how many there are."""
 TICKS_PER_FRAME = 1024
 TICK_S = Fraction(1, FPS * TICKS_PER_FRAME)
-"""Of the file's time stamps: what mp4 makes of FPS."""
+"""Unit of the file's time stamps, as mp4 derives it from FPS."""
 BATCH = 48
 PROGRESS_AFTER_S = 3.0
 """Writing that takes longer is shown."""

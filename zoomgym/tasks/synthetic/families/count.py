@@ -14,7 +14,7 @@ QUESTION = (
 )
 NUM_PULSES = 7
 RED_COUNTS = (2, 3, 4, 5)
-"""As many options, always the same; red and blue are alike."""
+"""The options, always the same four; red and blue are alike."""
 ANSWERS = tuple(map(str, RED_COUNTS))
 TRAIN_FRAMES = 16
 """What one zoom of the default rules shows, frame by frame."""
@@ -23,9 +23,9 @@ TRAIN_FRAMES = 16
 def draw(plan: Plan) -> Puzzle:
     """Seven pulses of one frame each, red and blue, within 16 frames: how many are red?
 
-    As a pulse lasts one frame, whoever skips frames misses some. Each avoids the samples of the
-    overview. Their number is fixed and both colours are equally bright, so that neither the size of
-    a file nor the brightness of a picture tells anything.
+    A pulse lasts one frame, so an agent that skips frames misses some. Each avoids the samples of
+    the overview. Their number is fixed and both colors are equally bright, so neither the size of a
+    file nor the brightness of a picture tells anything.
     """
     right = int(plan.rng.choice(RED_COUNTS))
     wrong = [int(number) for number in plan.rng.permutation(RED_COUNTS) if number != right]

@@ -17,8 +17,8 @@ def draw(plan: Plan) -> Puzzle:
 
     Its speed in turns a frame, a, is drawn with a density of sin(2 pi a), from 0 to 1/2. Then
     what is left of m * a whole turns, for every m from 2 up, is as often short of a turn as past
-    one: whoever sees every m-th frame only sees the same in both directions, however well the rule
-    is known. (The sine is orthogonal to its harmonics; cutting it at both ends spoils 3%.)
+    one: an agent that sees only every m-th frame sees the same in both directions, however well it
+    knows the rule. (The sine is orthogonal to its harmonics; cutting it at both ends spoils 3%.)
     """
     right, wrong = (ANSWERS[int(i)] for i in plan.rng.permutation(2))
     lit, *decoys = plan.lit_stretches(1 + plan.difficulty.num_decoys)

@@ -9,7 +9,7 @@ from zoomgym.tasks.synthetic.plan import NUM_OPTIONS, Plan, Puzzle
 QUESTION = (
     "Symbols show one after the other, always in the same order. Which symbol comes right after the"
 )
-"""It ends with the name of a symbol and a question mark."""
+"""How every question begins; it ends with the name of a symbol and a question mark."""
 ROUNDS = 2
 """Each symbol shows about so many times."""
 

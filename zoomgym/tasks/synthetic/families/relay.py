@@ -15,7 +15,7 @@ OTHER_LAMPS = tuple(name for name in LAMPS if name != "amber")
 
 
 def draw(plan: Plan) -> Puzzle:
-    """The amber beacon's clip shows a colour and a place; that colour's clip holds the symbol.
+    """The amber beacon's clip shows a color and a place; that color's clip holds the symbol.
 
     Every other beacon shows the four options, each in another order: so the first clip without the
     second says nothing of the answer, nor does the second without the first.
@@ -43,7 +43,7 @@ def _board(plan: Plan, lit: Stretch, tiles: list[str]) -> Board:
     """Draws when and where a board shows in lit.
 
     Where its beacon counts down, it comes after the overview's first sample of that beacon: so one
-    zoom reaches it, and two are left for whoever misses.
+    zoom reaches it, and two are left after a miss.
     """
     if lit[1] - lit[0] > TWO_ZOOMS_S * FPS:
         lit = (min(sample for sample in plan.samples if sample >= lit[0]), lit[1])
