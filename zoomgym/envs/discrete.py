@@ -29,7 +29,7 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
     ## Description
 
     The same episodes, by the same rules, as in `ZoomEnv`: a question about a video, zooms into it,
-    an answer. Actions are numbers, and all frames stand in one picture, as Stable-Baselines3 wants
+    an answer. Actions are numbers, and all frames are in one picture, as Stable-Baselines3 wants
     it. No text has to be read: an answer is chosen by what it says, and is sent as the letter that
     this task gave it.
 

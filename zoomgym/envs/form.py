@@ -221,7 +221,7 @@ def places_of(answers: tuple[str, ...], options: tuple[str, ...]) -> tuple[int |
 
 @lru_cache(maxsize=1024)
 def _asked(answers: tuple[str, ...], question: str) -> tuple[bool, ...]:
-    """Returns which answers stand in a question, as a word."""
+    """Returns which answers occur in a question, as a word."""
     return tuple(
         re.search(rf"(?<!\w){re.escape(name)}(?!\w)", question) is not None for name in answers
     )

@@ -1,6 +1,6 @@
 """The process behind `formula`: reads two formulas a line, and writes whether they are equal.
 
-Behind every reply stands the processor time that it has used so far, in seconds.
+Every reply is followed by the processor time used so far, in seconds.
 
 Run as a file of its own, so that it imports nothing but math-verify. Memory and time are bounded
 here as well, since the process that started it may be gone.

@@ -46,7 +46,7 @@ FUNCTIONS = frozenset(
         "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "log", "ln", "lg", "exp",
     }
 )  # fmt: skip
-"""What they are of stands behind them."""
+"""What they are of follows them."""
 COMMANDS = FUNCTIONS | frozenset(
     {
         "cdot", "times", "div", "infty", "hbar", "alpha", "beta", "gamma", "delta",

@@ -10,14 +10,14 @@ def load_json(text: str) -> Any:
     """Returns the JSON value that text is, as a whole.
 
     Raises:
-        ValueError: it is none, holds NaN or Infinity, or an object in which a key stands twice.
+        ValueError: it is none, holds NaN or Infinity, or an object that has a key twice.
         RecursionError: it is nested too deeply.
     """
     return json.loads(text, object_pairs_hook=_distinct_keys, parse_constant=_refuse_constant)
 
 
 def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Returns pairs as a dict. Raises ValueError if a key stands twice: which one is meant?"""
+    """Returns pairs as a dict. Raises ValueError if a key comes twice: which one counts?"""
     row = dict(pairs)
     if len(row) != len(pairs):
         raise ValueError("a key stands twice")

@@ -168,7 +168,7 @@ def _turn(row: dict[str, Any], rules: Rules) -> Turn:
 
 
 def append_record(path: Path, record: Record) -> None:
-    """Adds a record to the end of a file; what stood there stays."""
+    """Adds a record to the end of a file."""
     append_line(path, record.to_json())
 
 
@@ -179,7 +179,7 @@ def append_line(path: Path, line: str) -> None:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Puts records into a file in place of what stood there, as a whole or not at all."""
+    """Replaces the content of a file by records, as a whole or not at all."""
     with replaced(path) as file:
         file.writelines(f"{record.to_json()}\n".encode("ascii") for record in records)
 

@@ -33,7 +33,7 @@ WORTH_A_ROW = 0.85
 """Fewer rows are preferred as long as cells keep this share of the largest possible area."""
 SMOOTHING = 4
 """Text and symbols are drawn so many times too large, then shrunk: small letters, which the font
-engine would set on whole pixels, stand evenly."""
+engine would set on whole pixels, are spaced evenly."""
 SYMBOLS: dict[str, list[list[tuple[float, float]]]] = {
     "check": [[(0.12, 0.55), (0.40, 0.82), (0.90, 0.20)]],
     "cross": [[(0.16, 0.16), (0.84, 0.84)], [(0.16, 0.84), (0.84, 0.16)]],
@@ -69,7 +69,7 @@ class Rect(NamedTuple):
         return Rect(self.left + left, self.top + top, self.right - right, self.bottom - bottom)
 
     def row(self, index: int, height: int) -> "Rect":
-        """Returns the row at index of those of height that stand in the box from its top down."""
+        """Returns the row at index, of those of height that fill the box from its top down."""
         top = self.top + index * height
         return Rect(self.left, top, self.right, top + height)
 

@@ -1,7 +1,7 @@
 """An episode as a picture: question, overview, time line, clips, and what became of each turn.
 
 One function draws one panel into one box. What the agent must not know, it does not show: the truth
-and the evidence stand in no picture before the episode is over.
+and the evidence are in no picture before the episode is over.
 """
 
 from collections.abc import Mapping, Sequence
@@ -180,7 +180,7 @@ def _draw_open_ended(canvas: Canvas, box: Rect, episode: Episode) -> None:
 
 
 def _draw_state(canvas: Canvas, box: Rect, episode: Episode) -> None:
-    """Draws where the episode stands: which turn, how many frames are left."""
+    """Draws the state of the episode: which turn, how many frames are left."""
     canvas.line(box.row(0, 16), episode.task.id, SMALL, SOFT)
     most, used = episode.rules.max_turns, len(episode.turns)
     turn = f"Ended in turn {used} of {most}" if episode.is_over else f"Turn {used + 1} of {most}"

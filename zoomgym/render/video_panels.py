@@ -84,7 +84,7 @@ def _draw_frames(
     With a foot, each frame has its time under it, where there is room and the time is another.
 
     Returns:
-        The grid, with its cells as far apart as they stand.
+        The grid, with its cells as far apart as they are drawn.
     """
     gap = 2 if len(frames.times_s) > 16 else 3
     aspect = frames.images.shape[2] / frames.images.shape[1]
@@ -175,7 +175,7 @@ def _place_x(track: Rect, time_s: float, duration_s: float) -> int:
 
 
 def _mark(track: Rect, segment: Segment, duration_s: float) -> Rect:
-    """Returns where a segment stands on the track, never narrower than MIN_MARK_PX."""
+    """Returns where a segment is on the track, never narrower than MIN_MARK_PX."""
     left = min(_place_x(track, segment.start_s, duration_s), track.right - MIN_MARK_PX)
     right = _place_x(track, segment.end_s, duration_s) + (segment.end_s >= duration_s)
     return track._replace(left=left, right=max(left + MIN_MARK_PX, right))

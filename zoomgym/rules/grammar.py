@@ -186,7 +186,7 @@ def _spoken(text: str) -> list[str]:
 
 
 def _has_thoughts(text: str) -> bool:
-    """Returns whether a tag of a thought stands outside the strings of JSON objects in text."""
+    """Returns whether a tag of a thought is outside the strings of JSON objects in text."""
     if not THINK_TAG.search(text):
         return False
     start = 0
@@ -291,7 +291,7 @@ def _has_one_thought(text: str) -> bool:
 
 
 def _opened(spoken: str) -> list[tuple[str, int]]:
-    """Returns every opening tag of an action, and where it stands."""
+    """Returns every opening tag of an action, and where it is."""
     return [(tag, at) for tag in TAGS for at in _places(spoken, f"<{tag}>")]
 
 
@@ -302,7 +302,7 @@ def _after(spoken: str, tag: str, at: int) -> str:
 
 
 def _places(text: str, part: str) -> list[int]:
-    """Returns every position at which part stands in text."""
+    """Returns every position of part in text."""
     return [match.start() for match in re.finditer(re.escape(part), text)]
 
 

@@ -1,7 +1,7 @@
 """LongVideo-Reason: questions about plot, goal, time and space of long videos, with options.
 
 Source: LongVideo-Reason/longvideo-reason on the hub, as github.com/NVlabs/Long-RL reads it:
-`problem` ends in lines `A. ..` that stand in any order, `answer` is a tagged letter, `videos` one
+`problem` ends in lines `A. ..` in any order, `answer` is a tagged letter, `videos` one
 path. The archives of videos unpack into `longvideo_eval_subset0/` .., other than the rows say.
 """
 

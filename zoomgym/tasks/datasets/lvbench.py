@@ -1,4 +1,4 @@
-"""LVBench: 103 videos of up to two hours; each question says where its answer stands.
+"""LVBench: 103 videos of up to two hours; each question says where its answer is.
 
 Source: zai-org/LVBench on the hub (once THUDM/LVBench): `video_info.meta.jsonl`, one video a line
 with its questions under `qa`; options are lines `(A) ..` of the question. The hub keeps no videos:

@@ -29,7 +29,7 @@ OTHER_NAMES = {"findNeedle": "needle"}
 """Kinds of questions that go by two names: in the JSON files, and where they are scored."""
 COLUMNS = "question_id, video_name, video, question, candidates, answer, task_type, question_type"
 MISWRITTEN = {"Catching a flying drone quadcopter": "Catching the drone"}
-"""Answers that are no option as they stand, in rows 34 and 338 of `2_needle.json`."""
+"""Answers that are no option as they are, in rows 34 and 338 of `2_needle.json`."""
 
 
 def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """How a benchmark's own scorer would score answers, beside the strict reading, and where they part.
 
-The readers behave like the public ones, faults and all, so that a number can stand beside a
+The readers behave like the public ones, faults and all, so that a number can be put beside a
 published one. Source: lmms-eval at 75571cfe (`_task_utils/mcq_extract.py` and the `utils.py` of
 each task); for LongVideo-Reason its authors' exact match; for Video-MMLU its authors' mean over
 subjects. They read the answer action's own text, as the strict reading does. Where a public scorer
@@ -215,7 +215,7 @@ def _earliest(task: VideoQuestion, text: str) -> bool:
 
 
 def _mentioned(task: VideoQuestion, text: str) -> bool:
-    """MMVU: the right letter or option stands anywhere, or the letter and any longer word of it."""
+    """MMVU: the right letter or option is anywhere, or the letter and any longer word of it."""
     truth, lowered = task.truth, text.lower()
     option = task.options[ord(truth) - ord("A")].strip().lower()
     if re.search(rf"\b{truth}\b", text, re.IGNORECASE) or option in lowered:

@@ -26,7 +26,7 @@ INSTRUCTION = re.compile(
     r"|(?:(?:the|your)\s+)?(?:(?:best|correct)\s+)?answer(?:\s+is)?\s*:)\s*",
     re.IGNORECASE,
 )
-"""A line that tells how to answer, as it stands below the options of many prompts."""
+"""A line that tells how to answer, as many prompts have below the options."""
 ABBREVIATION = re.compile(r"\s*[A-Za-z]\.[A-Za-z]\.")
 """`A.D.`, which is no option D. with the letter A if the others are `B.C.` and the like."""
 ANSWER_TAG = re.compile(r"\s*<answer>(.*)</answer>\s*", re.DOTALL)
@@ -37,7 +37,7 @@ BLANK = "(blank)"
 def split_options(text: str) -> tuple[str, tuple[str, ...]]:
     """Returns the question in a text, and the options on the lettered lines at its end.
 
-    The lines may stand in any order of their letters; their texts come back in that of the letters.
+    The lines may be in any order of their letters; their texts come back in that of the letters.
     No options come back if there are no such lines. A line without a letter goes on with the option
     above it; after a blank line, or if it tells how to answer, it belongs to the question.
     """

@@ -67,7 +67,7 @@ class Row:
         return self.fields.get(key) is not None
 
     def value(self, *keys: str) -> Any:
-        """Returns what stands under the first of keys that the row has. Raises TaskError."""
+        """Returns the value of the first of keys that the row has. Raises TaskError."""
         if self.problem:
             raise TaskError(self.problem)
         for key in keys:

@@ -96,7 +96,7 @@ def _decoded(path: Path, data: bytes) -> str:
 def with_subtitles(question: str, cues: Sequence[Cue]) -> str:
     """Returns a question followed by what is said in the video, with times in seconds.
 
-    The question stands first, so that it survives where a text is cut. What would be longer than
+    The question comes first, so that it survives where a text is cut. What would be longer than
     MAX_SUBTITLE_CHARS is thinned out evenly, so that the whole video stays covered.
     """
     lines = [f"[{cue.start_s:.1f}, {cue.end_s:.1f}] {cue.text}" for cue in cues]
@@ -119,7 +119,7 @@ def _thinned(lines: list[str]) -> list[str]:
 
 
 def _read_srt(text: str) -> Iterator[Cue]:
-    """Yields the cues of an `.srt` file; what stands before the first times is passed over."""
+    """Yields the cues of an `.srt` file; what comes before the first times is skipped."""
     times: re.Match[str] | None = None
     said: list[str] = []
     for line in [*text.splitlines(), ""]:

@@ -15,7 +15,7 @@ from zoomgym.tasks.datasets.rows import Row, read_files
 __all__ = ["VIDEOMMLU"]
 
 LISTS = ("reasoning_qa", "questions", "qa", "question")
-"""Where a video's questions may stand."""
+"""Keys under which a video's questions may be."""
 
 
 def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:

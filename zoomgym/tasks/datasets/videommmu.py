@@ -2,8 +2,8 @@
 
 Source: lmms-eval/VideoMMMU on the hub: `Perception/`, `Comprehension/` and `Adaptation/`, parquet
 files each; videos as `{discipline}/{id}.mp4`, where the id holds the subject. In the videos of
-Adaptation the question's image stands at the end; in the others a quiz stands there that is to be
-ignored: both are told in the question, as the authors' prompts do.
+Adaptation the question's image is at the end; in the others the end is a quiz to be ignored. The
+question tells both, as the authors' prompts do.
 """
 
 from collections.abc import Iterator, Sequence

@@ -219,7 +219,7 @@ def _encoding_fingerprint() -> str:
 
 
 def _place(seed: int, family: str, num_options: int) -> int:
-    """Returns where the right option stands: every block of seeds has each place once."""
+    """Returns the place of the right option: every block of seeds has each place once."""
     block, within = divmod(seed, num_options)
     order = np.random.default_rng([block, *family.encode(), 1]).permutation(num_options)
     return int(order[within])
