@@ -732,7 +732,7 @@ def test_a_fork_goes_on_apart_and_shares_what_was_shown() -> None:
     assert [len(one.observation.clips) for one in (env, twin)] == [1, 2]
     seen, *_ = env.step('{"segment": [10, 12], "fps": 4}')
     assert env.episode == twin.episode
-    assert digest(seen) == digest(twin._dict_observation())
+    assert digest(seen) == digest(twin._see()[0])
 
 
 def test_a_fork_draws_its_own_random_numbers_from_the_same_state() -> None:
