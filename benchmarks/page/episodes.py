@@ -51,7 +51,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class Thumbnail:
     """A frame as a small picture."""
 
     time_s: float
@@ -65,15 +65,18 @@ class Album:
         self._places: dict[bytes, int] = {}
         self._bytes_left = max_bytes
 
-    def add(self, strips: Sequence[Sequence[Still]]) -> list[list[tuple[float, int]]] | None:
+    def add(self, strips: Sequence[Sequence[Thumbnail]]) -> list[list[tuple[float, int]]] | None:
         """Returns strips with places in the album for pictures; None if there is no room."""
-        new = {still.webp for strip in strips for still in strip} - self._places.keys()
+        new = {one.webp for strip in strips for one in strip} - self._places.keys()
         cost = sum(map(len, new))
         if cost > self._bytes_left:
             return None
         self._bytes_left -= cost
         return [
-            [(still.time_s, self._places.setdefault(still.webp, len(self._places))) for still in s]
+            [
+                (thumbnail.time_s, self._places.setdefault(thumbnail.webp, len(self._places)))
+                for thumbnail in s
+            ]
             for s in strips
         ]
 
@@ -288,7 +291,7 @@ def _illustrate(
 ) -> None:
     """Puts frames into an episode and its task; what cannot be shown any more becomes a note."""
     try:
-        strips = stills(record, cache_dir, with_overview=not task["frames"], tasks=tasks_named)
+        strips = thumbnails(record, cache_dir, with_overview=not task["frames"], tasks=tasks_named)
     except (ZoomGymError, OSError) as error:
         episode["note"] = cut(str(error))
         return
@@ -311,9 +314,9 @@ def _rounded(times_s: Iterable[float]) -> list[float]:
     return [round(time_s, 3) for time_s in times_s]
 
 
-def stills(
+def thumbnails(
     record: Record, cache_dir: Path | None, *, with_overview: bool, tasks: TaskSet | None = None
-) -> list[tuple[Still, ...]]:
+) -> list[tuple[Thumbnail, ...]]:
     """Returns the overview of an episode, if it is wanted, and the clip of every zoom.
 
     Args:
@@ -345,7 +348,7 @@ def stills(
         ]
     finally:
         video.close()
-    return [tuple(map(_still, frames.times_s, frames.images)) for frames in shown]
+    return [tuple(map(_thumbnail, frames.times_s, frames.images)) for frames in shown]
 
 
 def _open(tasks: TaskSet, task: VideoQuestion) -> Video:
@@ -360,8 +363,8 @@ def spread(times_s: Sequence[float]) -> Sequence[float]:
     return times_s[:: -(-len(times_s) // MOST_FRAMES)]
 
 
-def _still(time_s: float, image: NDArray[np.uint8]) -> Still:
+def _thumbnail(time_s: float, image: NDArray[np.uint8]) -> Thumbnail:
     """Returns a frame, (H, W, 3) uint8 RGB, as WebP."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "webp", quality=QUALITY)
-    return Still(time_s, buffer.getvalue())
+    return Thumbnail(time_s, buffer.getvalue())
