@@ -65,6 +65,16 @@ def test_a_synthetic_task_is_made_again(drawn: Record) -> None:
     assert watch_again(env_to_watch(drawn), drawn).clips[0].images.shape == (2, 16, 16, 3)
 
 
+def test_settings_make_the_same_tasks_for_a_record_as_for_an_environment() -> None:
+    settings = {"split": "test", "duration_s": 90, "difficulty": {"preset": "hard", "symbols": 6}}
+    record = play("synthetic:order", source="scene", **settings)
+    tasks = made_again(record)
+    assert tasks == ZoomEnv("synthetic:order", source="scene", **settings).tasks  # type: ignore[arg-type]
+    assert tasks.content_hash == record.task_set_hash
+    with pytest.raises(TaskError, match="synthetic:order has no subtitles: leave subtitles out"):
+        made_again(with_settings(record, subtitles=True))
+
+
 @pytest.mark.parametrize("place", ["question", "video", "answer"])
 def test_a_task_that_says_something_else_than_its_set_is_not_shown(
     drawn: Record, mine: Record, manifest: Path, place: str

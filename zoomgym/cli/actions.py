@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -29,20 +30,14 @@ MANIFEST = "manifest.jsonl"
 OWN_TASK = "own"
 GIVE_UP_AFTER = 5
 """Answers in a row on which a judge gives no verdict: the rest stays ungraded."""
-QUIET_UNLESS_TERMINAL = None
-"""How tqdm is told to show progress to people only."""
+progress = partial(tqdm, disable=None, leave=False)
+"""Shows progress to people only."""
 
 
 def check(args: argparse.Namespace) -> int:
     """Prints every problem of the files of a task set."""
     num_rows = num_bad = 0
-    for row in tqdm(
-        check_task_set(args.tasks, args.limits),
-        desc="check",
-        unit=" rows",
-        disable=QUIET_UNLESS_TERMINAL,
-        leave=False,
-    ):
+    for row in progress(check_task_set(args.tasks, args.limits), desc="check", unit=" rows"):
         num_rows += 1
         num_bad += bool(row.problems)
         for problem in row.problems:
@@ -65,12 +60,12 @@ def list_tasks(args: argparse.Namespace) -> int:
         subtitles=args.subtitles,
         limits=args.limits,
     )
-    indices = tqdm(range(len(tasks)), desc="tasks", disable=QUIET_UNLESS_TERMINAL, leave=False)
+    indices = progress(range(len(tasks)), desc="tasks")
     all_tasks = [tasks[index] for index in indices]
     lengths_s: list[float] = []
     if args.durations:
         lengths = durations_s(tasks, all_tasks)
-        lengths_s += tqdm(lengths, desc="videos", disable=QUIET_UNLESS_TERMINAL, leave=False)
+        lengths_s += progress(lengths, desc="videos")
     print(task_table(tasks, all_tasks, lengths_s))
     return 0
 
@@ -138,9 +133,7 @@ def synth(args: argparse.Namespace) -> int:
     _check_unused(args.out, {args.out / MANIFEST, *(videos / tasks.video_name(t) for t in wanted)})
     args.out.mkdir(parents=True, exist_ok=True)
     written = []
-    for task in tqdm(
-        wanted, desc="write", unit=" videos", disable=QUIET_UNLESS_TERMINAL, leave=False
-    ):
+    for task in progress(wanted, desc="write", unit=" videos"):
         path = tasks.write_video(task, videos)
         written.append(replace(task, video=path.relative_to(args.out).as_posix()))
     write_manifest(args.out / MANIFEST, written)
@@ -163,13 +156,11 @@ def grade(args: argparse.Namespace) -> int:
     grader = _judge(args)
     records = list(read_records(args.records))
     regraded, outcomes, troubles = [], Counter[str](), Counter[str]()
-    for one in tqdm(
+    for one in progress(
         regrade_all(records, grader, args.concurrent),
         desc="grade",
         unit=" records",
         total=len(records),
-        disable=QUIET_UNLESS_TERMINAL,
-        leave=False,
     ):
         regraded.append(one.record)
         if not one.record.task.options:

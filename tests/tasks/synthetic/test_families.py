@@ -10,6 +10,7 @@ import pytest
 from tests.tasks.synthetic.test_task_set import DURATIONS_S, tasks_of
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.synthetic import DIFFICULTIES, FAMILIES, SyntheticTasks
+from zoomgym.tasks.synthetic.families import family_of
 from zoomgym.tasks.synthetic.families.count import NUM_PULSES
 from zoomgym.tasks.synthetic.families.motion import FASTEST, SLOWEST, _speed
 from zoomgym.tasks.synthetic.layout import AMBER, FPS
@@ -245,3 +246,13 @@ def test_the_place_of_the_answer_is_no_hint_at_its_text(family: str) -> None:
 
 def test_durations_of_the_suites_are_all_tested() -> None:
     assert {30, 60, 600} <= set(AWKWARD_S) & set(DURATIONS_S)
+
+
+def test_a_question_tells_its_family_and_whether_every_frame_is_needed() -> None:
+    for name in FAMILIES:
+        task = SyntheticTasks((name,), "train", 60, "easy", "scene")[0]
+        assert family_of(task.question) == name
+        assert set(task.options) <= set(FAMILIES[name].answers)
+    dense = [name for name, family in FAMILIES.items() if family.needs_every_frame]
+    assert dense == ["count", "motion"]
+    assert family_of("Which symbol is it?") == ""
