@@ -34,12 +34,6 @@ class CellExtractor(BaseFeaturesExtractor):
     four pools of the clips' tokens, for what was shown, what came first, how much there was of it
     and what followed what; then the vectors of the observation.
 
-    Args:
-        space: of the observations, the picture with its channels first.
-        overview_rows: rows of the montage that show the overview.
-        num_bins: of the time grid.
-        num_channels: of a token.
-
     Raises:
         ValueError: the rules leave no room for a zoom.
     """
@@ -123,12 +117,7 @@ class MenuHead(nn.Module):
     Here one convolution over the bins says how much each kind of zoom, at each start, is worth:
     what is learned in one place holds everywhere.
 
-    Args:
-        num_bins: of the time grid.
-        bin_dim: features of a bin.
-        context_dim: features of all else.
-        lengths: in bins, of every kind of zoom, in the order of the menu.
-        num_answers: that come after the zooms.
+    The menu lists zooms of all lengths, in bins, from every start, and then answers.
     """
 
     def __init__(

@@ -15,24 +15,19 @@ from transformers import PreTrainedTokenizerBase, Qwen2_5_VLProcessor
 from agents.qwen.model.chunks import Chunk
 from agents.qwen.model.generation import Conversation, Reply, Sampling, end_reply, read, say
 
+Talks = Sequence[Conversation]
+Generators = Sequence[np.random.Generator]
+Pictures = Sequence[Sequence[NDArray[np.uint8]]]
+"""Pictures of each conversation, (H, W, 3) RGB, as shown."""
+
 
 class Speaker(Protocol):
     """Reads and replies in conversations."""
 
-    def read(
-        self,
-        talks: Sequence[Conversation],
-        chunks: Sequence[Chunk],
-        pictures: Sequence[Sequence[NDArray[np.uint8]]],
-    ) -> None:
-        """Lets each conversation read its chunk, whose pictures are (H, W, 3) RGB, as shown."""
+    def read(self, talks: Talks, chunks: Sequence[Chunk], pictures: Pictures) -> None:
+        """Lets each conversation read its chunk."""
 
-    def say(
-        self,
-        talks: Sequence[Conversation],
-        rngs: Sequence[np.random.Generator],
-        sampling: Sampling,
-    ) -> list[Reply]:
+    def say(self, talks: Talks, rngs: Generators, sampling: Sampling) -> list[Reply]:
         """Replies in each conversation; see `agents.qwen.model.generation.say`."""
 
 
@@ -43,21 +38,11 @@ class ModelSpeaker:
     model: Any
     tokenizer: PreTrainedTokenizerBase
 
-    def read(
-        self,
-        talks: Sequence[Conversation],
-        chunks: Sequence[Chunk],
-        pictures: Sequence[Sequence[NDArray[np.uint8]]],
-    ) -> None:
+    def read(self, talks: Talks, chunks: Sequence[Chunk], pictures: Pictures) -> None:
         """Lets each conversation read its chunk."""
         read(self.model, talks, chunks)
 
-    def say(
-        self,
-        talks: Sequence[Conversation],
-        rngs: Sequence[np.random.Generator],
-        sampling: Sampling,
-    ) -> list[Reply]:
+    def say(self, talks: Talks, rngs: Generators, sampling: Sampling) -> list[Reply]:
         """Replies in each conversation."""
         return say(self.model, self.tokenizer, talks, rngs, sampling)
 
@@ -78,23 +63,13 @@ class VLLMSpeaker:
     """TRL's `VLLMGeneration`, with current weights."""
     processor: Qwen2_5_VLProcessor
 
-    def read(
-        self,
-        talks: Sequence[Conversation],
-        chunks: Sequence[Chunk],
-        pictures: Sequence[Sequence[NDArray[np.uint8]]],
-    ) -> None:
+    def read(self, talks: Talks, chunks: Sequence[Chunk], pictures: Pictures) -> None:
         """Keeps what vLLM will be given."""
         for talk, chunk, shown in zip(talks, chunks, pictures, strict=True):
             talk.hear(chunk)
             talk.pictures = (*talk.pictures, *shown)
 
-    def say(
-        self,
-        talks: Sequence[Conversation],
-        rngs: Sequence[np.random.Generator],
-        sampling: Sampling,
-    ) -> list[Reply]:
+    def say(self, talks: Talks, rngs: Generators, sampling: Sampling) -> list[Reply]:
         """Replies in each conversation.
 
         Raises:
@@ -151,7 +126,7 @@ class VLLMSpeaker:
         return [one for id_, run in runs for one in ([id_] if id_ == image else run)]
 
     def _ask(
-        self, prompts: Sequence[list[int]], pictures: Sequence[Sequence[NDArray[np.uint8]]]
+        self, prompts: Sequence[list[int]], pictures: Pictures
     ) -> list[tuple[list[int], list[int], list[float]]] | None:
         """Returns, for each prompt, the ids that were read and said, and the log-probs of those.
 
@@ -161,17 +136,13 @@ class VLLMSpeaker:
         if most == 0:
             return None
         num_missing = most - len(prompts)
+        images = [[Image.fromarray(picture) for picture in shown] for shown in pictures]
         blank = [self.processor.tokenizer.eos_token_id]
         read_ids, said_ids, log_probs, _ = self.generation.generate(
             prompts=[*prompts, *[blank] * num_missing],
-            images=[*map(_images, pictures), *[None] * num_missing],
+            images=[*images, *[None] * num_missing],
             num_generations=1,
         )
         chosen = [[math.nan if one is None else one for one, *_ in row] for row in log_probs]
         answers = [*zip(map(list, read_ids), map(list, said_ids), chosen, strict=True)]
         return answers[: len(prompts)]
-
-
-def _images(pictures: Sequence[NDArray[np.uint8]]) -> list[Image.Image]:
-    """Returns pictures as vLLM takes them."""
-    return [Image.fromarray(picture) for picture in pictures]
