@@ -10,6 +10,7 @@ from pathlib import Path
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.io.calls import attempt
 from zoomgym.io.files import replaced
+from zoomgym.io.text import plain
 from zoomgym.records import read_lines
 from zoomgym.records.bounds import load_row
 
@@ -43,7 +44,7 @@ def tell_failure(agent: str, task_id: str, error: BaseException) -> Failure:
     told = attempt(partial(str, error))  # which is anybody's code, too
     said = told if isinstance(told, str) else ""
     reason = " ".join((said if is_ours else f"{type(error).__name__}: {said}").split())
-    shown = _printable(reason[:MAX_REASON])
+    shown = plain(reason[:MAX_REASON])[:MAX_REASON]
     return Failure(agent, task_id, shown, traceback="" if is_ours else _traceback(error))
 
 
@@ -51,13 +52,9 @@ def _traceback(error: BaseException) -> str:
     """Returns the end of a traceback, line by line as it can be shown."""
     lines = attempt(partial(traceback.format_exception, error, limit=-MAX_CALLS))
     whole = "" if isinstance(lines, BaseException) else "".join(lines).rstrip()
-    end = f"...{whole[-MAX_TRACEBACK:]}" if len(whole) > MAX_TRACEBACK else whole
-    return "\n".join(map(_printable, end.split("\n")))
-
-
-def _printable(line: str) -> str:
-    """Returns a line without what steers a terminal."""
-    return "".join(one if one.isprintable() else "?" for one in line)
+    shown = "\n".join(map(plain, whole[-MAX_TRACEBACK:].split("\n")))
+    is_cut = max(len(whole), len(shown)) > MAX_TRACEBACK
+    return f"...{shown[-MAX_TRACEBACK:]}" if is_cut else shown
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
@@ -81,6 +78,8 @@ def _from_json(line: str) -> Failure:
     types = {one.name: bool if one.name == "is_skipped" else str for one in fields(Failure)}
     if row.keys() != types.keys() or any(type(row[name]) is not types[name] for name in row):
         raise RecordError(f"needed {NEEDED} with {', '.join(types)}, got other keys or values")
-    clean = "\n".join(map(_printable, row["traceback"][: MAX_TRACEBACK + 3].split("\n")))
-    short = {name: _printable(row[name][:MAX_REASON]) for name in ("agent", "task_id", "reason")}
+    clean = "\n".join(map(plain, row["traceback"][: MAX_TRACEBACK + 3].split("\n")))
+    clean = clean[: MAX_TRACEBACK + 3]
+    names = ("agent", "task_id", "reason")
+    short = {name: plain(row[name][:MAX_REASON])[:MAX_REASON] for name in names}
     return Failure(**short, is_skipped=row["is_skipped"], traceback=clean)
