@@ -120,11 +120,7 @@ def read_panels(path: Path) -> list[Panel]:
 
 
 def draw_categories(panels: Sequence[Panel]) -> Figure:
-    """Returns the picture of accuracy by category, a panel for each length, the best agent first.
-
-    Args:
-        panels: at least one.
-    """
+    """Returns the picture of accuracy by category, a panel a length, the best agent first."""
     totals: dict[str, list[tuple[float, int]]] = {}
     for panel in panels:
         for (agent, _), one in panel.accuracies.items():
@@ -199,12 +195,7 @@ class LearningCurve:
 def read_curve(folder: Path, axis: str) -> LearningCurve:
     """Returns the curve of a run of `agents.sb3`, over all its sessions.
 
-    Args:
-        folder: of the run.
-        axis: of AXES: `minutes` of training, evaluations included, or `steps`, in thousands.
-
-    Raises:
-        OSError: there is no log in folder.
+    Its x are `minutes` of training, evaluations included, or `steps`, in thousands. Raises OSError.
     """
     paths = sorted(folder.glob("log/from_*/progress.csv"), key=_first_step)
     if not paths:
@@ -240,13 +231,7 @@ def _first_step(path: Path) -> int:
 
 
 def draw_curves(curves: Sequence[LearningCurve], axis: str, level: float) -> Figure:
-    """Returns the picture of some runs: test tasks as lines with dots, training tasks faint.
-
-    Args:
-        curves: of the runs, in the order of their names in the picture.
-        axis: of AXES, what their x counts.
-        level: the success of guessing, a dashed line.
-    """
+    """Returns the picture of runs: tests as lines with dots, training faint, guessing dashed."""
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     ax = figure.subplots()
     ax.axhline(level, **CHANCE)
@@ -266,8 +251,7 @@ def draw_curves(curves: Sequence[LearningCurve], axis: str, level: float) -> Fig
 def draw_decoding(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Returns the picture of medians, a group of bars for each file and work; wrong ones hatched.
 
-    Args:
-        rows: of a part of `video.json`, see `benchmarks.speed`.
+    Rows are those of a part of `video.json`, see `benchmarks.speed`.
     """
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:

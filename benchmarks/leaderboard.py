@@ -47,11 +47,7 @@ class Block:
 
 
 def blocks(records: Sequence[Record]) -> list[Block]:
-    """Returns all tables, the same ones in whatever order records come.
-
-    Args:
-        records: every episode that counts; they have passed `check_terms`.
-    """
+    """Returns all tables of records that passed `check_terms`, in whatever order these come."""
     return [
         block
         for _, of_suite in groupby(in_order(records), key=lambda record: record.suite)
@@ -60,13 +56,7 @@ def blocks(records: Sequence[Record]) -> list[Block]:
 
 
 def show_ranking(console: Console, records: Sequence[Record], suite: Suite | None = None) -> None:
-    """Prints the ranking of one suite, by each of its rules.
-
-    Args:
-        console: where to.
-        records: every episode of the suite that counts.
-        suite: theirs, if it is not built in.
-    """
+    """Prints the ranking of one suite, which may not be built in, by each of its rules."""
     played = apart(in_order(records))
     for rules, own in played.items():
         if len(played) > 1:
@@ -104,14 +94,8 @@ def _notes(by_agent: Agents) -> tuple[str, ...]:
 def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record]:
     """Returns the records of files, which may be in one leaderboard.
 
-    Args:
-        paths: of the files.
-        is_replayed: whether every episode is played again, and synthetic tasks are made again, to
-            see that the records say the same.
-
-    Raises:
-        RecordError: a file is no records file, or they must not be mixed, or there are none; or an
-            episode or a synthetic task comes out otherwise when it is made again.
+    If `is_replayed`, every episode is played again and synthetic tasks are made again. Raises
+    RecordError if a file is no records file, records must not be mixed, or differ when replayed.
     """
     files = {str(path): list(read_records(path)) for path in paths}
     check_terms(files)

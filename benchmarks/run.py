@@ -152,12 +152,7 @@ def _parser() -> Parser:
 
 
 def _suite(args: argparse.Namespace) -> tuple[Suite, TaskSet | None]:
-    """Returns what is to be played, and its task set if it is the user's own.
-
-    Raises:
-        ValueError: arguments contradict each other, or one is wrong.
-        TaskError: there is no such task set, or its files are wrong.
-    """
+    """Returns what is played, and the user's task set, if any. Raises ValueError, TaskError."""
     if args.tasks is not None:
         if args.suite:
             raise ValueError("--suite and --tasks both say what is played: leave one out")

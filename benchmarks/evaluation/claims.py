@@ -52,12 +52,7 @@ class Finding:
 
 
 def judge(claims: Sequence[Claim], records: Sequence[Record]) -> list[Finding]:
-    """Returns a finding for every claim and family of which there are records, in their order.
-
-    Args:
-        claims: what is claimed.
-        records: every episode that counts.
-    """
+    """Returns a finding for every claim and family of which there are records, in their order."""
     by_place: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.is_graded:

@@ -131,15 +131,11 @@ def in_order(records: Iterable[Record]) -> list[Record]:
 
 
 def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
-    """Refuses records that must not be mixed.
-
-    Args:
-        files: what was read, by the name of its file.
+    """Refuses records, by the names of their files, that must not be mixed.
 
     Raises:
         RecordError: package versions, rules, weights, tasks, lengths of their videos, graders or
-            an agent's code differ, or an episode occurs twice; says in what, and where. Or there is
-            more than tables can show.
+            an agent's code differ, an episode occurs twice, or there is more than tables can show.
     """
     _check_same("the same package version", files, lambda record: ("", {"version": record.version}))
     suites = {record.suite for records in files.values() for record in records}
@@ -160,12 +156,9 @@ def _check_same(
     files: Mapping[str, Sequence[Record]],
     terms_of: Callable[[Record], tuple[Hashable, Terms] | None],
 ) -> None:
-    """Refuses records of one scope whose terms differ.
+    """Refuses records of one scope whose terms differ, saying what is needed.
 
-    Args:
-        what: is needed.
-        files: what was read, by the name of its file.
-        terms_of: returns the scope of a record and its terms; None if it has none.
+    `terms_of` returns the scope of a record and its terms; None if it has none.
     """
     first: dict[Hashable, tuple[Terms, str]] = {}
     for name, records in files.items():
@@ -303,12 +296,8 @@ def _check_size(records: Sequence[Record]) -> None:
 def join_records(files: Mapping[str, Sequence[Record]]) -> list[Record]:
     """Returns the records of one run, each once, in an order that does not depend on theirs.
 
-    Args:
-        files: what was read, by the name of its file. A record may occur again.
-
-    Raises:
-        RecordError: they are of another suite or seed, or must not be in one table: see
-            `check_terms`.
+    They come by the names of their files, in which a record may occur again. Raises RecordError if
+    they are of another suite or seed, or `check_terms` refuses them.
     """
     first_of: dict[tuple[EpisodeKey, str], Record] = {}
     once: dict[str, list[Record]] = {name: [] for name in files}
@@ -336,14 +325,8 @@ Made = dict[tuple[str, str], tuple[Any, ...]]
 def check_synthetic(records: Iterable[Record], made: Made | None = None) -> None:
     """Refuses records whose synthetic task is not the one that their settings make today.
 
-    Tasks of other sets are taken from the records: their files may be anywhere.
-
-    Args:
-        records: of episodes.
-        made: what settings were found to make, kept for the next call.
-
-    Raises:
-        RecordError: the task, its set's version or hash, or the length of its video is another.
+    Tasks of other sets are taken from the records: their files may be anywhere. `made` keeps tasks
+    that were made for the next call. Raises RecordError.
     """
     made = {} if made is None else made
     for record in records:
@@ -367,11 +350,7 @@ def check_synthetic(records: Iterable[Record], made: Made | None = None) -> None
 
 
 def _made(record: Record) -> tuple[Any, ...]:
-    """Returns the task that the settings of a record make, its set and the length of its video.
-
-    Raises:
-        TaskError: they make none.
-    """
+    """Returns what settings make: a set, its task and how long that is. Raises TaskError."""
     tasks = made_again(record, source="scene")  # as long as the file, which need not be written
     task = tasks.by_id(record.task.id)
     with closing(tasks.open_video(task)) as video:

@@ -296,11 +296,7 @@ def as_words(text: str) -> str:
 
 
 def to_csv(sheets: Sequence[tuple[Mapping[str, str], Sheet]]) -> str:
-    """Returns every number of sheets on a line of its own.
-
-    Args:
-        sheets: each with what it is about: names and values, which come first.
-    """
+    """Returns every number of sheets on a line, after names and values that each is about."""
     rows = [
         {**about, "table": sheet.name, **dict(zip(sheet.labels, line.labels, strict=True)), **cell}
         for about, sheet in sheets

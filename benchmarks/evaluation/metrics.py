@@ -73,8 +73,7 @@ class OfficialScore:
 def leaderboard(records: Sequence[Record]) -> list[Score]:
     """Returns the rows of all agents, the most accurate first; of each agent first the pooled row.
 
-    Args:
-        records: every episode that counts, see `in_order`.
+    Records are in the order of `in_order`.
     """
     categories = sorted({record.task.category for record in records})
     rows = []
@@ -89,11 +88,7 @@ def leaderboard(records: Sequence[Record]) -> list[Score]:
 
 
 def officials(records: Sequence[Record]) -> list[OfficialScore]:
-    """Returns a row for every agent on every public benchmark, by benchmark, then as they come.
-
-    Args:
-        records: every episode that counts.
-    """
+    """Returns a row for every agent on every public benchmark, by benchmark, then as they come."""
     by_place: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:  # by their hash too: splits, or the same tasks with subtitles
         place = (record.task_set, record.task_set_hash, record.agent)
@@ -159,11 +154,7 @@ medium (4 to 15) and long (30 to 60)."""
 
 
 def duration_rows(records: Sequence[Record]) -> list[Score]:
-    """Returns a row for every agent and span of durations, its category the span's name.
-
-    Args:
-        records: every episode that counts; only graded ones are in the rows.
-    """
+    """Returns a row for every agent and span of durations, its category; of graded records."""
     by_place: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.is_graded:
@@ -205,9 +196,7 @@ class Pair:
 def pairs(records: Sequence[Record], agents: Sequence[str]) -> list[Pair]:
     """Returns every pair of agents that have graded tasks in common, in the order of agents.
 
-    Args:
-        records: every episode that counts. Several of an agent on one task count as their mean.
-        agents: who is compared.
+    Several episodes of an agent on one task count as their mean.
     """
     by_agent = {agent: _accuracies(records, agent) for agent in agents}
     found = []
@@ -241,9 +230,7 @@ def zooms_of(record: Record) -> list[ZoomCall]:
 def missed(record: Record, zooms: Sequence[ZoomCall]) -> list[Segment]:
     """Returns the parts of the evidence that neither the overview nor these zooms show.
 
-    Args:
-        record: of an episode; without evidence, nothing is missed.
-        zooms: of the same episode.
+    Without evidence, nothing is missed.
     """
     times_s = [*overview_times(record.last_frame_s, record.rules.num_overview)]
     times_s += [time_s for zoom in zooms for time_s in zoom.times_s]

@@ -81,13 +81,8 @@ def run_suite(
     """Plays every agent on every chosen task of a suite that is not recorded in out yet.
 
     Episodes of an agent whose code or weights have changed since, and of those in fresh, are set
-    aside in another file and played again.
-
-    Returns:
-        What failed; those episodes are missing from the records.
-
-    Raises:
-        RecordError: out holds episodes of another run.
+    aside in another file and played again. Returns what failed, which is missing from the records.
+    Raises RecordError if out holds episodes of another run.
     """
     hashes = {name: fingerprint(name) for name in agents}
     kept, outdated = list[Record](), list[Record]()
@@ -119,11 +114,7 @@ def run_suite(
 
 
 def _recorded(out: Path) -> list[Record]:
-    """Returns the records in a file that may be missing, and removes what a kill left at its end.
-
-    Raises:
-        RecordError: they are wrong, or not of one run.
-    """
+    """Returns the records in a file, if any, and drops what a kill cut off. Raises RecordError."""
     if not out.exists():
         return []
     drop_cut_line(out)
@@ -175,10 +166,8 @@ def _open_jobs(
     """Returns what is not recorded yet, how much of what is wanted is, and videos to be written.
 
     Episodes of other agents and other tasks of the suite may be recorded: they are of its table.
-    Tasks of an agent follow each other, so that no two workers write the same video.
-
-    Raises:
-        RecordError: out holds episodes of another run.
+    Tasks of an agent follow each other, so that no two workers write the same video. Raises
+    RecordError if out holds episodes of another run.
     """
     done: dict[EpisodeKey, set[str]] = {}
     for record in recorded:
@@ -224,14 +213,9 @@ def _num_unwritten(tasks: TaskSet, task_ids: Collection[str]) -> int:
 
 
 def merge(paths: Sequence[Path], out: Path) -> list[Record]:
-    """Joins the records of runs in a file, and returns them.
+    """Joins the records of files or folders of runs, writes them in place of out, and returns them.
 
-    Args:
-        paths: files of records, or folders of runs.
-        out: the file, which is replaced as a whole.
-
-    Raises:
-        RecordError: a file is wrong, or they are not of one run: see `join_records`.
+    Raises RecordError: see `join_records`.
     """
     files = [path / RECORDS if path.is_dir() else path for path in paths]
     if out.exists() and not any(out.samefile(path) for path in files if path.exists()):

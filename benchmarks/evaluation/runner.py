@@ -58,10 +58,8 @@ def play_all(
 ) -> Generator[Outcome, None, None]:
     """Yields what came of every episode as it is finished. Closing it ends what still plays.
 
-    Args:
-        jobs: the episodes.
-        workers: processes, for agents without a model.
-        at_once: episodes at once of an agent with a model; None leaves it to the agent.
+    Agents without a model play in so many worker processes, others at_once episodes at a time, or
+    as many as they like.
     """
     agents = {name: make_agent(name) for name in dict.fromkeys(job.agent for job in jobs)}
     models = {name for name, one in agents.items() if isinstance(one, SharedAgent | BatchAgent)}
@@ -90,14 +88,7 @@ class Environments:
 def play(
     jobs: Sequence[Job], agent: Agent, environments: Environments, num_games: int = 1
 ) -> Iterator[Outcome]:
-    """Plays jobs of one agent, num_games side by side, and yields what came of each.
-
-    Args:
-        jobs: of the same agent, seed and suite.
-        agent: already reset.
-        environments: where to play.
-        num_games: at once.
-    """
+    """Plays jobs of one agent, seed and suite, num_games at once; yields what came of each."""
     name, seed = jobs[0].agent, jobs[0].seed
     label = partial(replace, suite=jobs[0].suite, agent_hash=jobs[0].agent_hash)
     failures = list[Failure]()

@@ -46,10 +46,6 @@ def rate(values: Sequence[float], videos: Sequence[Hashable]) -> Estimate:
     That is the number of independent values which would tell as much. It is smaller than theirs
     where those of one video are alike; of values that are all alike, it is the number of videos.
 
-    Args:
-        values: there is at least one.
-        videos: of each value, its video.
-
     Source: Dean and Pagano 2015, "Evaluating confidence interval methods for binomial proportions
     in clustered surveys".
     """

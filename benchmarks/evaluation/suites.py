@@ -197,13 +197,7 @@ def own_suite(
     """Returns a suite of all tasks of a set, and the set.
 
     The suite is named after the set, not after the place of its files, and its name has a sign
-    that no built-in suite has.
-
-    Args:
-        name: of the task set, as for ZoomEnv.
-        split: None is `test`. A manifest has none.
-        grammar: None is ZoomEnv's default.
-        env: further arguments of ZoomEnv, see `read_arguments`.
+    that no built-in suite has. Further arguments of ZoomEnv come in env, see `read_arguments`.
 
     Raises:
         ValueError: an argument is wrong.

@@ -27,14 +27,10 @@ class Verdict(Enum):
 
 
 def reading(rows: Sequence[Score], records: Sequence[Record]) -> str:
-    """Returns what a ranking shows; nothing if no answer is graded.
+    """Returns what a ranking shows, the best agent first; nothing if no answer is graded.
 
     Neighbors are compared on the tasks that both played, by the interval of their difference; with
     guessing, by the interval of an agent's accuracy.
-
-    Args:
-        rows: of all tasks, the best agent first.
-        records: those it was made from.
     """
     accuracies = {
         row.agent: row.estimates["accuracy"] for row in rows if "accuracy" in row.estimates

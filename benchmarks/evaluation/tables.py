@@ -47,13 +47,7 @@ def show_table(
 def ranking(
     rows: Sequence[Score], records: Sequence[Record], suite: Suite | None = None
 ) -> list[Sheet]:
-    """Returns the tables of a leaderboard, after that of what is missing, if there is any.
-
-    Args:
-        rows: the leaderboard's.
-        records: those it was made from.
-        suite: theirs, if it is not built in.
-    """
+    """Returns the tables of a leaderboard's rows, first that of what is missing, if any."""
     pooled = [row for row in rows if row.category == ALL]
     official = officials(records)
     missing = {one.agent: one for one in shortfalls(records, suite)}
@@ -163,9 +157,7 @@ class Coverage:
 def shortfalls(records: Sequence[Record], suite: Suite | None = None) -> list[Coverage]:
     """Returns the coverages of agents that have not played their whole suite, in their order.
 
-    Args:
-        records: of one suite, played by the same rules.
-        suite: theirs. None is the built-in one of its name; there is no extent where there is none.
+    Records are of one suite, played by the same rules: the one that is given, or a built-in one.
     """
     suite = suite or (SUITES.get(records[0].suite) if records else None)
     if suite is None:
@@ -227,12 +219,7 @@ def _words(name: str, value: str | int) -> str:
 
 
 def details(by_agent: Agents) -> list[Sheet]:
-    """Returns the tables that explain a ranking, without empty ones.
-
-    Args:
-        by_agent: the records of each agent, in the order of the ranking; all of one suite, played
-            by the same rules.
-    """
+    """Returns the tables that explain a ranking of agents by the same rules, without empty ones."""
     makers = (_by_cell, _pairs, _grounding, _by_frames, _failures, _costs)
     return [sheet for make in makers if (sheet := make(by_agent)).lines]
 
@@ -372,9 +359,7 @@ def _usage(name: str, record: Record) -> float | None:
 def by_rules(groups: Sequence[tuple[Rules, Agents]]) -> Sheet:
     """Returns the table of accuracy by what the rules of a suite allow.
 
-    Args:
-        groups: the records of a suite, by the rules they were played by. The last of them order
-            the agents.
+    The last group of records orders the agents.
     """
     frames, zooms = (next(m for m in METRICS if m.name == name) for name in ("frames", "zooms"))
     lines = [

@@ -165,12 +165,9 @@ class RulesChart:
 def category_chart(
     rows: Sequence[Score], agents: Sequence[str], chances: dict[str, float]
 ) -> CategoryChart:
-    """Returns the chart of accuracy by category.
+    """Returns the chart of accuracy by category, agents within each in their order.
 
-    Args:
-        rows: the leaderboard's.
-        agents: their order within each category.
-        chances: the accuracy of guessing, by category in the order of the chart.
+    Categories are in the order of the accuracy of guessing.
     """
     wanted = GROUP_GAP + SLOT * len(agents)
     width = max(WIDTH, LEFT + RIGHT + wanted * len(chances))
@@ -192,12 +189,7 @@ def category_chart(
 
 
 def frames_chart(rows: Sequence[Score], chance: float) -> FramesChart:
-    """Returns the chart of accuracy against the mean number of frames used, over all tasks.
-
-    Args:
-        rows: the leaderboard's.
-        chance: the accuracy of guessing.
-    """
+    """Returns the chart of accuracy against the mean number of frames used, over all tasks."""
     pooled = [row for row in rows if row.category == ALL]
     frames = [row.estimates["frames"] for row in pooled]
     x = _frames_scale(min(e.low for e in frames), max(e.high for e in frames))
@@ -218,10 +210,6 @@ def rules_chart(
     rows_of: Mapping[Rules, Sequence[Score]], agents: Sequence[str]
 ) -> RulesChart | None:
     """Returns the chart of accuracy against the most zooms allowed; None if rules differ otherwise.
-
-    Args:
-        rows_of: the leaderboard's rows by each of the rules.
-        agents: their order.
 
     Source: Figure 6 of the paper.
     """

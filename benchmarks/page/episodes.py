@@ -95,13 +95,8 @@ def viewer_data(
 ) -> dict[str, Any]:
     """Returns the episodes that a page has room for, to be written as JSON.
 
-    Args:
-        records: of all tasks.
-        agents: the best first.
-        categories: of all tasks.
-        names: of all rules.
-        cache_dir: where synthetic videos may be written already; None is the user's cache folder.
-        tasks_named: the set that the user has named, whose videos are shown.
+    Agents are given the best first. Synthetic videos may be in cache_dir already; videos of
+    tasks_named, the set that the user has named, are shown.
     """
     by_task = sorted(records, key=lambda r: (r.task.id, astuple(r.rules), agents.index(r.agent)))
     rows = _kept(by_task)
@@ -319,14 +314,8 @@ def thumbnails(
 ) -> list[tuple[Thumbnail, ...]]:
     """Returns the overview of an episode, if it is wanted, and the clip of every zoom.
 
-    Args:
-        record: of the episode.
-        cache_dir: where synthetic videos may be written already; None is the user's cache folder.
-        with_overview: whether the overview comes first.
-        tasks: the set that the user has named, whose videos are shown.
-
     Raises:
-        TaskError: the task is neither synthetic nor of the named set, or another one there.
+        TaskError: the task is neither synthetic nor of the set that the user has named.
         VideoError: the video cannot be opened or decoded.
         RecordError: the rules have changed since, or the video.
     """

@@ -63,10 +63,10 @@ def write_report(
 
     Args:
         path: the file, which is replaced as a whole.
-        suite_name: what the records are of; empty if they are of no suite.
+        suite_name: the suite of the records; empty if they are of none.
         records: every episode that counts.
         cache_dir: where synthetic videos may be written already; None is the user's cache folder.
-        suite: what they are of, if it is not built in.
+        suite: the suite of the records, if it is not built in.
         tasks: the set that the user has named, whose videos are shown.
         failures: episodes that have no record.
     """

@@ -72,12 +72,7 @@ class Pace:
 
 
 def measure_episodes(console: Console, num_episodes: int) -> None:
-    """Prints how long turns and episodes take, and where that time goes.
-
-    Args:
-        console: where to.
-        num_episodes: of each line.
-    """
+    """Prints how long turns and episodes take, so many a line, and where that time goes."""
     _show_turns(console)
     shares: dict[str, dict[str, float]] = {}
     paces = Table(title="Episodes on drawn video of a minute", title_justify="left")

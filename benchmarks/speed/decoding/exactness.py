@@ -117,13 +117,8 @@ def measure_exactness(
 ) -> None:
     """Compares, prints, and writes exactness.json to the folder out.
 
-    Args:
-        console: where the table goes.
-        out: the folder.
-        peers: of PEERS. Those that are not installed are listed as absent.
-        clips: files to check beside the awkward ones.
-        folder: files to check in their place, in all of its folders.
-        is_quick: whether a few files and times do.
+    Clips are checked beside the awkward files, or those in a folder instead. If `is_quick`, a few
+    files and times are enough. Peers that are not installed are listed as absent.
     """
     asked = [name for name in peers if name in ASKED]
     absent = [name for name in asked if not is_installed(name)]

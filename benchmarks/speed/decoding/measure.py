@@ -50,14 +50,8 @@ def measure_video(
 ) -> None:
     """Measures, prints, and writes video.json to the folder out.
 
-    Args:
-        console: where the tables go.
-        out: the folder.
-        parts: of PARTS.
-        peers: of PEERS. Those that are not installed are listed as absent.
-        files: of PEER_FILES: what all peers decode.
-        repeats: processes per peer and file.
-        is_quick: whether small files and few calls do: numbers without meaning.
+    Each peer decodes each of files in so many processes; those that are not installed are listed as
+    absent. If `is_quick`, small files and few calls give numbers without meaning.
     """
     absent = [name for name in peers if not is_installed(name)]
     present = tuple(name for name in peers if name not in absent)

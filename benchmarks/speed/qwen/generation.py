@@ -75,13 +75,7 @@ def measure_generation(
 ) -> dict[str, Any]:
     """Plays a group by turns on both sides, with one model in one process, and returns all numbers.
 
-    Args:
-        load: what to play.
-        repeats: on each side.
-        say: tells how far it is.
-
-    Raises:
-        ValueError: the two sides have not read the same.
+    Raises ValueError if the two sides have not read the same.
     """
     device, dtype = weights_go()
     processor = make_processor(load.tokens_per_frame)

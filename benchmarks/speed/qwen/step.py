@@ -58,14 +58,7 @@ def measure_step(step: Step, say: Callable[[str], None] = print) -> dict[str, An
 
 
 def take_step(step: Step, side: str, model: Path, out: Path) -> dict[str, Any]:
-    """Takes a step in this process, and returns its numbers.
-
-    Args:
-        step: how.
-        side: with KV reuse, or TRL's way.
-        model: a folder with the model.
-        out: a folder for what the trainer writes.
-    """
+    """Takes a step of one of the sides, with a model in a folder, and returns its numbers."""
     load = step.load
     settings = GRPOSettings(
         model=str(model),

@@ -41,14 +41,7 @@ class StockTrainer(GRPOTrainer):  # type: ignore[misc]
 
     `_tokenize_prompts`, `_generate_single_turn` and `_tool_call_loop` are TRL's. Only what random
     weights cannot do is done for them: every reply is taken for a call of a tool, and the tool
-    plays a turn of the environment.
-
-    Args:
-        model: the policy.
-        processor: of the model.
-        args: of a run of `train_grpo`; they are changed.
-        course: of every episode.
-        num_tokens: of every reply.
+    plays a turn of the environment. The arguments of a run of `train_grpo` are changed.
     """
 
     def __init__(

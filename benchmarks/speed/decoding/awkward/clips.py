@@ -185,15 +185,10 @@ class PlayedInOrder:
 def play(
     path: Path, size: tuple[int, int] = (HEIGHT, WIDTH), max_frames: int | None = None
 ) -> PlayedInOrder:
-    """Decodes a file in order, skipping nothing but damaged packets.
+    """Decodes a file in order, skipping nothing but damaged packets; at most max_frames.
 
     Decoders show frames in their right order, so the n-th frame gets the n-th pts. Mostly that is
     the frame's own, but FFmpeg's pts of H.264 with B-frames in AVI are in decode order.
-
-    Args:
-        path: the file.
-        size: (H, W) of the pictures, upright.
-        max_frames: where to stop, for the memory's sake.
     """
     pts: list[int] = []
     pictures: list[NDArray[np.uint8]] = []
