@@ -225,7 +225,7 @@ def test_agents_and_families_are_told_in_one_line_each(tmp_path: Path) -> None:
     for agent in ("oracle", "blind", "chat:m@http://h"):
         assert f"<dd>{about(agent)}</dd>" in source
     assert about("my_module:Agent") == ""
-    assert "<dt>relay</dt><dd>The amber beacon&#39;s clip shows a colour and a place" in source
+    assert "<dt>relay</dt><dd>The amber beacon&#39;s clip shows a color and a place" in source
     assert "<dt>count</dt>" not in source  # of no synthetic set
     assert '<bdi>oracle</bdi><sup title="told where the evidence is">*</sup>' in source
     assert "<bdi>blind</bdi><sup" not in source
