@@ -75,7 +75,7 @@ def test_frames_in_memory_stay_within_their_bound(clip: Clip, num_decodes: list[
     video = VideoFile(clip("base.mp4"))
     for index in [0, 1, 2, 0, 3]:
         video.frames_at([index / 25], SIZE)
-        assert STORE.num_bytes <= 3 * FRAME_BYTES
+        assert STORE.weight <= 3 * FRAME_BYTES
     assert len(num_decodes) == 4
     video.frames_at([0.0], SIZE)  # used lately
     assert len(num_decodes) == 4

@@ -55,7 +55,8 @@ def decode_clip(key: ClipKey, facts: Facts, limits: Limits, num_threads: int = 1
     else:
         with ThreadPoolExecutor(num_threads) as threads:
             num_damaged = sum(threads.map(work.decode, parts))
-    return Clip(work.pictures, num_damaged)
+    pictures.flags.writeable = False  # they are shared
+    return Clip(pictures, num_damaged)
 
 
 def _parts(ascending: list[int], facts: Facts, num_threads: int) -> list[list[int]]:

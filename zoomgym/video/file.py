@@ -156,8 +156,7 @@ class VideoFile:
             raise VideoError(f"{self.path}: {error}") from error
         clip_key = ClipKey(key, pts, (int(size[0]), int(size[1])), facts.playback is not None)
         return STORE.get(
-            clip_key,
-            self._limits,
+            (clip_key, self._limits),
             lambda: decode_clip(clip_key, facts, self._limits, self._num_threads),
         )
 

@@ -1,6 +1,5 @@
 """Frames that this process has decoded and scaled already."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from zoomgym.video.identity import FileKey
 from zoomgym.video.limits import Limits
 from zoomgym.video.memo import Memo, after_fork
 
-__all__ = ["STORE", "Clip", "ClipKey", "FrameStore"]
+__all__ = ["STORE", "Clip", "ClipKey"]
 
 MAX_BYTES = 512 * 1024**2
 
@@ -38,46 +37,9 @@ class Clip:
     """Frames that could not be decoded, with the nearest earlier one in their place."""
 
 
-class FrameStore:
-    """Clips by key, bounded in bytes; used longest ago, gone first; each decoded once."""
+STORE: Memo[tuple[ClipKey, Limits], Clip] = Memo(MAX_BYTES, lambda clip: clip.pictures.nbytes)
+"""The clips of this process, bounded in bytes; each is decoded once, while others wait for it.
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        """Starts empty."""
-        self._memo: Memo[tuple[ClipKey, Limits], Clip] = Memo(
-            max_bytes, lambda clip: clip.pictures.nbytes
-        )
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes of the frames at hand."""
-        return self._memo.weight
-
-    def get(self, key: ClipKey, limits: Limits, decode: Callable[[], Clip]) -> Clip:
-        """Returns the clip of key. Threads that ask while it is being decoded wait for it.
-
-        They share errors too: so each has to have the limits of the one that decodes.
-        """
-        return self._memo.get((key, limits), lambda: _read_only(decode()))
-
-    def resize(self, max_bytes: int) -> None:
-        """Sets the bound in bytes. 0 keeps nothing, and threads still share a decode."""
-        self._memo.resize(max_bytes)
-
-    def clear(self) -> None:
-        """Forgets all frames."""
-        self._memo.clear()
-
-    def reset_in_child(self) -> None:
-        """Gives up, in a forked child, waiting for threads that only its parent has."""
-        self._memo.reset_in_child()
-
-
-def _read_only(clip: Clip) -> Clip:
-    """Returns the clip, whose pictures nobody may change from now on."""
-    clip.pictures.flags.writeable = False
-    return clip
-
-
-STORE = FrameStore()
-"""The store of this process."""
+Threads that wait share errors too, so limits are part of the key.
+"""
 after_fork(STORE.reset_in_child)
