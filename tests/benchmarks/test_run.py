@@ -267,7 +267,7 @@ def test_failures_are_counted_by_agent_with_the_first_one(
     assert run_tiny(tmp_path, "--agents", "blind", name, "tests.benchmarks.players:Unready") == 1
     printed = capsys.readouterr().out
     assert (
-        f"failed: 3 of {name}, first on flash-easy-60s-test-00000: ZeroDivisionError: no?[31m "
+        f"failed: 3 of {name}, first on flash-easy-60s-test-00000: ZeroDivisionError: no\\x1b[31m "
         "stars. Run again to try again"
     ) in printed
     assert "failed: 4 of tests.benchmarks.players:Unready, first on flash" in printed
@@ -288,7 +288,7 @@ def test_a_failure_is_kept_until_its_episode_is_played(
     path = tmp_path / "failures.jsonl"
     [first, *more] = read_failures(path)
     assert len(more) == 2
-    assert first.traceback.splitlines()[-2:] == ["ZeroDivisionError: no?[31m", "stars"]
+    assert first.traceback.splitlines()[-2:] == ["ZeroDivisionError: no\\x1b[31m", "stars"]
     assert run_tiny(tmp_path, "--agents", "blind") == 0  # which plays none of them
     assert read_failures(path) == [first, *more]
     monkeypatch.setattr("tests.benchmarks.players.Failing.act", RandomAgent.act)

@@ -107,7 +107,7 @@ def test_an_episode_that_fails_costs_no_other(
     for index in range(6):
         outcome = came[flash(index)]
         if index in STARRED:
-            reason = "ZeroDivisionError: no?[31m stars"
+            reason = "ZeroDivisionError: no\\x1b[31m stars"
             assert outcome == Failure(PLAYERS + kind, flash(index), reason)
         else:
             assert outcome == in_a_process[flash(index)]
