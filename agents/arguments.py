@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import MISSING, fields
 from typing import Any, get_args, get_origin, get_type_hints
 
-from zoomgym.io.messages import did_you_mean
+from zoomgym.io import did_you_mean
 
 MAX_SHOWN = 200
 """Most characters of a refused text that are shown."""

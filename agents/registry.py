@@ -17,7 +17,7 @@ from agents.synthetic.heuristics import ChangeAgent, CoarseToFineAgent, Keyframe
 from agents.synthetic.probes import HalfAgent, OnceAgent, SlowAgent
 from agents.synthetic.tutor import TutorAgent
 from zoomgym.agent import Agent, is_privileged
-from zoomgym.io.messages import did_you_mean, nearest
+from zoomgym.io import did_you_mean, nearest
 
 AGENTS: dict[str, Callable[[], Agent]] = {
     "blind": BlindAgent,

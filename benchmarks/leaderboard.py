@@ -21,10 +21,9 @@ from benchmarks.evaluation.metrics import ALL, leaderboard
 from benchmarks.evaluation.suites import Suite
 from benchmarks.evaluation.tables import Agents, apart, by_rules, details, ranking, show_table
 from zoomgym.errors import RecordError
-from zoomgym.io.commands import Parser, ends_quietly
-from zoomgym.io.text import plain
+from zoomgym.io import Parser, ends_quietly, plain
 from zoomgym.records import Record, read_records, replay
-from zoomgym.rules.episode import Rules
+from zoomgym.rules import Rules
 
 __all__ = ["Block", "blocks", "main", "show_ranking"]
 

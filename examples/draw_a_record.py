@@ -6,9 +6,8 @@ import numpy as np
 from PIL import Image
 
 from zoomgym import ZoomGymError
-from zoomgym.io.commands import Parser
-from zoomgym.records import read_records
-from zoomgym.records.task_sets import env_to_watch
+from zoomgym.io import Parser
+from zoomgym.records import env_to_watch, read_records
 from zoomgym.rollout import watch_again
 
 MAX_PIXELS = 112 * 112

@@ -6,13 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from zoomgym.io.commands import Parser, ends_quietly
-from zoomgym.render.canvas import Canvas, Rect, line_height, wrap
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.timeline import Segment, overview_times, zoom_times
-from zoomgym.tasks.catalog import open_task_set
-from zoomgym.tasks.synthetic import FAMILIES
-from zoomgym.tasks.synthetic.layout import FPS
+from zoomgym.io import Parser, ends_quietly
+from zoomgym.render import Canvas, Rect, line_height, wrap
+from zoomgym.rules import Segment, VideoQuestion, overview_times, zoom_times
+from zoomgym.tasks import FAMILIES, FPS, open_task_set
 from zoomgym.video import Video
 
 WIDTH, MARGIN, GAP = 1000, 14, 2

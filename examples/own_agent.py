@@ -7,12 +7,10 @@ import numpy as np
 from agents.synthetic.baselines import GlanceAgent
 from agents.synthetic.reader import choose_option
 from zoomgym import ZoomEnv
-from zoomgym.agent import Agent
-from zoomgym.agent.observation import Observation
-from zoomgym.io.commands import Parser, ends_quietly
+from zoomgym.agent import Agent, Observation
+from zoomgym.io import Parser, ends_quietly
 from zoomgym.rollout import run_episodes
-from zoomgym.rules.actions import Answer, ZoomCall
-from zoomgym.rules.grammar import write_reply
+from zoomgym.rules import Answer, ZoomCall, write_reply
 from zoomgym.testing import check_agent
 
 

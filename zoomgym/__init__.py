@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
-from zoomgym.agent import Agent
-from zoomgym.agent.observation import Observation
-from zoomgym.envs.env import ZoomEnv
+from zoomgym.agent import Agent, Observation
+from zoomgym.envs import ZoomEnv
 from zoomgym.errors import (
     AgentError,
     CallError,
@@ -22,14 +21,12 @@ from zoomgym.errors import (
     VideoError,
     ZoomGymError,
 )
-from zoomgym.rules.episode import Rules
-from zoomgym.tasks import TaskSet, VideoQuestion
-from zoomgym.tasks.catalog import open_task_set
+from zoomgym.rules import Rules
+from zoomgym.tasks import TaskSet, VideoQuestion, open_task_set
 from zoomgym.video import Limits, VideoFile
 
 if TYPE_CHECKING:
-    from zoomgym.envs.discrete import ZoomEnvDiscrete
-    from zoomgym.envs.vector import ZoomVectorEnv
+    from zoomgym.envs import ZoomEnvDiscrete, ZoomVectorEnv
     from zoomgym.records import Record, read_records, replay, write_records
     from zoomgym.rollout import run_episodes
     from zoomgym.testing import check_agent

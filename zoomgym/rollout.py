@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 
-from zoomgym.agent import Agent, is_privileged, reply_to, usage_of
-from zoomgym.agent.observation import Observation
-from zoomgym.envs.env import ZoomEnv
+from zoomgym.agent import Agent, Observation, is_privileged, reply_to, usage_of
+from zoomgym.envs import ZoomEnv
 from zoomgym.errors import AgentError, RecordError, VideoError
-from zoomgym.io.calls import attempt
+from zoomgym.io import attempt
 from zoomgym.records import Record
-from zoomgym.rules.episode import score
+from zoomgym.rules import score
 
 __all__ = [
     "Start",

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from zoomgym.agent import Agent
-from zoomgym.envs.env import ZoomEnv
+from zoomgym.envs import ZoomEnv
 from zoomgym.records import Record, replay
 from zoomgym.rollout import run_episodes
-from zoomgym.rules.grammar import GRAMMARS, read_reply
+from zoomgym.rules import GRAMMARS, read_reply
 
 __all__ = ["check_agent", "nasty_replies"]
 

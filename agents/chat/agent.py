@@ -19,14 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from agents.chat.completions import Completion, Endpoint, check_numbers
-from zoomgym.agent import episode_rng
-from zoomgym.agent.conversation import Message, images_of, text_of, to_messages
-from zoomgym.agent.observation import Frames, Observation
+from zoomgym.agent import Frames, Message, Observation, episode_rng, images_of, text_of, to_messages
 from zoomgym.errors import AgentError, ReplyError
-from zoomgym.io.calls import side_by_side
-from zoomgym.io.endpoint import check_json
-from zoomgym.rules.actions import Action, Answer
-from zoomgym.rules.grammar import read_reply
+from zoomgym.io import check_json, side_by_side
+from zoomgym.rules import Action, Answer, read_reply
 
 ZOOM = "video_zoom"
 """Name of the tool, and of the grammar with tags."""

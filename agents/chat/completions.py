@@ -11,17 +11,17 @@ from functools import partial
 from typing import Any
 
 from zoomgym.errors import AgentError
-from zoomgym.io.endpoint import (
+from zoomgym.io import (
     EndpointError,
     ask,
     check_address,
     excerpt,
     mask,
     missing_key,
+    post,
     read_content,
     read_key,
 )
-from zoomgym.io.post import post
 
 MAX_REPLY_BYTES = 8_388_608
 """Largest response: room for 100,000 words of thought, which some servers send three times."""

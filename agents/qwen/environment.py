@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from agents import arguments
-from zoomgym.envs.env import ZoomEnv
+from zoomgym.envs import ZoomEnv
 
 ARGUMENTS = {"grammar": "video_zoom"}
 """Default arguments of ZoomEnv."""

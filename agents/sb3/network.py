@@ -12,7 +12,7 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
-from zoomgym.envs.form import COLUMNS
+from zoomgym.envs import COLUMNS
 
 GRAY = 0.4
 """Brightness of an ordinary frame, which is subtracted."""

@@ -16,9 +16,8 @@ from tqdm import tqdm
 from agents.sb3.settings import MODEL, load_form, load_settings
 from agents.sb3.training import CLASSES
 from agents.threads import use_threads
-from zoomgym.agent.observation import Observation
-from zoomgym.envs.discrete import ZoomEnvDiscrete
-from zoomgym.envs.form import Form
+from zoomgym.agent import Observation
+from zoomgym.envs import Form, ZoomEnvDiscrete
 from zoomgym.records import Record, append_record
 from zoomgym.rollout import run_episodes
 

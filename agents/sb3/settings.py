@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoomgym.envs.form import Form
-from zoomgym.rules.episode import Rules
+from zoomgym.envs import Form
+from zoomgym.rules import Rules
 
 ALGORITHMS = ("ppo", "maskable", "recurrent")
 MODEL = "model.zip"

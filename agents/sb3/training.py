@@ -31,8 +31,7 @@ from tqdm import tqdm
 from agents.sb3.network import CellExtractor, MaskableMenuPolicy, MenuPolicy
 from agents.sb3.settings import MODEL, PPOSettings, load_form, load_settings, save_settings
 from agents.threads import use_threads
-from zoomgym.envs.discrete import ZoomEnvDiscrete
-from zoomgym.envs.form import Form
+from zoomgym.envs import Form, ZoomEnvDiscrete
 
 CLASSES: dict[str, type[PPO] | type[MaskablePPO] | type[RecurrentPPO]] = {
     "ppo": PPO,

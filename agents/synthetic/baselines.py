@@ -15,9 +15,8 @@ from agents.synthetic.replies import (
     unseen_evidence,
     zoom_on,
 )
-from zoomgym.agent import episode_rng
-from zoomgym.agent.observation import Observation
-from zoomgym.rules.actions import ZoomCall
+from zoomgym.agent import Observation, episode_rng
+from zoomgym.rules import ZoomCall
 
 ANSWER_SHARE = 0.3
 

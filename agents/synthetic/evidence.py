@@ -3,11 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from zoomgym.rules.timeline import Segment
-from zoomgym.tasks.synthetic.families import FAMILIES, family_of
-from zoomgym.tasks.synthetic.layout import FPS
-
-__all__ = ["is_shown", "missing_frames", "missing_parts", "needs_every_frame"]
+from zoomgym.rules import Segment
+from zoomgym.tasks import FAMILIES, FPS, family_of
 
 EDGE = 1e-6
 """Frames that rounding may add."""

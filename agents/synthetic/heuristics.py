@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from agents.synthetic.pictures import lit_frames, shrink, target_s
 from agents.synthetic.reader import Sight, choose_option, see
 from agents.synthetic.replies import SeededAgent, affordable, answer_seen, reply
-from zoomgym.agent.observation import Frames, Observation
-from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.timeline import Segment
-from zoomgym.tasks.synthetic.layout import FPS
-from zoomgym.tasks.synthetic.symbols import LAMPS
+from zoomgym.agent import Frames, Observation
+from zoomgym.rules import Segment, ZoomCall
+from zoomgym.tasks import FPS, LAMPS
 
 Look = tuple[Segment, int, str]
 """The segment to zoom on, at how many frames, and why."""

@@ -13,12 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoomgym.agent.observation import Frames, Observation
-from zoomgym.tasks.synthetic import SYMBOLS
-from zoomgym.tasks.synthetic.layout import BARS, BEACON, SIGN_SIDE, SIGN_TOP
-from zoomgym.tasks.synthetic.marks import FINE_PARTS, board_picture, sign_picture, wheel_picture
-from zoomgym.tasks.synthetic.plan import COUNTDOWN_STEPS
-from zoomgym.tasks.synthetic.symbols import LAMPS, PULSES
+from zoomgym.agent import Frames, Observation
+from zoomgym.tasks import (
+    BARS,
+    BEACON,
+    COUNTDOWN_STEPS,
+    FINE_PARTS,
+    LAMPS,
+    PULSES,
+    SIGN_SIDE,
+    SIGN_TOP,
+    SYMBOLS,
+    board_picture,
+    sign_picture,
+    wheel_picture,
+)
 
 Thing = TypeVar("Thing")
 

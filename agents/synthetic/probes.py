@@ -16,12 +16,10 @@ from agents.synthetic.replies import (
     unseen_evidence,
     zoom_on,
 )
-from zoomgym.agent.observation import Observation
+from zoomgym.agent import Observation
 from zoomgym.grading import letter
-from zoomgym.rules.actions import Answer, ZoomCall
-from zoomgym.tasks.synthetic.families import family_of
-from zoomgym.tasks.synthetic.families.count import NUM_PULSES
-from zoomgym.tasks.synthetic.layout import FPS
+from zoomgym.rules import Answer, ZoomCall
+from zoomgym.tasks import FPS, NUM_PULSES, family_of
 
 SLOW_FPS = 1.0
 FEWEST = 2

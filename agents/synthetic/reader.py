@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from agents.synthetic import pictures
 from agents.synthetic.pictures import Thing, Vocabulary
-from zoomgym.agent.observation import Frames, Observation
+from zoomgym.agent import Frames, Observation
 from zoomgym.grading import letter
-from zoomgym.tasks.synthetic.families import family_of, motion, overview
-from zoomgym.tasks.synthetic.layout import FPS
+from zoomgym.tasks import FPS, family_of
+from zoomgym.tasks.synthetic.families import motion, overview
 
 SAME_RATE = 1.01
 """Distances between frames that differ by less than this factor are the same."""

@@ -1,12 +1,9 @@
 """Replies that baselines share: a zoom that the rules allow, an answer from the frames, a guess."""
 
 from agents.synthetic.reader import choose_option
-from zoomgym.agent import episode_rng
-from zoomgym.agent.observation import Observation
+from zoomgym.agent import Observation, episode_rng
 from zoomgym.grading import letter
-from zoomgym.rules.actions import Action, Answer, ZoomCall
-from zoomgym.rules.grammar import write_reply
-from zoomgym.rules.timeline import Segment
+from zoomgym.rules import Action, Answer, Segment, ZoomCall, write_reply
 
 NO_OPTION = "unknown"
 """Answer to an open-ended question, which symbols cannot answer."""

@@ -13,12 +13,10 @@ from itertools import groupby
 from agents.synthetic.evidence import is_shown, missing_frames, needs_every_frame
 from agents.synthetic.reader import read_option, see
 from agents.synthetic.replies import SeededAgent, affordable, guess, reply, unseen_evidence
-from zoomgym.agent.observation import Observation
+from zoomgym.agent import Observation
 from zoomgym.grading import letter
-from zoomgym.rules.actions import Answer, ZoomCall
-from zoomgym.rules.episode import error_kind
-from zoomgym.rules.timeline import Segment, count_frames
-from zoomgym.tasks.synthetic.layout import FPS
+from zoomgym.rules import Answer, Segment, ZoomCall, count_frames, error_kind
+from zoomgym.tasks import FPS
 
 RATES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
 """Rates it zooms at, in frames per second: few, so that a model can learn them."""

@@ -9,12 +9,9 @@ from typing import Any, Self
 
 from benchmarks.evaluation.suites import SUITES, rules_of
 from zoomgym.errors import RecordError, TaskError
-from zoomgym.io.text import plain
-from zoomgym.records import Record
-from zoomgym.records.task_sets import is_synthetic, made_again
-from zoomgym.rules.episode import Rules
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.rewards import merge_weights
+from zoomgym.io import plain
+from zoomgym.records import Record, is_synthetic, made_again
+from zoomgym.rules import Rules, VideoQuestion, merge_weights
 
 Terms = Mapping[str, Any]
 """Names and values that must not differ."""

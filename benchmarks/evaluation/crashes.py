@@ -8,13 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from zoomgym.errors import RecordError, ZoomGymError
-from zoomgym.io.calls import attempt
-from zoomgym.io.files import replaced
-from zoomgym.io.text import plain
-from zoomgym.records import read_lines
-from zoomgym.records.bounds import load_row
-
-__all__ = ["Failure", "read_failures", "tell_failure", "write_failures"]
+from zoomgym.io import attempt, plain, replaced
+from zoomgym.records import load_row, read_lines
 
 NEEDED = "a failed episode"
 MAX_REASON = 500

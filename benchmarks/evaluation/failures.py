@@ -9,11 +9,7 @@ from functools import cached_property
 
 from benchmarks.evaluation.metrics import covers, missed, zooms_of
 from zoomgym.records import Record
-from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import error_kind
-from zoomgym.rules.timeline import Segment
-
-__all__ = ["FAILURES", "failures_of", "is_told"]
+from zoomgym.rules import Segment, ZoomCall, error_kind
 
 
 def failures_of(record: Record) -> tuple[str, ...]:
@@ -71,7 +67,7 @@ class Kind:
     meaning: str
     is_in: Callable[[_EpisodeFacts], bool]
     needs_evidence: bool = False
-    """It cannot be told of a record without."""
+    """Whether it can be told only of records with evidence."""
 
 
 def _never_zoomed(facts: _EpisodeFacts) -> bool:

@@ -17,9 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.evaluation.statistics import Estimate
-from zoomgym.io.text import plain
-
-__all__ = ["Cell", "Line", "Sheet", "as_words", "to_csv", "to_markdown", "to_table"]
+from zoomgym.io import plain
 
 Cell = Estimate | float | int | None
 Value = str | float | int

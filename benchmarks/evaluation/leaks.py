@@ -27,12 +27,9 @@ from benchmarks.evaluation.claims import CONFIDENCE
 from benchmarks.evaluation.formats import Cell, Line, Sheet, to_table
 from benchmarks.evaluation.statistics import wilson
 from zoomgym.errors import TaskError
-from zoomgym.io.commands import Parser, ends_quietly, whole_number
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.timeline import overview_times
-from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
-
-__all__ = ["CLUES", "found", "main"]
+from zoomgym.io import Parser, ends_quietly, whole_number
+from zoomgym.rules import VideoQuestion, overview_times
+from zoomgym.tasks import FAMILIES, SyntheticTasks
 
 NUM_TASKS, NUM_FOLDS = 400, 5
 NUM_FRAMES = 64

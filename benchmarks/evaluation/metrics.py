@@ -9,9 +9,8 @@ from agents.synthetic.evidence import missing_parts
 from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
 from zoomgym.records import Record
-from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.timeline import Segment, overview_times
-from zoomgym.tasks.datasets.official import Comparison, Graded, compare
+from zoomgym.rules import Segment, ZoomCall, overview_times
+from zoomgym.tasks import Comparison, Graded, compare
 
 ALL = "all"
 """The category of the row that pools every task."""

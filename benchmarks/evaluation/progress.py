@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from zoomgym.tasks.synthetic.write import SILENCE
-
-__all__ = ["counted", "waited_for"]
+from zoomgym.tasks import SILENCE
 
 PARTS = 10
 """A log gets at most this many lines."""

@@ -26,12 +26,10 @@ from benchmarks.evaluation.crashes import Failure, tell_failure
 from benchmarks.evaluation.suites import Part, make_env
 from zoomgym import ZoomEnv
 from zoomgym.agent import Agent, BatchAgent, SharedAgent
-from zoomgym.io.calls import attempt
+from zoomgym.io import attempt
 from zoomgym.records import Record
 from zoomgym.rollout import Start, is_skipped, try_episodes
 from zoomgym.video import close_files, forget_frames
-
-__all__ = ["Failure", "Job", "Outcome", "play_all"]
 
 NUM_IN_BATCH = 8
 

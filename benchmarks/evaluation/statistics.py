@@ -13,8 +13,6 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Estimate", "bootstrap", "rate", "wilson"]
-
 NUM_RESAMPLES, NUM_BATCHES = 10_000, 100
 PERCENTILES = (2.5, 97.5)
 """Bounds of an interval of 95%."""

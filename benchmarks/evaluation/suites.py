@@ -10,12 +10,10 @@ from typing import Any
 
 from agents.arguments import read_arguments
 from zoomgym import ZoomEnv
-from zoomgym.io.text import number_of, plain
+from zoomgym.io import number_of, plain
 from zoomgym.records import Record
-from zoomgym.rules.episode import Rules
-from zoomgym.tasks import TaskSet
-from zoomgym.tasks.datasets import ManifestTasks
-from zoomgym.tasks.synthetic import DIFFICULTIES, FAMILIES
+from zoomgym.rules import Rules
+from zoomgym.tasks import DIFFICULTIES, FAMILIES, ManifestTasks, TaskSet
 
 SOLVED = 0.9
 

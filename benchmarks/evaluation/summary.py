@@ -7,10 +7,8 @@ from itertools import groupby, pairwise
 from agents.registry import is_told_evidence
 from benchmarks.evaluation.metrics import Score, chance, pairs
 from benchmarks.evaluation.statistics import Estimate
-from zoomgym.io.text import plain
+from zoomgym.io import plain
 from zoomgym.records import Record
-
-__all__ = ["MARK", "reading"]
 
 MARK = "*"
 """Marks agents that are told the evidence. ASCII, for terminals that show nothing else."""
@@ -23,7 +21,7 @@ class Verdict(Enum):
     CLOSE = auto()
     WORSE = auto()
     APART = auto()
-    """They have no task in common."""
+    """Said of agents that have no task in common."""
 
 
 def reading(rows: Sequence[Score], records: Sequence[Record]) -> str:

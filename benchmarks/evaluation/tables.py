@@ -28,10 +28,10 @@ from benchmarks.evaluation.metrics import (
 )
 from benchmarks.evaluation.suites import SUITES, Suite, rules_of
 from benchmarks.evaluation.summary import reading
-from zoomgym.io.text import number_of
+from zoomgym.io import number_of
 from zoomgym.records import Record
-from zoomgym.rules.episode import Rules
-from zoomgym.tasks.synthetic import DIFFICULTIES
+from zoomgym.rules import Rules
+from zoomgym.tasks import DIFFICULTIES
 
 READINGS = ("strict", "official")
 

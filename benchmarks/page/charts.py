@@ -10,7 +10,7 @@ from typing import NamedTuple
 from benchmarks.evaluation.metrics import ALL, Score, zooms_of
 from benchmarks.evaluation.statistics import Estimate
 from zoomgym.records import Record
-from zoomgym.rules.episode import Rules
+from zoomgym.rules import Rules
 
 WIDTH = 540
 HEIGHT = 300

@@ -15,20 +15,22 @@ from PIL import Image
 
 from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.failures import FAILURES, failures_of
-from zoomgym.agent.observation import look
+from zoomgym.agent import look
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import letter, read_choice
-from zoomgym.records import Record, replay
-from zoomgym.records.task_sets import task_set_of
-from zoomgym.render.style import clock
-from zoomgym.render.video_panels import AXIS_STEPS_S
-from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import Rules, Turn
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.rewards import RewardParts, merge_weights
-from zoomgym.rules.timeline import Segment, overview_times
-from zoomgym.tasks import TaskSet
-from zoomgym.tasks.synthetic import SyntheticTasks
+from zoomgym.records import Record, replay, task_set_of
+from zoomgym.render import AXIS_STEPS_S, clock
+from zoomgym.rules import (
+    RewardParts,
+    Rules,
+    Segment,
+    Turn,
+    VideoQuestion,
+    ZoomCall,
+    merge_weights,
+    overview_times,
+)
+from zoomgym.tasks import SyntheticTasks, TaskSet
 from zoomgym.video import Video
 
 OUTCOMES = ("right", "wrong", "no answer", "ungraded")

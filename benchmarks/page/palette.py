@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection
 
-from zoomgym.render.style import EVIDENCE, PALE_EVIDENCE, ZOOM_COLORS
+from zoomgym.render import EVIDENCE, PALE_EVIDENCE, ZOOM_COLORS
 
 SHAPES = (
     "M0-5.2A5.2 5.2 0 1 0 0 5.2A5.2 5.2 0 1 0 0-5.2Z",

@@ -27,13 +27,10 @@ from benchmarks.evaluation.summary import MARK, reading
 from benchmarks.evaluation.tables import Agents, apart, by_rules, details, names_of, shortfalls
 from benchmarks.page import charts, palette
 from benchmarks.page.episodes import MAX_PICTURED, OUTCOMES, cut, viewer_data
-from zoomgym.io.files import replaced
+from zoomgym.io import replaced
 from zoomgym.records import Record
-from zoomgym.rules.episode import Rules
-from zoomgym.tasks import TaskSet
-from zoomgym.tasks.synthetic import FAMILIES
-
-__all__ = ["write_report"]
+from zoomgym.rules import Rules
+from zoomgym.tasks import FAMILIES, TaskSet
 
 FOLDER = Path(__file__).parent / "templates"
 TEMPLATE, SCRIPTS = "report.html.jinja", ("tables.js", "viewer.js")

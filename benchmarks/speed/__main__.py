@@ -24,12 +24,9 @@ from benchmarks.speed.decoding.measure import PARTS, measure_video
 from benchmarks.speed.decoding.peers import PEERS
 from benchmarks.speed.episodes import measure_episodes
 from zoomgym.errors import ReplyError
-from zoomgym.io.commands import Parser, ends_quietly, whole_number
-from zoomgym.io.messages import no_folder, unreadable
-from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
+from zoomgym.io import Parser, ends_quietly, no_folder, unreadable, whole_number
+from zoomgym.rules import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.testing import nasty_replies
-
-__all__ = ["main"]
 
 REPEATS = 25
 HALF = MAX_REPLY_CHARS // 2

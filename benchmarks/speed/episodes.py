@@ -16,22 +16,26 @@ from unittest.mock import patch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.evaluation.runner import Environments, Failure, Job, Outcome, play_all, play_one
+from benchmarks.evaluation.crashes import Failure
+from benchmarks.evaluation.runner import Environments, Job, Outcome, play_all, play_one
 from benchmarks.evaluation.suites import SUITES, make_env
 from benchmarks.speed.stopwatch import OTHER, Stopwatch
 from zoomgym import ZoomEnv, rollout
 from zoomgym.agent import Agent
 from zoomgym.envs import env
 from zoomgym.records import Record
-from zoomgym.rules import episode
-from zoomgym.rules.actions import Answer, ZoomCall
-from zoomgym.rules.episode import Rules, advance, start
-from zoomgym.rules.grammar import GRAMMARS, write_reply
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.tasks.synthetic.scene import Scene
-from zoomgym.tasks.synthetic.task_set import SyntheticTasks
-
-__all__ = ["measure_episodes"]
+from zoomgym.rules import (
+    GRAMMARS,
+    Answer,
+    Rules,
+    VideoQuestion,
+    ZoomCall,
+    advance,
+    episode,
+    start,
+    write_reply,
+)
+from zoomgym.tasks import Scene, SyntheticTasks
 
 NUM_TURNS = 200
 """Turns that are measured at once."""
@@ -39,7 +43,7 @@ REPEATS = 25
 SIDES = (112, 256)
 """Pixels of a side of a frame: what policies are trained on, and what a file has."""
 AGENTS = ("blind", "uniform", "oracle")
-"""They see 64 frames, all 128, and the overview with what they are told."""
+"""Agents that see 64 frames, all 128, and the overview with what they are told."""
 WORKERS = (1, 2)
 SUITE = "standard-v0"
 MINUTE_S = 60

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar
 
-__all__ = ["OTHER", "Stopwatch"]
-
 T = TypeVar("T")
 
 OTHER = "other"

@@ -27,7 +27,7 @@ def text_of(message: Message) -> str:
     return "".join(part["text"] if part["type"] == "text" else "[]" for part in message["content"])
 
 
-def test_the_opening_holds_the_rules_the_labelled_overview_and_the_question() -> None:
+def test_the_opening_holds_the_rules_the_labeled_overview_and_the_question() -> None:
     [system, user] = to_messages(seen(new_episode(num_overview=2, frame_budget=9, max_turns=3)))
     assert text_of(system) == (
         "You answer a question about a video. You are shown an overview: 2 frames, evenly spread "
@@ -45,7 +45,7 @@ def test_the_opening_holds_the_rules_the_labelled_overview_and_the_question() ->
     assert (system["role"], user["role"]) == ("system", "user")
 
 
-def test_a_zoom_comes_back_as_a_user_turn_with_its_clip_labelled_anew() -> None:
+def test_a_zoom_comes_back_as_a_user_turn_with_its_clip_labeled_anew() -> None:
     observation = seen(advance(new_episode(), FULL_ZOOM))
     [reply, response] = new_messages(observation)
     assert reply == {"role": "assistant", "content": [{"type": "text", "text": FULL_ZOOM}]}

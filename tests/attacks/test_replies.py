@@ -13,8 +13,9 @@ from zoomgym.errors import ReplyError
 from zoomgym.records import Record
 from zoomgym.rollout import to_record
 from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import Episode, advance, score
+from zoomgym.rules.episode import Episode, advance
 from zoomgym.rules.grammar import GRAMMARS, read_reply, write_reply
+from zoomgym.rules.rewards import score
 from zoomgym.testing import nasty_replies
 
 pytestmark = pytest.mark.slow

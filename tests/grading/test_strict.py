@@ -47,7 +47,7 @@ def test_the_letter_comes_before_the_text() -> None:
 
 
 @pytest.mark.parametrize("options", [("5'", '5"'), ("x²", "x2"), ("Red", "red.")])
-def test_an_options_own_text_to_the_letter_is_read_before_any_normalising(
+def test_an_options_own_text_to_the_letter_is_read_before_any_normalizing(
     options: tuple[str, ...],
 ) -> None:
     assert [read_choice(option, options) for option in options] == [0, 1]
@@ -124,7 +124,7 @@ def test_two_options_that_read_alike_are_told_apart_by_letter_only() -> None:
         ("\x00", "\x00\x00", False),
     ],
 )
-def test_open_answers_are_matched_normalised_or_as_numbers(
+def test_open_answers_are_matched_normalized_or_as_numbers(
     text: str, truth: str, expected: bool
 ) -> None:
     assert is_correct(text, truth) is expected

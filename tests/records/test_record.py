@@ -263,7 +263,7 @@ def test_settings_of_each_kind_that_an_environment_has_are_read(
         ("[" + "0," * 100_000 + "0]", "needed an episode's record, got more than 100000 values"),
         ('"' + r"\"" * 100_000, "needed an episode's record, got no JSON "),
         ("9" * 5000, "needed an episode's record, got no JSON "),
-        ('{"schema": 1, "schema": 1}', r"needed an episode's record, got no JSON \(a key stands t"),
+        ('{"schema": 1, "schema": 1}', r"needed an episode's record, got no JSON \(a key appears "),
         ('{"schema": 1e999}', "needed schema 1, got inf"),
         ("{}", r"needed an episode's record, got one that is wrong \(no 'schema'\)"),
         ('{"schema": "%s"}' % ("x" * 10**6), "needed schema 1, got 'xxx.{,300}: use the version"),

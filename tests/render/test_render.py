@@ -15,8 +15,15 @@ from PIL import Image
 from tests.conftest import TASK, new_episode
 from zoomgym.agent.observation import Frames
 from zoomgym.render.canvas import Grid, Rect, printable, text_width, wrap
-from zoomgym.render.picture import OVERVIEW_HEIGHT, QUESTION_HEIGHT, SIDEBAR_WIDTH, STATE_HEIGHT
-from zoomgym.render.screen import PICTURE_SIZE, Screen, describe, paint
+from zoomgym.render.picture import (
+    OVERVIEW_HEIGHT,
+    PICTURE_SIZE,
+    QUESTION_HEIGHT,
+    SIDEBAR_WIDTH,
+    STATE_HEIGHT,
+    paint,
+)
+from zoomgym.render.screen import Screen, describe
 from zoomgym.render.style import CARD, EVIDENCE, MARGIN, PAGE, RIGHT, WRONG, ZOOM_COLORS, clock
 from zoomgym.rules.episode import Episode, advance
 from zoomgym.rules.question import VideoQuestion
@@ -29,8 +36,8 @@ ANSWER_WRONG = '{"answer": "C"}'
 HOSTILE = "\x1b[2J\x9b31m\u202e\ud800\x00 中文 é W" * 200 + "x" * 5000
 
 
-def grey(times_s: Sequence[float], size: tuple[int, int] = (36, 64)) -> Frames:
-    """Returns frames of one grey, which no mark of a picture has."""
+def gray(times_s: Sequence[float], size: tuple[int, int] = (36, 64)) -> Frames:
+    """Returns frames of one gray, which no mark of a picture has."""
     return Frames(tuple(times_s), np.full((len(times_s), *size, 3), 77, np.uint8))
 
 
@@ -42,8 +49,8 @@ def played(*replies: str, task: VideoQuestion = TASK, **rules: object) -> Episod
 
 
 def painted(episode: Episode, size: tuple[int, int] = (36, 64)) -> NDArray[np.uint8]:
-    clips = [grey(zoom.times_s, size) for zoom in episode.zooms]
-    return paint(episode, grey(episode.overview_s, size), clips, DEFAULT_WEIGHTS)
+    clips = [gray(zoom.times_s, size) for zoom in episode.zooms]
+    return paint(episode, gray(episode.overview_s, size), clips, DEFAULT_WEIGHTS)
 
 
 def num_pixels(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> int:
@@ -51,7 +58,7 @@ def num_pixels(picture: NDArray[np.uint8], color: tuple[int, int, int]) -> int:
 
 
 def sizes_of_frames(picture: NDArray[np.uint8]) -> set[tuple[int, int]]:
-    """Returns the (H, W) of every grey rectangle that begins a row of frames."""
+    """Returns the (H, W) of every gray rectangle that begins a row of frames."""
     is_grey = (picture == 77).all(axis=2)
     corners = is_grey.copy()
     corners[1:] &= ~is_grey[:-1]
@@ -200,7 +207,7 @@ def test_frames_keep_their_aspect(size: tuple[int, int]) -> None:
 def test_a_default_episode_is_painted_from_its_own_frames() -> None:
     episode = played(ZOOM)
     bright = Frames(episode.zooms[0].times_s, np.full((16, 36, 64, 3), 201, np.uint8))
-    picture = paint(episode, grey(episode.overview_s), [bright], DEFAULT_WEIGHTS)
+    picture = paint(episode, gray(episode.overview_s), [bright], DEFAULT_WEIGHTS)
     assert num_pixels(picture, (77, 77, 77)) > 20_000
     assert num_pixels(picture, (201, 201, 201)) > 20_000
     assert num_pixels(picture, CARD) > 100_000

@@ -4,9 +4,10 @@ import pytest
 
 from tests.conftest import new_episode
 from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import Episode, Rules, advance, error_kind, score
+from zoomgym.rules.episode import Episode, Rules, advance, error_kind
 from zoomgym.rules.grammar import MAX_REPLY_CHARS
 from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.rewards import score
 
 FULL_ZOOM = '{"segment": [4, 6], "fps": 8}'
 RIGHT = '{"answer": "B"}'

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.conftest import new_episode
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.rules.actions import Answer, ZoomCall
-from zoomgym.rules.episode import advance, score
+from zoomgym.rules.episode import advance
 from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, Grammar, read_reply, write_reply
+from zoomgym.rules.rewards import score
 from zoomgym.testing import nasty_replies
 
 ZOOM = '{"segment": [4, 6], "fps": 8}'
@@ -215,7 +216,7 @@ def test_each_reply_earns_its_terms(
         ('{"answer": "A"} {"answer": "B"}', "exactly one JSON object, .*, found 2"),
         ('<think>{"answer": "A"}', "exactly one JSON object, .*, found 0 outside thoughts in '<th"),
         ('{"answer": "A"} no</think>', "exactly one JSON object, .*, found 0 outside thoughts"),
-        ('{"answer": "B", "answer": "B"}', "JSON like .* .a key stands twice"),
+        ('{"answer": "B", "answer": "B"}', "JSON like .* .a key appears twice"),
         ('{"answer": "B",}', "JSON like .*, got "),
         ('{"answer": 2}', 'a text like {"answer": "B"}, got 2'),
         ('{"segment": [1, 2]}', "the keys of .*, got a dict of 1"),

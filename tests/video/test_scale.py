@@ -1,4 +1,4 @@
-"""Upright pictures with square pixels and the right colours, and sizes."""
+"""Upright pictures with square pixels and the right colors, and sizes."""
 
 import struct
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def corners(index: int) -> NDArray[np.uint8]:
 
 
 def shown_corners(path: Path, size: tuple[int, int]) -> list[str]:
-    """Returns the names of the colours in the four corners as they are shown."""
+    """Returns the names of the colors in the four corners as they are shown."""
     names = {(True, False, False): "red", (False, True, False): "green"}
     names |= {(False, False, True): "blue", (True, True, True): "white"}
     with VideoFile(path) as video:
@@ -146,11 +146,11 @@ def luma_weights(matrix: int) -> tuple[float, float]:
     return {BT709: (0.2126, 0.0722), BT2020: (0.2627, 0.0593)}.get(matrix, (0.299, 0.114))
 
 
-def rgb_of(y: int, u: int, v: int, matrix: int, colour_range: int) -> list[int]:
-    """Returns the RGB of an 8-bit YUV colour, by the book (ITU-T H.273)."""
+def rgb_of(y: int, u: int, v: int, matrix: int, color_range: int) -> list[int]:
+    """Returns the RGB of an 8-bit YUV color, by the book (ITU-T H.273)."""
     red, blue = luma_weights(matrix)
-    luma = (y - 16) / 219 if colour_range == LIMITED else y / 255
-    scale = 224 if colour_range == LIMITED else 255
+    luma = (y - 16) / 219 if color_range == LIMITED else y / 255
+    scale = 224 if color_range == LIMITED else 255
     cb, cr = (u - 128) / scale, (v - 128) / scale
     r, b = luma + 2 * (1 - red) * cr, luma + 2 * (1 - blue) * cb
     g = (luma - red * r - blue * b) / (1 - red - blue)
@@ -161,39 +161,39 @@ def rgb_of(y: int, u: int, v: int, matrix: int, colour_range: int) -> list[int]:
 @pytest.mark.parametrize("colour_range", [LIMITED, FULL])
 @pytest.mark.parametrize("matrix", [UNSPECIFIED, BT709, BT601, BT2020])
 @pytest.mark.parametrize("yuv", [(81, 90, 200), (120, 110, 90), (170, 166, 60)])
-def test_colours_follow_the_tags_of_the_file(
-    yuv: tuple[int, int, int], matrix: int, colour_range: int, pix_fmt: str, tmp_path: Path
+def test_colors_follow_the_tags_of_the_file(
+    yuv: tuple[int, int, int], matrix: int, color_range: int, pix_fmt: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "colour.mp4"
-    write_yuv(path, yuv, matrix, colour_range, pix_fmt)
+    write_yuv(path, yuv, matrix, color_range, pix_fmt)
     with VideoFile(path) as video:
         frame = video.frames_at([0.0], (20, 30))[0]
-    expected = rgb_of(*yuv, matrix=matrix, colour_range=colour_range)
+    expected = rgb_of(*yuv, matrix=matrix, color_range=color_range)
     assert np.abs(frame.astype(int) - expected).max() <= 2
 
 
 @pytest.mark.parametrize(("colour_range", "levels"), [(LIMITED, (16, 235)), (FULL, (0, 255))])
 def test_black_is_0_and_white_is_255(
-    colour_range: int, levels: tuple[int, int], tmp_path: Path
+    color_range: int, levels: tuple[int, int], tmp_path: Path
 ) -> None:
     for level, expected in zip(levels, (0, 255), strict=True):
         path = tmp_path / f"{level}.mp4"
-        write_yuv(path, (level, 128, 128), BT709, colour_range, "yuv420p")
+        write_yuv(path, (level, 128, 128), BT709, color_range, "yuv420p")
         with VideoFile(path) as video:
             assert (video.frames_at([0.0], (20, 30)) == expected).all()
 
 
 def write_yuv(
-    path: Path, yuv: tuple[int, int, int], matrix: int, colour_range: int, pix_fmt: str
+    path: Path, yuv: tuple[int, int, int], matrix: int, color_range: int, pix_fmt: str
 ) -> None:
-    """Writes a file of one colour, lossless, with tags."""
+    """Writes a file of one color, lossless, with tags."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options={"qp": "0", "preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
         stream.codec_context.colorspace = matrix
-        stream.codec_context.color_range = colour_range
+        stream.codec_context.color_range = color_range
         frame = av.VideoFrame(64, 48, pix_fmt)
-        frame.colorspace, frame.color_range = matrix, colour_range
+        frame.colorspace, frame.color_range = matrix, color_range
         depth = np.uint16 if "10" in pix_fmt else np.uint8
         for plane, value in zip(frame.planes, yuv, strict=True):
             level = value * 4 if depth is np.uint16 else value

@@ -13,8 +13,8 @@ import av
 import numpy as np
 import pytest
 
-from benchmarks.speed.decoding.awkward.clips import number_in, write
-from benchmarks.speed.decoding.awkward.kinds import H264, MILLI, X264
+from benchmarks.speed.decoding.awkward.clips import X264, number_in, write
+from benchmarks.speed.decoding.awkward.kinds import H264, MILLI
 from zoomgym.errors import VideoError
 from zoomgym.video import Video, VideoFile
 

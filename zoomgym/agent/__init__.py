@@ -1,5 +1,7 @@
 """Agents: what one is, what it sees, and how that is told to a model as messages."""
 
+from zoomgym.agent.conversation import Message, images_of, new_messages, text_of, to_messages
+from zoomgym.agent.observation import Frames, Observation, episode_key, look, observe
 from zoomgym.agent.protocol import (
     Agent,
     BatchAgent,
@@ -14,10 +16,20 @@ from zoomgym.agent.protocol import (
 __all__ = [
     "Agent",
     "BatchAgent",
+    "Frames",
+    "Message",
     "MeteredAgent",
+    "Observation",
     "SharedAgent",
+    "episode_key",
     "episode_rng",
+    "images_of",
     "is_privileged",
+    "look",
+    "new_messages",
+    "observe",
     "reply_to",
+    "text_of",
+    "to_messages",
     "usage_of",
 ]

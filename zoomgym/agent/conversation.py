@@ -3,7 +3,7 @@
 Messages only ever grow: those of a turn begin with those of the turn before, so that a model need
 read only what is new. How pictures are encoded is left to the agent.
 
-Source: frames are labelled, and come back inside `<tool_response>`, as VideoZoomer's checkpoints
+Source: frames are labeled, and come back inside `<tool_response>`, as VideoZoomer's checkpoints
 were trained on (zsgvivo/VideoZoomer, commit 5638153, vllm_async_engine.py:408); labels count from
 0 in every message. Departure: the system text is written from the rules of the episode, and the
 response says what the environment's feedback says.
@@ -17,18 +17,8 @@ from numpy.typing import NDArray
 
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.grading import letter
-from zoomgym.io.text import encodable
-from zoomgym.rules.grammar import GRAMMARS
-
-__all__ = [
-    "ImagePart",
-    "Message",
-    "TextPart",
-    "images_of",
-    "new_messages",
-    "text_of",
-    "to_messages",
-]
+from zoomgym.io import encodable
+from zoomgym.rules import GRAMMARS
 
 
 class TextPart(TypedDict):
@@ -99,7 +89,7 @@ def _opening(observation: Observation) -> list[Message]:
         asked.append(observation.feedback)
     return [
         {"role": "system", "content": [_text(system)]},
-        {"role": "user", "content": [*_labelled(overview), _text("\n".join(asked))]},
+        {"role": "user", "content": [*_labeled(overview), _text("\n".join(asked))]},
     ]
 
 
@@ -112,12 +102,12 @@ def _exchange(observation: Observation, index: int) -> list[Message]:
     shown: list[TextPart | ImagePart] = []
     if turn.zoom is not None:
         num_before = sum(before.zoom is not None for before in observation.turns[:index])
-        shown = [*_labelled(observation.clips[num_before]), _text("\n")]
+        shown = [*_labeled(observation.clips[num_before]), _text("\n")]
     said = [_text(f"<tool_response>\n{turn.feedback}\n"), *shown, _text("</tool_response>")]
     return [reply, {"role": "user", "content": said}]
 
 
-def _labelled(frames: Frames) -> list[TextPart | ImagePart]:
+def _labeled(frames: Frames) -> list[TextPart | ImagePart]:
     """Returns frames, each after its label."""
     parts: list[TextPart | ImagePart] = []
     for index, (time_s, image) in enumerate(zip(frames.times_s, frames.images, strict=True)):

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.rules.episode import Episode, Rules, Turn
-from zoomgym.rules.timeline import Segment
+from zoomgym.rules import Episode, Rules, Segment, Turn
 from zoomgym.video import Video, native_size
-
-__all__ = ["Frames", "Observation", "episode_key", "look", "observe"]
 
 KEY_DIGITS = 20
 KEY_ROWS = 8
@@ -46,7 +43,7 @@ class Observation:
     frames_left: int
     turns_left: int
     evidence: tuple[Segment, ...] = ()
-    """Empty but for agents that declare themselves privileged."""
+    """Evidence of the task; empty unless the agent declares itself privileged."""
 
 
 def look(video: Video, times_s: Sequence[float], max_pixels: int) -> Frames:

@@ -7,17 +7,6 @@ import numpy as np
 
 from zoomgym.agent.observation import Observation
 
-__all__ = [
-    "Agent",
-    "BatchAgent",
-    "MeteredAgent",
-    "SharedAgent",
-    "episode_rng",
-    "is_privileged",
-    "reply_to",
-    "usage_of",
-]
-
 
 class Agent(Protocol):
     """Replies to observations.

@@ -13,18 +13,20 @@ from tqdm import tqdm
 
 from zoomgym.cli.play import play
 from zoomgym.cli.task_table import durations_s, task_table
-from zoomgym.envs.env import ZoomEnv
+from zoomgym.envs import ZoomEnv
 from zoomgym.errors import GradingError, TaskError
-from zoomgym.grading import Grader
-from zoomgym.grading.registry import make_grader
-from zoomgym.io.messages import unreadable
-from zoomgym.io.text import number_of, plain
-from zoomgym.records import read_records, write_records
-from zoomgym.records.regrade import regrade_all
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.tasks.catalog import check_task_set, open_task_set
-from zoomgym.tasks.datasets import ManifestTasks, write_manifest
-from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
+from zoomgym.grading import Grader, make_grader
+from zoomgym.io import number_of, plain, unreadable
+from zoomgym.records import read_records, regrade_all, write_records
+from zoomgym.rules import VideoQuestion
+from zoomgym.tasks import (
+    FAMILIES,
+    ManifestTasks,
+    SyntheticTasks,
+    check_task_set,
+    open_task_set,
+    write_manifest,
+)
 
 MANIFEST = "manifest.jsonl"
 OWN_TASK = "own"

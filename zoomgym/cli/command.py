@@ -11,12 +11,9 @@ from typing import Any
 
 from zoomgym.cli.actions import check, grade, list_tasks, play_one, synth
 from zoomgym.errors import TaskError, ZoomGymError
-from zoomgym.io.commands import Parser, ends_quietly, whole_number
-from zoomgym.io.messages import in_words
-from zoomgym.tasks.synthetic import DIFFICULTIES, FAMILIES, SPLITS, named_difficulty
+from zoomgym.io import Parser, ends_quietly, in_words, whole_number
+from zoomgym.tasks import DIFFICULTIES, FAMILIES, SPLITS, named_difficulty
 from zoomgym.video import Limits
-
-__all__ = ["main"]
 
 OWN_TASKS = "a manifest (my.jsonl), or a benchmark and its folder (videomme:/data/Video-MME)"
 HELP_WIDTH = 78

@@ -7,12 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from zoomgym.envs.env import ZoomEnv
-from zoomgym.render import describe, paint
-from zoomgym.render.terminal import inline_picture, save_frames
-from zoomgym.rules.episode import score
-
-__all__ = ["HELP", "play", "to_reply"]
+from zoomgym.envs import ZoomEnv
+from zoomgym.render import describe, inline_picture, paint, save_frames
+from zoomgym.rules import score
 
 HELP = """\
   zoom START END FPS   see the frames from START to END, in seconds, at FPS a

@@ -4,10 +4,8 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks import TaskSet
-
-__all__ = ["durations_s", "task_table"]
 
 
 def task_table(

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zoomgym.errors import TaskError
-from zoomgym.io.numbers import is_whole_number, plain_number
-from zoomgym.io.text import brief
+from zoomgym.io import brief, is_whole_number, plain_number
 from zoomgym.tasks import TaskSet
 
 MOST_PIXELS = 10**12

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.envs.form import LETTERS, MAX_CELL_PX, Form, check_count, places_of
 from zoomgym.errors import TaskError
-from zoomgym.io.text import brief
-from zoomgym.tasks import TaskSet
-from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
+from zoomgym.io import brief
+from zoomgym.tasks import FAMILIES, SyntheticTasks, TaskSet
 
 
 def _items(name: str, values: Any) -> tuple[Any, ...]:

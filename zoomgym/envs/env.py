@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from zoomgym.agent.observation import Frames, Observation, episode_key, look, observe
+from zoomgym.agent import Frames, Observation, episode_key, look, observe
 from zoomgym.envs.arguments import (
     check_choice,
     check_kind,
@@ -30,18 +30,13 @@ from zoomgym.envs.spaces import (
     to_info,
 )
 from zoomgym.errors import VideoError
-from zoomgym.grading.registry import make_grader
-from zoomgym.io.numbers import plain_number
+from zoomgym.grading import make_grader
+from zoomgym.io import plain_number
 from zoomgym.render import Screen, describe, paint
+from zoomgym.rules import Episode, Rules, VideoQuestion, merge_weights, score
 from zoomgym.rules import episode as rules_of_play
-from zoomgym.rules.episode import Episode, Rules
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.rewards import merge_weights
-from zoomgym.tasks import TaskSet
-from zoomgym.tasks.catalog import tasks_of
+from zoomgym.tasks import TaskSet, tasks_of
 from zoomgym.video import ON_DAMAGE, Limits, Video, letterbox
-
-__all__ = ["ZoomEnv"]
 
 DEFAULT_HORIZON_S = 10.0
 MAX_SKIPS = 100
@@ -304,7 +299,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             self._clip_small = np.concatenate([self._clip_small, small])
         self._episode = after  # not before: a video that fails leaves the turn unplayed
         self._render_for_human()
-        reward = rules_of_play.score(self._episode).total(self.reward_weights)
+        reward = score(self._episode).total(self.reward_weights)
         is_over = self._episode.is_over
         seen, info = self._see()
         return seen, reward if is_over else 0.0, is_over, False, info

@@ -13,14 +13,10 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from zoomgym.agent.observation import Frames, Observation
+from zoomgym.agent import Frames, Observation
 from zoomgym.grading import letter, read_choice
-from zoomgym.io.numbers import is_whole_number
-from zoomgym.io.text import brief
-from zoomgym.rules.actions import Answer, ZoomCall
-from zoomgym.rules.episode import Rules
-from zoomgym.rules.grammar import write_reply
-from zoomgym.rules.question import MAX_OPTIONS
+from zoomgym.io import brief, is_whole_number
+from zoomgym.rules import MAX_OPTIONS, Answer, Rules, ZoomCall, write_reply
 from zoomgym.video import letterbox
 
 COLUMNS = 8

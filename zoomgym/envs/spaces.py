@@ -14,22 +14,20 @@ from gymnasium.vector.utils import (
 )
 from numpy.typing import NDArray
 
-from zoomgym.agent.observation import Observation
+from zoomgym.agent import Observation
 from zoomgym.errors import VideoError
 from zoomgym.grading import letter
-from zoomgym.io.text import transliterated
-from zoomgym.rules.actions import Answer, ZoomCall
-from zoomgym.rules.episode import Episode, Rules, score
-from zoomgym.rules.grammar import MAX_REPLY_CHARS, write_reply
-from zoomgym.rules.question import MAX_OPTIONS
-
-__all__ = [
-    "MAX_DURATION_S",
-    "ReplySpace",
-    "ShownText",
-    "observation_space",
-    "to_dict",
-]
+from zoomgym.io import transliterated
+from zoomgym.rules import (
+    MAX_OPTIONS,
+    MAX_REPLY_CHARS,
+    Answer,
+    Episode,
+    Rules,
+    ZoomCall,
+    score,
+    write_reply,
+)
 
 MAX_DURATION_S = 864_000.0
 """Ten days: bounds of spaces must be finite."""

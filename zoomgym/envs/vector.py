@@ -12,10 +12,7 @@ from gymnasium.vector.utils import batch_space, concatenate, create_empty_array,
 from numpy.typing import NDArray
 
 from zoomgym.envs.env import ZoomEnv
-from zoomgym.io.numbers import is_whole_number, plain_number
-from zoomgym.io.text import brief
-
-__all__ = ["ZoomVectorEnv", "refuse_single"]
+from zoomgym.io import brief, is_whole_number, plain_number
 
 MAX_ENVS = 10_000
 Turn = tuple[dict[str, Any], float, bool, bool, dict[str, Any]]

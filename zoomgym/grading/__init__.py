@@ -1,5 +1,6 @@
 """Is an answer right? Strictly read choices, formulas, or a model as judge."""
 
+from zoomgym.grading.registry import make_grader
 from zoomgym.grading.strict import (
     CHOICE,
     MAX_ANSWER_CHARS,
@@ -24,6 +25,7 @@ __all__ = [
     "Strict",
     "is_correct",
     "letter",
+    "make_grader",
     "read_choice",
     "verdict",
 ]

@@ -20,8 +20,6 @@ from zoomgym.errors import GradingError
 from zoomgym.grading.notation import bare_text, read_formula, squeezed
 from zoomgym.grading.strict import is_correct, normalize
 
-__all__ = ["MathGrader"]
-
 LIMIT_S = 30.0
 """Time of one try, by the clock. The process ends itself earlier, after 5 s of processor time."""
 START_LIMIT_S = 60.0

@@ -23,21 +23,22 @@ from typing import Any
 
 from zoomgym.errors import GradingError
 from zoomgym.grading.strict import MAX_ANSWER_CHARS, is_correct
-from zoomgym.io.endpoint import (
+from zoomgym.io import (
     EndpointError,
     ask,
+    brief,
     check_address,
     check_json,
+    encodable,
+    is_number_within,
+    is_whole_number,
     missing_key,
+    open_own,
+    post,
     read_content,
     read_key,
+    replaced,
 )
-from zoomgym.io.files import open_own, replaced
-from zoomgym.io.numbers import is_number_within, is_whole_number
-from zoomgym.io.post import post
-from zoomgym.io.text import brief, encodable
-
-__all__ = ["PROMPT", "JudgeGrader", "read_verdict"]
 
 PROMPT_VERSION = 1
 """Changes with every change of PROMPT: verdicts of another prompt are not taken from the cache."""
@@ -94,7 +95,7 @@ class JudgeGrader:
     request: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 0})
     """Further fields of the request, as the model wants them."""
     max_failures: int = 0
-    """After this many cases in a row without a verdict, nothing more is asked; 0 asks on."""
+    """Cases in a row without a verdict after which nothing more is asked; 0: no limit."""
     failures: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     """What went wrong with the last cases in a row, over all threads."""
     sleep: Callable[[float], None] = time.sleep

@@ -12,8 +12,6 @@ looks like one is none, because its order or its marks mean something that arith
 import re
 from dataclasses import dataclass
 
-__all__ = ["Formula", "bare_text", "read_formula", "squeezed"]
-
 MAX_CHARS = 400
 WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 BOXED = re.compile(r"\\boxed\{(.*)\}", re.DOTALL)

@@ -8,10 +8,7 @@ from typing import Any
 from zoomgym.grading.formula import MathGrader
 from zoomgym.grading.judge import JudgeGrader
 from zoomgym.grading.strict import STRICT, Grader
-from zoomgym.io.cache import cache_folder
-from zoomgym.io.text import brief
-
-__all__ = ["make_grader"]
+from zoomgym.io import brief, cache_folder
 
 OWN_FIELDS = ("cache_dir", "sleep", "failures")
 """Fields of a judge that are no settings."""

@@ -20,20 +20,6 @@ from typing import Protocol
 
 from zoomgym.errors import GradingError
 
-__all__ = [
-    "CHOICE",
-    "MAX_ANSWER_CHARS",
-    "STRICT",
-    "UNGRADED",
-    "Given",
-    "Grader",
-    "Strict",
-    "is_correct",
-    "letter",
-    "read_choice",
-    "verdict",
-]
-
 CHOICE = re.compile(
     r"(?:option\s+)?"
     r"(?:\\boxed\{(?P<boxed>[a-z])\}|\((?P<round>[a-z])\)|(?P<bare>[a-z]))(?P<mark>[.:)]?)"

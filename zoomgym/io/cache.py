@@ -11,9 +11,7 @@ import platformdirs
 
 from zoomgym.errors import TaskError
 from zoomgym.io.files import PART, whole_file
-from zoomgym.io.messages import reason
-
-__all__ = ["CACHE_VARIABLE", "cache_folder", "cached_file", "written_file"]
+from zoomgym.io.hints import reason
 
 CACHE_VARIABLE = "ZOOMGYM_CACHE"
 MAX_BYTES = 10 * 1024**3

@@ -7,8 +7,6 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
-__all__ = ["attempt", "side_by_side"]
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

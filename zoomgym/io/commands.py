@@ -7,10 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec
 
-from zoomgym.io.messages import did_you_mean, in_words
+from zoomgym.io.hints import did_you_mean, in_words
 from zoomgym.io.text import plain
-
-__all__ = ["Parser", "ends_quietly", "whole_number"]
 
 Given = ParamSpec("Given")
 

@@ -13,20 +13,6 @@ from typing import TypeVar
 
 from zoomgym.io.text import brief
 
-__all__ = [
-    "EndpointError",
-    "ask",
-    "check_address",
-    "check_json",
-    "excerpt",
-    "is_passing",
-    "mask",
-    "missing_key",
-    "read_content",
-    "read_key",
-    "wait_after",
-]
-
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
 JITTER_S = 1.0

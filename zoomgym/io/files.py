@@ -9,17 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-__all__ = [
-    "LINKS_VARIABLE",
-    "PART",
-    "is_inside",
-    "open_named",
-    "open_own",
-    "read_named",
-    "replaced",
-    "whole_file",
-]
-
 LINKS_VARIABLE = "ZOOMGYM_LINKS"
 """Names folders, separated as in PATH, that links out of another folder may lead to."""
 

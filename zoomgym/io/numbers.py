@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_finite_number", "is_whole_number", "plain_number"]
-
 MAX_MAGNITUDE = math.nextafter(1e300, 0)
 """Largest number that is added up: sums stay finite."""
 

@@ -23,8 +23,6 @@ from typing import Any
 
 from zoomgym.io.endpoint import START_BYTES, EndpointError, excerpt, is_passing
 
-__all__ = ["post"]
-
 PIECE_BYTES = 65_536
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 """Encodings that are unpacked. None is asked for, but some servers use one anyway."""

@@ -3,8 +3,6 @@
 import json
 from typing import Any
 
-__all__ = ["load_json"]
-
 
 def load_json(text: str) -> Any:
     """Returns the JSON value that text is, as a whole.
@@ -20,7 +18,7 @@ def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Returns pairs as a dict. Raises ValueError if a key comes twice: which one counts?"""
     row = dict(pairs)
     if len(row) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key appears twice")
     return row
 
 

@@ -1,5 +1,6 @@
 """Records: finished episodes on disk, replayed, graded again and traced to their tasks."""
 
+from zoomgym.records.bounds import load_row
 from zoomgym.records.record import (
     SCHEMA,
     Record,
@@ -12,6 +13,8 @@ from zoomgym.records.record import (
     replay,
     write_records,
 )
+from zoomgym.records.regrade import regrade_all
+from zoomgym.records.reopen import env_to_watch, is_synthetic, made_again, task_set_of
 
 __all__ = [
     "SCHEMA",
@@ -19,9 +22,15 @@ __all__ = [
     "append_line",
     "append_record",
     "drop_cut_line",
+    "env_to_watch",
+    "is_synthetic",
+    "load_row",
+    "made_again",
     "read_lines",
     "read_records",
     "regrade",
+    "regrade_all",
     "replay",
+    "task_set_of",
     "write_records",
 ]

@@ -9,15 +9,10 @@ from collections.abc import Mapping
 from itertools import accumulate
 from typing import Any
 
-from zoomgym.envs.spaces import MAX_DURATION_S
+from zoomgym.envs import MAX_DURATION_S
 from zoomgym.errors import RecordError
-from zoomgym.io.numbers import is_finite_number
-from zoomgym.io.strict_json import load_json
-from zoomgym.io.text import UNPRINTABLE, brief, plain
-from zoomgym.rules.episode import Rules
-from zoomgym.rules.rewards import merge_weights
-
-__all__ = ["MOST_LINE_BYTES", "check_row", "load_row", "told"]
+from zoomgym.io import UNPRINTABLE, brief, is_finite_number, load_json, plain
+from zoomgym.rules import Rules, merge_weights
 
 MOST_LINE_BYTES = 96 * 1024**2
 """Longest line: 100 turns of the longest replies, with every character escaped."""

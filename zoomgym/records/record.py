@@ -15,28 +15,21 @@ from typing import Any, Self, TypeVar
 
 from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import STRICT, UNGRADED, Given, Grader
-from zoomgym.io.files import open_named, open_own, replaced
-from zoomgym.io.messages import reason, unreadable
-from zoomgym.io.text import brief
+from zoomgym.io import brief, open_named, open_own, reason, replaced, unreadable
 from zoomgym.records.bounds import MOST_LINE_BYTES, check_row, load_row, told
-from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import Episode, Rules, Turn, advance, score, start
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.rewards import RewardParts, merge_weights
-from zoomgym.rules.timeline import Segment
-
-__all__ = [
-    "SCHEMA",
-    "Record",
-    "append_line",
-    "append_record",
-    "drop_cut_line",
-    "read_lines",
-    "read_records",
-    "regrade",
-    "replay",
-    "write_records",
-]
+from zoomgym.rules import (
+    Episode,
+    RewardParts,
+    Rules,
+    Segment,
+    Turn,
+    VideoQuestion,
+    ZoomCall,
+    advance,
+    merge_weights,
+    score,
+    start,
+)
 
 SCHEMA = 1
 """Changes when an older reader would misread a record."""

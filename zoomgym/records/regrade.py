@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from zoomgym.errors import GradingError
 from zoomgym.grading import UNGRADED, Grader
-from zoomgym.io.calls import side_by_side
+from zoomgym.io import side_by_side
 from zoomgym.records.record import Record, regrade
-
-__all__ = ["Regraded", "regrade_all"]
 
 
 @dataclass(frozen=True, slots=True)

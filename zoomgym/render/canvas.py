@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from zoomgym.io.text import transliterated
-
-__all__ = ["Canvas", "Color", "Grid", "Rect", "printable", "text_width", "wrap"]
+from zoomgym.io import transliterated
 
 Color: TypeAlias = tuple[int, int, int]
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.agent.observation import Frames
+from zoomgym.agent import Frames
 from zoomgym.grading import UNGRADED, letter, read_choice
 from zoomgym.render.canvas import Canvas, Color, Rect, line_height, wrap
 from zoomgym.render.style import (
@@ -36,7 +36,7 @@ from zoomgym.render.style import (
     zoom_color,
 )
 from zoomgym.render.video_panels import draw_clips, draw_overview, draw_timeline
-from zoomgym.rules.episode import Episode, Turn, score
+from zoomgym.rules import Episode, Turn, score
 
 PICTURE_SIZE = (880, 1280)
 """(H, W), the same for every episode; even, as video encoders want it."""

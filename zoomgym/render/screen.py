@@ -12,16 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zoomgym.grading import letter
-from zoomgym.io.text import on_one_line
-from zoomgym.render.picture import PICTURE_SIZE, paint, verdict
+from zoomgym.io import on_one_line
+from zoomgym.render.picture import verdict
 from zoomgym.render.style import clock
-from zoomgym.rules.episode import Episode, score
-from zoomgym.rules.timeline import Segment
+from zoomgym.rules import Episode, Segment, score
 
 if TYPE_CHECKING:
     import tkinter
 
-__all__ = ["PICTURE_SIZE", "Screen", "describe", "paint"]
 
 logger = logging.getLogger(__name__)
 

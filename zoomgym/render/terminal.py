@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zoomgym.agent.observation import Frames
-
-__all__ = ["inline_picture", "save_frames"]
+from zoomgym.agent import Frames
 
 KITTY_CHUNK = 4096
 """Bytes of base64 in one message of kitty's graphics protocol."""

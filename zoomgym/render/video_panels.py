@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zoomgym.agent.observation import Frames
-from zoomgym.io.text import number_of
+from zoomgym.agent import Frames
+from zoomgym.io import number_of
 from zoomgym.render.canvas import Canvas, Color, Grid, Rect, text_width
 from zoomgym.render.style import (
     CARD,
@@ -22,9 +22,7 @@ from zoomgym.render.style import (
     heading,
     zoom_color,
 )
-from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import Episode
-from zoomgym.rules.timeline import Segment
+from zoomgym.rules import Episode, Segment, ZoomCall
 
 LABEL_HEIGHT = 52
 MOST_CELLS = 256
@@ -117,7 +115,7 @@ def draw_clips(canvas: Canvas, box: Rect, episode: Episode, clips: Sequence[Fram
         remark += f" ({hidden} earlier not shown)"
     body = heading(canvas, box, "Clips", remark if rows else "")
     if not rows:
-        canvas.line(body, "No zoom yet: its frames will stand here.", TEXT, SOFT, "center")
+        canvas.line(body, "No zoom yet: its frames will be here.", TEXT, SOFT, "center")
         return
     height = min(220, body.height // (len(rows) - hidden))
     for zoom_index, (zoom, clip) in rows[hidden:]:

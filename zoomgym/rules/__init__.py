@@ -2,3 +2,35 @@
 
 Pure values and functions: nothing here knows Gymnasium, decodes a video or draws a task.
 """
+
+from zoomgym.rules.actions import Action, Answer, ZoomCall
+from zoomgym.rules.episode import Episode, Rules, Turn, advance, error_kind, start
+from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply, write_reply
+from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion
+from zoomgym.rules.rewards import RewardParts, merge_weights, score
+from zoomgym.rules.timeline import Segment, count_frames, overview_times, zoom_times
+
+__all__ = [
+    "GRAMMARS",
+    "MAX_OPTIONS",
+    "MAX_REPLY_CHARS",
+    "Action",
+    "Answer",
+    "Episode",
+    "RewardParts",
+    "Rules",
+    "Segment",
+    "Turn",
+    "VideoQuestion",
+    "ZoomCall",
+    "advance",
+    "count_frames",
+    "error_kind",
+    "merge_weights",
+    "overview_times",
+    "read_reply",
+    "score",
+    "start",
+    "write_reply",
+    "zoom_times",
+]

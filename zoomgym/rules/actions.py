@@ -7,8 +7,6 @@ from typing import Self, TypeAlias
 from zoomgym.errors import CallError
 from zoomgym.rules.timeline import Segment, count_frames, zoom_times
 
-__all__ = ["Action", "Answer", "ZoomCall"]
-
 
 @dataclass(frozen=True, slots=True)
 class ZoomCall:

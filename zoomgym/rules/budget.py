@@ -5,8 +5,6 @@ from typing import Self
 
 from zoomgym.errors import CallError
 
-__all__ = ["FrameBudget"]
-
 MANY = 1_000_000
 """Larger numbers of frames are not told exactly: `timeline` cuts them."""
 

@@ -9,24 +9,12 @@ from typing import Literal, TypeAlias
 
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.grading import STRICT, Grader
-from zoomgym.io.numbers import is_whole_number
-from zoomgym.io.text import brief, number_of
+from zoomgym.io import brief, is_whole_number, number_of
 from zoomgym.rules.actions import Answer, ZoomCall
 from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.rewards import RewardParts, evidence_share
 from zoomgym.rules.timeline import overview_times
-
-__all__ = [
-    "Episode",
-    "Rules",
-    "Turn",
-    "advance",
-    "error_kind",
-    "score",
-    "start",
-]
 
 LAST_TURN = "This is the last turn: only an answer counts."
 MOST = {
@@ -250,19 +238,3 @@ def _end_turn(episode: Episode, turn: Turn, said: str) -> Episode:
             outlook += f" {LAST_TURN}"
     turn = replace(turn, feedback=f"{said} {outlook}")
     return replace(after, turns=(*episode.turns, turn))
-
-
-def score(episode: Episode) -> RewardParts:
-    """Returns the raw reward terms; all are zero until the episode is over."""
-    if not episode.is_over:
-        return RewardParts()
-    is_right = episode.is_right
-    is_clean = all(turn.is_well_formed and not turn.error for turn in episode.turns)
-    share = evidence_share(episode.clip_s, episode.task.evidence)
-    return RewardParts(
-        accuracy=float(is_right),
-        format=float(is_clean and episode.answer is not None),
-        tool=float(is_right and bool(episode.zooms)),
-        grounding=share if is_right else 0.0,
-        zoom_cost=float(len(episode.zooms)),
-    )

@@ -18,10 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoomgym.errors import CallError, ReplyError
-from zoomgym.io.strict_json import load_json
+from zoomgym.io import load_json
 from zoomgym.rules.actions import Action, Answer, ZoomCall
-
-__all__ = ["GRAMMARS", "MAX_REPLY_CHARS", "Grammar", "Reading", "read_reply", "write_reply"]
 
 MAX_REPLY_CHARS = 65_536
 EXCERPT_CHARS = 80

@@ -6,10 +6,8 @@ from functools import partial
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import STRICT, Grader, is_correct, letter, read_choice, verdict
-from zoomgym.io.text import UNPRINTABLE, brief
+from zoomgym.io import UNPRINTABLE, brief
 from zoomgym.rules.timeline import Segment
-
-__all__ = ["MAX_OPTIONS", "VideoQuestion"]
 
 MAX_OPTIONS = 26
 

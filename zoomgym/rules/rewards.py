@@ -4,11 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from zoomgym.io.numbers import is_finite_number
-from zoomgym.io.text import brief
+from zoomgym.io import brief, is_finite_number
+from zoomgym.rules.episode import Episode
 from zoomgym.rules.timeline import Segment
-
-__all__ = ["DEFAULT_WEIGHTS", "RewardParts", "evidence_share", "merge_weights"]
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "accuracy": 0.9,
@@ -71,3 +69,19 @@ def evidence_share(clip_s: Sequence[float], evidence: Sequence[Segment]) -> floa
     if not evidence:
         return 0.0
     return sum(any(map(segment.holds, clip_s)) for segment in evidence) / len(evidence)
+
+
+def score(episode: Episode) -> RewardParts:
+    """Returns the raw reward terms; all are zero until the episode is over."""
+    if not episode.is_over:
+        return RewardParts()
+    is_right = episode.is_right
+    is_clean = all(turn.is_well_formed and not turn.error for turn in episode.turns)
+    share = evidence_share(episode.clip_s, episode.task.evidence)
+    return RewardParts(
+        accuracy=float(is_right),
+        format=float(is_clean and episode.answer is not None),
+        tool=float(is_right and bool(episode.zooms)),
+        grounding=share if is_right else 0.0,
+        zoom_cost=float(len(episode.zooms)),
+    )

@@ -5,8 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Segment", "count_frames", "overview_times", "zoom_times"]
-
 COUNT_TOLERANCE = 1e-6
 """Frames: what float arithmetic may lose. [0.2, 8.2] at 2 fps is 16 frames, not 15."""
 

@@ -1,6 +1,58 @@
 """Tasks: questions about videos, in sets that are drawn from seeds or read from files."""
 
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules import VideoQuestion
+from zoomgym.tasks.catalog import SYNTHETIC, TASK_SETTINGS, check_task_set, open_task_set, tasks_of
+from zoomgym.tasks.datasets.manifest import ManifestTasks, write_manifest
+from zoomgym.tasks.datasets.official import Comparison, Graded, compare
+from zoomgym.tasks.synthetic.difficulty import DIFFICULTIES, named_difficulty
+from zoomgym.tasks.synthetic.families import FAMILIES, family_of
+from zoomgym.tasks.synthetic.families.count import NUM_PULSES
+from zoomgym.tasks.synthetic.layout import BARS, BEACON, FPS, SIGN_SIDE, SIGN_TOP
+from zoomgym.tasks.synthetic.marks import FINE_PARTS, board_picture, sign_picture, wheel_picture
+from zoomgym.tasks.synthetic.plan import COUNTDOWN_STEPS
+from zoomgym.tasks.synthetic.scene import Scene
+from zoomgym.tasks.synthetic.seal import is_sealed, seal
+from zoomgym.tasks.synthetic.symbols import LAMPS, PULSES, SYMBOLS
+from zoomgym.tasks.synthetic.task_set import SPLITS, SyntheticTasks
+from zoomgym.tasks.synthetic.write import SILENCE
 from zoomgym.tasks.task_set import TaskSet, hash_tasks
 
-__all__ = ["TaskSet", "VideoQuestion", "hash_tasks"]
+__all__ = [
+    "BARS",
+    "BEACON",
+    "COUNTDOWN_STEPS",
+    "DIFFICULTIES",
+    "FAMILIES",
+    "FINE_PARTS",
+    "FPS",
+    "LAMPS",
+    "NUM_PULSES",
+    "PULSES",
+    "SIGN_SIDE",
+    "SIGN_TOP",
+    "SILENCE",
+    "SPLITS",
+    "SYMBOLS",
+    "SYNTHETIC",
+    "TASK_SETTINGS",
+    "Comparison",
+    "Graded",
+    "ManifestTasks",
+    "Scene",
+    "SyntheticTasks",
+    "TaskSet",
+    "VideoQuestion",
+    "board_picture",
+    "check_task_set",
+    "compare",
+    "family_of",
+    "hash_tasks",
+    "is_sealed",
+    "named_difficulty",
+    "open_task_set",
+    "seal",
+    "sign_picture",
+    "tasks_of",
+    "wheel_picture",
+    "write_manifest",
+]

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zoomgym.errors import TaskError
-from zoomgym.io.messages import file_in, is_folder, nearest
-from zoomgym.tasks import TaskSet
+from zoomgym.io import file_in, is_folder, nearest
 from zoomgym.tasks.datasets import (
     BENCHMARKS,
     BenchmarkTasks,
@@ -17,9 +16,8 @@ from zoomgym.tasks.datasets import (
     check_manifest,
 )
 from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
+from zoomgym.tasks.task_set import TaskSet
 from zoomgym.video import Limits
-
-__all__ = ["check_task_set", "open_task_set"]
 
 MANIFESTS = (".jsonl", ".json")
 SYNTHETIC = "synthetic"

@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Protocol
 
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules import VideoQuestion
 from zoomgym.video import Video
-
-__all__ = ["TaskSet", "hash_tasks"]
 
 
 class TaskSet(Protocol):

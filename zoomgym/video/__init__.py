@@ -1,22 +1,28 @@
 """Video: a length, and the frames on screen at given times. Only this package decodes files."""
 
-from zoomgym.video.file import ON_DAMAGE, VideoFile
+from zoomgym.video.clock import tick_at
+from zoomgym.video.file import FACTS, ON_DAMAGE, VideoFile
 from zoomgym.video.limits import Limits
 from zoomgym.video.pool import POOL
 from zoomgym.video.protocol import Video
-from zoomgym.video.scale import letterbox, native_size
+from zoomgym.video.scale import Orientation, Scaler, letterbox, native_size, orientation_of
 from zoomgym.video.store import STORE
 
 __all__ = [
+    "FACTS",
     "ON_DAMAGE",
     "Limits",
+    "Orientation",
+    "Scaler",
     "Video",
     "VideoFile",
     "close_files",
     "forget_frames",
     "letterbox",
     "native_size",
+    "orientation_of",
     "set_frame_memory",
+    "tick_at",
 ]
 
 close_files = POOL.close_idle

@@ -19,8 +19,6 @@ from zoomgym.video.pool import POOL, Session
 from zoomgym.video.scale import Scaler
 from zoomgym.video.store import Clip, ClipKey
 
-__all__ = ["decode_clip"]
-
 # Nearer frames are likely in one group of pictures, which is decoded from its start: a cut between
 # them costs that start a second time.
 MIN_APART_S = 5.0

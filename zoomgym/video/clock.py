@@ -5,8 +5,6 @@ from fractions import Fraction
 
 from zoomgym.errors import VideoError
 
-__all__ = ["tick_at"]
-
 TOLERANCE_PARTS = 2000  # of a second: times are rounded, by files to their ticks and by floats
 
 

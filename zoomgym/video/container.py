@@ -15,11 +15,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from zoomgym.errors import VideoError
-from zoomgym.video.claims import check_claims
 from zoomgym.video.formats import CONTAINERS, why_not
+from zoomgym.video.header_claims import check_claims
 from zoomgym.video.limits import Deadline, Limits
-
-__all__ = ["OpenFile", "VideoPacket", "naming"]
 
 if TYPE_CHECKING:  # PyAV's packets are generic in its stubs only
     VideoPacket = Packet[VideoStream]

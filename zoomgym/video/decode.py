@@ -17,8 +17,6 @@ from zoomgym.video.container import OpenFile, VideoPacket
 from zoomgym.video.emptiness import is_empty
 from zoomgym.video.packets import FOREVER, Doubt, PacketReader, Run
 
-__all__ = ["Decoder", "Shown"]
-
 # Decoders that can leave out frames no other frame refers to; checked frame by frame in the tests.
 CAN_SKIP = {"h264", "hevc", "mpeg4", "mpeg2video", "vp8", "vp9"}
 GUESSED_TIMES = {"mpeg"}
@@ -38,7 +36,7 @@ class Shown(NamedTuple):
     pts: int
     frame: VideoFrame
     is_damaged: bool = False
-    """It is corrupt, or a later frame was wanted and did not decode."""
+    """Whether it is corrupt, or a later frame was wanted and did not decode."""
 
 
 class Decoder:
@@ -182,7 +180,7 @@ class Decoder:
         """Feeds a packet, or None for the end, and returns the frames that come out."""
         try:
             frames = self._opened.decode(packet)
-        except av.FFmpegError:  # a player goes on with the next packet
+        except av.FFmpegError:  # a player continues with the next packet
             if packet is not None and not is_empty(packet, self._opened.codec):
                 self._num_failed += 1
             frames = []

@@ -6,8 +6,6 @@ from av.video.codeccontext import VideoCodecContext
 
 from zoomgym.video.container import VideoPacket
 
-__all__ = ["is_empty"]
-
 MAX_EMPTY_BYTES = 512  # parameter sets and messages are short; whole pictures are not looked into
 MPEG4_PICTURE = b"\0\0\1\xb6"
 MPEG2_PICTURE = b"\0\0\1\0"

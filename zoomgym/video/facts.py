@@ -15,8 +15,6 @@ from zoomgym.video.packets import Doubt
 from zoomgym.video.playback import Playback, play
 from zoomgym.video.scale import Orientation, orientation_of, shown_size
 
-__all__ = ["Facts", "measure"]
-
 # Where every packet that reads without an error is whole and holds one shown frame.
 WHOLE_PACKET_FORMATS = {"mov", "mp4", "matroska", "webm"}
 ONE_FRAME_CODECS = {"h264", "hevc", "vp9", "av1", "libdav1d"}

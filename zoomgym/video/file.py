@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.errors import VideoError
-from zoomgym.io.numbers import is_whole_number
-from zoomgym.io.text import brief
+from zoomgym.io import brief, is_whole_number
 from zoomgym.video.clip import decode_clip
 from zoomgym.video.container import naming
 from zoomgym.video.facts import Facts, measure
@@ -20,8 +19,6 @@ from zoomgym.video.memo import Memo, after_fork
 from zoomgym.video.packets import Doubt
 from zoomgym.video.pool import POOL
 from zoomgym.video.store import STORE, Clip, ClipKey
-
-__all__ = ["ON_DAMAGE", "VideoFile"]
 
 ON_DAMAGE = ("nearest", "raise")
 """What becomes of frames that do not decode: the nearest earlier one is shown, or VideoError."""

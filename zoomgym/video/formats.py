@@ -3,9 +3,7 @@
 import re
 from pathlib import Path
 
-from zoomgym.io.files import open_named
-
-__all__ = ["CONTAINERS", "why_not"]
+from zoomgym.io import open_named
 
 # FFmpeg's names of the formats that hold video, their own timestamps and nothing outside the file.
 # Left out on purpose: what opens other files (hls, dash, concat, imf, image patterns, vobsub, mlv),

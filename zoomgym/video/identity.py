@@ -1,13 +1,11 @@
-"""Which file a path means right now: what was learnt of one file is not used for another."""
+"""Which file a path means right now: what was learned of one file is not used for another."""
 
 import stat
 from pathlib import Path
 from typing import NamedTuple
 
 from zoomgym.errors import VideoError
-from zoomgym.io.messages import reason
-
-__all__ = ["FileKey", "identify"]
+from zoomgym.io import reason
 
 
 class FileKey(NamedTuple):

@@ -10,10 +10,7 @@ from threading import Lock
 from typing import Any
 
 from zoomgym.errors import VideoError
-from zoomgym.io.numbers import is_number_within
-from zoomgym.io.text import brief
-
-__all__ = ["Deadline", "Limits", "ProcessorTime"]
+from zoomgym.io import brief, is_number_within
 
 MOST = 1e12
 """Largest limit of any kind: more pixels than FFmpeg counts, and 30,000 years."""

@@ -7,8 +7,6 @@ from concurrent.futures import CancelledError, Future
 from threading import Lock
 from typing import Generic, TypeVar
 
-__all__ = ["Memo", "after_fork"]
-
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 

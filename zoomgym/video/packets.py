@@ -16,8 +16,6 @@ from zoomgym.errors import VideoError
 from zoomgym.video.container import OpenFile, VideoPacket
 from zoomgym.video.emptiness import is_empty
 
-__all__ = ["FOREVER", "Doubt", "PacketReader", "Run"]
-
 FOREVER = 1 << 62
 """A limit after every pts: the last frame of the file answers it."""
 

@@ -23,8 +23,6 @@ from zoomgym.video.container import OpenFile, VideoPacket
 from zoomgym.video.decode import Shown
 from zoomgym.video.emptiness import is_empty
 
-__all__ = ["Playback", "play", "replay"]
-
 MAX_TRIES = 4
 """Keyframes from which a call tries to decode before it plays the file from its start."""
 MAX_SKIPPED = 1000
@@ -204,7 +202,7 @@ def _frames(
             continue
         try:
             yield from opened.decode(packet)
-        except av.FFmpegError:  # a player goes on with the next packet
+        except av.FFmpegError:  # a player continues with the next packet
             if failed_pts is None or packet is None or packet.pts is None or packet.is_discard:
                 continue
             if not is_empty(packet, opened.codec):

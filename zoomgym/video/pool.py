@@ -12,8 +12,6 @@ from zoomgym.video.limits import Limits, ProcessorTime
 from zoomgym.video.memo import after_fork
 from zoomgym.video.scale import Scaler
 
-__all__ = ["POOL", "Pool", "Session"]
-
 MAX_OPEN = 8  # an hour of mp4 holds about 14 MB
 
 

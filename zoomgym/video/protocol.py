@@ -6,8 +6,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Video"]
-
 
 class Video(Protocol):
     """Frames by time. Time is seconds from the first displayed frame."""

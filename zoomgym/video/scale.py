@@ -15,8 +15,6 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["Orientation", "Scaler", "letterbox", "native_size", "orientation_of", "shown_size"]
-
 # Nearest to accurate RGB resized by Pillow's LANCZOS, and faster than the two steps.
 SCALING = (
     Interpolation.LANCZOS

@@ -10,8 +10,6 @@ from zoomgym.video.identity import FileKey
 from zoomgym.video.limits import Limits
 from zoomgym.video.memo import Memo, after_fork
 
-__all__ = ["STORE", "Clip", "ClipKey"]
-
 MAX_BYTES = 512 * 1024**2
 
 

@@ -27,10 +27,9 @@ from agents.qwen.demonstrations import (
 from agents.qwen.environment import ARGUMENTS, read_arguments
 from agents.registry import AGENTS, make_agent
 from zoomgym.agent import BatchAgent
-from zoomgym.envs.env import ZoomEnv
+from zoomgym.envs import ZoomEnv
 from zoomgym.errors import ZoomGymError
-from zoomgym.io.commands import Parser, ends_quietly, whole_number
-from zoomgym.io.messages import in_words
+from zoomgym.io import Parser, ends_quietly, in_words, whole_number
 
 KEPT = "kept"
 NUM_ENVS = 16

@@ -18,11 +18,10 @@ from agents.qwen.demonstrations.demonstration import (
 )
 from zoomgym import __version__
 from zoomgym.agent import Agent, BatchAgent
-from zoomgym.envs.env import ZoomEnv
+from zoomgym.envs import ZoomEnv
 from zoomgym.errors import RecordError, VideoError
-from zoomgym.io.files import open_own
-from zoomgym.records import Record, append_line, drop_cut_line, read_lines
-from zoomgym.records.bounds import load_row
+from zoomgym.io import open_own
+from zoomgym.records import Record, append_line, drop_cut_line, load_row, read_lines
 from zoomgym.rollout import run_episodes
 
 NEEDED = "a task and a reason"

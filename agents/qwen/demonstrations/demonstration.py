@@ -12,9 +12,8 @@ from typing import Self
 
 from agents.synthetic.evidence import is_shown
 from zoomgym.errors import RecordError
-from zoomgym.records import Record, append_line, read_lines, replay
-from zoomgym.records.bounds import load_row
-from zoomgym.rules.episode import Episode
+from zoomgym.records import Record, append_line, load_row, read_lines, replay
+from zoomgym.rules import Episode
 
 NEEDED = '{"first_turn": .., "record": ..}'
 

@@ -22,8 +22,8 @@ from PIL import Image
 
 from agents.qwen.demonstrations.demonstration import Demonstration
 from zoomgym.agent import conversation as prompts
-from zoomgym.envs.env import ZoomEnv
-from zoomgym.records.task_sets import env_to_watch
+from zoomgym.envs import ZoomEnv
+from zoomgym.records import env_to_watch
 from zoomgym.rollout import watch_again
 
 IMAGE = "<image>"

@@ -13,9 +13,8 @@ from agents.qwen.demonstrations.collection import (
     without_seconds,
 )
 from agents.qwen.demonstrations.demonstration import Demonstration, verify
-from zoomgym.agent import Agent, is_privileged, usage_of
-from zoomgym.agent.observation import Observation
-from zoomgym.envs.env import ZoomEnv
+from zoomgym.agent import Agent, Observation, is_privileged, usage_of
+from zoomgym.envs import ZoomEnv
 from zoomgym.errors import VideoError
 from zoomgym.grading import read_choice
 from zoomgym.records import Record

@@ -10,12 +10,9 @@ from transformers import PreTrainedModel, Qwen2_5_VLProcessor
 from agents.qwen.model.chunks import ASSISTANT, Chunk, encode
 from agents.qwen.model.generation import Conversation, Sampling, read, say
 from agents.qwen.model.loading import check_path, load_model, load_processor
-from zoomgym.agent import episode_rng
-from zoomgym.agent.conversation import new_messages, to_messages
-from zoomgym.agent.observation import Observation
+from zoomgym.agent import Observation, episode_rng, new_messages, to_messages
 from zoomgym.errors import ReplyError
-from zoomgym.rules.actions import Answer
-from zoomgym.rules.grammar import read_reply
+from zoomgym.rules import Answer, read_reply
 
 STOP = {"json": "", "video_zoom": "</video_zoom>"}
 """Text that ends a reply in each grammar, besides the model's own end token."""

@@ -23,10 +23,10 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from agents.arguments import first_paragraph
 from agents.qwen.model.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageOnlyProcessor
-from zoomgym.agent.conversation import text_of, to_messages
-from zoomgym.envs.env import ZoomEnv
-from zoomgym.io.commands import Parser, ends_quietly, whole_number
-from zoomgym.rules.grammar import GRAMMARS
+from zoomgym.agent import text_of, to_messages
+from zoomgym.envs import ZoomEnv
+from zoomgym.io import Parser, ends_quietly, whole_number
+from zoomgym.rules import GRAMMARS
 
 END, PAD = "<|im_end|>", "<|endoftext|>"
 SPECIAL = (PAD, "<|im_start|>", END, "<|vision_start|>", "<|vision_end|>", IMAGE_TOKEN, VIDEO_TOKEN)

@@ -35,8 +35,8 @@ from agents.qwen.training.resuming import keep_settings, last_checkpoint
 from agents.qwen.training.rollouts import Player
 from agents.qwen.training.settings import GRPOSettings, run_training
 from agents.threads import use_threads
-from zoomgym.envs.env import ZoomEnv
-from zoomgym.io.commands import ends_quietly
+from zoomgym.envs import ZoomEnv
+from zoomgym.io import ends_quietly
 
 HISTORY = "history.jsonl"
 

@@ -13,7 +13,7 @@ from agents.arguments import add_fields, fields_given, first_paragraph
 from agents.qwen.environment import ARGUMENTS, read_arguments
 from agents.qwen.model.loading import add_lora, freeze_vision, load_model
 from zoomgym.errors import ZoomGymError
-from zoomgym.io.commands import Parser
+from zoomgym.io import Parser
 
 VLLM_MODES = ("colocate", "server")
 

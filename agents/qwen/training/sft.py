@@ -44,11 +44,10 @@ from agents.qwen.model.loading import load_processor
 from agents.qwen.training.resuming import Resumable, keep_settings, last_checkpoint
 from agents.qwen.training.settings import SFTSettings, run_training
 from agents.threads import use_threads
-from zoomgym.agent.conversation import to_messages
-from zoomgym.envs.env import ZoomEnv
-from zoomgym.io.commands import ends_quietly
-from zoomgym.records import Record
-from zoomgym.records.task_sets import env_to_watch
+from zoomgym.agent import to_messages
+from zoomgym.envs import ZoomEnv
+from zoomgym.io import ends_quietly
+from zoomgym.records import Record, env_to_watch
 from zoomgym.rollout import watch_again
 
 STATE = "trainer_state.json"

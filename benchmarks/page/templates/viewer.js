@@ -10,7 +10,7 @@ const list = document.getElementById("list");
 const detail = document.getElementById("episode");
 let matching = [];  // positions in data.episodes
 let opened = -1;    // position in matching
-let first = 0;      // position of the first row that stands in the list: of many, some do
+let first = 0;      // position of the first row that is in the list: of many, some do
 
 // Returns a new element; strings among the children become text.
 function make(tag, attributes, ...children) {
@@ -82,7 +82,7 @@ function addRowsAbove() {
   list.scrollTop += list.scrollHeight - height;
 }
 
-// Adds rows until a position stands in the list; if it is far from all of them, anew.
+// Adds rows until a position is in the list; if it is far from all of them, again.
 function reach(position) {
   const last = first + list.children.length - 1;
   if (position < first - ROWS_AT_ONCE || position > last + ROWS_AT_ONCE) {

@@ -37,11 +37,9 @@ from benchmarks.speed.decoding.plan import (
     Timing,
     calls_of,
 )
-from zoomgym.io.cache import cached_file
-from zoomgym.tasks.synthetic.seal import is_sealed, seal
-from zoomgym.video.scale import Scaler, orientation_of
-
-__all__ = ["JOB_LIMIT_S", "PEER_FILES", "measure_peers", "rows_of"]
+from zoomgym.io import cached_file
+from zoomgym.tasks import is_sealed, seal
+from zoomgym.video import Scaler, orientation_of
 
 Played = Mapping[int, NDArray[np.uint8]]
 """Frame index -> its picture, (H, W, 3) uint8 RGB."""

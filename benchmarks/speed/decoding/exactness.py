@@ -33,9 +33,7 @@ from benchmarks.speed.decoding.peers import (
     is_installed,
     run_job,
 )
-from zoomgym.io.cache import written_file
-
-__all__ = ["ASKED", "measure_exactness"]
+from zoomgym.io import written_file
 
 ASKED = tuple(
     name

@@ -26,9 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
-from zoomgym.io.cache import cache_folder, written_file
-
-__all__ = ["FILES", "QUICK_FILES", "SpeedFile", "number_in", "number_shown", "speed_dir"]
+from zoomgym.io import cache_folder, written_file
 
 NUM_BITS = 20
 TEXTURE = (1200, 2200)

@@ -23,17 +23,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "OURS",
-    "PEERS",
-    "FrameCall",
-    "Opened",
-    "PeerJob",
-    "PeerOutcome",
-    "is_installed",
-    "run_job",
-]
-
 ROOT = Path(__file__).parents[3]
 Frames = NDArray[np.uint8]
 """(N, H, W, 3) RGB."""
@@ -53,8 +42,7 @@ class Ours:
     """This package, without its store of frames: every call decodes, and a new one opens."""
 
     def __init__(self, path: str, size: tuple[int, int], **settings: Any) -> None:
-        from zoomgym.video import VideoFile, close_files, set_frame_memory
-        from zoomgym.video.file import FACTS
+        from zoomgym.video import FACTS, VideoFile, close_files, set_frame_memory
 
         set_frame_memory(0)
         close_files()
@@ -192,7 +180,7 @@ class Floor:
     def __init__(self, path: str, size: tuple[int, int], skips: bool) -> None:
         import av
 
-        from zoomgym.video.scale import Orientation, Scaler
+        from zoomgym.video import Orientation, Scaler
 
         self._size, self._skips = size, skips
         self._scaler, self._upright = Scaler(), Orientation()
@@ -310,7 +298,7 @@ class PeerOutcome:
     cpu_s: tuple[float, ...]
     """Processor time of all threads, which a busy machine hardly changes."""
     errors: tuple[str, ...]
-    """Empty where a call went well."""
+    """Errors by call; empty where it went well."""
     frames: tuple[Frames | None, ...]
     """None where it did not."""
 

@@ -29,16 +29,8 @@ from benchmarks.speed.decoding.plan import (
     fresh,
 )
 from zoomgym import ZoomEnv
-from zoomgym.envs.vector import ZoomVectorEnv
+from zoomgym.envs import ZoomVectorEnv
 from zoomgym.video import VideoFile, close_files, forget_frames, set_frame_memory
-
-__all__ = [
-    "measure_length",
-    "measure_memory",
-    "measure_rollouts",
-    "measure_threads",
-    "measure_vector",
-]
 
 NUM_ROLLOUTS, ZOOMS_PER_ROLLOUT = 16, 4
 VECTOR_FILES = (

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from agents.qwen.model.tiny import SIZES, TOKEN_SIDE_PX, make_model, make_processor
-from zoomgym.envs.env import ZoomEnv
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.envs import ZoomEnv
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks import hash_tasks
 
 FPS = 8

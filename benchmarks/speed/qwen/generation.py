@@ -31,8 +31,6 @@ from benchmarks.speed.qwen.episodes import (
 from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
 from benchmarks.speed.stopwatch import Stopwatch
 
-__all__ = ["Played", "measure_generation", "print_generation"]
-
 PHASES = ("vision", "prefill", "decode", "other")
 """The vision encoder; the language model while it reads, and while it speaks; and the rest: frames
 are made, processed and decoded to patches, text is encoded, memory put together, ids sampled."""

@@ -25,8 +25,6 @@ from benchmarks.speed.qwen.episodes import OURS, STOCK, Load, make_env, title_of
 from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
 from benchmarks.speed.stopwatch import Stopwatch
 
-__all__ = ["Step", "measure_step", "print_step", "take_step"]
-
 PHASES = ("generation", "reference", "scoring", "learning")
 """Playing; log-probs of the reference model; rewards, and pictures made ready once more; forward
 and backward passes with the update of the weights."""

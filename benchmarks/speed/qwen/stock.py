@@ -15,11 +15,9 @@ from agents.qwen.model.policy import STOP
 from agents.qwen.training.grpo_trainer import environment_reward
 from agents.qwen.training.rollouts import NAME
 from benchmarks.speed.qwen.episodes import TASK_ID, Course, make_env
-from zoomgym.agent.conversation import Message, new_messages, to_messages
-from zoomgym.envs.env import ZoomEnv
+from zoomgym.agent import Message, new_messages, to_messages
+from zoomgym.envs import ZoomEnv
 from zoomgym.rollout import to_record
-
-__all__ = ["StockTrainer", "ending_ids"]
 
 FAR = 1_000_000
 """TRL's bound of a completion, which counts frames, is not what ends one here."""

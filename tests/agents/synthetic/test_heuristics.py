@@ -13,8 +13,9 @@ from zoomgym.agent import is_privileged
 from zoomgym.agent.observation import look, observe
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
-from zoomgym.rules.episode import Rules, Turn, advance, score, start
+from zoomgym.rules.episode import Rules, Turn, advance, start
 from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.rewards import score
 
 Zoom = tuple[float, float, int]
 HEURISTICS = ("change", "keyframe", "coarse_to_fine")

@@ -5,8 +5,9 @@ import re
 import pytest
 from rich.console import Console
 
-from benchmarks.evaluation.formats import Line, Sheet, plain, to_csv, to_markdown, to_table
+from benchmarks.evaluation.formats import Line, Sheet, to_csv, to_markdown, to_table
 from benchmarks.evaluation.statistics import Estimate
+from zoomgym.io.text import plain
 
 HALF = Estimate(0.5, 0.25, 0.751, 8)
 SHEET = Sheet(

@@ -14,7 +14,7 @@ from zoomgym.grading import letter
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
 
-COLORS = ("red", "green", "blue", "white", "black", "grey")
+COLORS = ("red", "green", "blue", "white", "black", "gray")
 NUM_TASKS = 200
 
 

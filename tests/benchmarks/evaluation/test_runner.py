@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.evaluation.runner import NUM_IN_BATCH, Failure, Job, play_all
+from benchmarks.evaluation.crashes import Failure
+from benchmarks.evaluation.runner import NUM_IN_BATCH, Job, play_all
 from benchmarks.evaluation.suites import Part
 from tests.benchmarks.players import Gated, Local
 from tests.grading.judges import chats, fails, judging, meets

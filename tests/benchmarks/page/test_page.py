@@ -408,10 +408,10 @@ def test_print_is_dark_on_light_and_shows_the_open_episode(browser: webdriver.Ch
     media = {"media": "print", "features": [{"name": "prefers-color-scheme", "value": "dark"}]}
     try:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-        page_colour = browser.execute_script(
+        page_color = browser.execute_script(
             "return getComputedStyle(document.body).backgroundColor"
         )
-        assert page_colour == "rgb(255, 255, 255)"
+        assert page_color == "rgb(255, 255, 255)"
         assert not one(browser, "#list").is_displayed()
         assert not one(browser, "#filters").is_displayed()
         assert one(browser, "#episode").is_displayed()

@@ -14,16 +14,17 @@ import pytest
 
 from agents.registry import AGENTS, about
 from benchmarks.evaluation.failures import FAILURES
-from benchmarks.evaluation.metrics import METRICS, Estimate, leaderboard
+from benchmarks.evaluation.metrics import METRICS, leaderboard
+from benchmarks.evaluation.statistics import Estimate
 from benchmarks.evaluation.tables import names_of
 from benchmarks.page import episodes as viewer
 from benchmarks.page.charts import Scale, frames_chart, rules_chart, shorten
 from benchmarks.page.palette import AGENT_COLORS, FIXED, NUM_LOOKS, number_agents, shape_path
 from benchmarks.page.write import write_report
 from zoomgym.records import Record
-from zoomgym.rules.episode import Rules, advance, score, start
+from zoomgym.rules.episode import Rules, advance, start
 from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.rewards import DEFAULT_WEIGHTS
+from zoomgym.rules.rewards import DEFAULT_WEIGHTS, score
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.catalog import open_task_set
 from zoomgym.tasks.synthetic.layout import FPS

@@ -16,7 +16,7 @@ from zoomgym.rules.question import VideoQuestion
 PLOT = {
     "video": "movie101_66.mp4",
     "duration": 246,
-    "question": "What colour is he?",
+    "question": "What color is he?",
     "candidates": ["Yellow", "Red", "Green", "Blue"],
     "answer": "Green",
     "question_type": "plotQA",
@@ -42,7 +42,7 @@ def test_the_authors_files_are_read_in_order_with_answers_as_texts(tmp_path: Pat
         VideoQuestion(
             id="plotQA-1",
             video="1_plotQA/movie101_66.mp4",
-            question="What colour is he?",
+            question="What color is he?",
             answer="C",
             options=("Yellow", "Red", "Green", "Blue"),
             category="plotQA",
@@ -50,7 +50,7 @@ def test_the_authors_files_are_read_in_order_with_answers_as_texts(tmp_path: Pat
         VideoQuestion(
             id="needle-1",
             video="2_needle/movie101_66.mp4",
-            question="What colour is he?",
+            question="What color is he?",
             answer="(B)",  # `B` would be the text of option A
             options=("B", "A"),
             category="needle",

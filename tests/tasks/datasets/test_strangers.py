@@ -27,7 +27,8 @@ from zoomgym.errors import TaskError, VideoError
 from zoomgym.tasks.catalog import open_task_set
 from zoomgym.tasks.datasets import BENCHMARKS, parquet
 from zoomgym.tasks.datasets.options import letter_options, split_options, tell_apart
-from zoomgym.tasks.datasets.rows import MAX_ROW_CHARS, Row, read_file
+from zoomgym.tasks.datasets.parquet import MAX_ROW_CHARS
+from zoomgym.tasks.datasets.rows import Row, read_file
 from zoomgym.tasks.datasets.subtitles import read_cues
 
 LVB, MME = test_longvideobench.ROW, test_videomme.ROW

@@ -12,7 +12,7 @@ from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.datasets.videozoomer_rl import write_rl_rows
 
 CHOICE: dict[str, Any] = {
-    "problem": "<image>What colour is it?\nA. red\nB. green",
+    "problem": "<image>What color is it?\nA. red\nB. green",
     "solution": "B",
     "videos": ["clips/a.mp4"],
     "data_source": "longvideo-reason",
@@ -30,7 +30,7 @@ TASKS = [
     VideoQuestion(
         id="q-1",
         video="clips/a.mp4",
-        question="What colour is it?",
+        question="What color is it?",
         answer="B",
         options=("red", "green"),
         category="longvideo-reason",

@@ -6,7 +6,7 @@ from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.tasks.synthetic.symbols import SYMBOLS, symbol_mask
 
 
-def test_there_are_eight_symbols_of_distinct_shape_and_colour() -> None:
+def test_there_are_eight_symbols_of_distinct_shape_and_color() -> None:
     assert len(SYMBOLS) == 8
     colors = np.array([symbol.color for symbol in SYMBOLS.values()], int)
     distances = np.linalg.norm(colors[:, None] - colors[None], axis=-1)

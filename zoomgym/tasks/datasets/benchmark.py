@@ -11,13 +11,11 @@ from functools import cached_property
 from pathlib import Path
 
 from zoomgym.errors import TaskError, VideoError
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.tasks import hash_tasks
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.rows import Row, TaskRow, contained, is_file, leads_out, read_files
 from zoomgym.tasks.datasets.subtitles import SubtitleFile, read_cues, with_subtitles
+from zoomgym.tasks.task_set import hash_tasks
 from zoomgym.video import Limits, Video, VideoFile
-
-__all__ = ["BenchmarkTasks", "Layout", "locate_video", "read_tasks"]
 
 VERSION = "0"
 """Changes when the same files are read as other tasks."""

@@ -10,13 +10,11 @@ from itertools import chain
 from pathlib import Path
 
 from zoomgym.errors import VideoError
-from zoomgym.rules.timeline import overview_times
+from zoomgym.rules import overview_times
 from zoomgym.tasks.datasets.benchmark import Layout, locate_video, read_tasks
 from zoomgym.tasks.datasets.manifest import read_rows
 from zoomgym.tasks.datasets.rows import TaskRow, has_files
 from zoomgym.video import Limits, VideoFile
-
-__all__ = ["CheckedRow", "check_benchmark", "check_manifest"]
 
 SMALL = (16, 16)
 NUM_SAMPLES = 16

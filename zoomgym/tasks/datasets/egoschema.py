@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from zoomgym.errors import TaskError
-from zoomgym.io.text import brief
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.io import brief
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import answer_at, letter_options, tell_apart
 from zoomgym.tasks.datasets.rows import Row, find_files, read_file
-
-__all__ = ["EGOSCHEMA"]
 
 NUM_OPTIONS = 5
 QUESTIONS = "questions.json"

@@ -4,13 +4,11 @@ Source: longvideobench/LongVideoBench on the hub, `lvb_val.json`, `videos/`, `su
 loader (github.com/longvideobench/LongVideoBench). The test set has no answers and is not read.
 """
 
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import answer_at, tell_apart
 from zoomgym.tasks.datasets.rows import Row
 from zoomgym.tasks.datasets.subtitles import SubtitleFile
-
-__all__ = ["LONGVIDEOBENCH"]
 
 
 def to_task(row: Row) -> VideoQuestion:

@@ -7,12 +7,10 @@ path. The archives of videos unpack into `longvideo_eval_subset0/` .., other tha
 
 from pathlib import PurePosixPath
 
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import read_answer, split_options, tell_apart
 from zoomgym.tasks.datasets.rows import Row
-
-__all__ = ["LONGVIDEOREASON"]
 
 
 def to_task(row: Row) -> VideoQuestion:

@@ -12,14 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from zoomgym.errors import TaskError
-from zoomgym.io.text import brief
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.timeline import Segment
+from zoomgym.io import brief
+from zoomgym.rules import Segment, VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import read_answer, split_options, tell_apart
 from zoomgym.tasks.datasets.rows import Row, read_files
-
-__all__ = ["LVBENCH", "read_time_reference"]
 
 CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{1,2}(?:\.\d+)?)", re.ASCII)
 

@@ -20,17 +20,12 @@ from typing import Any, TypeVar
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
-from zoomgym.io.files import open_named
-from zoomgym.io.numbers import is_finite_number
-from zoomgym.io.text import brief
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.timeline import Segment
-from zoomgym.tasks import hash_tasks
+from zoomgym.io import brief, is_finite_number, open_named
+from zoomgym.rules import Segment, VideoQuestion
 from zoomgym.tasks.datasets.options import without_letters
 from zoomgym.tasks.datasets.rows import Row, TaskRow, read_file
+from zoomgym.tasks.task_set import hash_tasks
 from zoomgym.video import Limits, Video, VideoFile
-
-__all__ = ["ManifestTasks", "read_rows", "write_manifest"]
 
 Result = TypeVar("Result")
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import (
     answer_at,
@@ -21,8 +21,6 @@ from zoomgym.tasks.datasets.options import (
     tell_apart,
 )
 from zoomgym.tasks.datasets.rows import Row, read_files
-
-__all__ = ["MLVU", "MLVU_TEST"]
 
 NUM_OPTIONS = 4
 OTHER_NAMES = {"findNeedle": "needle"}

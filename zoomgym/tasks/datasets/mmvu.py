@@ -6,13 +6,11 @@ each row names its video by the address to fetch it from; open-ended rows have b
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
-from zoomgym.io.text import brief
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.io import brief
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import read_answer, tell_apart
 from zoomgym.tasks.datasets.rows import Row
-
-__all__ = ["MMVU"]
 
 CHOICE, OPEN = "multiple-choice", "open-ended"
 DISCIPLINES = {

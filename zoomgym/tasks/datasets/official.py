@@ -18,9 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from zoomgym.grading import letter, verdict
-from zoomgym.rules.question import VideoQuestion
-
-__all__ = ["CATEGORY", "SCORINGS", "Comparison", "Graded", "GroupScore", "Scoring", "compare"]
+from zoomgym.rules import VideoQuestion
 
 CATEGORY = "category"
 """The kind of group that a task's category is; other kinds are those of its labels."""

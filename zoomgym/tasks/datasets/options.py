@@ -5,16 +5,7 @@ from collections.abc import Sequence
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter, read_choice
-from zoomgym.io.text import brief
-
-__all__ = [
-    "answer_at",
-    "letter_options",
-    "read_answer",
-    "split_options",
-    "tell_apart",
-    "without_letters",
-]
+from zoomgym.io import brief
 
 LETTERED = re.compile(r"\s*[(\[]?([A-Z])[)\].:]\s*(.*)", re.DOTALL)
 ANY_CASE = re.compile(LETTERED.pattern.replace("A-Z", "A-Za-z"), re.DOTALL)
@@ -38,7 +29,7 @@ def split_options(text: str) -> tuple[str, tuple[str, ...]]:
     """Returns the question in a text, and the options on the lettered lines at its end.
 
     The lines may be in any order of their letters; their texts come back in that of the letters.
-    No options come back if there are no such lines. A line without a letter goes on with the option
+    No options come back if there are no such lines. A line without a letter continues the option
     above it; after a blank line, or if it tells how to answer, it belongs to the question.
     """
     lines = [line.removesuffix("\r") for line in text.split("\n")]

@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from zoomgym.errors import TaskError
-from zoomgym.io.files import open_named
-from zoomgym.io.messages import unreadable
-
-__all__ = ["read_parquet"]
+from zoomgym.io import open_named, unreadable
 
 WORKER = Path(__file__).with_name("parquet_worker.py")
 MAX_BYTES = 512 * 1024**2

@@ -15,25 +15,18 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
 from zoomgym.errors import TaskError
-from zoomgym.io.files import LINKS_VARIABLE, is_inside, open_named
-from zoomgym.io.messages import no_folder, reason, unreadable
-from zoomgym.io.numbers import is_finite_number
-from zoomgym.io.text import brief
-from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.timeline import Segment
+from zoomgym.io import (
+    LINKS_VARIABLE,
+    brief,
+    is_finite_number,
+    is_inside,
+    no_folder,
+    open_named,
+    reason,
+    unreadable,
+)
+from zoomgym.rules import Segment, VideoQuestion
 from zoomgym.tasks.datasets.parquet import MAX_ROW_CHARS, read_parquet
-
-__all__ = [
-    "Row",
-    "TaskRow",
-    "contained",
-    "find_files",
-    "has_files",
-    "is_file",
-    "leads_out",
-    "read_file",
-    "read_files",
-]
 
 MAX_TEXT_CHARS = 100_000
 MAX_PATH_CHARS = 1000

@@ -10,11 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from zoomgym.errors import TaskError
-from zoomgym.io.files import read_named
-from zoomgym.io.messages import unreadable
-from zoomgym.io.text import brief
-
-__all__ = ["MAX_SUBTITLE_CHARS", "Cue", "SubtitleFile", "read_cues", "with_subtitles"]
+from zoomgym.io import brief, read_named, unreadable
 
 MAX_SUBTITLE_CHARS = 16_000
 """About an hour of talk holds 50,000; the rest is thinned out evenly."""

@@ -4,13 +4,11 @@ Source: lmms-eval/Video-MME on the hub: `videomme/test-*.parquet`, `data/{videoI
 `subtitle/{videoID}.srt`; a video without subtitles has no such file.
 """
 
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import letter_options, read_answer, tell_apart
 from zoomgym.tasks.datasets.rows import Row
 from zoomgym.tasks.datasets.subtitles import SubtitleFile
-
-__all__ = ["VIDEOMME"]
 
 
 def to_task(row: Row) -> VideoQuestion:

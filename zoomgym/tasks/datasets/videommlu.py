@@ -8,11 +8,9 @@ captions are no questions and are not read. Answers are graded by a judge model.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.rows import Row, read_files
-
-__all__ = ["VIDEOMMLU"]
 
 LISTS = ("reasoning_qa", "questions", "qa", "question")
 """Keys under which a video's questions may be."""

@@ -10,13 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from zoomgym.errors import TaskError
-from zoomgym.io.text import brief
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.io import brief
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import letter_options, read_answer, tell_apart
 from zoomgym.tasks.datasets.rows import Row, find_files, read_file
-
-__all__ = ["VIDEOMMMU"]
 
 TRACKS = {
     "Perception": "(A quiz in the last frames of the video is not meant.)",

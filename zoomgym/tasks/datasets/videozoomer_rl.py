@@ -14,13 +14,11 @@ from typing import Any
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
-from zoomgym.io.text import brief
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.io import brief
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.options import read_answer, split_options, tell_apart
 from zoomgym.tasks.datasets.rows import Row, contained
-
-__all__ = ["VIDEOZOOMER_RL", "write_rl_rows"]
 
 MARK = "<image>"
 """Where the frames go; one a video."""

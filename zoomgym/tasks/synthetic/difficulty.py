@@ -7,11 +7,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from zoomgym.errors import TaskError
-from zoomgym.io.numbers import is_number_within, is_whole_number
-from zoomgym.io.text import brief
+from zoomgym.io import brief, is_number_within, is_whole_number
 from zoomgym.tasks.synthetic.symbols import SYMBOLS
-
-__all__ = ["DIFFICULTIES", "MIN_SYMBOLS", "Difficulty", "named_difficulty"]
 
 MIN_SYMBOLS = 5
 """`overview` goes round five: the one that is asked about, and four options."""

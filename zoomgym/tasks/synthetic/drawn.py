@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 from zoomgym.tasks.synthetic.layout import FPS, SCENE_SIZE
 from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.tasks.synthetic.write import TICK_S, TICKS_PER_FRAME
-from zoomgym.video.clock import tick_at
-
-__all__ = ["DrawnVideo"]
+from zoomgym.video import tick_at
 
 
 class DrawnVideo:

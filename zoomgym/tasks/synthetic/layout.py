@@ -1,24 +1,8 @@
-"""Where things stand in a synthetic picture, and in which colours: the same at every size."""
+"""Where things are in a synthetic picture, and in which colors: the same at every size."""
 
 from typing import NamedTuple
 
 from zoomgym.tasks.synthetic.symbols import LAMPS, Color
-
-__all__ = [
-    "AMBER",
-    "BAR",
-    "BARS",
-    "BEACON",
-    "BLUE",
-    "FPS",
-    "PLATE",
-    "SCENE_SIZE",
-    "SIGN_SIDE",
-    "SIGN_TOP",
-    "TRACK",
-    "Box",
-    "sign_box",
-]
 
 FPS = 12
 SCENE_SIZE = (256, 256)
@@ -50,7 +34,7 @@ class Box(NamedTuple):
 
 BEACON = Box(0.06, 0.02, 0.94, 0.14)
 BARS = (Box(0.06, 0.16, 0.94, 0.24), Box(0.06, 0.26, 0.94, 0.34))
-"""Of a countdown: the coarse bar and the fine one."""
+"""Boxes of a countdown: the coarse bar and the fine one."""
 SIGN_SIDE = 0.56
 SIGN_TOP = 0.38
 

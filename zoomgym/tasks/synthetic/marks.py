@@ -8,23 +8,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.rules.timeline import Segment
+from zoomgym.rules import Segment
 from zoomgym.tasks.synthetic.layout import BAR, BARS, BEACON, FPS, PLATE, TRACK, sign_box
 from zoomgym.tasks.synthetic.symbols import PICTURES, Color, symbol_mask
-
-__all__ = [
-    "FINE_PARTS",
-    "Beacon",
-    "Board",
-    "Plate",
-    "Sign",
-    "Wheel",
-    "board_picture",
-    "draw_beacon",
-    "draw_plate",
-    "sign_picture",
-    "wheel_picture",
-]
 
 FINE_PARTS = 16
 """The fine bar runs this many times while the coarse one runs once."""
@@ -74,7 +60,7 @@ class Board:
     first: int
     end: int
     tiles: tuple[str, str, str, str]
-    """Row by row: symbols, the colours of lamps, or empty texts."""
+    """Row by row: symbols, the colors of lamps, or empty texts."""
     left: float
     """Where the square begins, as a share of the width."""
 
@@ -178,7 +164,7 @@ def board_picture(tiles: tuple[str, str, str, str], size: tuple[int, int]) -> ND
 
 
 def wheel_picture(angle: float, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Returns a wheel on its plate whose mark stands at angle, in turns: (H, W, 3) float32."""
+    """Returns a wheel on its plate whose mark is at angle, in turns: (H, W, 3) float32."""
     height, width = size
     y = (2 * np.arange(height)[:, None] + 1) / height - 1
     x = (2 * np.arange(width)[None, :] + 1) / width - 1

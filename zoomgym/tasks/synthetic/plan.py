@@ -12,25 +12,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from zoomgym.rules.timeline import Segment
+from zoomgym.rules import Segment
 from zoomgym.tasks.synthetic.difficulty import Difficulty
 from zoomgym.tasks.synthetic.layout import AMBER, BLUE, FPS, SIGN_SIDE
 from zoomgym.tasks.synthetic.marks import Beacon, Plate, Sign
 from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.tasks.synthetic.symbols import SYMBOLS, Color
-
-__all__ = [
-    "COUNTDOWN_STEPS",
-    "MIN_LIT_S",
-    "NUM_OPTIONS",
-    "SEARCHABLE_S",
-    "TWO_ZOOMS_S",
-    "Family",
-    "Plan",
-    "Puzzle",
-    "Stretch",
-    "pick",
-]
 
 Stretch = tuple[int, int]
 """Frames [first, end)."""

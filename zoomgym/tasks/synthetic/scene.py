@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from zoomgym.tasks.synthetic.layout import FPS, SCENE_SIZE
 from zoomgym.tasks.synthetic.marks import Beacon, Plate, draw_beacon, draw_plate
 
-__all__ = ["Scene"]
-
 NUM_WAVES = 8
 WAVE_SCALE = 1 << 8
 """Waves are counted in whole parts of so many."""
 BATCH_PIXELS = 1 << 17
-"""Of the frames that are drawn at once: they should fit into the processor's cache."""
+"""Pixels that are drawn at once: they should fit into the processor's cache."""
 SMALL_PRODUCT = 1 << 18
 """Multiplications that OpenBLAS, which multiplies for NumPy, leaves to one thread."""
 NOISE_LEVEL = 4.0
@@ -29,7 +27,7 @@ NUM_GRAINS = 8
 
 
 class Tint(NamedTuple):
-    """What becomes of a level of grey in each channel: base + level * gain / 256."""
+    """What becomes of a level of gray in each channel: base + level * gain / 256."""
 
     base: list[int]
     gain: list[int]
@@ -58,7 +56,7 @@ class Scene:
 
     @cached_property
     def _tint(self) -> Tint:
-        """The muted colour of the background."""
+        """The muted color of the background."""
         rng = np.random.default_rng([self.seed, 0])
         return Tint(rng.integers(72, 109, 3).tolist(), rng.integers(176, 257, 3).tolist())
 
@@ -130,7 +128,7 @@ def _multiply(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[
 
 @lru_cache(maxsize=8)
 def _grain(size: tuple[int, int]) -> NDArray[np.int32]:
-    """Returns pictures of grey noise, (NUM_GRAINS, H, W) int16, the same in every scene."""
+    """Returns pictures of gray noise, (NUM_GRAINS, H, W) int16, the same in every scene."""
     level = NOISE_LEVEL * min(1.0, size[0] / SCENE_SIZE[0], size[1] / SCENE_SIZE[1])
     rng = np.random.default_rng(0)
     return np.rint(level * rng.standard_normal((NUM_GRAINS, *size))).astype(np.int16)

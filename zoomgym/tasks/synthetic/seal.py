@@ -5,9 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from zoomgym.io.files import open_own
-
-__all__ = ["is_sealed", "seal"]
+from zoomgym.io import open_own
 
 NUM_DIGEST_BYTES = hashlib.sha256().digest_size
 HEAD = (8 + NUM_DIGEST_BYTES).to_bytes(4, "big") + b"free"

@@ -1,4 +1,4 @@
-"""What synthetic videos show: symbols, each its own shape in its own colour, pulses and lamps."""
+"""What synthetic videos show: symbols, each its own shape in its own color, pulses and lamps."""
 
 import math
 from dataclasses import dataclass
@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-__all__ = ["LAMPS", "PICTURES", "PULSES", "SYMBOLS", "Color", "Symbol", "symbol_mask"]
-
 Color: TypeAlias = tuple[int, int, int]
 Point: TypeAlias = tuple[float, float]
 
@@ -19,7 +17,7 @@ SUPERSAMPLING = 4
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A shape in a colour, called by both: `red circle`."""
+    """A shape in a color, called by both: `red circle`."""
 
     name: str
     color: Color
@@ -66,7 +64,7 @@ SYMBOLS = {
         Symbol("orange hourglass", (255, 130, 20), (_hourglass(),)),
     )
 }  # fmt: skip
-"""By name. Eight, so that four options leave four that are wrong without being offered."""
+"""Symbols by name. Eight, so that four options leave four that are wrong and not offered."""
 
 PULSES = {
     symbol.name: symbol
@@ -75,7 +73,7 @@ PULSES = {
         Symbol("blue pulse", (50, 85, 236), (_around(48),)),
     )
 }
-"""By name. Equally bright (a luma of 91.8), so that no picture's brightness tells how many."""
+"""Pulses by name. Equally bright (a luma of 91.8): no picture's brightness tells how many."""
 
 LAMPS: dict[str, Color] = {
     "amber": (255, 170, 0),
@@ -86,7 +84,7 @@ LAMPS: dict[str, Color] = {
     "violet": (140, 50, 215),
     "red": (215, 30, 30),
 }
-"""The colours of beacons, by name."""
+"""The colors of beacons, by name."""
 
 SQUARE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 PICTURES = {
@@ -94,7 +92,7 @@ PICTURES = {
     **PULSES,
     **{name: Symbol(name, color, (SQUARE,)) for name, color in LAMPS.items()},
 }
-"""Everything that a plate can show, by name: a lamp's is a square in its colour."""
+"""Everything that a plate can show, by name: a lamp's is a square in its color."""
 
 
 @lru_cache(maxsize=256)

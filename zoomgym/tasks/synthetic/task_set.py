@@ -15,10 +15,8 @@ import numpy as np
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
-from zoomgym.io.cache import cache_folder, cached_file, written_file
-from zoomgym.io.numbers import is_number_within
-from zoomgym.io.text import brief
-from zoomgym.rules.question import VideoQuestion
+from zoomgym.io import brief, cache_folder, cached_file, is_number_within, written_file
+from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.synthetic import layout, marks, symbols
 from zoomgym.tasks.synthetic import scene as scene_code
 from zoomgym.tasks.synthetic.difficulty import Difficulty, named_difficulty
@@ -30,8 +28,6 @@ from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.tasks.synthetic.seal import is_sealed, seal
 from zoomgym.tasks.synthetic.write import ENCODER, ENCODING, write_video
 from zoomgym.video import Video, VideoFile
-
-__all__ = ["SPLITS", "TASKS_PER_SPLIT", "SyntheticTasks"]
 
 VERSION = "0"
 """Changes with everything that can change a task or its pictures."""

@@ -12,8 +12,6 @@ from tqdm import tqdm
 from zoomgym.tasks.synthetic.layout import FPS, SCENE_SIZE
 from zoomgym.tasks.synthetic.scene import Scene
 
-__all__ = ["ENCODER", "ENCODING", "SILENCE", "TICKS_PER_FRAME", "TICK_S", "write_video"]
-
 ENCODER = "libx264"
 ENCODING = {"preset": "superfast", "crf": "26", "g": "96", "threads": "1"}
 """One thread: with more, the bits depend on how many there are."""

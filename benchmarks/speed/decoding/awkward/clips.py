@@ -21,7 +21,7 @@ from av.stream import Disposition
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from zoomgym.video.scale import Orientation, orientation_of
+from zoomgym.video import Orientation, orientation_of
 
 WIDTH, HEIGHT = 160, 96
 NUM_FRAMES = 100

@@ -19,8 +19,6 @@ from benchmarks.speed.decoding.awkward.clips import (
     write,
 )
 
-__all__ = ["STRANGE"]
-
 Get = Callable[[str], Path]
 Packets = list[Any]
 

@@ -20,11 +20,11 @@ from agents.qwen.model.generation import Conversation, read
 from agents.qwen.model.loading import freeze_vision, load_model
 from agents.qwen.model.policy import QwenAgent
 from agents.qwen.training import sft as module
+from agents.qwen.training.settings import SFTSettings
 from agents.qwen.training.sft import (
     IGNORED,
     LabeledEpisode,
     LabeledEpisodes,
-    SFTSettings,
     collate,
     main,
     reply_log_probs,

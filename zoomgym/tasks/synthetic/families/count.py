@@ -3,7 +3,7 @@
 from functools import cache
 from itertools import combinations
 
-from zoomgym.rules.timeline import Segment
+from zoomgym.rules import Segment
 from zoomgym.tasks.synthetic.layout import AMBER, BLUE, FPS
 from zoomgym.tasks.synthetic.marks import Plate, Sign
 from zoomgym.tasks.synthetic.plan import PAUSE, TWO_ZOOMS_S, Plan, Puzzle, Stretch

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from zoomgym.rules.timeline import Segment
+from zoomgym.rules import Segment
 from zoomgym.tasks.synthetic.marks import Sign
 from zoomgym.tasks.synthetic.plan import NUM_OPTIONS, Plan, Puzzle
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from zoomgym.cli import main
-from zoomgym.io.messages import did_you_mean, file_in, in_words, no_folder, unreadable
+from zoomgym.io.hints import did_you_mean, file_in, in_words, no_folder, unreadable
 
 
 def message_of(path: Path) -> str:

@@ -8,16 +8,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from zoomgym.envs.env import ZoomEnv
+from zoomgym.envs import ZoomEnv
 from zoomgym.errors import RecordError, TaskError
-from zoomgym.io.text import plain
+from zoomgym.io import plain
 from zoomgym.records.bounds import told
 from zoomgym.records.record import Record
-from zoomgym.rules.episode import Rules
-from zoomgym.tasks import TaskSet
-from zoomgym.tasks.catalog import SYNTHETIC, TASK_SETTINGS, tasks_of
-
-__all__ = ["env_to_watch", "is_synthetic", "made_again", "task_set_of"]
+from zoomgym.rules import Rules
+from zoomgym.tasks import SYNTHETIC, TASK_SETTINGS, TaskSet, tasks_of
 
 NAMED = "a synthetic task, or one of a set that --tasks names"
 SHOWN = (*TASK_SETTINGS, "max_pixels", *(one.name for one in fields(Rules)))

@@ -6,17 +6,6 @@ from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
-__all__ = [
-    "did_you_mean",
-    "file_in",
-    "in_words",
-    "is_folder",
-    "nearest",
-    "no_folder",
-    "reason",
-    "unreadable",
-]
-
 MOST_NAMES = 10_000
 """Names that are compared: a folder may hold any number."""
 LONGEST_NAME = 255

@@ -14,7 +14,7 @@ from benchmarks.speed.decoding.awkward.clips import play
 from tests.video.boxes import TABLES, Box, find, full, make_mp4, parse, put, save, write
 from zoomgym.errors import VideoError
 from zoomgym.video import Limits, VideoFile
-from zoomgym.video.claims import check_claims
+from zoomgym.video.header_claims import check_claims
 
 MANY = 88_000_000
 FRAGMENTED = "frag_keyframe+empty_moov+default_base_moof"

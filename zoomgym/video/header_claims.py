@@ -17,13 +17,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from zoomgym.errors import VideoError
-from zoomgym.io.files import open_named
-from zoomgym.io.messages import reason
+from zoomgym.io import open_named, reason
 from zoomgym.video.identity import FileKey, identify
 from zoomgym.video.limits import Deadline, Limits
 from zoomgym.video.memo import Memo, after_fork
-
-__all__ = ["check_claims"]
 
 CONTAINERS = frozenset(
     b"dinf edts hoov ilst ipco iprp mdia meta minf moof moov mvex schi sinf stbl traf trak tref "
@@ -50,7 +47,7 @@ class Track:
     num_edits: int = 0
     is_sound: bool = False
     steps: list[tuple[int, int]] = field(default_factory=list)
-    """Of each table of durations: its number of entries, and the first duration."""
+    """Tables of durations: the number of entries of each, and its first duration."""
 
     @property
     def num_entries(self) -> int:
@@ -64,7 +61,7 @@ class Claims:
     """What a file claims."""
 
     deadline: Deadline
-    """To be checked at every box."""
+    """Deadline, checked at every box."""
     tracks: list[Track] = field(default_factory=lambda: [Track()])
     """One for boxes outside any track first."""
     num_others: int = 0

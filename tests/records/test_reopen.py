@@ -11,7 +11,7 @@ from tests.grading.judges import judging, says
 from tests.playing import play_episode
 from zoomgym import RecordError, TaskError, ZoomEnv
 from zoomgym.records import Record
-from zoomgym.records.task_sets import env_to_watch, made_again, task_set_of
+from zoomgym.records.reopen import env_to_watch, made_again, task_set_of
 from zoomgym.rollout import watch_again
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets import ManifestTasks
