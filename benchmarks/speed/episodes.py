@@ -55,7 +55,7 @@ FUNCTIONS = (
     (Scene, "draw", "drawing frames"),
     (env, "letterbox", "shrinking frames"),
     (env, "to_dict", "the Dict observation"),
-    (ZoomEnv, "_info", "the info"),
+    (env, "to_info", "the info"),
     (episode, "advance", "the rules of a turn"),
     (rollout, "reply_to", "the agent"),
     (rollout, "to_record", "the record"),

@@ -158,13 +158,13 @@ def rgb_of(y: int, u: int, v: int, matrix: int, color_range: int) -> list[int]:
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "yuv420p10le"])
-@pytest.mark.parametrize("colour_range", [LIMITED, FULL])
+@pytest.mark.parametrize("color_range", [LIMITED, FULL])
 @pytest.mark.parametrize("matrix", [UNSPECIFIED, BT709, BT601, BT2020])
 @pytest.mark.parametrize("yuv", [(81, 90, 200), (120, 110, 90), (170, 166, 60)])
 def test_colors_follow_the_tags_of_the_file(
     yuv: tuple[int, int, int], matrix: int, color_range: int, pix_fmt: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "colour.mp4"
+    path = tmp_path / "color.mp4"
     write_yuv(path, yuv, matrix, color_range, pix_fmt)
     with VideoFile(path) as video:
         frame = video.frames_at([0.0], (20, 30))[0]
@@ -172,7 +172,7 @@ def test_colors_follow_the_tags_of_the_file(
     assert np.abs(frame.astype(int) - expected).max() <= 2
 
 
-@pytest.mark.parametrize(("colour_range", "levels"), [(LIMITED, (16, 235)), (FULL, (0, 255))])
+@pytest.mark.parametrize(("color_range", "levels"), [(LIMITED, (16, 235)), (FULL, (0, 255))])
 def test_black_is_0_and_white_is_255(
     color_range: int, levels: tuple[int, int], tmp_path: Path
 ) -> None:
