@@ -1,4 +1,4 @@
-"""An episode: its state, the rules of a turn, and its score.
+"""An episode: its state, and the rules of a turn.
 
 Pure values: `advance` takes an episode and a reply and returns the next episode. It decodes
 nothing: which frames a zoom shows is a list of times.
