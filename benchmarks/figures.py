@@ -25,7 +25,8 @@ from benchmarks.leaderboard import read_all
 from benchmarks.page.charts import MAX_LABEL, shorten
 from benchmarks.page.palette import AGENT_COLORS, SHAPES, number_agents
 from zoomgym.errors import RecordError
-from zoomgym.io import Parser, ends_quietly, number_of, plain
+from zoomgym.io import number_of, plain
+from zoomgym.io.commands import Parser, ends_quietly
 from zoomgym.records import Record
 
 COLORS = [on_light for on_light, _ in AGENT_COLORS]

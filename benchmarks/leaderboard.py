@@ -21,7 +21,8 @@ from benchmarks.evaluation.metrics import ALL, leaderboard
 from benchmarks.evaluation.suites import Suite
 from benchmarks.evaluation.tables import Agents, apart, by_rules, details, ranking, show_table
 from zoomgym.errors import RecordError
-from zoomgym.io import Parser, ends_quietly, plain
+from zoomgym.io import plain
+from zoomgym.io.commands import Parser, ends_quietly
 from zoomgym.records import Record, read_records, replay
 from zoomgym.rules import Rules
 

@@ -31,7 +31,8 @@ from benchmarks.evaluation.suites import (
 from benchmarks.leaderboard import show_ranking
 from benchmarks.page.write import write_report
 from zoomgym.errors import RecordError, ZoomGymError
-from zoomgym.io import Parser, ends_quietly, number_of, whole_number
+from zoomgym.io import number_of
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.records import Record
 from zoomgym.rules import GRAMMARS
 from zoomgym.tasks import TaskSet

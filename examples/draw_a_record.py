@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from zoomgym import ZoomGymError
-from zoomgym.io import Parser
+from zoomgym.io.commands import Parser
 from zoomgym.records import env_to_watch, read_records
 from zoomgym.rollout import watch_again
 

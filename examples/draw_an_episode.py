@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from zoomgym import ZoomEnv
-from zoomgym.io import Parser
+from zoomgym.io.commands import Parser
 
 parser = Parser(prog="python -m examples.draw_an_episode", description=__doc__)
 parser.add_argument(

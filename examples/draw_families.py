@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from zoomgym.io import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly
 from zoomgym.render import Canvas, Rect, line_height, wrap
 from zoomgym.rules import Segment, VideoQuestion, overview_times, zoom_times
 from zoomgym.tasks import FAMILIES, FPS, open_task_set

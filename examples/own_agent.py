@@ -8,7 +8,7 @@ from agents.synthetic.baselines import GlanceAgent
 from agents.synthetic.reader import choose_option
 from zoomgym import ZoomEnv
 from zoomgym.agent import Agent, Observation
-from zoomgym.io import Parser, ends_quietly
+from zoomgym.io.commands import Parser, ends_quietly
 from zoomgym.rollout import run_episodes
 from zoomgym.rules import Answer, ZoomCall, write_reply
 from zoomgym.testing import check_agent

@@ -1,6 +1,6 @@
 """Make the environment, look, zoom where something happens, answer."""
 
-from zoomgym.io import Parser
+from zoomgym.io.commands import Parser
 
 Parser(prog="python -m examples.play_an_episode", description=__doc__).parse_args()
 

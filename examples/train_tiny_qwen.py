@@ -40,7 +40,7 @@ from benchmarks.evaluation.statistics import bootstrap, rate
 from benchmarks.page.write import write_report
 from zoomgym.agent import Agent
 from zoomgym.envs import ZoomEnv
-from zoomgym.io import Parser, ends_quietly, whole_number
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.records import Record, append_record, drop_cut_line, read_records
 from zoomgym.rollout import run_episodes
 

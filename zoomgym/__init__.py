@@ -26,7 +26,8 @@ from zoomgym.tasks import TaskSet, VideoQuestion, open_task_set
 from zoomgym.video import Limits, VideoFile
 
 if TYPE_CHECKING:
-    from zoomgym.envs import ZoomEnvDiscrete, ZoomVectorEnv
+    from zoomgym.envs.discrete import ZoomEnvDiscrete
+    from zoomgym.envs.vector import ZoomVectorEnv
     from zoomgym.records import Record, read_records, replay, write_records
     from zoomgym.rollout import run_episodes
     from zoomgym.testing import check_agent

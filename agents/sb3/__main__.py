@@ -15,9 +15,10 @@ from agents.arguments import add_fields, fields_given, read_arguments
 from agents.sb3.policy import evaluate
 from agents.sb3.settings import PPOSettings
 from agents.sb3.training import num_steps, resume, train
-from zoomgym.envs import ZoomEnv, ZoomEnvDiscrete
+from zoomgym.envs import ZoomEnv
+from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.errors import ZoomGymError
-from zoomgym.io import Parser, ends_quietly, whole_number
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 
 ARGUMENTS = sorted(
     {*signature(ZoomEnvDiscrete).parameters, *signature(ZoomEnv).parameters}

@@ -17,7 +17,8 @@ from agents.sb3.settings import MODEL, load_form, load_settings
 from agents.sb3.training import CLASSES
 from agents.threads import use_threads
 from zoomgym.agent import Observation
-from zoomgym.envs import Form, ZoomEnvDiscrete
+from zoomgym.envs import Form
+from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.records import Record, append_record
 from zoomgym.rollout import run_episodes
 

@@ -31,7 +31,8 @@ from tqdm import tqdm
 from agents.sb3.network import CellExtractor, MaskableMenuPolicy, MenuPolicy
 from agents.sb3.settings import MODEL, PPOSettings, load_form, load_settings, save_settings
 from agents.threads import use_threads
-from zoomgym.envs import Form, ZoomEnvDiscrete
+from zoomgym.envs import Form
+from zoomgym.envs.discrete import ZoomEnvDiscrete
 
 CLASSES: dict[str, type[PPO] | type[MaskablePPO] | type[RecurrentPPO]] = {
     "ppo": PPO,

@@ -4,6 +4,7 @@ They are told nothing, and guess where they saw nothing. On real video, which ha
 look in the same way and then guess.
 """
 
+from abc import ABC, abstractmethod
 from itertools import pairwise
 
 import numpy as np
@@ -38,7 +39,7 @@ NUM_CLOSE = 2
 """Zooms at the highest rate: before and after what was found."""
 
 
-class Heuristic(SeededAgent):
+class Heuristic(SeededAgent, ABC):
     """Looks where a rule says until that says no more; answers at once if the overview answers."""
 
     def act(self, observation: Observation) -> str:
@@ -51,9 +52,9 @@ class Heuristic(SeededAgent):
         end_s = min(max(end_s, start_s + 1 / FPS), observation.duration_s)
         return reply(observation, ZoomCall(start_s, end_s, num_frames / (end_s - start_s)), thought)
 
+    @abstractmethod
     def next_look(self, observation: Observation) -> Look | None:
         """Returns where to look; None to answer."""
-        raise NotImplementedError
 
 
 class ChangeAgent(Heuristic):

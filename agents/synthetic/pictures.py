@@ -93,7 +93,7 @@ class Lit:
 
     @property
     def share(self) -> float:
-        """What is left of the countdown, in [0, 1]: the fine bar within the coarse one's part."""
+        """Remaining share of the countdown, in [0, 1], from the coarse and the fine bar."""
         assert self.coarse is not None
         assert self.fine is not None
         part = round(self.coarse * FINE_PARTS - self.fine)

@@ -1,4 +1,4 @@
-"""What makes records comparable: which episode each is of, and what all must have in common."""
+"""Comparable records: the episode that each is of, and the settings that all must share."""
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence

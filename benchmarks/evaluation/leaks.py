@@ -27,7 +27,7 @@ from benchmarks.evaluation.claims import CONFIDENCE
 from benchmarks.evaluation.formats import Cell, Line, Sheet, to_table
 from benchmarks.evaluation.statistics import wilson
 from zoomgym.errors import TaskError
-from zoomgym.io import Parser, ends_quietly, whole_number
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.rules import VideoQuestion, overview_times
 from zoomgym.tasks import FAMILIES, SyntheticTasks
 

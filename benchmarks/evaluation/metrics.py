@@ -1,4 +1,4 @@
-"""What is measured of episodes: means with intervals, agents in pairs, what zooms showed."""
+"""Metrics of episodes: means with intervals, differences of two agents, what zooms showed."""
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence

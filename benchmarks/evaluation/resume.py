@@ -17,7 +17,8 @@ from benchmarks.evaluation.runner import Job, play_all
 from benchmarks.evaluation.suites import Part, Suite, make_env
 from zoomgym import __version__
 from zoomgym.errors import RecordError
-from zoomgym.io import locked, number_of
+from zoomgym.io import number_of
+from zoomgym.io.locks import locked
 from zoomgym.records import Record, append_record, drop_cut_line, read_records, write_records
 from zoomgym.tasks import SyntheticTasks, TaskSet
 

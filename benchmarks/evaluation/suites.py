@@ -184,7 +184,7 @@ SUITES = {
 OWN_FLAGS = ("tasks", "split", "grammar", "cache_dir", "frame_size", "render_mode")
 """Arguments of ZoomEnv that `--env` does not take: they have flags, or change no record."""
 AGENTS = ("blind",)
-"""Who plays by default: the floor. What real videos show, no baseline reads."""
+"""Default agents: one that guesses, since no baseline reads what real videos show."""
 SUFFIXES = (".jsonl", ".json")
 """Suffixes of manifests."""
 

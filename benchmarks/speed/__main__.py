@@ -24,7 +24,8 @@ from benchmarks.speed.decoding.measure import PARTS, measure_video
 from benchmarks.speed.decoding.peers import PEERS
 from benchmarks.speed.episodes import measure_episodes
 from zoomgym.errors import ReplyError
-from zoomgym.io import Parser, ends_quietly, no_folder, unreadable, whole_number
+from zoomgym.io import no_folder, unreadable
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.rules import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.testing import nasty_replies
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from zoomgym.cli.actions import check, grade, list_tasks, play_one, synth
 from zoomgym.errors import TaskError, ZoomGymError
-from zoomgym.io import Parser, ends_quietly, in_words, whole_number
+from zoomgym.io import in_words
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.tasks import DIFFICULTIES, FAMILIES, SPLITS, named_difficulty
 from zoomgym.video import Limits
 

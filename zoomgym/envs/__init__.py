@@ -1,9 +1,12 @@
 """Gymnasium environments: `ZoomEnv`, `ZoomEnvDiscrete` and `ZoomVectorEnv`."""
 
-from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.envs.form import COLUMNS, Form
 from zoomgym.envs.spaces import MAX_DURATION_S
-from zoomgym.envs.vector import ZoomVectorEnv
 
-__all__ = ["COLUMNS", "MAX_DURATION_S", "Form", "ZoomEnv", "ZoomEnvDiscrete", "ZoomVectorEnv"]
+__all__ = [
+    "COLUMNS",
+    "MAX_DURATION_S",
+    "Form",
+    "ZoomEnv",
+]

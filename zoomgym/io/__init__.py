@@ -2,7 +2,6 @@
 
 from zoomgym.io.cache import cache_folder, cached_file, written_file
 from zoomgym.io.calls import attempt, side_by_side
-from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.io.endpoint import (
     EndpointError,
     ask,
@@ -25,7 +24,6 @@ from zoomgym.io.hints import (
     reason,
     unreadable,
 )
-from zoomgym.io.locks import locked
 from zoomgym.io.numbers import is_finite_number, is_number_within, is_whole_number, plain_number
 from zoomgym.io.post import post
 from zoomgym.io.strict_json import load_json
@@ -43,7 +41,6 @@ __all__ = [
     "LINKS_VARIABLE",
     "UNPRINTABLE",
     "EndpointError",
-    "Parser",
     "ask",
     "attempt",
     "brief",
@@ -53,7 +50,6 @@ __all__ = [
     "check_json",
     "did_you_mean",
     "encodable",
-    "ends_quietly",
     "excerpt",
     "file_in",
     "in_words",
@@ -63,7 +59,6 @@ __all__ = [
     "is_number_within",
     "is_whole_number",
     "load_json",
-    "locked",
     "mask",
     "missing_key",
     "nearest",
@@ -83,6 +78,5 @@ __all__ = [
     "side_by_side",
     "transliterated",
     "unreadable",
-    "whole_number",
     "written_file",
 ]

@@ -29,7 +29,8 @@ from agents.registry import AGENTS, make_agent
 from zoomgym.agent import BatchAgent
 from zoomgym.envs import ZoomEnv
 from zoomgym.errors import ZoomGymError
-from zoomgym.io import Parser, ends_quietly, in_words, whole_number
+from zoomgym.io import in_words
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 
 KEPT = "kept"
 NUM_ENVS = 16

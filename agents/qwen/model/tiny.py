@@ -25,7 +25,7 @@ from agents.arguments import first_paragraph
 from agents.qwen.model.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageOnlyProcessor
 from zoomgym.agent import text_of, to_messages
 from zoomgym.envs import ZoomEnv
-from zoomgym.io import Parser, ends_quietly, whole_number
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.rules import GRAMMARS
 
 END, PAD = "<|im_end|>", "<|endoftext|>"

@@ -36,7 +36,7 @@ from agents.qwen.training.rollouts import Player
 from agents.qwen.training.settings import GRPOSettings, run_training
 from agents.threads import use_threads
 from zoomgym.envs import ZoomEnv
-from zoomgym.io import ends_quietly
+from zoomgym.io.commands import ends_quietly
 
 HISTORY = "history.jsonl"
 

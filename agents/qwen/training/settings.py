@@ -13,7 +13,7 @@ from agents.arguments import add_fields, fields_given, first_paragraph
 from agents.qwen.environment import ARGUMENTS, read_arguments
 from agents.qwen.model.loading import add_lora, freeze_vision, load_model
 from zoomgym.errors import ZoomGymError
-from zoomgym.io import Parser
+from zoomgym.io.commands import Parser
 
 VLLM_MODES = ("colocate", "server")
 
@@ -190,7 +190,7 @@ class GRPOSettings(TrainingSettings):
     """Weight of the entropy bonus."""
     freeze_vision: bool = False
     vllm: str = ""
-    """Who plays: `colocate`, vLLM in each process; `server`, vLLM at vllm_url; "", the model."""
+    """vLLM in each process (`colocate`), at vllm_url (`server`), or not at all (empty)."""
     vllm_url: str = "http://localhost:8000"
     """Address of the server, for vllm=server."""
     vllm_memory: float = 0.3

@@ -46,7 +46,7 @@ from agents.qwen.training.settings import SFTSettings, run_training
 from agents.threads import use_threads
 from zoomgym.agent import to_messages
 from zoomgym.envs import ZoomEnv
-from zoomgym.io import ends_quietly
+from zoomgym.io.commands import ends_quietly
 from zoomgym.records import Record, env_to_watch
 from zoomgym.rollout import watch_again
 

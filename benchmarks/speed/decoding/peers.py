@@ -58,7 +58,7 @@ class Ours:
 
 
 class VideoZoomer:
-    """What the official code of VideoZoomer does: a new decord reader for every call, then Pillow.
+    """Decodes as the official code of VideoZoomer: a new decord reader a call, then Pillow.
 
     Source: zsgvivo/VideoZoomer, commit 5638153, extract_video_clip: eight threads, or one if that
     fails; an index is a time by the average rate.

@@ -29,7 +29,7 @@ from benchmarks.speed.decoding.plan import (
     fresh,
 )
 from zoomgym import ZoomEnv
-from zoomgym.envs import ZoomVectorEnv
+from zoomgym.envs.vector import ZoomVectorEnv
 from zoomgym.video import VideoFile, close_files, forget_frames, set_frame_memory
 
 NUM_ROLLOUTS, ZOOMS_PER_ROLLOUT = 16, 4

@@ -24,7 +24,7 @@ from benchmarks.speed.decoding.measure import describe_run
 from benchmarks.speed.qwen.episodes import Course, Load
 from benchmarks.speed.qwen.generation import measure_generation, print_generation
 from benchmarks.speed.qwen.step import Step, measure_step, print_step
-from zoomgym.io import Parser, ends_quietly, whole_number
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
 
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "numpy", "pillow")
 
