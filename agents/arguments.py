@@ -54,10 +54,15 @@ def _read_pair(text: str) -> dict[str, Any]:
     name, sign, value = text.partition("=")
     if not sign:
         raise ValueError(f"{text[:MAX_SHOWN]!r} needs the form NAME=VALUE")
+    return {name: read_value(value)}
+
+
+def read_value(text: str) -> Any:
+    """Returns the value that a text is in JSON, or else the text itself."""
     try:
-        return {name: json.loads(value)}
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return {name: value}
+        return text
 
 
 def add_fields(parser: argparse.ArgumentParser, kind: type, left_out: Collection[str] = ()) -> None:

@@ -1,7 +1,7 @@
 """The agent `chat:MODEL@URL`: any model behind an OpenAI-compatible endpoint.
 
 Every turn sends the whole conversation, with every frame shown so far. Frames go into user
-messages, after a tool call, too: in this API, a tool's own message can hold no pictures.
+messages, even after a tool call, as a tool's message cannot hold pictures in this API.
 """
 
 import json
@@ -18,16 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from agents.arguments import read_value
 from agents.chat.completions import Completion, Endpoint, check_numbers
 from zoomgym.agent import Frames, Message, Observation, episode_rng, images_of, text_of, to_messages
-from zoomgym.errors import AgentError, ReplyError
+from zoomgym.errors import AgentError
 from zoomgym.io import check_json, side_by_side
-from zoomgym.rules import Action, Answer, read_reply
+from zoomgym.rules import Answer, action_in
 
 ZOOM = "video_zoom"
-"""Name of the tool, and of the grammar with tags."""
+"""Name of the tool, and of the grammar that has tags."""
 OPEN, STOP = f"<{ZOOM}>", f"</{ZOOM}>"
-"""Tags of that grammar: a reply ends at STOP, or at the model's own end."""
+"""Tags around a zoom in that grammar: a reply ends at STOP, or at the model's own end token."""
 THINK, END_OF_THOUGHT = "<think>", "</think>"
 TOOLS = [
     {
@@ -56,7 +57,7 @@ TOOLS = [
     }
 ]
 SETTINGS = ("tools", "temperature", "max_tokens", "jpeg_quality", "max_concurrent", "request")
-"""Settings of ChatAgent; the others in an argument are its endpoint's."""
+"""Settings of ChatAgent; all others in an argument belong to its endpoint."""
 BOUNDS = {
     "temperature": (0.0, 10.0),
     "max_tokens": (1, 10_000_000),
@@ -66,21 +67,17 @@ BOUNDS = {
 
 
 def make_chat(argument: str) -> "ChatAgent":
-    """Returns the agent `chat:ARGUMENT`.
+    """Returns the agent `chat:ARGUMENT`. Raises ValueError if the argument is invalid.
 
-    Args:
-        argument: `MODEL@URL`, and after a question mark settings of `ChatAgent` and `Endpoint`, as
-            JSON unless they are texts: `qwen@http://localhost:8000/v1?tools=true&max_tokens=2048`.
-
-    Raises:
-        ValueError: argument has another form, or a setting is invalid.
+    It is `MODEL@URL`, then a question mark and settings of `ChatAgent` and `Endpoint`, as JSON
+    unless they are texts: `qwen@http://localhost:8000/v1?tools=true&max_tokens=2048`.
     """
     model, at, rest = argument.partition("@http")
     url, _, query = f"http{rest}".partition("?")
     known = [one.name for one in fields(Endpoint) if one.init and one.name not in ("model", "url")]
     known = [*SETTINGS, *(name for name in known if name != "sleep")]
     pairs = urllib.parse.parse_qsl(query, keep_blank_values=True)
-    settings = {name: _value(text) for name, text in pairs}
+    settings = {name: read_value(text) for name, text in pairs}
     if not at or not settings.keys() <= {*known}:
         raise ValueError(
             "chat needs MODEL@URL, like qwen2.5-vl@http://localhost:8000/v1, and after a question "
@@ -88,14 +85,6 @@ def make_chat(argument: str) -> "ChatAgent":
         )
     own = {name: settings.pop(name) for name in SETTINGS if name in settings}
     return ChatAgent(Endpoint(model, url, **settings), **own)
-
-
-def _value(text: str) -> Any:
-    """Returns the value of a setting: what it is in JSON, or else the text itself."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 class Tally(NamedTuple):
@@ -110,13 +99,12 @@ class Tally(NamedTuple):
 class ChatAgent:
     """A served model, in any number of episodes at once.
 
-    Threads may share it, each with episodes of its own; `act_batch` starts threads itself.
+    Threads may share it, each with its own episodes; `act_batch` starts threads itself.
 
     Args:
         endpoint: where the model is served.
-        tools: whether the model is offered the zoom as a tool. A call becomes a reply in the
-            grammar, see `write_completion`.
-        temperature: 0 is greedy. Otherwise requests carry a seed, another one in every turn.
+        tools: whether to offer the model the zoom as a tool; see `write_completion`.
+        temperature: 0 is greedy. Otherwise each request carries a seed of its own.
         max_tokens: where the server cuts a reply.
         jpeg_quality: of the frames, 1 to 100; 0 sends them as PNG, without loss.
         max_concurrent: requests at once, in `act_batch` and by the threads that share it.
@@ -151,7 +139,7 @@ class ChatAgent:
         self._request = dict(request or {})
         self._urls: WeakKeyDictionary[Frames, list[str]] = WeakKeyDictionary()
         self._used: WeakKeyDictionary[Frames, Tally] = WeakKeyDictionary()
-        """Usage by overview: episodes that show the same share a key."""
+        """Usage by overview: episodes with equal overviews share a key."""
         self._lock = Lock()
 
     def reset(self, seed: int) -> None:
@@ -160,11 +148,7 @@ class ChatAgent:
         self._used.clear()
 
     def act(self, observation: Observation) -> str:
-        """Returns the reply to one observation.
-
-        Raises:
-            AgentError: the endpoint gives none, or the observation lacks a frame.
-        """
+        """Returns the reply to an observation. Raises AgentError if there is none."""
         try:
             said = self._endpoint.ask(self._messages(observation), self._fields(observation))
         except AgentError as error:
@@ -174,10 +158,9 @@ class ChatAgent:
         return reply
 
     def act_batch(self, observations: Sequence[Observation]) -> list[str]:
-        """Returns the replies to observations of different episodes, in their order.
+        """Returns the replies to observations of different episodes, in order.
 
-        Raises:
-            AgentError: one of them gets none.
+        Raises AgentError if one of them gets none.
         """
         replies = list[str]()
         for reply in list(side_by_side(self.act, observations, self.max_concurrent)):
@@ -187,7 +170,7 @@ class ChatAgent:
         return replies
 
     def usage(self, episode_key: str) -> Mapping[str, float]:
-        """Returns the usage of an episode, and forgets it: see `Completion.usage`."""
+        """Returns the usage of an episode and forgets it; see `Completion.usage`."""
         with self._lock:
             alike = [one for one in self._used.items() if one[1].episode_key == episode_key]
             overview, tally = max(alike, key=lambda one: one[1].is_over, default=(None, None))
@@ -199,7 +182,7 @@ class ChatAgent:
     def _count(self, observation: Observation, reply: str, usage: Mapping[str, float]) -> None:
         """Adds the usage of a reply to that of its episode."""
         key, overview = observation.episode_key, observation.overview
-        answers = isinstance(_action(reply, observation.rules.grammar), Answer)
+        answers = isinstance(action_in(reply, observation.rules.grammar), Answer)
         is_over = observation.turns_left <= 1 or answers
         with self._lock:
             tally = self._used.get(overview) if observation.turns else None
@@ -234,7 +217,7 @@ class ChatAgent:
         return [_message(message, rest) for message in messages]
 
     def _encoded(self, frames: Frames) -> list[str]:
-        """Returns frames as data URLs, which are kept as long as the frames are."""
+        """Returns frames as data URLs, cached as long as the frames live."""
         if frames not in self._urls:
             self._urls[frames] = [_data_url(image, self._jpeg_quality) for image in frames.images]
         return self._urls[frames]
@@ -243,10 +226,10 @@ class ChatAgent:
 def write_completion(said: Completion, grammar: str) -> str:
     """Returns a completion as a reply: what the model wrote, as it wrote it.
 
-    What the server took out is put back: the stop string, and in the grammar `video_zoom` what the
-    model thought. The arguments of tool calls take the place of the grammar's JSON, right or wrong,
-    one call or several: the rules decide whether they can be executed. Words beside a call are its
-    thought, for which `json` has no place; but a second action among them stays.
+    What the server removed is put back: the stop string, and in the grammar `video_zoom` the
+    model's thoughts. Arguments of tool calls become the grammar's JSON, right or wrong, one call or
+    several: the rules decide whether they can be executed. Words beside a call are its thought, for
+    which `json` has no place; but a second action among them stays.
     """
     bodies = [
         arguments if name == ZOOM else json.dumps({"name": name, "arguments": arguments})
@@ -254,7 +237,7 @@ def write_completion(said: Completion, grammar: str) -> str:
     ]
     if grammar == ZOOM:
         return _write_tags(said, bodies)
-    is_action = not bodies or _action(said.text, grammar)
+    is_action = not bodies or action_in(said.text, grammar)
     return "\n".join([*([said.text] if said.text and is_action else []), *bodies])
 
 
@@ -263,20 +246,12 @@ def _write_tags(said: Completion, bodies: Sequence[str]) -> str:
     text, thought = said.text, said.reasoning
     if said.is_at_stop and text.rfind(OPEN) > text.rfind(STOP):
         text += STOP
-    if THINK not in text and bodies and not _action(text, ZOOM):
-        words = text.replace(END_OF_THOUGHT, "")  # whose opening tag a template may have taken
+    if THINK not in text and bodies and not action_in(text, ZOOM):
+        words = text.replace(END_OF_THOUGHT, "")  # a template may have written its opening tag
         text, thought = "", "\n".join(filter(None, (thought, words)))
     if THINK not in text and (thought or bodies):
         text = f"{THINK}{thought}{END_OF_THOUGHT}{text}"
     return text + "".join(f"{OPEN}{body}{STOP}" for body in bodies)
-
-
-def _action(text: str, grammar: str) -> Action | None:
-    """Returns the action that a text is by itself, if it is one."""
-    try:
-        return read_reply(text, grammar).action
-    except ReplyError:
-        return None
 
 
 def _message(message: Message, urls: Iterator[str]) -> dict[str, Any]:
@@ -287,7 +262,7 @@ def _message(message: Message, urls: Iterator[str]) -> dict[str, Any]:
     for part in message["content"]:
         if part["type"] == "image":
             parts.append({"type": "image_url", "image_url": {"url": next(urls)}})
-        elif parts and parts[-1]["type"] == "text":  # some servers put a break between texts
+        elif parts and parts[-1]["type"] == "text":  # some servers put a line break between texts
             parts[-1]["text"] += part["text"]
         else:
             parts.append({"type": "text", "text": part["text"]})

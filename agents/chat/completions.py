@@ -1,6 +1,6 @@
 """Asks an OpenAI-compatible endpoint for the next message of a chat, and reads what comes back.
 
-Providers also fail with status 200: with garbage, no choice, or a message that says nothing.
+Providers fail with status 200, too: with garbage, no choice, or a message that says nothing.
 """
 
 import json
@@ -47,20 +47,16 @@ class Completion:
     """Calls of tools: their names and arguments, as the model wrote them."""
     finish_reason: str = ""
     is_at_stop: bool = False
-    """Whether a stop string may have ended it: few servers tell that from its own end."""
+    """Whether a stop string may have ended it: few servers tell that apart from its own end."""
     usage: Mapping[str, float] = field(default_factory=dict)
-    """Usage: `requests` and `endpoint_s`, and what the endpoint says of `input_tokens`,
-    `cached_tokens` (among those), `output_tokens` and `cost`. Counts 1 in `cut_replies` if it
-    was cut at its longest, and in `unmetered_replies` if the endpoint says nothing."""
+    """Usage: `requests` and `endpoint_s`; and, as the endpoint reports them, `input_tokens`,
+    `cached_tokens` (a part of those), `output_tokens` and `cost`. Counts 1 in `cut_replies` if it
+    was cut at its longest, and in `unmetered_replies` if the endpoint reports nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A model that is served at a url.
-
-    Raises:
-        ValueError: a setting is invalid, or the variable that should hold the key holds none.
-    """
+    """A model that is served at a url."""
 
     model: str
     url: str
@@ -71,12 +67,12 @@ class Endpoint:
     """Seconds of one request, from its start to the last byte of the response."""
     max_tries: int = 8
     input_price: float = 0.0
-    """Price of a million tokens. Without prices, the cost is what the endpoint says, if it does."""
+    """Price of a million tokens. Without prices, the cost is what the endpoint reports, if any."""
     output_price: float = 0.0
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
-        """Refuses invalid settings, before anything is asked."""
+        """Raises ValueError if a setting is invalid, or the variable of the key holds none."""
         check_address(self.url, "chat")
         if not self.model:
             raise ValueError("chat model needs a name, got ''")
@@ -85,14 +81,14 @@ class Endpoint:
             raise ValueError(f"chat needs {missing_key(str(self.key_variable))}")
 
     def ask(self, messages: list[dict[str, Any]], fields: Mapping[str, Any]) -> Completion:
-        """Returns what the model says next, after as many tries as it takes.
+        """Returns what the model says next, in at most max_tries tries.
 
         Args:
             messages: of the chat so far, in the API's form.
             fields: further fields of the request.
 
         Raises:
-            AgentError: the endpoint cannot be reached, refuses, or sends nothing of use.
+            AgentError: the endpoint cannot be reached, refuses, or sends nothing useful.
         """
         whom = f"{self.model} at {self.url}"
         row = {"model": self.model, "messages": messages, **fields}
@@ -124,7 +120,7 @@ class Endpoint:
         return read_key(str(self.key_variable)) if self.key_variable else ""
 
     def _metered(self, said: Completion, num_requests: int) -> Completion:
-        """Returns a completion whose usage holds its requests and cost, too."""
+        """Returns a completion whose usage includes its requests and cost."""
         usage = {**said.usage, "requests": num_requests}
         if (self.input_price or self.output_price) and "input_tokens" in usage:
             cost = usage["input_tokens"] * self.input_price
@@ -133,7 +129,7 @@ class Endpoint:
 
 
 def check_numbers(settings: Mapping[str, Any], bounds: Mapping[str, tuple[float, float]]) -> None:
-    """Raises ValueError if a setting is out of bounds, or not whole although they are."""
+    """Raises ValueError if a setting is out of bounds, or not whole where its bounds are."""
     for name, (low, high) in bounds.items():
         value = settings[name]
         if type(value) not in (type(low), int) or not low <= value <= high:
@@ -141,14 +137,9 @@ def check_numbers(settings: Mapping[str, Any], bounds: Mapping[str, tuple[float,
 
 
 def read_completion(body: bytes, key: str = "") -> Completion:
-    """Returns what a model said.
+    """Returns what a model said, from the body of a response; the key of the API is masked.
 
-    Args:
-        body: of the endpoint's response.
-        key: of the API, which is masked.
-
-    Raises:
-        EndpointError: body is no chat completion, or one that says nothing.
+    Raises EndpointError if the body is no chat completion, or one that says nothing.
     """
     try:
         row = json.loads(body)
@@ -183,7 +174,7 @@ def _text(value: object) -> str:
 
 
 def _call(function: Mapping[str, Any]) -> tuple[str, str]:
-    """Returns name and arguments of a call; arguments that are JSON already become text again."""
+    """Returns name and arguments of a call; arguments that are not text become text."""
     arguments = function["arguments"]
     text = arguments if isinstance(arguments, str) else json.dumps(arguments)
     return _text(function["name"]), text

@@ -15,8 +15,7 @@ ARGUMENTS = {"grammar": "video_zoom"}
 def read_arguments(text: str, left_out: Sequence[str] = ("render_mode",)) -> dict[str, Any]:
     """Returns the arguments of ZoomEnv in a JSON object or NAME=VALUE, merged over the defaults.
 
-    Raises:
-        argparse.ArgumentTypeError: text names something else, or what is left out.
+    Raises ArgumentTypeError if the text names anything else, or an argument that is left out.
     """
     names = [name for name in inspect.signature(ZoomEnv).parameters if name not in left_out]
     try:

@@ -7,7 +7,6 @@ continues an episode of another agent, it first says what went wrong.
 """
 
 import math
-from dataclasses import dataclass
 from itertools import groupby
 
 from agents.synthetic.evidence import is_shown, missing_frames, needs_every_frame
@@ -51,22 +50,14 @@ class TutorAgent(SeededAgent):
         if num_frames > 0:
             if wrong is not None and not review:
                 review = NOT_ALL
-            look = _look(observation, open_evidence[0], num_frames)
-            return reply(observation, look.call, _join([review, look.reason]))
+            call, reason = _look(observation, open_evidence[0], num_frames)
+            return reply(observation, call, _join([review, reason]))
         if found is None:
             return guess(observation, self._seed, _join([review, "I did not see it, so I guess."]))
         if wrong is not None and not review:
             review = f"It is not {wrong}."
         name = found if self._in_words else letter(observation.options.index(found))
         return reply(observation, Answer(name), _join([review, f"I see {found}."]))
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A zoom, and the reason for it."""
-
-    call: ZoomCall
-    reason: str
 
 
 def _open_evidence(observation: Observation, found: str | None) -> list[Segment]:
@@ -81,13 +72,13 @@ def _open_evidence(observation: Observation, found: str | None) -> list[Segment]
     return missed or ([] if found else unseen_evidence(observation))
 
 
-def _look(observation: Observation, evidence: Segment, num_frames: int) -> Look:
-    """Returns the widest zoom that shows the evidence and that the overview gives a reason for."""
+def _look(observation: Observation, evidence: Segment, num_frames: int) -> tuple[ZoomCall, str]:
+    """Returns the widest zoom on the evidence that the overview gives a reason for, and why."""
     if not needs_every_frame(observation.question):
         for first, last, reason in _reasons(observation, evidence):
             call = _call(_between(observation, first, last), num_frames)
             if call is not None and any(map(evidence.holds, call.times_s)):
-                return Look(call, reason)
+                return call, reason
     shown = [time_s for clip in observation.clips for time_s in clip.times_s]
     missing = missing_frames(evidence, shown) or missing_frames(evidence, [])
     first_s = evidence.start_s + missing[0] / FPS
@@ -95,7 +86,7 @@ def _look(observation: Observation, evidence: Segment, num_frames: int) -> Look:
     num_shown = min(num_frames, missing[-1] + 1 - missing[0])
     end_s = math.ceil((start_s + num_shown / FPS) * CENT) / CENT
     call = ZoomCall(start_s, end_s, float(FPS))
-    return Look(call, f"It must be near {start_s:g} s.")
+    return call, f"It must be near {start_s:g} s."
 
 
 def _reasons(observation: Observation, evidence: Segment) -> list[tuple[int, int, str]]:

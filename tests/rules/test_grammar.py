@@ -10,7 +10,14 @@ from tests.conftest import new_episode
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.rules.actions import Answer, ZoomCall
 from zoomgym.rules.episode import advance
-from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, Grammar, read_reply, write_reply
+from zoomgym.rules.grammar import (
+    GRAMMARS,
+    MAX_REPLY_CHARS,
+    Grammar,
+    action_in,
+    read_reply,
+    write_reply,
+)
 from zoomgym.rules.rewards import score
 from zoomgym.testing import nasty_replies
 
@@ -250,6 +257,23 @@ def test_an_action_inside_a_thought_is_passed_over(grammar: str, reply: str) -> 
     reading = read_reply(reply, grammar)
     assert reading.action == Answer("B")
     assert reading.is_well_formed is (grammar == "json" and reply.startswith('{"answer": "A"}'))
+
+
+@pytest.mark.parametrize(
+    ("reply", "action"),
+    [
+        ('{"answer": "B"}', Answer("B")),
+        ('Well, {"answer": "B"}', Answer("B")),
+        (ZOOM, ZoomCall(4.0, 6.0, 8.0)),
+        ('{"segment": [3, 3], "fps": 1}', None),
+        ('{"answer": "A"}{"answer": "B"}', None),
+        ("B", None),
+    ],
+)
+def test_the_action_in_a_reply_is_the_one_that_would_be_executed(
+    reply: str, action: ZoomCall | Answer | None
+) -> None:
+    assert action_in(reply, "json") == action
 
 
 @pytest.mark.parametrize("segment", ["[3, 3]", "[-1, 3]", "[0, 1e999]", f"[0, 1{'0' * 400}]"])

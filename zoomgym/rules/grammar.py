@@ -64,6 +64,14 @@ def read_reply(reply: str, grammar: str) -> Reading:
     return GRAMMARS[grammar].read(reply)
 
 
+def action_in(reply: str, grammar: str) -> Action | None:
+    """Returns the action in a reply; None if the reply is not usable."""
+    try:
+        return read_reply(reply, grammar).action
+    except ReplyError:
+        return None
+
+
 def write_reply(action: Action, grammar: str, thought: str = "") -> str:
     """Returns the well-formed reply that says action."""
     return GRAMMARS[grammar].write(action, thought)

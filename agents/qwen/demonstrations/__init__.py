@@ -1,13 +1,13 @@
-"""Trajectories to learn from: collected from an expert, verified, kept in a file.
+"""Trajectories to learn from: collected from an expert, verified, and written to a file.
 
-`demonstrate` keeps what an expert does on its own; `reflect` keeps how it mends what a student
-began. As a command: `python -m agents.qwen.demonstrations`. Nothing here needs PyTorch.
+`demonstrate` keeps what an expert does on its own; `reflect` keeps how it corrects a student. As a
+command: `python -m agents.qwen.demonstrations`. Nothing here needs PyTorch.
 """
 
 from agents.qwen.demonstrations.collection import Attempt, demonstrate, rejected_path
 from agents.qwen.demonstrations.demonstration import (
     Demonstration,
-    append_demonstration,
+    Watcher,
     read_demonstrations,
     verify,
 )
@@ -17,7 +17,7 @@ from agents.qwen.demonstrations.reflections import reflect
 __all__ = [
     "Attempt",
     "Demonstration",
-    "append_demonstration",
+    "Watcher",
     "demonstrate",
     "export",
     "read_demonstrations",

@@ -61,31 +61,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return result
 
 
-def _demonstrate(args: argparse.Namespace, console: Console) -> int:
-    """Collects exemplars."""
+def _collect(args: argparse.Namespace, console: Console) -> int:
+    """Collects what an expert does, or how it corrects a student if there is one."""
     expert = make_agent(args.expert)
-    envs = _make_envs(args, isinstance(expert, BatchAgent))
+    student = make_agent(args.student) if args.student is not None else None
+    count = args.num_envs or (NUM_ENVS if isinstance(student or expert, BatchAgent) else 1)
+    envs = [ZoomEnv(args.tasks, cache_dir=args.cache_dir, **args.env) for _ in range(count)]
     task_ids = _task_ids(args, envs[0])
-    attempts = demonstrate(
+    play = partial(reflect, student=student, student_name=args.student) if student else demonstrate
+    attempts = play(
         envs, task_ids, expert=expert, expert_name=args.expert, out=args.out, seed=args.seed
-    )
-    return _report(args.out, attempts, len(task_ids), console)
-
-
-def _reflect(args: argparse.Namespace, console: Console) -> int:
-    """Collects reflections."""
-    student, expert = make_agent(args.student), make_agent(args.expert)
-    envs = _make_envs(args, isinstance(student, BatchAgent))
-    task_ids = _task_ids(args, envs[0])
-    attempts = reflect(
-        envs,
-        task_ids,
-        student=student,
-        student_name=args.student,
-        expert=expert,
-        expert_name=args.expert,
-        out=args.out,
-        seed=args.seed,
     )
     return _report(args.out, attempts, len(task_ids), console)
 
@@ -123,12 +108,6 @@ def _report(out: Path, attempts: Iterable[Attempt], total: int, console: Console
     return 0
 
 
-def _make_envs(args: argparse.Namespace, is_batched: bool) -> list[ZoomEnv]:
-    """Returns equal environments: one, or as many as are played at once."""
-    count = args.num_envs or (NUM_ENVS if is_batched else 1)
-    return [ZoomEnv(args.tasks, cache_dir=args.cache_dir, **args.env) for _ in range(count)]
-
-
 def _task_ids(args: argparse.Namespace, env: ZoomEnv) -> list[str]:
     """Returns the ids of the tasks to play. Raises ValueError."""
     last = args.start + args.num
@@ -149,8 +128,8 @@ def _parser() -> Parser:
         commands.add_parser("reflect", help="keep how an expert corrects a student's failures"),
         commands.add_parser("export", help="write demonstrations as LLaMA-Factory's sharegpt rows"),
     ]
-    for part, run in zip(parts, (_demonstrate, _reflect, _export), strict=True):
-        part.set_defaults(run=run)
+    for part, run in zip(parts, (_collect, _collect, _export), strict=True):
+        part.set_defaults(run=run, student=None)
         part.add_argument("--out", type=Path, required=True, help="file to write")
         part.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
     parts[1].add_argument("--student", required=True, help="an agent, such as qwen:PATH")
@@ -166,21 +145,14 @@ def _add_playing(parser: Parser) -> None:
     known = f"{', '.join(AGENTS)}, qwen:PATH, or module:Class of your own"
     parser.add_argument("--expert", default="tutor", help=f"one of {known}; default: tutor")
     parser.add_argument("--tasks", default="synthetic", help="a task set; default: synthetic")
-    parser.add_argument(
-        "--num", type=whole_number(1), default=100, help="how many tasks to play; default: 100"
-    )
-    parser.add_argument(
-        "--start",
-        type=whole_number(0),
-        default=0,
-        help="position of the first task to play; default: 0",
-    )
-    parser.add_argument(
-        "--seed",
-        type=whole_number(0),
-        default=0,
-        help="seed of agents and environments; default: 0",
-    )
+    numbers = {
+        "num": (1, 100, "how many tasks to play"),
+        "start": (0, 0, "position of the first task to play"),
+        "seed": (0, 0, "seed of agents and environments"),
+    }
+    for name, (least, default, told) in numbers.items():
+        told = f"{told}; default: {default}"
+        parser.add_argument(f"--{name}", type=whole_number(least), default=default, help=told)
     parser.add_argument(
         "--num-envs",
         type=whole_number(1),

@@ -1,6 +1,6 @@
 """Collects what an expert does well into a file, task by task; a stopped run is resumed.
 
-A second file beside it holds the tasks that were rejected, and why: so a task is tried once.
+A second file beside it lists the rejected tasks and why, so that no task is tried twice.
 """
 
 import json
@@ -12,7 +12,6 @@ from typing import Any
 
 from agents.qwen.demonstrations.demonstration import (
     Demonstration,
-    append_demonstration,
     read_demonstrations,
     verify,
 )
@@ -27,7 +26,7 @@ from zoomgym.rollout import run_episodes
 NEEDED = "a task and a reason"
 NO_VIDEO = "video cannot be shown"
 ROUND = 4
-"""Episodes of each environment that are played before any are passed on, in order."""
+"""Episodes that each environment plays before they are passed on, in order."""
 Result = tuple[str, Demonstration | str]
 """A task's id, and its demonstration, or why there is none."""
 
@@ -54,14 +53,12 @@ def demonstrate(
 ) -> Iterator[Attempt]:
     """Plays an expert on tasks, keeps what `verify` accepts, and yields the outcome of each task.
 
-    A demonstration is written as soon as it is made. Run again with the same arguments, or more
-    tasks, it resumes where it stopped; no task is tried twice. The same seed makes the same file.
-
-    Environments are alike; an expert with `act_batch` plays in all of them at once. The rejected
-    tasks are in `rejected_path(out)`.
+    Each demonstration is written at once; `rejected_path(out)` lists the rejected tasks. A second
+    run with the same arguments, or more tasks, resumes where the first stopped. The same seed makes
+    the same file. An expert with `act_batch` plays in all environments, which are alike, at once.
 
     Raises:
-        RecordError: out holds demonstrations of another run, or is wrong.
+        RecordError: out is damaged, or holds demonstrations of another run.
         AgentError: the expert cannot reply.
         GradingError: an answer cannot be graded now.
     """
@@ -82,8 +79,8 @@ def play_in_order(
 ) -> Iterator[tuple[str, Record | None]]:
     """Yields every task's id and record, in order; None where the video cannot be shown.
 
-    An agent with `act_batch` plays in all environments, which are alike, at once. It is reset,
-    perhaps more than once.
+    An agent with `act_batch` plays in all environments, which are alike, at once. It may be reset
+    more than once.
     """
     size = ROUND * len(envs) if isinstance(agent, BatchAgent) else 1
     for first in range(0, len(task_ids), size):
@@ -95,12 +92,12 @@ def play_in_order(
             if len(wanted) == 1:
                 logger.warning("%s: %s", wanted[0], error)
                 yield wanted[0], None
-            else:  # which of them it was is not known
+            else:  # any of them may be the one
                 for one in wanted:
                     yield from play_in_order(envs[:1], agent, agent_name, [one], seed)
             continue
         for task_id in wanted:
-            yield task_id, records.get(task_id)  # not there: skipped
+            yield task_id, records.get(task_id)  # None: skipped
 
 
 def without_seconds(record: Record) -> Record:
@@ -109,12 +106,12 @@ def without_seconds(record: Record) -> Record:
 
 
 def rejected_path(out: Path) -> Path:
-    """Returns where the rejected tasks of a file of demonstrations are."""
+    """Returns the file of rejected tasks beside a file of demonstrations."""
     return out.with_name(f"{out.stem}.rejected.jsonl")
 
 
 def describe_run(env: ZoomEnv, *, seed: int, **roles: str) -> dict[str, Any]:
-    """Returns all that demonstrations depend on, besides their task; roles: which agents play."""
+    """Returns everything but tasks that demonstrations depend on. Roles name the agents."""
     run = {
         **roles,
         "seed": seed,
@@ -134,17 +131,16 @@ def collect(
     task_ids: Sequence[str],
     attempt: Callable[[Sequence[str]], Iterator[Result]],
 ) -> Iterator[Attempt]:
-    """Yields the outcome of every task, those of an earlier run first; writes each as it comes.
+    """Yields every task's outcome, those of an earlier run first, and writes each as it comes.
 
-    Raises:
-        RecordError: out holds demonstrations of another run, or is wrong.
+    Raises RecordError if out is damaged, or holds demonstrations of another run.
     """
     done = _resume(out, run)
     wanted = list(dict.fromkeys(task_ids))
     yield from (Attempt(task_id, done[task_id]) for task_id in wanted if task_id in done)
     for task_id, result in attempt([task_id for task_id in wanted if task_id not in done]):
         if isinstance(result, Demonstration):
-            append_demonstration(out, result)
+            append_line(out, result.to_json())
             yield Attempt(task_id)
         else:
             append_line(rejected_path(out), json.dumps({"task_id": task_id, "reason": result}))
@@ -152,10 +148,9 @@ def collect(
 
 
 def _resume(out: Path, run: Mapping[str, Any]) -> dict[str, str]:
-    """Returns why each task that was tried before was rejected; empty if it was kept.
+    """Returns why each task of an earlier run was rejected; empty if it was kept.
 
-    Raises:
-        RecordError: out holds demonstrations of another run, or is wrong.
+    Raises RecordError if out is damaged, or holds demonstrations of another run.
     """
     rejected = rejected_path(out)
     if rejected.exists():
@@ -181,10 +176,9 @@ def _resume(out: Path, run: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parse(line: str) -> tuple[str, Any]:
-    """Returns a task's id and its reason; of the first line, `run` and how the file is made.
+    """Returns a task's id and reason; for the first line, `run` and its settings.
 
-    Raises:
-        RecordError: the line says neither.
+    Raises RecordError if the line holds neither.
     """
     row = load_row(line, NEEDED)
     if isinstance(row.get("run"), dict):
@@ -195,7 +189,7 @@ def _parse(line: str) -> tuple[str, Any]:
 
 
 def _check_same(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raises RecordError if a file was begun with other settings."""
+    """Raises RecordError if a file was started with other settings."""
     for name in {**now, **before}:
         if before.get(name) != now.get(name):
             raise RecordError(

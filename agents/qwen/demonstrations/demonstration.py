@@ -1,18 +1,21 @@
-"""A trajectory to learn from: what makes it worth learning, and the file it is kept in.
+"""A trajectory to learn from: what makes it worth learning, and its file.
 
-A file has one JSON object a line:
-
-{"first_turn": 0, "record": {..}}, where the record is written as in a file of records.
+Each line of the file is a JSON object, `{"first_turn": 0, "record": {..}}`, whose record is written
+as in a file of records.
 """
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from agents.synthetic.evidence import is_shown
+from zoomgym.agent import Message, to_messages
+from zoomgym.envs import ZoomEnv
 from zoomgym.errors import RecordError
-from zoomgym.records import Record, append_line, load_row, read_lines, replay
+from zoomgym.records import Record, env_to_watch, load_row, read_lines, replay
+from zoomgym.rollout import watch_again
 from zoomgym.rules import Episode
 
 NEEDED = '{"first_turn": .., "record": ..}'
@@ -20,18 +23,14 @@ NEEDED = '{"first_turn": .., "record": ..}'
 
 @dataclass(frozen=True, slots=True)
 class Demonstration:
-    """An episode whose replies are to be learned, from one of them on.
-
-    Raises:
-        RecordError: there is no such turn.
-    """
+    """An episode whose replies are to be learned from one turn on."""
 
     record: Record
     first_turn: int = 0
-    """First turn to learn: the replies before it are another's mistakes, read but not learned."""
+    """First turn to learn. Replies before it are another agent's mistakes: read, not learned."""
 
     def __post_init__(self) -> None:
-        """Refuses a turn that does not exist."""
+        """Raises RecordError if there is no such turn."""
         if type(self.first_turn) is not int or not 0 <= self.first_turn < len(self.record.turns):
             raise RecordError(
                 f"first_turn needs a whole number from 0 to below {len(self.record.turns)}, the "
@@ -44,36 +43,43 @@ class Demonstration:
 
     @classmethod
     def from_json(cls, line: str) -> Self:
-        """Returns the demonstration in a line.
-
-        Raises:
-            RecordError: the line is no demonstration.
-        """
+        """Returns the demonstration in a line. Raises RecordError if it holds none."""
         row = load_row(line, NEEDED)
         if not isinstance(row.get("record"), dict) or "first_turn" not in row:
             raise RecordError(f"needed {NEEDED}, got other keys or values")
         return cls(Record.from_row(row["record"]), row["first_turn"])
 
 
-def append_demonstration(path: Path, demonstration: Demonstration) -> None:
-    """Adds a demonstration to the end of a file."""
-    append_line(path, demonstration.to_json())
-
-
 def read_demonstrations(path: Path) -> Iterator[Demonstration]:
-    """Yields the demonstrations of a file. A last line that was cut off is skipped.
+    """Yields the demonstrations of a file, and skips a last line that was cut off.
 
-    Raises:
-        RecordError: the file cannot be read, or a line is no demonstration; names file and line.
+    Raises RecordError, with file and line, if the file cannot be read or a line is something else.
     """
     return read_lines(path, Demonstration.from_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Plays demonstrations again for their frames, which files do not hold."""
+
+    tasks: str | None = None
+    """Name of the task set whose files may be opened; None opens none."""
+    cache_dir: Path | None = None
+    _envs: dict[str, ZoomEnv] = field(default_factory=dict, init=False)
+
+    def messages(self, demonstration: Demonstration) -> list[Message]:
+        """Returns the conversation of an episode. Raises RecordError, TaskError, VideoError."""
+        record = demonstration.record
+        key = json.dumps(record.settings, sort_keys=True)
+        if key not in self._envs:
+            self._envs[key] = env_to_watch(record, self.tasks, cache_dir=self.cache_dir)
+        return to_messages(watch_again(self._envs[key], record))
 
 
 def verify(record: Record, first_turn: int = 0) -> str:
     """Returns why a trajectory is not worth learning; empty if it is.
 
-    How the replies before first_turn are written does not matter: they may be the mistakes that it
-    corrects.
+    Replies before first_turn may be malformed: they are the mistakes that it corrects.
     """
     if record.answer is None:
         return "never answered"
@@ -93,7 +99,7 @@ def verify(record: Record, first_turn: int = 0) -> str:
 
 
 def _has_seen_evidence(episode: Episode) -> bool:
-    """Returns whether all of the evidence, if any is known, was shown: else the answer was luck."""
+    """Returns whether all known evidence was shown; if not, the answer was luck."""
     seen_s = (*episode.overview_s, *episode.clip_s)
     task = episode.task
     return all(is_shown(task.question, segment, seen_s) for segment in task.evidence)

@@ -7,7 +7,7 @@ Each `<image>` in the messages marks one of the images, in order; the results of
 turns. Source: zsgvivo/videozoomer_sft on the hub.
 
 Departure: a sharegpt row has no place for `first_turn`. LLaMA-Factory learns every reply of a
-reflection, the mistakes too, unless it is told to learn the last one only (`mask_history`).
+reflection, mistakes included, unless `mask_history` tells it to learn only the last.
 """
 
 import json
@@ -16,19 +16,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from agents.qwen.demonstrations.demonstration import Demonstration
-from zoomgym.agent import conversation as prompts
-from zoomgym.envs import ZoomEnv
-from zoomgym.records import env_to_watch
-from zoomgym.rollout import watch_again
+from agents.qwen.demonstrations.demonstration import Demonstration, Watcher
+from zoomgym.agent import Message, images_of
 
 IMAGE = "<image>"
 MARK = re.compile("<(image|video|audio)>")
-"""Marks that LLaMA-Factory replaces by a picture, a video or a sound."""
+"""Marks that LLaMA-Factory replaces with a picture, a video or a sound."""
 QUALITY = 95
 """Quality of JPEG files."""
 
@@ -40,42 +35,39 @@ def export(
     tasks: str | None = None,
     cache_dir: Path | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Writes demonstrations to out as sharegpt rows, and yields each as its frames are written.
+    """Writes demonstrations to a JSON file of sharegpt rows; yields each once its frames are saved.
 
-    Frames are in a folder beside out, named as out with `.frames`; rows name them from there.
-    The rows themselves are written last.
+    Frames go into a folder beside out, named after it. The rows themselves are written last.
 
     Args:
-        demonstrations: played on synthetic tasks, or on the set that is named.
+        demonstrations: of synthetic tasks, or of the set that tasks names.
         out: a JSON file.
-        tasks: the name of a set whose files may be opened; None opens none.
+        tasks: name of the task set whose files may be opened; None opens none.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
 
     Raises:
-        RecordError: an episode cannot be played again, or is of another set.
+        RecordError: an episode does not replay, or belongs to another set.
         VideoError: a video cannot be shown.
     """
-    envs: dict[str, ZoomEnv] = {}
+    watcher = Watcher(tasks, cache_dir)
     rows: list[dict[str, Any]] = []
     for index, demonstration in enumerate(demonstrations):
-        record = demonstration.record
-        settings = json.dumps(record.settings, sort_keys=True)
-        if settings not in envs:
-            envs[settings] = env_to_watch(record, tasks, cache_dir=cache_dir)
-        messages = prompts.to_messages(watch_again(envs[settings], record))
+        messages = watcher.messages(demonstration)
         folder = Path(f"{out.stem}.frames") / f"{index:05}"
-        images = [folder / f"{i:03}.jpg" for i in range(len(prompts.images_of(messages)))]
         (out.parent / folder).mkdir(parents=True, exist_ok=True)
-        for path, pixels in zip(images, prompts.images_of(messages), strict=True):
-            _save(out.parent / path, pixels)
+        images = []
+        for number, pixels in enumerate(images_of(messages)):
+            images.append(folder / f"{number:03}.jpg")
+            picture = Image.fromarray(pixels)
+            picture.save(out.parent / images[-1], quality=QUALITY, subsampling=0)
         said = [{"role": one["role"], "content": _marked(one)} for one in messages]
         rows.append({"messages": said, "images": [path.as_posix() for path in images]})
         yield rows[-1]
     out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def _marked(message: prompts.Message) -> str:
-    """Returns a message as text with a mark for every picture, and no other mark."""
+def _marked(message: Message) -> str:
+    """Returns a message as text, with a mark for each picture and no other mark."""
     runs = [""]
     for part in message["content"]:
         if part["type"] == "image":
@@ -83,8 +75,3 @@ def _marked(message: prompts.Message) -> str:
         else:
             runs[-1] += part["text"]
     return IMAGE.join(MARK.sub(r"<\1 >", run) for run in runs)
-
-
-def _save(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Writes a picture, (H, W, 3) uint8 RGB."""
-    Image.fromarray(pixels).save(path, quality=QUALITY, subsampling=0)

@@ -22,7 +22,7 @@ from zoomgym.rollout import finish_episode, watch_again
 
 STUDENT_RIGHT = "student was right"
 NOTHING_TO_CORRECT = "nothing to correct"
-"""Reason where the student answered at once: there is no earlier turn."""
+"""Reason if the student answered at once: there is no earlier turn."""
 
 
 def reflect(
@@ -38,12 +38,10 @@ def reflect(
 ) -> Iterator[Attempt]:
     """Plays a student on tasks, lets an expert correct its failures, keeps what `verify` accepts.
 
-    The student's wrong answer is dropped, as it would end the episode: the expert continues from
-    there. If too few turns or frames are left for that, later turns of the student are dropped too,
-    but never its first. Environments, files, resuming and errors are those of `demonstrate`.
-
-    If the expert has `correct(observation, wrong)`, that makes its first reply: wrong is the option
-    that the student answered here, if it did.
+    The student's wrong answer is dropped, as it would end the episode, and the expert continues. If
+    too few turns or frames are left, more of the student's last turns are dropped, but never its
+    first. An expert's `correct(observation, wrong)`, if it has one, makes its first reply; wrong is
+    the option that the student answered there, if any. All else is as in `demonstrate`.
     """
 
     def attempt(open_ids: Sequence[str]) -> Iterator[Result]:
@@ -61,9 +59,9 @@ def reflect(
 
 
 class Corrector:
-    """An expert that continues an episode: it first says what was wrong, if it can.
+    """An expert that takes over at first_turn, and first says what was wrong if it can.
 
-    It begins at first_turn, where another agent had answered wrong, if anything.
+    There, another agent answered wrong, or not at all.
     """
 
     def __init__(self, expert: Agent, first_turn: int, wrong: str | None) -> None:
@@ -78,18 +76,18 @@ class Corrector:
         self._expert.reset(seed)
 
     def act(self, observation: Observation) -> str:
-        """Corrects at the first turn, and then acts as the expert does."""
+        """Corrects at its first turn, then acts as the expert does."""
         if self._correct is not None and len(observation.turns) == self._first_turn:
             return self._correct(observation, self._wrong)
         return self._expert.act(observation)
 
     def usage(self, episode_key: str) -> Mapping[str, float]:
-        """Returns what the expert has used for an episode."""
+        """Returns the expert's usage of an episode."""
         return usage_of(self._expert, episode_key)
 
 
 def _mend(env: ZoomEnv, record: Record, expert: Agent, expert_name: str) -> Demonstration | str:
-    """Returns the expert's correction of the longest beginning that it can save, or why not."""
+    """Returns the correction that keeps most of the student's turns, or why there is none."""
     last = len(record.turns) - 1
     reason = NOTHING_TO_CORRECT
     for num_kept in range(last, 0, -1):
@@ -107,7 +105,7 @@ def _mend(env: ZoomEnv, record: Record, expert: Agent, expert_name: str) -> Demo
 
 
 def _answered(record: Record) -> str | None:
-    """Returns the text of the option that was answered, if one was."""
+    """Returns the option that was answered, if any."""
     if record.answer is None:
         return None
     choice = read_choice(record.answer, record.task.options)

@@ -19,11 +19,11 @@ TEMPLATE = (Path(__file__).parent / "template.jinja").read_text(encoding="utf-8"
 IMAGE_TOKEN = "<|image_pad|>"
 VIDEO_TOKEN = "<|video_pad|>"
 LANGUAGE_LAYERS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
-"""Linear layers that LoRA adapts: those of the language model, none of the vision encoder."""
+"""Linear layers that LoRA adapts: all of the language model, none of the vision encoder."""
 
 
 class ImageOnlyProcessor(Qwen2_5_VLProcessor):
-    """A Qwen2.5-VL processor that knows no videos, and so needs no torchvision.
+    """A Qwen2.5-VL processor without videos, which needs no torchvision.
 
     Source: transformers 5.23 finds the parts of a processor in the signature of `__init__`.
     """
@@ -51,12 +51,12 @@ class ImageOnlyProcessor(Qwen2_5_VLProcessor):
 def load_processor(path: str) -> Qwen2_5_VLProcessor:
     """Returns the processor of a model, with this package's chat template.
 
-    It is the model's own, so that what is saved with it loads anywhere. Without torchvision, and
-    for a model that was saved without, it is an `ImageOnlyProcessor`.
+    It is of the model's own class, so that what is saved with it loads anywhere. Without
+    torchvision, or if the model was saved without, it is an `ImageOnlyProcessor`.
 
     Raises:
         OSError: there is no model at path.
-        ValueError: it brings code of its own. That is never run, whatever transformers would ask.
+        ValueError: it comes with code of its own, which is never run.
     """
     check_path(path)
     saved, _ = ImageOnlyProcessor.get_processor_dict(path)
@@ -68,8 +68,8 @@ def load_processor(path: str) -> Qwen2_5_VLProcessor:
         if "trust_remote_code" not in str(error):
             raise
         raise ValueError(
-            f"{path}: needed a model without code of its own, got one with: it is never run, "
-            "so name another model"
+            f"{path}: needed a model without code of its own, got one with code, which is never "
+            "run: name another model"
         ) from error
     processor.chat_template = processor.tokenizer.chat_template = TEMPLATE
     return processor
@@ -85,9 +85,9 @@ def load_model(
     """Returns a model with its weights, ready to generate.
 
     Args:
-        path: a folder, or a hub id. A folder of a LoRA adapter names its own base model.
-        dtype: of the weights; `"auto"`: as they were saved.
-        attention: the kernel, `"sdpa"`, `"eager"` or `"flash_attention_2"` (its own package).
+        path: a folder, or a hub id. The folder of a LoRA adapter names its base model.
+        dtype: of the weights; `"auto"` keeps the saved one.
+        attention: the kernel: `"sdpa"`, `"eager"` or `"flash_attention_2"` (a package of its own).
         device: None takes a GPU if there is one.
 
     Raises:
@@ -106,7 +106,7 @@ def load_model(
 
 
 def check_path(path: str) -> None:
-    """Raises OSError if there is no model at path: no folder, and none from the hub."""
+    """Raises OSError if path is neither a folder nor a model on the hub."""
     if Path(path).is_dir():
         return
     if path.count("/") != 1:
@@ -121,10 +121,9 @@ def check_path(path: str) -> None:
 
 
 def add_lora(model: PreTrainedModel, rank: int, seed: int) -> Any:
-    """Returns the model with low-rank adapters as its only weights that learn.
+    """Returns the model with trainable low-rank adapters on its LANGUAGE_LAYERS, all else frozen.
 
-    They sit on every linear layer of the language model; the vision encoder stays as it is. The
-    same seed makes the same adapters, on every process.
+    The same seed makes the same adapters in every process.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -139,16 +138,15 @@ def add_lora(model: PreTrainedModel, rank: int, seed: int) -> Any:
 def restore_weights(model: PreTrainedModel, folder: str) -> None:
     """Gives a model the weights of a checkpoint.
 
-    Checkpoints are written under the names that the released models use, which `from_pretrained`
-    translates and the trainers of transformers 5.23 do not: resuming, they would warn of missing
-    keys and continue from the weights that the model had.
+    Checkpoints use the names of the released models, which `from_pretrained` translates and the
+    trainers of transformers 5.23 do not: they would warn of missing keys and load nothing.
     """
     saved = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=model.dtype)
     model.load_state_dict(saved.state_dict())
 
 
 def freeze_vision(model: Qwen2_5_VLForConditionalGeneration) -> None:
-    """Stops the vision encoder from learning, with the merger that ends it.
+    """Freezes the vision encoder and the merger at its end.
 
     Source: VideoZoomer's cold start (scripts/sft.yaml) freezes both.
     """

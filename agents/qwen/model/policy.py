@@ -11,32 +11,28 @@ from agents.qwen.model.chunks import ASSISTANT, Chunk, encode
 from agents.qwen.model.generation import Conversation, Sampling, read, say
 from agents.qwen.model.loading import check_path, load_model, load_processor
 from zoomgym.agent import Observation, episode_rng, new_messages, to_messages
-from zoomgym.errors import ReplyError
-from zoomgym.rules import Answer, read_reply
+from zoomgym.rules import Answer, action_in
 
 STOP = {"json": "", "video_zoom": "</video_zoom>"}
 """Text that ends a reply in each grammar, besides the model's own end token."""
 MAX_KEPT = 256
-"""Most episodes whose memory is kept; older ones are read again when they continue."""
+"""Most episodes kept in memory; older ones are read again when they continue."""
 
 
 class QwenAgent:
     """A Qwen2.5-VL in any number of episodes at once.
 
-    What it has read of an episode stays in memory, so that a turn reads only what is new. A reply
-    is read again as text, not as it was sampled: so an episode depends only on what was said and
-    shown in it, whether it is played in a batch, alone, or from the middle on.
+    What it has read of an episode stays in memory, so that a turn reads only what is new. Replies
+    are read again as text, not as they were sampled, so that an episode depends only on what was
+    said and shown in it: in a batch, alone, or from the middle on. Weights are loaded at the first
+    reset, once in a process.
 
     Args:
-        path: of the model: a folder or a hub id.
+        path: a folder or a hub id; else, OSError is raised.
         temperature: 0 is greedy, as the paper evaluates.
         max_tokens: of a reply; the official evaluation stops at 8,096.
         dtype: of the weights; see `load_model`.
         attention: the kernel; see `load_model`.
-
-    Raises:
-        OSError: path is neither a folder nor can be a hub id. Weights are loaded at the first
-            reset, once in a process.
     """
 
     def __init__(
@@ -54,7 +50,7 @@ class QwenAgent:
         self._kept: dict[tuple[str, ...], Conversation] = {}
 
     def reset(self, seed: int) -> None:
-        """Seeds the sampling and forgets every episode. Raises OSError if no model is there."""
+        """Seeds the sampling and forgets all episodes. Raises OSError if there is no model."""
         self._processor, self._model = _load(*self._source, _newest_ns(self._source[0]))
         self._seed = seed
         self._kept.clear()
@@ -64,10 +60,9 @@ class QwenAgent:
         return self.act_batch([observation])[0]
 
     def act_batch(self, observations: Sequence[Observation]) -> list[str]:
-        """Returns the replies to observations of different episodes, of one grammar.
+        """Returns the replies to observations of different episodes, all of one grammar.
 
-        Raises:
-            ValueError: the model would be shown another number of pictures than an agent sees.
+        Raises ValueError if the model would see a different number of frames than was shown.
         """
         talks = [
             self._kept.pop(_name(seen, -1) if seen.turns else (), Conversation())
@@ -85,14 +80,14 @@ class QwenAgent:
         )
         texts = [reply.text for reply in replies]
         for (seen, talk), text in zip(pairs, texts, strict=True):
-            if seen.turns_left > 1 and not _answers(text, grammar):
+            if seen.turns_left > 1 and not isinstance(action_in(text, grammar), Answer):
                 self._kept[_name(seen)] = talk
         for key in list(self._kept)[:-MAX_KEPT]:
             del self._kept[key]
         return texts
 
     def _unread(self, observation: Observation, talk: Conversation) -> Chunk:
-        """Returns what the model has not read of an episode. Raises ValueError on lost pictures."""
+        """Returns what the model has not read yet. Raises ValueError if frames are missing."""
         if talk.ids:
             chunk = encode(self._processor, new_messages(observation), after=ASSISTANT)
         else:
@@ -125,24 +120,16 @@ def _load(
 
 
 def _newest_ns(path: str) -> int:
-    """Returns when a file of a folder was last written, so that a new checkpoint is loaded."""
+    """Returns when a file in a folder was last written, so that new checkpoints are loaded."""
     return max((file.stat().st_mtime_ns for file in Path(path).glob("*")), default=0)
 
 
 def _name(observation: Observation, num_turns: int | None = None) -> tuple[str, ...]:
-    """Returns a name for an episode and its progress: its key, replies and clips.
+    """Returns what identifies an episode and its progress: its key, replies and clips.
 
-    Episodes with the same overview share a key, and may differ in clips.
+    Episodes with the same overview share a key, but may differ in clips.
     """
     turns = observation.turns[:num_turns]
     clips = observation.clips[: sum(turn.zoom is not None for turn in turns)]
     shown = (hashlib.sha256(clip.images.tobytes()).hexdigest() for clip in clips)
     return (observation.episode_key, *(turn.reply for turn in turns), *shown)
-
-
-def _answers(reply: str, grammar: str) -> bool:
-    """Returns whether a reply is an answer, after which its episode is over."""
-    try:
-        return isinstance(read_reply(reply, grammar).action, Answer)
-    except ReplyError:
-        return False

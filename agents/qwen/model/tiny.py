@@ -1,7 +1,7 @@
-"""New Qwen2.5-VL models with random weights: small ones, to train from nothing on a CPU.
+"""New Qwen2.5-VL models with random weights, small enough to train from scratch on a CPU.
 
-They have the classes of the released models: only widths, depths and the vocabulary are smaller.
-The tokenizer is trained here, on what is read and said on synthetic tasks.
+They have the classes of the released models, with smaller widths, depths and vocabulary. The
+tokenizer is trained here, on episodes of synthetic tasks.
 
     python -m agents.qwen.model.tiny runs/tiny --size tiny
 """
@@ -32,10 +32,10 @@ END, PAD = "<|im_end|>", "<|endoftext|>"
 SPECIAL = (PAD, "<|im_start|>", END, "<|vision_start|>", "<|vision_end|>", IMAGE_TOKEN, VIDEO_TOKEN)
 TAGS = ("think", "video_zoom", "answer", "tool_response")
 WORDS = r"\d| ?[^\d\s]+|\s"
-"""Pattern of words: every digit is a token, so that times are alike; words include their blank."""
+"""Pattern of words: each digit is a token, so that times are alike; a word includes its space."""
 MAX_MERGED_TOKENS = 900
 NUM_EPISODES = 28
-"""Episodes in each grammar to train the tokenizer on: four of each family."""
+"""Episodes of each grammar that train the tokenizer: four of each family."""
 TOKEN_SIDE_PX = 28
 """Side of a picture that makes one token."""
 
@@ -50,14 +50,14 @@ class Size:
     vision_hidden: int
     vision_layers: int
     spread: float = 0.02
-    """Standard deviation of random weights: wider for `mini`, which learns from nothing in minutes,
-    as narrow layers add next to nothing at 0.02."""
+    """Standard deviation of random weights. It is wider for `mini`, which learns within minutes:
+    at 0.02, narrow layers add next to nothing."""
     is_tied: bool = True
     """Whether input and output embeddings are the same weights."""
     text_config: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the language model that do not follow from the others."""
+    """Further settings of the language model."""
     vision_config: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the vision encoder that do not follow from the others."""
+    """Further settings of the vision encoder."""
 
 
 SIZES = {
@@ -99,17 +99,14 @@ def save_tiny(
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Writes a new model, of one of SIZES, and its processor into a folder for `load_model`.
-
-    A picture takes at most tokens_per_frame image tokens.
-    """
+    """Writes a new model of one of SIZES, and its processor, into a folder for `load_model`."""
     processor = make_processor(tokens_per_frame)
     processor.save_pretrained(folder)
     make_model(SIZES[size], processor, seed, dtype).save_pretrained(folder)
 
 
 def make_processor(tokens_per_frame: int = 1) -> Qwen2_5_VLProcessor:
-    """Returns a processor with a new tokenizer, for pictures of so many tokens at most."""
+    """Returns a processor with a new tokenizer; frames take at most tokens_per_frame tokens."""
     pixels = TOKEN_SIDE_PX**2
     images = Qwen2VLImageProcessorPil(min_pixels=pixels, max_pixels=pixels * tokens_per_frame)
     return ImageOnlyProcessor(images, _make_tokenizer(), chat_template=TEMPLATE)
@@ -133,7 +130,7 @@ def make_model(
 
 def _config(size: Size, tokenizer: Any) -> Qwen2_5_VLConfig:
     """Returns the config of a model of a size, for the ids of a tokenizer."""
-    section = size.hidden // size.heads // 16  # of a head: 2, 3 and 3 eighths of its pairs
+    section = size.hidden // size.heads // 16  # 2, 3 and 3 eighths of a head's pairs
     return Qwen2_5_VLConfig(
         text_config={
             "vocab_size": len(tokenizer),
@@ -195,14 +192,14 @@ def _make_tokenizer() -> PreTrainedTokenizerFast:
     fast.add_special_tokens(
         {"additional_special_tokens": [AddedToken(text, normalized=False) for text in SPECIAL]}
     )
-    # plain tokens: they are what replies are written in, so decoding must not skip them
+    # plain tokens: replies consist of them, so decoding must not skip them
     closed = [tag for name in TAGS for tag in (f"<{name}>", f"</{name}>")]
     fast.add_tokens([AddedToken(tag, special=False, normalized=False) for tag in closed])
     return fast
 
 
 def _texts() -> Iterator[str]:
-    """Yields what is read and said in episodes of every family, in both grammars."""
+    """Yields the texts of episodes of every family, in each grammar."""
     for grammar in GRAMMARS:
         env = ZoomEnv("synthetic", source="scene", grammar=grammar, max_pixels=1, num_overview=8)
         env.action_space.seed(0)
@@ -216,7 +213,7 @@ def _texts() -> Iterator[str]:
 
 @ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line. Parses; save_tiny() does the work."""
+    """Command line. save_tiny() does the work."""
     parser = Parser(
         prog="python -m agents.qwen.model.tiny",
         description=first_paragraph(__doc__),

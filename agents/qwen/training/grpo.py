@@ -6,9 +6,9 @@ Defaults are the paper's (arXiv 2512.22315, section 4.1, and the released script
 0.27, KL 0.001, entropy 0.001, temperature 1, 16 rollouts a task, 128 tasks a generation, 32 an
 update, learning rate 1e-6, dynamic sampling. Departures:
 
-- A group whose rewards are all alike is not only dropped: another task is drawn, up to
-  `max_redraws` times. A group that is still flat has no advantage, but its tokens count in the
-  mean: the less is left to learn, the smaller the steps.
+- A group with equal rewards is not only dropped: another task is drawn, up to `max_redraws` times.
+  A group that is still flat has no advantage, but its tokens count in the mean: the less there is
+  to learn, the smaller the steps.
 - The tool bonus is paid (weight 0.5, as the paper says; the released script has it at 0).
 - The loss is `dapo`: all tokens count alike, as in the paper's framework (verl's `token-mean`), but
   an update divides by the tokens of its generation over the number of its updates, not by its own;
@@ -16,10 +16,10 @@ update, learning rate 1e-6, dynamic sampling. Departures:
 - `max_tokens` bounds each reply, not the episode: frames don't count against it.
 
 On many GPUs, start it by `accelerate launch` with one of the files in `accelerate/`. Each process
-plays whole groups: the same episodes that one process would play, and it learns the same from them.
-(Which episodes of a generation go into which of its updates depends on the number of processes.)
-With `vllm`, vLLM plays through TRL, which then weighs tokens by how likely the trainer finds what
-vLLM has said; this has not been run against a real vLLM yet.
+plays whole groups. Together they play the same episodes as one process and learn the same from
+them; only which update of a generation learns from which episode differs. With `vllm`, vLLM plays
+through TRL, which then weighs tokens by how likely the trainer finds them; this has not been run
+against a real vLLM yet.
 """
 
 import os
@@ -42,9 +42,7 @@ HISTORY = "history.jsonl"
 
 
 def train_grpo(settings: GRPOSettings, *, resume: bool = False) -> ZoomTrainer:
-    """Trains a policy, and writes it, its processor, checkpoints and logs into `settings.out`.
-
-    With `resume`, the last checkpoint there is the start.
+    """Trains a policy, or resumes it; writes model, checkpoints and logs into `settings.out`.
 
     Raises:
         OSError: there is no model at `settings.model`.
@@ -60,7 +58,7 @@ def train_grpo(settings: GRPOSettings, *, resume: bool = False) -> ZoomTrainer:
 
 
 def trl_config(settings: GRPOSettings) -> GRPOConfig:
-    """Returns what TRL needs to know of a run. Raises ValueError."""
+    """Returns the settings in TRL's form. Raises ValueError if they do not fit together."""
     if settings.vllm and not is_vllm_available():
         raise ValueError(f"vllm {settings.vllm} needs the package vllm: pip install 'trl[vllm]'")
     if os.environ.get("ACCELERATE_USE_FSDP") == "true" and not settings.vllm:
@@ -102,11 +100,9 @@ def trl_config(settings: GRPOSettings) -> GRPOConfig:
 def make_trainer(
     settings: GRPOSettings, make_env: Callable[[], ZoomEnv] | None = None
 ) -> ZoomTrainer:
-    """Returns a trainer that is ready to train, in environments of `settings.env` unless given.
+    """Returns a trainer that plays in environments of `settings.env`, unless others are given.
 
-    Raises:
-        OSError: there is no model at `settings.model`.
-        ValueError: settings do not fit together.
+    Raises OSError if there is no model, and ValueError if settings do not fit together.
     """
     args = trl_config(settings)
     processor = load_processor(settings.model)

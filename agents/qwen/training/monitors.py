@@ -1,4 +1,4 @@
-"""Watches a training and says, in plain words, when it fails as the paper's did.
+"""Watches a training run and warns, in plain words, when it fails as the paper's runs did.
 
 Source: arXiv 2512.22315, section 4.3: without the tool bonus the number of calls falls to 0, and
 without reflections it settles at exactly 1.
@@ -16,7 +16,7 @@ WINDOW = 10
 
 
 def summarize(records: Iterable[Record]) -> dict[str, float]:
-    """Returns the means over episodes that a monitor watches; empty if there are none."""
+    """Returns the means over episodes that a monitor watches; empty without episodes."""
     played = list(records)
     if not played:
         return {}
@@ -38,7 +38,7 @@ def summarize(records: Iterable[Record]) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """A symptom that should not last."""
+    """A sign of trouble if it lasts."""
 
     name: str
     is_shown: Callable[[Mapping[str, float]], bool]
@@ -89,10 +89,7 @@ class Monitor:
     warned: set[str] = field(default_factory=set, init=False)
 
     def watch(self, means: Mapping[str, float]) -> list[str]:
-        """Takes the means of one step, and returns new warnings.
-
-        A symptom that has passed is warned of again when it comes back.
-        """
+        """Takes the means of a step and returns new warnings; a symptom that returns is new."""
         self.seen.append(means)
         while len(self.seen) > self.window:
             self.seen.popleft()

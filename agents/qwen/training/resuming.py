@@ -1,4 +1,4 @@
-"""Resuming of a training run: its settings are the same, and it ends as if it had not stopped."""
+"""Resuming of a training run, with the same settings and to the same end."""
 
 import json
 from collections.abc import Sequence
@@ -19,9 +19,7 @@ def keep_settings(
 ) -> None:
     """Writes settings into a folder, or checks that they are those of the run to resume.
 
-    Raises:
-        ValueError: the folder, or one of its stages, holds a run that is not to be resumed, one of
-            other settings, or none to resume. Nothing was written then.
+    Raises ValueError, and writes nothing, if a run is in the way, missing, or of other settings.
     """
     path = folder / SETTINGS
     given = json.loads(json.dumps(asdict(settings), default=str))
@@ -55,10 +53,10 @@ def last_checkpoint(folder: Path) -> str | None:
 
 
 class Resumable:
-    """A trainer of TRL whose runs, once resumed, end as if they had not stopped.
+    """A trainer of TRL whose resumed runs end as if they had not stopped.
 
-    Source: transformers 5.23 takes at least one more step of a run that had ended, and passes over
-    weights that are saved under the names of the released models.
+    Source: transformers 5.23 takes one more step of a run that had ended, and skips weights that
+    are saved under the names of the released models.
     """
 
     def _run_epoch(self: Any, **given: Any) -> None:
@@ -80,7 +78,7 @@ class Resumable:
             super()._load_best_model()  # type: ignore[misc]
 
     def _restore(self: Any, folder: str) -> bool:
-        """Loads the weights in a folder if they are whole; returns whether they were."""
+        """Loads the weights in a folder, if they are whole; returns whether it did."""
         if self.is_deepspeed_enabled or self.is_fsdp_enabled or isinstance(self.model, PeftModel):
             return False
         restore_weights(self.accelerator.unwrap_model(self.model), folder)

@@ -39,15 +39,15 @@ class TrainingSettings:
     max_grad_norm: float = 1.0
     """Largest norm of a gradient; longer ones are cut to it."""
     lora_rank: int = 0
-    """Rank of LoRA's adapters, which are then all that learns; 0 trains all weights."""
+    """Rank of LoRA's adapters, which then are the only weights trained; 0 trains all weights."""
     gradient_checkpointing: bool = False
-    """Whether activations are computed again, to save memory."""
+    """Whether activations are recomputed, to save memory."""
     attention: str = "sdpa"
     """Attention kernel: sdpa, eager or flash_attention_2."""
     num_threads: int = 0
-    """Threads of PyTorch; 0 leaves the number to it."""
+    """Threads of PyTorch; 0 lets PyTorch choose."""
     seed: int = 0
-    """Seed of everything that is random."""
+    """Seed of everything random."""
 
     def check_counts(self, *names: str) -> None:
         """Raises ValueError if one of these fields is below 1."""
@@ -66,7 +66,7 @@ class TrainingSettings:
             "gradient_checkpointing": None,  # TRL's default under the old name would win
             "activation_checkpointing": self.gradient_checkpointing,
             "bf16": has_gpu,
-            "use_cpu": not has_gpu,  # unasked, processes on CPUs would train alone
+            "use_cpu": not has_gpu,  # without it, processes on CPUs train alone
             "dataloader_pin_memory": has_gpu,
             "save_steps": self.save_steps,
             "save_total_limit": 2,
@@ -85,11 +85,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SFTSettings(TrainingSettings):
-    """Settings of a cold start. The learning rate is that of each stage.
-
-    Raises:
-        ValueError: the settings do not fit together.
-    """
+    """Settings of a cold start. The learning rate is that of each stage."""
 
     demonstrations: tuple[Path, ...]
     """Files of demonstrations, one a stage."""
@@ -111,7 +107,7 @@ class SFTSettings(TrainingSettings):
     """Second beta of AdamW."""
     freeze_vision: bool = True
     validation_share: float = 0.0
-    """Share of each file that is held out; if any is, the best checkpoint is kept."""
+    """Share of each file held out for validation; above 0, the best checkpoint is kept."""
     patience: int = 0
     """Validations without a lower loss after which a stage ends; 0 runs every epoch."""
     save_steps: int = 100
@@ -119,10 +115,10 @@ class SFTSettings(TrainingSettings):
     cache_gb: float = 2.0
     """Gigabytes of encoded frames that a process may keep; the rest are made again each time."""
     num_workers: int = 0
-    """Processes that make frames, each with a cache of its own; 0: the trainer itself."""
+    """Processes that make frames, each with its own cache; 0 makes them in the trainer."""
 
     def __post_init__(self) -> None:
-        """Refuses settings that do not fit together."""
+        """Raises ValueError if the settings do not fit together."""
         self.check_counts("batch_size", "micro_batch", "save_steps")
         if not self.demonstrations:
             raise ValueError("demonstrations need at least one file")
@@ -132,10 +128,9 @@ class SFTSettings(TrainingSettings):
             raise ValueError("patience needs a validation_share: there is no loss to watch")
 
     def num_accumulated(self, num_processes: int) -> int:
-        """Returns how many micro-batches of each process make a step.
+        """Returns how many micro-batches a process adds up to a step.
 
-        Raises:
-            ValueError: the processes cannot share a step evenly.
+        Raises ValueError if the processes cannot share a step evenly.
         """
         at_once = self.micro_batch * num_processes
         if self.batch_size % at_once:
@@ -148,11 +143,7 @@ class SFTSettings(TrainingSettings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GRPOSettings(TrainingSettings):
-    """Settings of reinforcement learning. A step is an update of the weights.
-
-    Raises:
-        ValueError: the settings do not fit together.
-    """
+    """Settings of reinforcement learning. A step is an update of the weights."""
 
     env: Mapping[str, Any] = field(
         default_factory=lambda: dict(ARGUMENTS), metadata={"type": read_arguments}
@@ -168,29 +159,29 @@ class GRPOSettings(TrainingSettings):
     group_size: int = 16
     """Rollouts of a task."""
     tasks_per_generation: int = 128
-    """Tasks that are played before the updates that learn from them."""
+    """Tasks played before the updates that learn from them."""
     tasks_per_update: int = 32
     """Tasks that an update learns from."""
     micro_batch: int = 8
     rows: int = 64
     """Episodes that a process plays at once."""
     max_tokens: int = 1024
-    """Longest reply, in tokens: it is cut there."""
+    """Tokens at which a reply is cut."""
     max_redraws: int = 4
-    """Most times that a group with equal rewards is replaced by another task."""
+    """How often a group with equal rewards is replaced with another task, at most."""
     temperature: float = 1.0
-    """How randomly replies are sampled."""
+    """Temperature of sampling."""
     clip_low: float = 0.2
     """How far a token's ratio may fall below 1."""
     clip_high: float = 0.27
     """How far a token's ratio may rise above 1."""
     kl: float = 1e-3
-    """Weight of the distance to the model that the run began with."""
+    """Weight of the distance (KL) to the model that the run started from."""
     entropy: float = 1e-3
     """Weight of the entropy bonus."""
     freeze_vision: bool = False
     vllm: str = ""
-    """vLLM in each process (`colocate`), at vllm_url (`server`), or not at all (empty)."""
+    """Where vLLM runs: in each process (`colocate`), at vllm_url (`server`); empty: nowhere."""
     vllm_url: str = "http://localhost:8000"
     """Address of the server, for vllm=server."""
     vllm_memory: float = 0.3
@@ -198,14 +189,14 @@ class GRPOSettings(TrainingSettings):
     vllm_context: int = 32_768
     """Most tokens of an episode in vLLM."""
     dtype: str = "float32"
-    """Type of the weights; on a GPU, sums are in bfloat16 either way."""
+    """Type of the weights; a GPU computes in bfloat16 either way."""
     keep_records: bool = True
-    """Whether episodes are written, as a file of records for each generation."""
+    """Whether the episodes of each generation are written to a file of records."""
     save_steps: int = 48
-    """Updates between checkpoints: whole generations, as what was played is not kept in them."""
+    """Updates between checkpoints: whole generations, as checkpoints hold no episodes."""
 
     def __post_init__(self) -> None:
-        """Refuses settings that do not fit together."""
+        """Raises ValueError if the settings do not fit together."""
         if self.group_size < 2:
             raise ValueError(f"group_size needs at least 2 rollouts, got {self.group_size}")
         self.check_counts("tasks_per_generation", "tasks_per_update", "micro_batch")
@@ -228,8 +219,7 @@ class GRPOSettings(TrainingSettings):
     def batches(self, num_processes: int) -> tuple[int, int]:
         """Returns (accumulation steps, micro-batches a generation) of each process.
 
-        Raises:
-            ValueError: the processes cannot share updates or groups evenly.
+        Raises ValueError if the processes cannot share updates or groups evenly.
         """
         per_update = self.tasks_per_update * self.group_size
         at_once = self.micro_batch * num_processes
@@ -246,10 +236,7 @@ class GRPOSettings(TrainingSettings):
 def read_settings(
     parser: argparse.ArgumentParser, kind: type[Settings], argv: Sequence[str] | None
 ) -> tuple[Settings, argparse.Namespace]:
-    """Parses a command line into settings and the parser's other arguments.
-
-    Invalid settings end the program with what their class says.
-    """
+    """Parses a command line into settings and other arguments; invalid settings end the program."""
     add_fields(parser, kind)
     args = parser.parse_args(argv)
     try:
@@ -265,7 +252,7 @@ def run_training(
     doc: str | None,
     argv: Sequence[str] | None,
 ) -> int:
-    """Runs the command of a training: its module's name and docstring say what it is."""
+    """Runs the command of the training module that has this name and docstring."""
     parser = Parser(
         prog=f"python -m agents.qwen.training.{name}",
         description=first_paragraph(doc),

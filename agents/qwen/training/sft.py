@@ -3,28 +3,26 @@ r"""Cold start: a model learns the replies of demonstrations, on TRL's trainer.
     python -m agents.qwen.training.sft --model Qwen/Qwen2.5-VL-7B-Instruct \
         --demonstrations runs/exemplars.jsonl runs/reflections.jsonl --out runs/sft
 
-Several files of demonstrations are learned one after the other, each from where the last one
-ended: exemplars and then reflections, or, for a model from scratch, ever longer overviews. The
-folder `out` then holds model, processor, settings, `trainer_state.json` with the losses, and
-TensorBoard's files under `runs/`.
+Each file of demonstrations is a stage that starts from the model of the last one: exemplars, then
+reflections; or, for a model from scratch, longer and longer overviews. In the end the folder `out`
+holds model, processor, settings, `trainer_state.json` with the losses, and TensorBoard's `runs/`.
 
-The model reads what the policy agent reads when it plays, chunk for chunk: episodes are played
-again for their frames, which are never stored. It learns the replies, with the token that ends
-them, and nothing else.
+The model reads what the policy agent reads when it plays, chunk for chunk. Frames are not stored:
+episodes are played again. The model learns the replies, with the token that ends them, and nothing
+else.
 
 Defaults are the paper's (arXiv 2512.22315, section 4.1): one epoch, batch 64, learning rate 5e-6,
 cosine schedule, warm-up 0.1, vision encoder frozen. Departures:
 
-- Its two kinds of data are mixed there; here they are files in an order of your own.
-- A step is a mean over all learned tokens of its batch, however that is cut into micro-batches;
-  LLaMA-Factory, which the paper trains with, takes a mean of the means of micro-batches.
+- The paper mixes its two kinds of data; here they are files, in an order that you choose.
+- A step takes the mean over all learned tokens of its batch, however that is cut into
+  micro-batches; the paper's LLaMA-Factory takes the mean of the micro-batches' means.
 - Validation and early stopping (off) are ours, for models from scratch, which see data many times.
 - Full training keeps weights in float32 (bfloat16 rounds steps of 5e-6 away) and computes in
   bfloat16 on a GPU; the released scripts leave that to DeepSpeed.
 - LoRA (off) is ours. Its adapters are merged into the weights that are written.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,23 +35,19 @@ from torch.nn.functional import cross_entropy, pad
 from transformers import EarlyStoppingCallback, Qwen2_5_VLProcessor
 from trl import SFTConfig, SFTTrainer
 
-from agents.qwen.demonstrations import Demonstration, read_demonstrations
+from agents.qwen.demonstrations import Demonstration, Watcher, read_demonstrations
 from agents.qwen.model.chunks import Chunk, encode_turns, join, num_said
 from agents.qwen.model.generation import widened
 from agents.qwen.model.loading import load_processor
 from agents.qwen.training.resuming import Resumable, keep_settings, last_checkpoint
 from agents.qwen.training.settings import SFTSettings, run_training
 from agents.threads import use_threads
-from zoomgym.agent import to_messages
-from zoomgym.envs import ZoomEnv
 from zoomgym.io.commands import ends_quietly
-from zoomgym.records import Record, env_to_watch
-from zoomgym.rollout import watch_again
 
 STATE = "trainer_state.json"
-"""File that is written last: a folder that has it holds a finished stage."""
+"""File that is written last, so it marks a finished stage."""
 IGNORED = -100
-"""Label of a token that is read, not learned."""
+"""Label of a token that is read but not learned."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,10 +60,10 @@ class LabeledEpisode:
 
 
 class LabeledEpisodes:
-    """Demonstrations as a model reads them, made on request from a task set that may be opened.
+    """Demonstrations as a model reads them, made on request.
 
-    Up to max_cached_bytes of frames are kept: those of the first ones, which are as good as any, as
-    each comes once an epoch in random order.
+    The first ones are kept, up to max_cached_bytes of frames; as every epoch takes each once in
+    random order, any others would do as well. Files of the set tasks may be opened.
     """
 
     def __init__(
@@ -79,22 +73,16 @@ class LabeledEpisodes:
         max_cached_bytes: float = 0,
         tasks: str | None = None,
     ) -> None:
-        self._processor, self._demonstrations, self._tasks = processor, demonstrations, tasks
-        self._bytes_left = max_cached_bytes
+        self._processor, self._demonstrations = processor, demonstrations
+        self._watcher, self._bytes_left = Watcher(tasks), max_cached_bytes
         self._kept: dict[int, LabeledEpisode] = {}
-        self._envs: dict[str, ZoomEnv] = {}
 
     def __len__(self) -> int:
         """Returns how many episodes there are."""
         return len(self._demonstrations)
 
     def __getitem__(self, index: int) -> LabeledEpisode:
-        """Returns a row.
-
-        Raises:
-            ValueError: the image tokens are not those of the frames.
-            RecordError, VideoError: the episode cannot be played again.
-        """
+        """Returns a row. Raises RecordError or VideoError if its episode cannot be played again."""
         if index in self._kept:
             return self._kept[index]
         row = self._make(self._demonstrations[index])
@@ -106,8 +94,7 @@ class LabeledEpisodes:
 
     def _make(self, demonstration: Demonstration) -> LabeledEpisode:
         """Plays a demonstration again and encodes it."""
-        observation = watch_again(self._env(demonstration.record), demonstration.record)
-        opening, *turns = encode_turns(self._processor, to_messages(observation))
+        opening, *turns = encode_turns(self._processor, self._watcher.messages(demonstration))
         chunks, labels = [opening], [IGNORED] * len(opening.ids)
         for index, turn in enumerate(turns):
             said = num_said(self._processor, turn)
@@ -118,19 +105,12 @@ class LabeledEpisodes:
             chunks.append(turn)
         return LabeledEpisode(join(chunks), tuple(labels))
 
-    def _env(self, record: Record) -> ZoomEnv:
-        """Returns the environment of a record. Raises RecordError, TaskError."""
-        key = json.dumps(record.settings, sort_keys=True)
-        if key not in self._envs:
-            self._envs[key] = env_to_watch(record, self._tasks)
-        return self._envs[key]
-
 
 def collate(rows: Sequence[LabeledEpisode], pad_id: int) -> dict[str, Tensor]:
     """Returns a batch, padded on the right.
 
-    It has no attention mask: a causal model never looks at what is to the right, and attention
-    without a mask is faster. Positions are those of the agent.
+    It has no attention mask: a causal model never looks to the right, and attention without a mask
+    is faster. Positions are those of the agent.
     """
     longest = max(len(row.labels) for row in rows)
     ids = torch.full((len(rows), longest), pad_id)
@@ -153,7 +133,7 @@ def collate(rows: Sequence[LabeledEpisode], pad_id: int) -> dict[str, Tensor]:
 
 
 def reply_log_probs(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
-    """Returns the log-probs of all learned tokens of a batch, one after the other."""
+    """Returns the log-probs of all learned tokens of a batch, in order."""
     inputs = dict(batch)
     labels = inputs.pop("labels")[:, 1:]
     is_learned = labels != IGNORED
@@ -165,15 +145,15 @@ def reply_log_probs(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
 
 
 class ReplyTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
-    """TRL's SFT trainer, which computes no logits but those of replies.
+    """TRL's SFT trainer, with the logits of replies only.
 
-    Source: without Triton, trl 1.16 computes the logits of every token, frames and all: a third of
+    Source: without Triton, trl 1.16 computes the logits of every token, frames included: a third of
     a step of a tiny model on a CPU.
     """
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.model_accepts_loss_kwargs = True  # Qwen2.5-VL's own loss does not, but this one does
+        self.model_accepts_loss_kwargs = True  # this loss does, Qwen2.5-VL's does not
 
     def compute_loss(
         self,
@@ -186,7 +166,7 @@ class ReplyTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
         log_probs = reply_log_probs(model, inputs)
         if num_items_in_batch is None:
             loss = -log_probs.mean()
-        else:  # gradients are averaged over processes, of which each has counted all tokens
+        else:  # gradients are averaged over processes, each of which has counted all tokens
             loss = -log_probs.sum() * self.accelerator.num_processes / num_items_in_batch
         return (loss, {}) if return_outputs else loss
 
@@ -241,11 +221,11 @@ def _train_stage(
         trainer.model = trainer.model.merge_and_unload()
     trainer.save_model(str(folder))
     trainer.save_state()
-    trainer.accelerator.wait_for_everyone()  # the next stage begins with what one of them wrote
+    trainer.accelerator.wait_for_everyone()  # the next stage starts from what one process wrote
 
 
 def _split(num_rows: int, settings: SFTSettings) -> tuple[list[int], list[int]]:
-    """Returns the rows to learn, and those to validate on. Raises ValueError if none is left."""
+    """Returns the rows to train on, and to validate on. Raises ValueError if either is empty."""
     num_held_out = round(num_rows * settings.validation_share)
     if (settings.validation_share and num_held_out == 0) or num_held_out >= num_rows:
         raise ValueError(
@@ -271,7 +251,7 @@ def _arguments(folder: Path, settings: SFTSettings) -> SFTConfig:
         eval_strategy=when,
         eval_steps=settings.save_steps,
         load_best_model_at_end=bool(settings.validation_share),
-        restore_callback_states_from_checkpoint=True,  # how often in turn nothing got better
+        restore_callback_states_from_checkpoint=True,  # such as patience's count
         logging_steps=10,
         dataloader_num_workers=settings.num_workers,
         max_length=None,

@@ -14,7 +14,6 @@ from PIL import Image
 from agents.qwen.demonstrations import (
     Attempt,
     Demonstration,
-    append_demonstration,
     demonstrate,
     export,
     read_demonstrations,
@@ -27,7 +26,7 @@ from agents.registry import AGENTS, make_agent
 from zoomgym import RecordError, VideoError, ZoomEnv
 from zoomgym.agent.conversation import text_of, to_messages
 from zoomgym.agent.observation import Observation
-from zoomgym.records import Record, replay
+from zoomgym.records import Record, append_line, replay
 from zoomgym.rollout import run_episodes, watch_again
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets.manifest import write_manifest
@@ -96,7 +95,7 @@ def test_demonstrations_come_back_as_they_were_written(record: Record, tmp_path:
     path = tmp_path / "demos.jsonl"
     written = [Demonstration(record), Demonstration(record, 1)]
     for demonstration in written:
-        append_demonstration(path, demonstration)
+        append_line(path, demonstration.to_json())
     assert list(read_demonstrations(path)) == written
     rows = [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
     assert [row["first_turn"] for row in rows] == [0, 1]
@@ -125,7 +124,7 @@ def test_a_line_that_is_no_demonstration_is_named(
     record: Record, tmp_path: Path, line: str, message: str
 ) -> None:
     path = tmp_path / "demos.jsonl"
-    append_demonstration(path, Demonstration(record))
+    append_line(path, Demonstration(record).to_json())
     path.write_text(path.read_text() + line + "\n")
     with pytest.raises(RecordError, match=rf"demos\.jsonl:2: .*{message}.*: mend or delete"):
         list(read_demonstrations(path))
@@ -135,7 +134,7 @@ def test_a_line_that_was_cut_off_is_passed_over(
     record: Record, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "demos.jsonl"
-    append_demonstration(path, Demonstration(record))
+    append_line(path, Demonstration(record).to_json())
     path.write_text(path.read_text() + path.read_text()[:100])
     assert list(read_demonstrations(path)) == [Demonstration(record)]
     assert "the last line was cut off" in caplog.text
@@ -292,7 +291,7 @@ def test_a_file_that_does_not_say_how_it_was_made_is_not_added_to(
     record: Record, tmp_path: Path
 ) -> None:
     out = tmp_path / "demos.jsonl"
-    append_demonstration(out, Demonstration(record))
+    append_line(out, Demonstration(record).to_json())
     with pytest.raises(RecordError, match=r"needed demos\.rejected\.jsonl beside it, .* got none"):
         collect(out)
 

@@ -18,13 +18,12 @@ from accelerate.commands.config.config_args import ClusterConfig, load_config_fr
 from accelerate.commands.launch import launch_command_parser
 from torch import Tensor
 
-from agents.qwen.demonstrations import append_demonstration
 from agents.qwen.model.loading import load_model
 from agents.qwen.training.settings import GRPOSettings, SFTSettings, read_settings
 from tests.agents.qwen.small import ROUNDING
 from tests.agents.qwen.training import launched
 from tests.agents.qwen.training.test_sft import ROUNDED, demonstration
-from zoomgym.records import Record, read_records
+from zoomgym.records import Record, append_line, read_records
 
 LAUNCH = (sys.executable, "-m", "accelerate.commands.launch")
 """`accelerate launch`, also where the environment is not activated."""
@@ -150,7 +149,7 @@ def test_processes_ask_a_server_together_though_they_play_apart(
 def test_sft_on_two_processes_is_sft_on_one(folder: Path, tmp_path: Path, config: str) -> None:
     files = [tmp_path / "first.jsonl", tmp_path / "second.jsonl"]
     for index in range(8):
-        append_demonstration(files[index // 4], demonstration(index, 784 * (1 + 3 * (index % 2))))
+        append_line(files[index // 4], demonstration(index, 784 * (1 + 3 * (index % 2))).to_json())
     given: dict[str, Any] = {
         "model": str(folder),
         "demonstrations": [str(file) for file in files],

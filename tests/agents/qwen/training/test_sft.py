@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from agents.qwen.demonstrations import Demonstration, append_demonstration
+from agents.qwen.demonstrations import Demonstration
 from agents.qwen.model.chunks import Chunk, encode, encode_turns
 from agents.qwen.model.generation import Conversation, read
 from agents.qwen.model.loading import freeze_vision, load_model
@@ -37,6 +37,7 @@ from zoomgym import ZoomEnv
 from zoomgym.agent.conversation import to_messages
 from zoomgym.agent.observation import Observation
 from zoomgym.errors import RecordError
+from zoomgym.records import append_line
 from zoomgym.rollout import watch_again
 
 MISTAKE = "<think>What is it?</think>"
@@ -215,7 +216,7 @@ def test_frames_are_kept_up_to_a_bound(tiny: Loaded) -> None:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("demonstrations") / "exemplars.jsonl"
     for case in CASES:
-        append_demonstration(path, demonstration(*case))
+        append_line(path, demonstration(*case).to_json())
     return path
 
 
