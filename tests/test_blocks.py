@@ -137,12 +137,6 @@ def test_every_command_line_parses(
         main.main(given)
 
 
-def test_blocks_of_python_compile() -> None:
-    for page in PAGES:
-        for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
-            compile(block, page.name, "exec")
-
-
 def test_extras_that_documents_name_are_there() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
         "optional-dependencies"

@@ -12,10 +12,16 @@ from typing import Any, get_origin
 import gymnasium as gym
 import pytest
 
+from tests.tasks.datasets.layouts import write_file, write_json, write_parquet
+from tests.tasks.datasets.test_lvbench import VIDEO
+from tests.tasks.datasets.test_videomme import ROW, SRT
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.grading import CHOICE
 from zoomgym.rules.episode import Rules, Turn
+from zoomgym.tasks.datasets.benchmark import locate_video
+from zoomgym.tasks.datasets.lvbench import LVBENCH
+from zoomgym.tasks.synthetic import SyntheticTasks
 
 ROOT = Path(__file__).parents[1]
 
@@ -184,14 +190,55 @@ def test_the_floors_of_the_architecture_are_those_of_the_contracts() -> None:
     assert shown == floors(), "copy what floors() returns into docs/architecture.md"
 
 
-@pytest.mark.parametrize(
-    "page", sorted((ROOT / "docs" / "howto").glob("*.md")), ids=lambda p: p.stem
-)
-def test_every_how_to_runs(page: Path, tmp_path: Path) -> None:
-    code = "\n".join(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+PYTHON = re.compile(r"(?:<!-- not run: (\S.*) -->\n+)?```python\n((?s:.*?))```")
+"""A block of Python of a page, below the reason why no test runs it, if there is one."""
+
+
+def python_in(text: str) -> list[str]:
+    """Returns the blocks of Python in a page that need to run: all without a reason."""
+    return [code for reason, code in PYTHON.findall(text) if not reason]
+
+
+def test_a_block_of_python_is_run_unless_a_reason_is_above_it() -> None:
+    one, two, three = (f"```python\n{name}\n```\n" for name in "abc")
+    text = f"{one}<!-- not run: needs a GPU -->\n\n{two}<!-- not run: -->\n{three}"
+    assert python_in(text) == ["a\n", "c\n"]
+
+
+def test_all_code_of_pages_is_in_blocks_whose_language_is_known() -> None:
+    fences = {one for page in pages() for one in re.findall(r"(?m)^\s*```(.*)", page.read_text())}
+    assert fences == {"", "bash", "python", "text"}
+
+
+def fill(folder: Path) -> None:
+    """Writes what the Python of pages needs: a video of Video-MME, and one of LVBench."""
+    synthetic = SyntheticTasks(("flash",), "test", 30, "easy", "file")
+    clip = synthetic.write_video(synthetic[0], folder).read_bytes()
+    data, key = folder / "data" / "Video-MME", ROW["videoID"]
+    write_parquet(data / "videomme" / "test-00000-of-00001.parquet", [ROW])
+    write_file(data / "data" / f"{key}.mp4", clip)
+    write_file(data / "subtitle" / f"{key}.srt", SRT.encode())
+    write_file(folder / "scripts" / "videos" / "00000" / "00000.mp4", clip)
+    url = {"url": f"https://www.youtube.com/watch?v={VIDEO['key']}"}
+    write_json(folder / "scripts" / "videos" / "00000" / "00000.json", url)
+
+
+OTHER_PAGES = [page for page in pages() if page.name != "README.md" and python_in(page.read_text())]
+"""Pages with Python, besides the README, whose example is run above."""
+
+
+@pytest.mark.parametrize("page", OTHER_PAGES, ids=lambda page: page.stem)
+def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="rows of Video-MME are parquet")
+    fill(tmp_path)
+    code = "\n".join(python_in(page.read_text())).replace("/data/", f"{tmp_path}/data/")
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         capture_output=True, text=True, cwd=tmp_path,
         env={**os.environ, "ZOOMGYM_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
+    if page.name == "benchmarks.md":
+        assert "Which ornament is not red?" in run.stdout
+        renamed = tmp_path / "scripts" / "videos" / "00000" / "Cm73ma6Ibcs.mp4"
+        assert locate_video(LVBENCH, tmp_path, "Cm73ma6Ibcs.mp4") == renamed
