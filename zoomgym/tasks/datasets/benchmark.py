@@ -1,26 +1,24 @@
-"""A public benchmark in a folder, as its hub lays it out: one way to read them all.
+"""Reads a public benchmark from a folder, as its hub lays it out.
 
-What a benchmark's files are called and what its rows mean is in its own small file, as a
-`Layout`. Videos are looked for when they are opened, never before.
+Each benchmark has a small file of its own with its `Layout`: names of files, meaning of rows.
 """
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 from zoomgym.errors import TaskError, VideoError
 from zoomgym.rules import VideoQuestion
+from zoomgym.tasks.datasets.listed import ListedTasks
 from zoomgym.tasks.datasets.rows import Row, TaskRow, contained, is_file, leads_out, read_files
 from zoomgym.tasks.datasets.subtitles import SubtitleFile, read_cues, with_subtitles
-from zoomgym.tasks.task_set import hash_tasks
-from zoomgym.video import Limits, Video, VideoFile
+from zoomgym.video import Limits, Video
 
 VERSION = "0"
 """Changes when the same files are read as other tasks."""
 SUFFIXES = (".mp4", ".MP4", ".mkv", ".webm", ".avi", ".mov")
-"""Endings of videos: the same video comes with any of these, depending on who fetched it."""
+"""Endings that the same video may have, depending on who fetched it."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,22 +34,22 @@ class Layout:
     to_task: Callable[[Row], VideoQuestion]
     """Reads a row; the task's video is a name or path in one of video_folders. Raises TaskError."""
     video_folders: tuple[str, ...]
-    """Patterns of folders, in the order in which they are looked into; "." is the folder itself."""
+    """Patterns of folders to look into, in order; "." is the folder itself."""
     read: Callable[[Path, Sequence[str], Sequence[str]], Iterator[Row]] = read_files
     """Yields the rows of the files that patterns match, with columns."""
     to_subtitles: Callable[[Row], SubtitleFile] | None = None
     """Says where a row's subtitles are; None if the benchmark has none."""
     columns: str = ""
-    """Columns of parquet files, separated by `, `: no other one is read."""
+    """Columns to read from parquet files, separated by `, `."""
 
 
-class BenchmarkTasks:
+class BenchmarkTasks(ListedTasks):
     """The tasks of a benchmark in a folder. No video is opened before it is needed.
 
-    Raises:
-        TaskError: a file is missing or a row is wrong (names file and row), or the benchmark has no
-            such split or no subtitles.
+    Raises TaskError if a file is missing, a row is wrong, or there is no such split or subtitles.
     """
+
+    version = VERSION
 
     def __init__(
         self,
@@ -63,51 +61,28 @@ class BenchmarkTasks:
         on_damage: str = "nearest",
         limits: Limits = Limits(),
     ) -> None:
-        self._layout = layout
-        self._folder = folder
-        self._on_damage = on_damage
-        self._limits = limits
-        self._tasks: list[VideoQuestion] = []
-        self._places: dict[str, int] = {}
-        self._wheres: list[str] = []
+        self._layout, self._folder = layout, folder
         self._subtitles: list[SubtitleFile] = []
         self._silent: set[str] = set()
         if subtitles and layout.to_subtitles is None:
             raise TaskError(f"{layout.name} has no subtitles: leave subtitles out")
-        for row, read in _read(layout, folder, split):
-            if read.task is None:
-                raise TaskError(f"{read.where}: {'; '.join(read.problems)}")
-            self._places[read.task.id] = len(self._tasks)
-            self._tasks.append(read.task)
-            self._wheres.append(read.where)
-            if subtitles and layout.to_subtitles:
-                self._subtitles.append(_subtitles(layout.to_subtitles, row))
+
+        def rows() -> Iterator[TaskRow]:
+            for row, read in _read(layout, folder, split):
+                if subtitles and layout.to_subtitles and read.task:
+                    self._subtitles.append(_subtitles(layout.to_subtitles, row))
+                yield read
+
+        super().__init__(
+            rows(), name=layout.name, place=layout.name, on_damage=on_damage, limits=limits
+        )
         if not self._tasks:
             raise TaskError(f"{folder}: needed at least one task of {layout.name}, got none")
         self._check_subtitles()
 
-    @property
-    def name(self) -> str:
-        """The name of the benchmark."""
-        return self._layout.name
-
-    @property
-    def version(self) -> str:
-        """Changes when the same files are read as other tasks."""
-        return VERSION
-
-    @cached_property
-    def content_hash(self) -> str:
-        """Short hash of what the tasks say, subtitles included."""
-        return hash_tasks(map(self.__getitem__, range(len(self))))
-
-    def __len__(self) -> int:
-        """Number of tasks."""
-        return len(self._tasks)
-
     def __getitem__(self, index: int) -> VideoQuestion:
-        """Returns the task at index. Raises IndexError past the end."""
-        task = self._tasks[index]
+        """Returns the task at index, with its subtitles. Raises IndexError past the end."""
+        task = super().__getitem__(index)
         if not self._subtitles:
             return task
         file = self._subtitles[index]
@@ -127,29 +102,15 @@ class BenchmarkTasks:
             )
         return replace(task, question=with_subtitles(task.question, cues))
 
-    def by_id(self, task_id: str) -> VideoQuestion:
-        """Returns the task called task_id. Raises TaskError if there is none."""
-        if task_id not in self._places:
-            raise TaskError(
-                f"{self.name}: task_id needs to be one of its {len(self)} ids, "
-                f"like {self._tasks[0].id!r}, got {task_id!r}"
-            )
-        return self[self._places[task_id]]
-
     def open_video(self, task: VideoQuestion) -> Video:
         """Returns the video of a task, ready to be asked. Raises VideoError, naming the row."""
         try:
-            path = locate_video(self._layout, self._folder, task.video)
+            return self._open(locate_video(self._layout, self._folder, task.video))
         except VideoError as error:
-            raise VideoError(f"{self._wheres[self._places[task.id]]}: {error}") from error
-        return VideoFile(path, on_damage=self._on_damage, limits=self._limits)
+            raise VideoError(f"{self._wheres[task.id]}: {error}") from error
 
     def _check_subtitles(self) -> None:
-        """Counts the videos that may have no subtitles, and have none. Others are needed.
-
-        Raises:
-            TaskError: no video has any.
-        """
+        """Logs how many videos have no subtitles. Raises TaskError if none has any."""
         paths = sorted({file.path for file in self._subtitles if not file.is_needed})
         missing = [path for path in paths if not is_file(self._folder / path)]
         if not missing:
@@ -179,11 +140,7 @@ def _subtitles(to_subtitles: Callable[[Row], SubtitleFile], row: Row) -> Subtitl
 
 
 def read_tasks(layout: Layout, folder: Path, split: str) -> Iterator[TaskRow]:
-    """Yields every row of a benchmark, good or bad.
-
-    Raises:
-        TaskError: a file cannot be read, or there is no such split.
-    """
+    """Yields every row of a benchmark, good or bad. Raises TaskError without such a split."""
     return (read for _, read in _read(layout, folder, split))
 
 
@@ -205,12 +162,7 @@ def _read(layout: Layout, folder: Path, split: str) -> Iterator[tuple[Row, TaskR
 
 
 def _unseen(task_id: str, seen: dict[str, int]) -> str:
-    """Returns task_id, with a number behind it if a row before has it: hubs repeat ids.
-
-    Args:
-        task_id: what a row calls itself.
-        seen: how often each id came, given back ones among them; is brought up to date.
-    """
+    """Returns task_id, numbered if an earlier row has it: hubs repeat ids. Updates seen."""
     name = task_id
     while name in seen:
         seen[task_id] += 1
@@ -220,11 +172,7 @@ def _unseen(task_id: str, seen: dict[str, int]) -> str:
 
 
 def locate_video(layout: Layout, folder: Path, video: str) -> Path:
-    """Returns the file of a video that a layout names.
-
-    Raises:
-        VideoError: there is none, or a link leads out of the folder.
-    """
+    """Returns the file of a video. Raises VideoError without one, or if it links elsewhere."""
     for pattern in layout.video_folders:
         for place in [folder] if pattern == "." else sorted(folder.glob(pattern)):
             for name in _endings(video):

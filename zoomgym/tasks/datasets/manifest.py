@@ -14,7 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,10 +22,10 @@ from zoomgym.errors import TaskError
 from zoomgym.grading import letter
 from zoomgym.io import brief, is_finite_number, open_named
 from zoomgym.rules import Segment, VideoQuestion
+from zoomgym.tasks.datasets.listed import ListedTasks
 from zoomgym.tasks.datasets.options import without_letters
 from zoomgym.tasks.datasets.rows import Row, TaskRow, read_file
-from zoomgym.tasks.task_set import hash_tasks
-from zoomgym.video import Limits, Video, VideoFile
+from zoomgym.video import Limits, Video
 
 Result = TypeVar("Result")
 
@@ -33,78 +33,31 @@ NEEDED = ("id", "video", "question", "answer")
 OPTIONAL = ("options", "evidence", "category", "labels")
 
 
-class ManifestTasks:
+class ManifestTasks(ListedTasks):
     """The tasks of a manifest file. No video is opened before it is needed.
 
-    Raises:
-        TaskError: the file cannot be read, or a row is wrong; names the file and the line.
+    Raises TaskError if the file cannot be read, or a row is wrong; names the file and the line.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        on_damage: str = "nearest",
-        limits: Limits = Limits(),
-    ) -> None:
-        self._path = path
-        self._on_damage = on_damage
-        self._limits = limits
-        self._tasks: list[VideoQuestion] = []
-        for row in read_rows(path):
-            if row.task is None:
-                raise TaskError(f"{row.where}: {'; '.join(row.problems)}")
-            self._tasks.append(row.task)
+    def __init__(self, path: Path, on_damage: str = "nearest", limits: Limits = Limits()) -> None:
+        super().__init__(
+            read_rows(path), name=path.name, place=str(path), on_damage=on_damage, limits=limits
+        )
         if not self._tasks:
             raise TaskError(f"{path}: needed at least one task, got an empty file: add rows")
-        self._places = {task.id: index for index, task in enumerate(self._tasks)}
         with open_named(path) as file:
             digest = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
-        self._version = digest.hexdigest()[:12]
-
-    @property
-    def name(self) -> str:
-        """The name of the file."""
-        return self._path.name
-
-    @property
-    def version(self) -> str:
+        self.version = digest.hexdigest()[:12]
         """Short hash of the file's content."""
-        return self._version
-
-    @cached_property
-    def content_hash(self) -> str:
-        """Short hash of what the tasks say, however the file words it."""
-        return hash_tasks(self._tasks)
-
-    def __len__(self) -> int:
-        """Number of tasks."""
-        return len(self._tasks)
-
-    def __getitem__(self, index: int) -> VideoQuestion:
-        """Returns the task in row index, counted from 0. Raises IndexError past the end."""
-        return self._tasks[index]
-
-    def by_id(self, task_id: str) -> VideoQuestion:
-        """Returns the task called task_id. Raises TaskError if there is none."""
-        if task_id not in self._places:
-            raise TaskError(
-                f"{self._path}: task_id needs to be one of its {len(self)} ids, "
-                f"like {self._tasks[0].id!r}, got {task_id!r}"
-            )
-        return self._tasks[self._places[task_id]]
+        self._folder = path.parent
 
     def open_video(self, task: VideoQuestion) -> Video:
         """Returns the video of a task, ready to be asked. Raises VideoError."""
-        path = self._path.parent / task.video
-        return VideoFile(path, on_damage=self._on_damage, limits=self._limits)
+        return self._open(self._folder / task.video)
 
 
 def read_rows(path: Path) -> Iterator[TaskRow]:
-    """Yields every row of a manifest, good or bad.
-
-    Raises:
-        TaskError: the file cannot be read.
-    """
+    """Yields every row of a manifest, good or bad. Raises TaskError if it cannot be read."""
     seen: dict[str, str] = {}
     for row in read_file(path):
         read = _read_row(row)
@@ -168,41 +121,39 @@ def _to_task(fields: dict[str, Any]) -> VideoQuestion:
 
 def _parse_options(value: Any) -> tuple[str, ...]:
     """Returns the options in a row; none for an open-ended question."""
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(option, str) for option in value):
-        raise TaskError(f"options needs a list of texts, got {brief(value)}")
-    return tuple(value)
+    return tuple(_listed("options needs a list of texts", value, _is_text))
 
 
 def _parse_evidence(value: Any) -> tuple[Segment, ...]:
     """Returns the evidence segments in a row."""
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(map(_is_pair, value)):
-        raise TaskError(f"evidence needs a list of [start, end] in seconds, got {brief(value)}")
-    return tuple(Segment(float(start_s), float(end_s)) for start_s, end_s in value)
+    needed = "evidence needs a list of [start, end] in seconds"
+    pairs = _listed(needed, value, partial(_is_pair, of=is_finite_number))
+    return tuple(Segment(float(start_s), float(end_s)) for start_s, end_s in pairs)
 
 
 def _parse_labels(value: Any) -> tuple[tuple[str, str], ...]:
     """Returns the labels in a row."""
+    needed = "labels needs a list of [kind, value], both texts"
+    return tuple(tuple(pair) for pair in _listed(needed, value, partial(_is_pair, of=_is_text)))
+
+
+def _listed(needed: str, value: Any, is_right: Callable[[Any], bool]) -> list[Any]:
+    """Returns a list of which every item is right; an empty one for None. Raises TaskError."""
     if value is None:
-        return ()
-    if not isinstance(value, list) or not all(map(_is_label, value)):
-        raise TaskError(f"labels needs a list of [kind, value], both texts, got {brief(value)}")
-    return tuple((kind, text) for kind, text in value)
+        return []
+    if not isinstance(value, list) or not all(map(is_right, value)):
+        raise TaskError(f"{needed}, got {brief(value)}")
+    return value
 
 
-def _is_label(value: Any) -> bool:
-    """Returns whether value is a list of two texts."""
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(x, str) for x in value)
+def _is_text(value: object) -> bool:
+    """Returns whether value is a text."""
+    return isinstance(value, str)
 
 
-def _is_pair(value: Any) -> bool:
-    """Returns whether value is a list of two JSON numbers that a float can hold."""
-    if not isinstance(value, list) or len(value) != 2:
-        return False
-    return all(map(is_finite_number, value))
+def _is_pair(value: Any, of: Callable[[object], bool]) -> bool:
+    """Returns whether value is a list of two of a kind."""
+    return isinstance(value, list) and len(value) == 2 and all(map(of, value))
 
 
 def _written(options: Sequence[str]) -> list[str]:
