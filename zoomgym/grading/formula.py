@@ -21,22 +21,18 @@ from zoomgym.grading.notation import bare_text, read_formula, squeezed
 from zoomgym.grading.strict import is_correct, normalize
 
 LIMIT_S = 30.0
-"""Time of one try, by the clock. The process ends itself earlier, after 5 s of processor time."""
+"""Wall clock of one try. The process ends itself after 5 s of processor time."""
 START_LIMIT_S = 60.0
 NUM_TRIES = 2
-"""A process can end, or be kept from working, for reasons that lie elsewhere than in a formula."""
+"""Tries of a formula: a process can fail for reasons of its own."""
 BUSY_SHARE = 0.1
-"""Share of the limit. A process that worked for longer was not blocked: it is the formula."""
+"""Share of the limit after which the formula, and not a blocked process, is to blame."""
 WORKER = Path(__file__).with_name("formula_worker.py")
 
 
 @dataclass(frozen=True, slots=True)
 class MathGrader:
-    """Grades answers strictly, and where that says no, as formulas.
-
-    Raises:
-        GradingError: math-verify is not installed.
-    """
+    """Grades answers strictly, then as formulas. Raises GradingError without math-verify."""
 
     name: str = "math"
 
@@ -50,10 +46,8 @@ class MathGrader:
     def is_right(self, question: str, truth: str, text: str) -> bool:
         """Returns whether text equals truth: strictly, without its LaTeX, or as a formula.
 
-        A formula that takes too long to work out, or ends the process twice, is wrong.
-
-        Raises:
-            GradingError: the process that works formulas out does not start.
+        A formula that takes too long, or ends the process twice, is wrong. Raises GradingError if
+        the process does not start.
         """
         if is_correct(text, truth):
             return True
@@ -74,11 +68,11 @@ _lock = threading.Lock()
 _workers: dict[int, subprocess.Popen[str]] = {}
 """The worker of each process that started one: a fork must not share its parent's."""
 _used_s: dict[int, float] = {}
-"""Processor time of a worker up to its last reply, as it says itself; likewise."""
+"""Processor time of each worker up to its last reply, as it says itself."""
 
 
 def _are_equal(case: str) -> bool:
-    """Returns whether the two formulas in a line of JSON are equal, as far as can be worked out."""
+    """Returns whether the two formulas in a line of JSON are found equal."""
     with _lock:
         for _ in range(NUM_TRIES):
             worker = _workers.get(os.getpid()) or _start()

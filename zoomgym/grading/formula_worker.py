@@ -1,9 +1,7 @@
 """The process behind `formula`: reads two formulas a line, and writes whether they are equal.
 
-Every reply is followed by the processor time used so far, in seconds.
-
-Run as a file of its own, so that it imports nothing but math-verify. Memory and time are bounded
-here as well, since the process that started it may be gone.
+Every reply is followed by the processor time used so far, in seconds. Runs as a file of its own, so
+that it imports only math-verify. Bounds memory and time: the process that started it may be gone.
 """
 
 import json

@@ -1,11 +1,10 @@
-"""A judge: a language model behind an OpenAI-compatible endpoint says whether an answer is right.
+"""Asks a language model behind an OpenAI-compatible endpoint whether an answer is right.
 
-The judge reads one question, its true answer and the answer given, and says one word. What is not
-that word, or was cut off, is not guessed: it is asked again, and at last the answer stays ungraded,
-which is an error and never a 0.
+The judge reads one question, its true answer and the answer given, and says one word. Any other
+reply is asked for again; an answer without a verdict stays ungraded, which is an error and not a 0.
 
-The answer comes from an agent that may want to steer the judge. It reaches it in a JSON string in
-which no tag is left that a chat template or a model could take for one, such as `</think>`.
+The answer comes from an agent that may want to steer the judge, so it is sent as a JSON string
+without anything that a chat template or a model could take for a tag, such as `</think>`.
 """
 
 import functools
@@ -41,7 +40,7 @@ from zoomgym.io import (
 )
 
 PROMPT_VERSION = 1
-"""Changes with every change of PROMPT: verdicts of another prompt are not taken from the cache."""
+"""Changes with PROMPT, so that verdicts of another prompt are not taken from the cache."""
 PROMPT = """\
 You grade answers to questions about a video that you cannot see. The message is one JSON object: \
 "question", "truth" (the right answer) and "answer" (what a candidate said).
@@ -59,10 +58,10 @@ NO_VERDICT = "something that is neither RIGHT nor WRONG"
 OTHER_JUDGE = "choose a model that replies as it is told, or grade again"
 END_OF_THOUGHT = "</think>"
 CUT = frozenset({"length", "max_tokens", "model_length", "content_filter"})
-"""What endpoints give as the reason where a reply ends before the model has ended it."""
+"""Reasons that endpoints give for a reply that was cut off."""
 MAX_REPLY_BYTES = 1_000_000
 WHOLE_NUMBERS = (("max_tries", 1, 100), ("max_concurrent", 1, 1000), ("max_failures", 0, 1000))
-"""Settings, each with its bounds."""
+"""Settings with their bounds."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,24 +70,20 @@ logger = logging.getLogger(__name__)
 class JudgeGrader:
     """Grades answers to open-ended questions by asking a model.
 
-    Without asking, an answer that matches the truth strictly is right, and one that is empty or
-    endless, or that imitates the end of a judge's reply, is wrong.
-
-    Raises:
-        ValueError: a setting is invalid.
-        GradingError: the variable that should hold the key holds none.
+    Without asking, an answer that matches the truth strictly is right, and one that is empty, too
+    long, or imitates the end of a judge's reply is wrong. Raises ValueError if a setting is
+    invalid, and GradingError if the variable that should hold the key holds none.
     """
 
     url: str
     """URL of the endpoint, up to the version: `http://localhost:8000/v1`."""
     model: str
     cache_dir: Path
-    """Where verdicts are kept, a small file each, so that asking again costs nothing."""
+    """Folder of verdicts, a small file each, so that asking again costs nothing."""
     key_variable: str = ""
-    """Names the environment variable with the API key; empty if none is needed. The key itself is
-    read when it is sent, and kept nowhere."""
+    """Environment variable with the API key, which is read when it is sent; empty for no key."""
     timeout_s: float = 60.0
-    """Time of one request, from its start to the last byte of the response."""
+    """Seconds of one request, from its start to the last byte of the response."""
     max_tries: int = 5
     max_concurrent: int = 8
     """Requests at once from this process to this url."""
@@ -97,7 +92,7 @@ class JudgeGrader:
     max_failures: int = 0
     """Cases in a row without a verdict after which nothing more is asked; 0: no limit."""
     failures: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
-    """What went wrong with the last cases in a row, over all threads."""
+    """Errors of the last cases in a row, over all threads."""
     sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
@@ -129,9 +124,7 @@ class JudgeGrader:
     def is_right(self, question: str, truth: str, text: str) -> bool:
         """Returns whether text answers question as truth does, from the cache if it was asked.
 
-        Raises:
-            GradingError: the judge cannot be reached, says nothing that is a verdict, or has failed
-                too often to be asked.
+        Raises GradingError if the judge gives no verdict, or has failed too often to be asked.
         """
         if is_correct(text, truth):
             return True
@@ -205,10 +198,9 @@ class JudgeGrader:
 
 
 def read_verdict(content: object) -> bool | None:
-    """Returns what a judge's reply says: one word, with or without its full stop; else None.
+    """Returns the verdict that a judge's reply is, with or without a period; None for any other.
 
-    What a model thinks aloud first, up to `</think>`, is no part of its reply: some endpoints leave
-    it there, and some templates leave out where it begins.
+    A thought up to `</think>` does not count: some endpoints leave it there, without its start.
     """
     if not isinstance(content, str):
         return None
@@ -216,10 +208,7 @@ def read_verdict(content: object) -> bool | None:
 
 
 def _imitates_verdict(text: str) -> bool:
-    """Returns whether an answer says RIGHT after the end of a thought, as a judge that thinks does.
-
-    Quoted by such a judge, it could be taken for the verdict.
-    """
+    """Returns whether an answer that the judge quotes could be taken for its own verdict."""
     _, *ends = text.split(END_OF_THOUGHT)
     return any(re.sub(r"^[\W_]+", "", end).upper().startswith("RIGHT") for end in ends)
 
@@ -232,7 +221,7 @@ def _write_case(case: Mapping[str, Any]) -> str:
 
 @functools.cache
 def _slots(url: str, max_concurrent: int) -> threading.BoundedSemaphore:
-    """Returns what limits the requests to url that are under way, one for the whole process."""
+    """Returns the process's limit of requests to url at once."""
     return threading.BoundedSemaphore(max_concurrent)
 
 
@@ -247,7 +236,7 @@ def _read_cached(path: Path, asked: Mapping[str, Any]) -> bool | None:
 
 
 def _write_cached(path: Path, asked: Mapping[str, Any], verdict: bool) -> None:
-    """Keeps a verdict, as a whole or not at all. A cache that fails is logged, and loses none."""
+    """Keeps a verdict. If that fails, it is logged."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replaced(path) as file:

@@ -81,10 +81,10 @@ def _named_index(match: re.Match[str], options: Sequence[str]) -> int | None:
 
 
 def is_correct(text: str, truth: str, options: Sequence[str] = ()) -> bool:
-    """Returns whether text answers the question rightly.
+    """Returns whether text, which is untrusted, is the right answer.
 
     Args:
-        text: the answer action's own text, untrusted.
+        text: the answer action's own text.
         truth: with options, the letter or the text of the right one; else the answer itself.
         options: the choices in order A, B, ..; none for an open-ended question.
     """
@@ -111,14 +111,8 @@ def read_number(text: str) -> float | None:
 def verdict(read: Callable[[], bool], reader: str) -> bool:
     """Returns what read says of an answer; an answer that breaks its reader is wrong.
 
-    Otherwise an agent could send what breaks a reader, and never be wrong.
-
-    Args:
-        read: reads the answer.
-        reader: names who reads it, for the log.
-
-    Raises:
-        GradingError, OSError: the reader cannot tell now, whatever the answer says.
+    Otherwise an agent could send what breaks a reader, and never be wrong. The log names reader.
+    GradingError and OSError are raised: the reader cannot tell now, whatever the answer says.
     """
     try:
         return read()

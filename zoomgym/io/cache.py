@@ -1,4 +1,4 @@
-"""A bounded folder of files that can be made again: written atomically, the oldest go first."""
+"""Keeps files that can be made again: written atomically, and removed when they take too much."""
 
 import os
 import stat
@@ -16,16 +16,12 @@ from zoomgym.io.hints import reason
 CACHE_VARIABLE = "ZOOMGYM_CACHE"
 MAX_BYTES = 10 * 1024**3
 DAY_S = 24 * 3600
-"""A part that was begun so long ago belongs to a process that was killed. And when a file was used
-is noted but once a day: it makes the file another one for those who remember its frames."""
+"""Age at which a part was left by a killed process. Uses are noted once a day, too: each makes the
+file another one for those who remember its frames."""
 
 
 def cache_folder(part: str, cache_dir: str | Path | None = None) -> Path:
-    """Returns the folder where a part of the package keeps its files.
-
-    It lies in cache_dir, or else in the folder named by ZOOMGYM_CACHE, or else in the user's cache
-    folder.
-    """
+    """Returns a part's folder in cache_dir, else in ZOOMGYM_CACHE, else in the user's cache."""
     named = cache_dir or os.environ.get(CACHE_VARIABLE)
     return Path(named or platformdirs.user_cache_dir("zoomgym")) / part
 
@@ -39,8 +35,7 @@ def cached_file(
 ) -> Path:
     """Returns path, which make writes if no file is there, or not the right one.
 
-    Afterwards the files beside it that were used longest ago are removed, until all fit into
-    max_bytes.
+    Then removes the files beside it that were used longest ago until all fit into max_bytes.
     """
     if _is_file(path) and is_right(path):
         found = path.stat()
@@ -54,21 +49,14 @@ def cached_file(
 
 
 def written_file(path: Path, make: Callable[[Path], None]) -> Path:
-    """Returns path, which make writes if no file is there. Raises TaskError, see `_write`."""
+    """Returns path, which make writes if no file is there. Raises TaskError."""
     if not _is_file(path):
         _write(path, make)
     return path
 
 
 def _write(path: Path, make: Callable[[Path], None]) -> None:
-    """Has make write path.
-
-    Several processes may do so at once: each writes a file of its own, and the last one stays. An
-    interrupted make leaves nothing behind.
-
-    Raises:
-        TaskError: the folder cannot be written to, or the disk is full.
-    """
+    """Has make write path, whole or not at all. Raises TaskError if it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:  # ValueError: a name that no folder can have
@@ -90,7 +78,7 @@ def _unwritable(folder: Path, error: Exception) -> TaskError:
 
 
 def _is_file(path: Path) -> bool:
-    """Returns whether there is a file at path, and no link; not if nobody may look there."""
+    """Returns whether there is a file at path; False for a link, or where nobody may look."""
     try:
         return stat.S_ISREG(path.lstat().st_mode)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Calls whose trouble is a value: one, or many side by side."""
+"""Makes calls whose errors are values: one, or many side by side."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def attempt(call: Callable[[], Result]) -> Result | BaseException:
-    """Returns what a call returns, or what it raises. Ctrl-C goes on its way: it ends the run."""
+    """Returns what a call returns or raises. Ctrl-C is raised: it ends the run."""
     try:
         return call()
     except KeyboardInterrupt:
@@ -24,9 +24,9 @@ def attempt(call: Callable[[], Result]) -> Result | BaseException:
 def side_by_side(
     call: Callable[[Item], Result], items: Sequence[Item], num_threads: int
 ) -> Iterator[Result | BaseException]:
-    """Yields what a call makes of each item, or what it raises, in the order of the items.
+    """Yields what a call returns or raises for each item, in the order of the items.
 
-    Ctrl-C waits for no call, and neither does closing the iterator: a server may take minutes.
+    Neither Ctrl-C nor closing the iterator waits for a call: a server may take minutes.
     """
     waiting = SimpleQueue[int]()
     outcomes = [SimpleQueue[Result | BaseException]() for _ in items]

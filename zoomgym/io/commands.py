@@ -1,4 +1,4 @@
-"""How every command refuses what it is given, and how it ends."""
+"""Parses arguments, reports errors and ends the same way for every command."""
 
 import argparse
 import os
@@ -14,19 +14,16 @@ Given = ParamSpec("Given")
 
 NUMBERS: dict[object, str] = {int: "a whole number", float: "a number"}
 MISSING = "the following arguments are required: "
-"""What argparse begins with where arguments are missing."""
+"""Start of argparse's message about missing arguments."""
 PIPE_CLOSED = 141
-"""The exit status of a command whose output nobody reads any more, as shells tell it."""
+"""Exit status of a command whose output nobody reads any more, as shells report it."""
 
 
 class Parser(argparse.ArgumentParser):
     """Refuses arguments in one line, without the usage before it; then points to --help."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parses like ArgumentParser, but a command itself refuses what is not known.
-
-        ArgumentParser leaves that to the parser of all commands, which knows no option of theirs.
-        """
+        """Parses like ArgumentParser, but refuses unknown options at once, in their command."""
         parsed, unknown = super().parse_known_args(args, namespace)
         if unknown and unknown[0].startswith("-"):
             name = unknown[0].partition("=")[0]
@@ -67,7 +64,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole_number(least: int) -> Callable[[str], int]:
-    """Returns what reads a whole number from least on, as the type of an argument."""
+    """Returns the type of an argument that is a whole number, least or more."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
@@ -79,7 +76,7 @@ def whole_number(least: int) -> Callable[[str], int]:
 
 
 def ends_quietly(main: Callable[Given, int]) -> Callable[Given, int]:
-    """Makes a command end quietly where its output is read no further, as by `| head`."""
+    """Makes a command end quietly when its output is no longer read, as by `| head`."""
 
     @wraps(main)
     def quiet(*args: Given.args, **kwargs: Given.kwargs) -> int:

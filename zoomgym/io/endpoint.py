@@ -1,4 +1,4 @@
-"""An OpenAI-compatible endpoint: its address, its key, what it says, and when it is asked again."""
+"""An OpenAI-compatible endpoint: its address, its key, its errors, and when to ask again."""
 
 import functools
 import json
@@ -16,16 +16,16 @@ from zoomgym.io.text import brief
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
 JITTER_S = 1.0
-"""At most so much is added to each wait, so that threads that failed together ask apart."""
+"""Most time added to a wait, at random, so that threads that failed together ask apart."""
 PASSING = frozenset({408, 409, 425, 429})
-"""Statuses below 500 that may go away when asked again."""
+"""Statuses below 500 that may pass."""
 EXCERPT_CHARS = 300
 START_BYTES = 65_536
-"""Start of a body in which an excerpt is sought: it may begin with blanks."""
+"""Bytes of a body that an excerpt is taken from: it may begin with blanks."""
 SHORTEST_KEY = 8
-"""Characters. A shorter key is no secret, and may be a word of a reply."""
+"""Characters of the shortest key that is masked: a shorter one may be a word of a reply."""
 RUN_CHARS = 12
-"""Shortest part of a key that is masked, too. Prefixes such as `sk-proj-` are shorter."""
+"""Shortest part of a key that is masked, longer than prefixes such as `sk-proj-`."""
 MASKED = "***"
 
 Result = TypeVar("Result")
@@ -34,14 +34,14 @@ logger = logging.getLogger(__name__)
 
 
 class EndpointError(Exception):
-    """An endpoint gave nothing of use. The message holds none of its own words.
+    """An endpoint gave no usable reply. The message quotes none of it.
 
     Args:
         trouble: what came instead.
-        said: an excerpt of what the endpoint said.
-        is_passing: whether the fault may go away when asked again.
+        said: an excerpt of the endpoint's own words.
+        is_passing: whether asking again may help.
         retry_after: the endpoint's header of this name.
-        remedy: what to do, where the fault tells.
+        remedy: what to do, if the fault tells.
     """
 
     def __init__(
@@ -57,14 +57,13 @@ class EndpointError(Exception):
         self.said, self.is_passing, self.retry_after = said, is_passing, retry_after
         self.remedy = remedy
         self.tries = ""
-        """The last try, and how many there might be."""
+        """Says which try was the last, and of how many."""
 
 
 def check_address(url: object, whose: str) -> None:
-    """Refuses what is no url of an endpoint, up to the version: `http://localhost:8000/v1`.
+    """Raises ValueError unless url is an endpoint's, up to the version: `http://localhost:8000/v1`.
 
-    Raises:
-        ValueError: it is none, or holds more. The message shows no part of it, which may be secret.
+    The message shows no part of the url, which may be secret.
     """
     text = url if isinstance(url, str) and re.fullmatch("[!-~]+", url) else ""
     try:
@@ -82,11 +81,7 @@ def check_address(url: object, whose: str) -> None:
 
 
 def check_json(fields: object, whose: str) -> None:
-    """Refuses fields of a request that cannot be sent as JSON, before anything is asked.
-
-    Raises:
-        ValueError: a value is of a kind that JSON cannot hold, or a name is no text.
-    """
+    """Raises ValueError if fields of a request cannot be sent as JSON."""
     try:
         json.dumps(fields, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -101,10 +96,7 @@ def read_key(variable: str) -> str:
 
 
 def missing_key(variable: str) -> str:
-    """Returns what an error says where `read_key` finds no key.
-
-    A variable is shown only if it looks like one: some people give the key itself.
-    """
+    """Returns the text about a missing key, without a variable that may be the key itself."""
     named = variable if re.fullmatch("[A-Z0-9_]+", variable) else "that key_variable names"
     return (
         f"the API key in the environment variable {named}, got none, or one with characters that "
@@ -115,18 +107,10 @@ def missing_key(variable: str) -> str:
 def ask(
     call: Callable[[], Result], *, whom: str, max_tries: int, sleep: Callable[[float], None]
 ) -> tuple[Result, int]:
-    """Calls until it works. Returns what the call returns, and how many tries it took.
+    """Calls until there is no EndpointError. Returns the result, and how many tries it took.
 
-    The first fault of each kind is logged, so that nobody waits for a dead server without a word.
-
-    Args:
-        call: raises EndpointError if it fails.
-        whom: names the endpoint.
-        max_tries: how often to call at most.
-        sleep: waits a number of seconds before the next try.
-
-    Raises:
-        EndpointError: of the last try.
+    Raises the EndpointError of the last try. Logs the first fault of each kind, so that nobody
+    waits for a dead server without knowing; whom names the endpoint.
     """
     import tenacity  # here: importing it takes 10 ms, and most runs ask nobody
 
@@ -163,17 +147,14 @@ def _warn_once(whom: str, trouble: str, max_tries: int) -> None:
 
 
 def is_passing(status: int) -> bool:
-    """Returns whether a status of HTTP is a fault that may go away when asked again."""
+    """Returns whether a status of HTTP is a fault that may pass."""
     return status >= 500 or status in PASSING
 
 
 def wait_after(num_before: int, retry_after: str | None = None) -> float:
-    """Returns how many seconds to wait after a try that failed.
+    """Returns how many seconds to wait after a failed try that num_before others failed before.
 
-    Args:
-        num_before: tries that failed before it.
-        retry_after: the endpoint's header of this name. A whole number of seconds can make the
-            wait longer, up to the longest; anything else is ignored.
+    A whole number of seconds in retry_after makes the wait longer, up to the longest.
     """
     is_number = retry_after and len(retry_after) < 10 and retry_after.isdecimal()
     wanted_s = int(retry_after or 0) if is_number else 0
@@ -181,13 +162,9 @@ def wait_after(num_before: int, retry_after: str | None = None) -> float:
 
 
 def read_content(content: object) -> tuple[str, str]:
-    """Returns the text in the content of a message, and the thought in it.
+    """Returns the text and the thought in a message's content: None, a text, or a list of parts.
 
-    Args:
-        content: None, a text, or a list of parts. Parts other than texts and thoughts are ignored.
-
-    Raises:
-        TypeError: content is of another type.
+    Parts of other kinds are ignored. Raises TypeError for content of another type.
     """
     if content is None or isinstance(content, str):
         return content or "", ""
@@ -207,10 +184,9 @@ def read_content(content: object) -> tuple[str, str]:
 
 
 def mask(text: str, key: str) -> str:
-    """Returns a text in which the key is masked, and every long run of it, in plain or in base64.
+    """Returns a text without the key and its long parts, in plain or in base64.
 
-    This is for servers that quote what they were sent. One that wants to tell the key can write it
-    in other ways.
+    This is for servers that quote what they were sent, not for ones that mean to reveal the key.
     """
     hidden = bytearray(len(text))
     for run in _runs(key):

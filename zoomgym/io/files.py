@@ -1,4 +1,4 @@
-"""Files in folders that others can write to: plain ones are opened, replaced ones appear whole."""
+"""Opens regular files only, and replaces files as a whole, in folders that others can write to."""
 
 import errno
 import os
@@ -19,20 +19,14 @@ NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 
 def open_named(path: Path) -> BinaryIO:
-    """Opens a file that the user names, to be read.
-
-    Raises:
-        OSError: there is none; or it is a pipe or a device, which may never end.
-    """
+    """Opens a file that the user names, for reading. Raises OSError for a pipe or a device, too."""
     return _open(path, "rb", NO_WAIT)
 
 
 def read_named(path: Path, max_bytes: int) -> bytes:
-    """Returns what a file holds that the user names.
+    """Returns the content of a file that the user names.
 
-    Raises:
-        OSError: there is none; it is a pipe or a device; or it holds more than max_bytes.
-        ValueError: no file can be called so.
+    Raises OSError if it cannot be read or holds more than max_bytes, ValueError for a bad name.
     """
     with open_named(path) as file:
         data = file.read(max_bytes + 1)
@@ -42,15 +36,9 @@ def read_named(path: Path, max_bytes: int) -> bytes:
 
 
 def open_own(path: Path, mode: str) -> BinaryIO:
-    """Opens a file of ours, to be read or written, in a folder that may come from a stranger.
+    """Opens a file of ours in a folder that may come from a stranger; mode is binary.
 
-    Args:
-        path: of the file.
-        mode: as for `open`, binary.
-
-    Raises:
-        OSError: it cannot be opened; or it is a symbolic link, which may lead to another's file;
-            or a pipe or a device.
+    Raises OSError also for a pipe, a device, and a symbolic link, which may lead to others' files.
     """
     try:
         return _open(path, mode, NO_WAIT | NO_FOLLOW)
@@ -75,14 +63,10 @@ def _open(path: Path, mode: str, more_flags: int) -> BinaryIO:
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Returns whether a file is in folder, wherever links lead.
+    """Returns whether a file is in folder, once links are followed.
 
-    Links may also lead to the blobs beside a snapshot in the cache of huggingface_hub, where its
-    files are kept, and to the folders named by ZOOMGYM_LINKS.
-
-    Raises:
-        OSError: links lead in a circle.
-        ValueError: no file can be called so.
+    Links may also lead to the folders in ZOOMGYM_LINKS, and to the blobs beside a snapshot in the
+    cache of huggingface_hub. Raises OSError for links in a circle, ValueError for a bad name.
     """
     end, home = path.resolve(), folder.resolve()
     named = filter(None, os.environ.get(LINKS_VARIABLE, "").split(os.pathsep))
@@ -91,7 +75,7 @@ def is_inside(path: Path, folder: Path) -> bool:
 
 
 def _blobs(folder: Path) -> list[Path]:
-    """Returns the folder of blobs of the snapshot in a hub's cache that folder is in, if any."""
+    """Returns the folder with the blobs of the hub's snapshot that folder is in, if any."""
     for place in (folder, *folder.parents):
         if place.parent.name == "snapshots":
             return [place.parent.parent / "blobs"]
@@ -100,12 +84,9 @@ def _blobs(folder: Path) -> list[Path]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yields where to write what then takes the place of path, as a whole or not at all.
+    """Yields the path of a new file that then replaces path, as a whole or not at all.
 
     Several processes may do so at once: each writes a file of its own, and the last one stays.
-
-    Raises:
-        OSError: path cannot be replaced.
     """
     part = path.with_name(f"{PART}{os.getpid()}-{uuid.uuid4().hex}{path.suffix}")
     try:
@@ -117,11 +98,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replaced(path: Path) -> Iterator[BinaryIO]:
-    """Yields a file to write what takes the place of path, as a whole or not at all.
+    """Yields a file that then replaces path, as a whole or not at all.
 
-    Raises:
-        OSError: it cannot be written; or path is a device, such as /dev/null, which root could
-            replace for everybody.
+    Raises OSError also for a device, such as /dev/null, which root could replace for everybody.
     """
     if _is_device(path):
         raise OSError(errno.EINVAL, "a device: name a file", str(path))

@@ -1,4 +1,4 @@
-"""What an error says about a missing file, folder or name: what is there, and what is near."""
+"""Words for errors about a missing file, folder or name: what is there, and what is near."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 MOST_NAMES = 10_000
-"""Names that are compared: a folder may hold any number."""
+"""Most names that are compared: a folder may hold any number."""
 LONGEST_NAME = 255
-"""Characters of a name that are compared."""
+"""Most characters of a name that are compared."""
 LEAST_RATIO = 0.7
 """Least share of equal characters of two near names: `blnd` and `blind` have 0.89."""
 
@@ -21,7 +21,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Returns what to do about a name that is not known: a question about the nearest that is."""
+    """Returns the advice about an unknown name: a question about the nearest known one, if any."""
     near = nearest(name, known)
     return ": check its name" if near is None else f": did you mean {near!r}?"
 
@@ -29,11 +29,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def unreadable(path: Path, needed: str, error: Exception, endings: Sequence[str] = ()) -> str:
     """Returns the message about a file that cannot be read.
 
-    Args:
-        path: of the file.
-        needed: what it should be, such as `a file of tasks`.
-        error: what reading it raised.
-        endings: of files that are suggested where path is a folder.
+    `needed` says what it should be; where path is a folder, a file with one of endings is named.
     """
     if is_folder(path):
         one = file_in(path, endings)
@@ -57,7 +53,7 @@ def no_folder(path: Path, needed: str) -> str:
 
 
 def in_words(error: Exception) -> str:
-    """Returns what a command says of an error: of the operating system's, without its number."""
+    """Returns a command's text for an error; the operating system's go without their number."""
     if not isinstance(error, OSError) or not isinstance(error.filename, str | bytes):
         return str(error)
     path = Path(os.fsdecode(error.filename))
@@ -69,7 +65,7 @@ def in_words(error: Exception) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Returns why something failed; the caller names the file."""
+    """Returns why something failed, without the name of the file."""
     if isinstance(error, UnicodeDecodeError):
         return f"bytes that are no {error.encoding}, from byte {error.start} on: is it a text file?"
     if isinstance(error, OSError) and error.strerror:
@@ -78,7 +74,7 @@ def reason(error: Exception) -> str:
 
 
 def _absence(path: Path, kind: str = "file") -> str:
-    """Returns that there is nothing at path, and what is near."""
+    """Returns the text about a path where nothing is, with the nearest name that is there."""
     folder, name = path.parent, path.name
     while not is_folder(folder) and folder != folder.parent:
         folder, name = folder.parent, folder.name
@@ -88,7 +84,7 @@ def _absence(path: Path, kind: str = "file") -> str:
 
 
 def _names_in(folder: Path) -> list[str]:
-    """Returns names of what is in a folder, as far as they can be seen."""
+    """Returns the names in a folder; none if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return [entry.name for entry in islice(entries, MOST_NAMES)]
@@ -97,7 +93,7 @@ def _names_in(folder: Path) -> list[str]:
 
 
 def is_folder(path: Path) -> bool:
-    """Returns whether there is a folder at path; not if nothing can be called so."""
+    """Returns whether there is a folder at path; False for an impossible name."""
     try:
         return path.is_dir()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Files as locks between processes; that of a killed process is free again."""
+"""Locks files between processes; the lock of a killed process is free again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +11,9 @@ from zoomgym.io.files import open_own
 
 @contextmanager
 def locked(path: Path) -> Iterator[bool]:
-    """Holds a file as a lock, and tells whether it does: not, if another process holds it.
+    """Locks a file, which is made and stays. Yields False if another process holds the lock.
 
-    Args:
-        path: of the file, which is made, and stays.
-
-    Raises:
-        OSError: the file cannot be made, or something else is there: a link to a file of others.
+    Raises OSError if the file cannot be made, or is a link.
     """
     with open_own(path, "ab") as file:
         is_held = lock_descriptor(file.fileno(), blocking=False)

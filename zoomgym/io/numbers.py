@@ -1,4 +1,4 @@
-"""Checks of what is passed as an argument, by Python, by JSON or out of NumPy."""
+"""Checks numbers that come as arguments, from Python, JSON or NumPy."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ MAX_MAGNITUDE = math.nextafter(1e300, 0)
 
 
 def plain_number(value: Any) -> Any:
-    """Returns a whole number of any kind (NumPy has many) as int, and all else as it is."""
+    """Returns a whole number of NumPy as int, and anything else as it is."""
     return int(value) if isinstance(value, np.integer) else value
 
 

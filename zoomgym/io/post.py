@@ -1,11 +1,11 @@
-"""One request to an OpenAI-compatible endpoint, bounded in time and bytes.
+"""Sends one request to an OpenAI-compatible endpoint, bounded in time and bytes.
 
-It goes to the url, or to the proxy that the environment names (`HTTP_PROXY`, `HTTPS_PROXY`,
-`NO_PROXY`), with the headers written here and no others. No redirect is followed.
+It goes to the url, or to the proxy in `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, with the headers
+written here and no others. Redirects are not followed.
 
-HTTP is the standard library's: a bound on the whole response, headers and unpacked body, needs the
-socket. The `openai` client has no hook for that, follows redirects, and sends headers from its own
-environment variables to any url. Source: openai 3.57, `_base_client.py`, `lib/_client_auth.py`.
+This uses the standard library because bounding the whole response needs the socket. The `openai`
+client has no hook for that, follows redirects, and sends headers from its own environment variables
+to any url. Source: openai 3.57, `_base_client.py`, `lib/_client_auth.py`.
 """
 
 import http.client
@@ -25,7 +25,7 @@ from zoomgym.io.endpoint import START_BYTES, EndpointError, excerpt, is_passing
 
 PIECE_BYTES = 65_536
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
-"""Encodings that are unpacked. None is asked for, but some servers use one anyway."""
+"""Encodings that are unpacked: some servers use one without being asked."""
 BROKEN_OFF = "a reply that breaks off"
 NO_SERVER = "check the url, and that a server runs there"
 REMEDIES = {
@@ -33,7 +33,7 @@ REMEDIES = {
     403: "check the key, and that key_variable names it",
     404: "check the url, which ends in /v1 at most servers, and the name of the model",
 }
-"""What to do about a status."""
+"""Remedies by status."""
 GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
@@ -44,10 +44,10 @@ def post(
 
     Args:
         url: of the endpoint, see `check_address`.
-        row: the fields of the request.
+        row: fields of the request.
         key: of the API; empty if none is needed.
         timeout_s: from connecting to the last byte. Each further address of the host, and the TLS
-            handshake, may take as long again, and the system looks up its name in its own time.
+            handshake, may take as long again; looking up its name is not bounded.
         max_bytes: of the response with its headers, and of its body when it is unpacked.
 
     Raises:
@@ -72,7 +72,7 @@ def post(
 
 
 def _trouble(error: Exception, timeout_s: float) -> EndpointError:
-    """Returns what went wrong, in none of the server's own words."""
+    """Returns what went wrong, without the server's own words."""
     if isinstance(error, urllib.error.URLError):
         if not isinstance(error.reason, Exception):  # of UnknownHandler, which a url does not reach
             needed = "a proxy of another kind than http: see HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
@@ -198,7 +198,7 @@ class _BoundedHandler(urllib.request.AbstractHTTPHandler):
 
 
 class _BoundedSocket:
-    """What `http.client` needs of a socket, until a moment and up to a number of bytes received."""
+    """A socket for `http.client` that works until a moment, and receives so many bytes."""
 
     def __init__(self, sock: socket.socket, ends_s: float, max_bytes: int) -> None:
         self._sock, self._ends_s, self._max_bytes = sock, ends_s, max_bytes
@@ -220,7 +220,7 @@ class _BoundedSocket:
 
 
 class _Received(io.RawIOBase):
-    """What a socket receives, until a moment and up to a number of bytes."""
+    """The bytes that a socket receives, until a moment and up to a number of them."""
 
     def __init__(self, sock: socket.socket, ends_s: float, max_bytes: int) -> None:
         self._sock, self._file = sock, sock.makefile("rb", buffering=0)

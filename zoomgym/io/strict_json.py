@@ -1,4 +1,4 @@
-"""JSON by its standard: what Python reads beyond that, or may mean two things, is refused."""
+"""Reads JSON by its standard, and refuses keys that come twice."""
 
 import json
 from typing import Any
@@ -7,9 +7,8 @@ from typing import Any
 def load_json(text: str) -> Any:
     """Returns the JSON value that text is, as a whole.
 
-    Raises:
-        ValueError: it is none, holds NaN or Infinity, or an object that has a key twice.
-        RecursionError: it is nested too deeply.
+    Raises ValueError for anything else, also NaN, Infinity and a key that comes twice, and
+    RecursionError for a value that is nested too deeply.
     """
     return json.loads(text, object_pairs_hook=_distinct_keys, parse_constant=_refuse_constant)
 

@@ -1,6 +1,4 @@
-"""Text of strangers, as it may be shown: on a terminal, in an error, in a table, to a model.
-
-One policy for each place:
+"""Makes text from strangers safe to show, with one function for each place.
 
 - `plain`: for people, whole. What is not printable is spelled out.
 - `on_one_line`: the same, short and on one line.
@@ -17,7 +15,7 @@ from collections.abc import Collection, Mapping
 
 MAX_SHOWN_CHARS = 600
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Characters that break a line of a table, steer a terminal or have no bytes."""
+"""Matches characters that break a line of a table, steer a terminal or have no bytes."""
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 80
@@ -46,12 +44,9 @@ def brief(value: object) -> str:
 
 
 def transliterated(text: str, characters: Collection[str], similar: Mapping[int, int]) -> str:
-    """Returns text in characters alone: accents are stripped, and what has no form becomes `?`.
+    """Returns text in the given characters: accents are stripped, and others become `?`.
 
-    Args:
-        text: of a stranger.
-        characters: what may be left.
-        similar: characters that have another form, as `str.translate` takes them.
+    `similar` maps characters to their replacement, as for `str.translate`.
     """
     folded = unicodedata.normalize("NFKD", text.translate(similar))
     return "".join(

@@ -1,8 +1,8 @@
 """A finished episode on disk: one JSON object a line, from which it can be replayed and re-scored.
 
 A record holds what went in (task, rules, lengths of the video, replies, the environment's settings)
-and what came out (turns, reward terms). `replay` needs only the first half, so the second can be
-checked; with the settings and the task's id, the frames can be had again too.
+and what came out (turns, reward terms), which `replay` checks against what went in. The settings
+and the task's id give the frames again.
 """
 
 import json
@@ -35,7 +35,10 @@ SCHEMA = 1
 """Changes when an older reader would misread a record."""
 NEEDED = "an episode's record"
 BLOCK_BYTES = 1024**2
-"""Bytes that are read at once, from the end of a file."""
+"""Bytes to read at once from the end of a file."""
+
+NO_RECORD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, ZoomGymError)
+"""Errors that reading anything but a record raises."""
 
 Parsed = TypeVar("Parsed")
 
@@ -90,11 +93,7 @@ class Record:
         return json.dumps({"schema": SCHEMA, **asdict(self)}, allow_nan=False)
 
     def checked(self) -> Self:
-        """Returns the record as it is read from its line.
-
-        Raises:
-            RecordError: it cannot be: an agent said that it used what is no number, say.
-        """
+        """Returns the record as its line reads. Raises RecordError if no record can say this."""
         try:
             line = self.to_json()
         except (ValueError, TypeError) as error:
@@ -103,20 +102,12 @@ class Record:
 
     @classmethod
     def from_json(cls, line: str) -> Self:
-        """Returns the record in a line.
-
-        Raises:
-            RecordError: the line is no record, or of another schema.
-        """
+        """Returns the record in a line. Raises RecordError if it is none, or of another schema."""
         return cls.from_row(load_row(line, NEEDED))
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
-        """Returns the record that the JSON object in a line is; row is used up.
-
-        Raises:
-            RecordError: it is no record, or of another schema.
-        """
+        """Returns the record in the JSON object of a line, which it uses up. Raises RecordError."""
         try:
             schema = row.pop("schema")
             if schema != SCHEMA:
@@ -138,14 +129,7 @@ class Record:
             return cls(**row)
         except RecordError:
             raise
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            OverflowError,
-            ZoomGymError,
-        ) as error:
+        except NO_RECORD as error:
             raise RecordError(f"needed {NEEDED}, got one that is wrong ({told(error)})") from error
 
 
@@ -192,23 +176,17 @@ def drop_cut_line(path: Path) -> None:
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Yields the records of a file. A last line that was cut off in writing is passed over.
+    """Yields the records of a file, without a last line that was cut off in writing.
 
-    Raises:
-        RecordError: the file cannot be read, or a line is no record; names file and line.
+    Raises RecordError, with file and line, if the file cannot be read or a line is no record.
     """
     return read_lines(path, Record.from_json)
 
 
 def read_lines(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
-    """Yields what parse makes of every line of a file, but for a last one that was cut off.
+    """Yields every line of a file, parsed, without a last one that was cut off.
 
-    Args:
-        path: of the file.
-        parse: of one line. Raises RecordError if the line is wrong.
-
-    Raises:
-        RecordError: the file cannot be read, or a line is wrong; names file and line.
+    Raises RecordError, with file and line, if the file cannot be read or parse raises one.
     """
     for number, line in enumerate(_whole_lines(path), start=1):
         try:
@@ -221,10 +199,7 @@ def read_lines(path: Path, parse: Callable[[str], Parsed]) -> Iterator[Parsed]:
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
-    """Yields the lines of a file, but for a last one that was cut off. Raises RecordError.
-
-    One that is endless is yielded as far as it shows that it is too long.
-    """
+    """Yields the lines of a file, too long ones in part. Raises RecordError if it is unreadable."""
     try:
         with open_named(path) as file:
             while line := file.readline(MOST_LINE_BYTES + 2):
@@ -237,24 +212,17 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
 
 
 def replay(record: Record) -> Episode:
-    """Returns the episode that its replies make by the rules of today.
+    """Returns the episode that its replies make by today's rules, with a judge's recorded verdict.
 
-    What a judge said is taken from the record: it is not asked again.
-
-    Raises:
-        RecordError: today's rules give other turns or another score than the record holds.
+    Raises RecordError if turns or scores differ from the record's.
     """
     given = Given(record.grading, bool(record.reward_parts.accuracy))
     episode = _play_again(record, STRICT if record.grading == STRICT.name else given)
     outcome = (episode.turns, episode.answer, episode.end_reason, episode.frames_used)
     written = (record.turns, record.answer, record.end_reason, record.frames_used)
     scored = (episode.graded_by, *_rewarded(record, episode))
-    if not episode.is_over or (*outcome, *scored) != (
-        *written,
-        record.grading,
-        record.reward_parts,
-        record.reward,
-    ):
+    claimed = (record.grading, record.reward_parts, record.reward)
+    if not episode.is_over or (*outcome, *scored) != (*written, *claimed):
         raise RecordError(
             f"{record.key}: needed the turns and scores of version {record.version}, got others: "
             "the rules have changed, or the record was edited"
@@ -263,13 +231,9 @@ def replay(record: Record) -> Episode:
 
 
 def regrade(record: Record, grader: Grader) -> Record:
-    """Returns the record with its answer graded by grader, and the rewards that follow from it.
+    """Returns the record with its open-ended answer graded by grader, and its rewards.
 
-    Choices are always read strictly, so their records stay as they are.
-
-    Raises:
-        RecordError: the record cannot be replayed, see `replay`.
-        GradingError: the grader cannot tell now.
+    Raises RecordError if `replay` fails, and GradingError if the grader cannot tell now.
     """
     replay(record)
     episode = _play_again(record, grader)

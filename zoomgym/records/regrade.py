@@ -15,7 +15,7 @@ class Regraded:
 
     record: Record
     trouble: str = ""
-    """Why it is ungraded; empty if it is graded."""
+    """Says why it is ungraded; empty if it is graded."""
 
     @property
     def outcome(self) -> str:
@@ -26,17 +26,10 @@ class Regraded:
 
 
 def regrade_all(records: Sequence[Record], grader: Grader, num_threads: int) -> Iterator[Regraded]:
-    """Yields every record, in order, with its open-ended answer graded by grader.
+    """Yields every record, in order, with its open-ended answer graded by grader, in threads.
 
-    An answer that cannot be graded is marked so, whatever was said of it before.
-
-    Args:
-        records: of any tasks; those with options stay as they are.
-        grader: is asked by several threads at once.
-        num_threads: how many.
-
-    Raises:
-        RecordError: a record cannot be replayed.
+    An answer that cannot be graded is marked so, even if it was graded before. Raises RecordError
+    if a record cannot be replayed.
     """
     for one in side_by_side(lambda record: _regrade(record, grader), records, num_threads):
         if isinstance(one, BaseException):

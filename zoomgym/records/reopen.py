@@ -1,7 +1,6 @@
-"""The task set of a record: made again from a seed, or named by the user.
+"""Finds the task set of a record: made again from a seed, or named by the user.
 
-Records come from strangers. So no file or folder that a record names is opened, and no judge that
-it names is asked.
+Records come from strangers, so no file that one names is opened, and no judge is asked.
 """
 
 from dataclasses import fields
@@ -18,9 +17,9 @@ from zoomgym.tasks import SYNTHETIC, TASK_SETTINGS, TaskSet, tasks_of
 
 NAMED = "a synthetic task, or one of a set that --tasks names"
 SHOWN = (*TASK_SETTINGS, "max_pixels", *(one.name for one in fields(Rules)))
-"""Settings of a record that decide, beside its task set, what its agent saw."""
+"""Settings of a record that decide what its agent saw."""
 MOST_SHOWN = 80
-"""Characters of a name that a record gives."""
+"""Most characters of a record's names that errors show."""
 
 
 def is_synthetic(name: Any) -> bool:
@@ -29,15 +28,12 @@ def is_synthetic(name: Any) -> bool:
 
 
 def made_again(record: Record, *, source: str = "", cache_dir: Path | None = None) -> TaskSet:
-    """Returns the synthetic task set that the settings of a record make.
+    """Returns the synthetic task set that the settings of a record make, or raises TaskError.
 
     Args:
         record: of an episode.
-        source: `file` or `scene`; empty for that of the record.
+        source: `file` or `scene`; empty for the record's own.
         cache_dir: where videos are written; None is the user's cache folder.
-
-    Raises:
-        TaskError: they make none.
     """
     settings = record.settings
     if not is_synthetic(settings["tasks"]):
@@ -48,15 +44,9 @@ def made_again(record: Record, *, source: str = "", cache_dir: Path | None = Non
 def task_set_of(
     record: Record, named: TaskSet | None = None, *, cache_dir: Path | None = None
 ) -> TaskSet:
-    """Returns the set that holds the task of a record, just as the record says it.
+    """Returns the set, named by the user or synthetic, that holds the very task of a record.
 
-    Args:
-        record: of an episode.
-        named: the set that the user has named.
-        cache_dir: where synthetic videos are written; None is the user's cache folder.
-
-    Raises:
-        TaskError: there is none.
+    Raises TaskError if there is none. Synthetic videos are written below cache_dir.
     """
     if named is not None and _holds(named, record):
         return named
@@ -79,13 +69,13 @@ def env_to_watch(
 
     Args:
         record: of an episode.
-        named: the name of the set that the user has named.
+        named: the task set that the user names, for a record that is not of synthetic tasks.
         cache_dir: where synthetic videos are written; None is the user's cache folder.
-        max_pixels: of a frame; None is that of the record.
+        max_pixels: of a frame; None is the record's own.
         render_mode: of the environment.
 
     Raises:
-        RecordError: the task is neither synthetic nor of the named set, or settings are wrong.
+        RecordError: there is no task set, or settings are wrong.
         TaskError: there is no such set.
     """
     tasks = record.settings["tasks"]
@@ -113,5 +103,5 @@ def _holds(tasks: TaskSet, record: Record) -> bool:
 
 
 def _told_origin(record: Record) -> str:
-    """Returns the task set and the task of a record, in short."""
+    """Returns the names of a record's task and task set, for an error."""
     return f"{plain(record.task.id[:MOST_SHOWN])} of {plain(record.task_set[:MOST_SHOWN])}"

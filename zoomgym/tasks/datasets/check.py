@@ -1,6 +1,6 @@
-"""Finds what is wrong with files of tasks: rows, videos, and evidence outside a video.
+"""Checks files of tasks: their rows, their videos, and that evidence lies within its video.
 
-Of each video, 16 frames from the first to the last are decoded; damage between them is not seen.
+Decodes 16 frames of each video, the first and the last among them; misses damage in between.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,31 +22,23 @@ NUM_SAMPLES = 16
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """One row of a file and all that is wrong with it."""
+    """A row of a file, named by its place, and all that is wrong with it."""
 
     where: str
-    """The row's place: file and row."""
     problems: tuple[str, ...]
 
 
 def check_manifest(path: Path, limits: Limits = Limits()) -> Iterator[CheckedRow]:
-    """Yields every row of a manifest with its problems; each video is looked at once.
-
-    Raises:
-        TaskError: the file cannot be read.
-    """
+    """Yields every row of a manifest with its problems. Raises TaskError if it cannot be read."""
     return _check(read_rows(path), lambda video: path.parent / video, limits)
 
 
 def check_benchmark(
     layout: Layout, folder: Path, limits: Limits = Limits()
 ) -> Iterator[CheckedRow]:
-    """Yields every row of a benchmark with its problems; each video is looked at once.
+    """Yields every row of the splits whose files are there, with its problems.
 
-    Of several splits, those are checked whose files are there.
-
-    Raises:
-        TaskError: a file cannot be read, or there is none.
+    Raises TaskError if a file cannot be read, or there is none.
     """
     splits = list(layout.files)
     if len(splits) > 1:

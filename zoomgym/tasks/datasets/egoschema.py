@@ -1,8 +1,8 @@
-"""EgoSchema, the 500 questions whose answers are public: three minutes of a day, five options.
+"""EgoSchema: the 500 questions with public answers, on three minutes of daily life each.
 
 Source: lmms-eval/egoschema on the hub (`Subset/test-*.parquet`, `videos/{video_idx}.mp4`), and the
-authors' files (github.com/egoschema/EgoSchema): `questions.json` with `subset_answers.json`. The
-other 4,500 answers are known to the authors' server only.
+authors' files (github.com/egoschema/EgoSchema): `questions.json` with `subset_answers.json`. Only
+the authors' server knows the other 4,500 answers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from zoomgym.errors import TaskError
 from zoomgym.io import brief
 from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
-from zoomgym.tasks.datasets.options import answer_at, letter_options, tell_apart
+from zoomgym.tasks.datasets.options import answer_at, letter_options
 from zoomgym.tasks.datasets.rows import Row, find_files, read_file
 
 NUM_OPTIONS = 5
@@ -49,7 +49,7 @@ def to_task(row: Row) -> VideoQuestion:
         given = row.texts("option")
     else:
         given = tuple(row.text(f"option {i}") for i in range(NUM_OPTIONS))
-    options = tell_apart(letter_options(given))
+    options = letter_options(given)
     answer = row.name("answer")
     if not (answer.isascii() and answer.isdecimal()):
         raise TaskError(f"answer needs the index of an option, got {brief(answer)}")

@@ -1,7 +1,7 @@
 """LongVideoBench, its validation set: questions that refer to a moment, with subtitles.
 
 Source: longvideobench/LongVideoBench on the hub, `lvb_val.json`, `videos/`, `subtitles/`, and its
-loader (github.com/longvideobench/LongVideoBench). The test set has no answers and is not read.
+loader (github.com/longvideobench/LongVideoBench). The test set has no public answers.
 """
 
 from zoomgym.rules import VideoQuestion

@@ -1,22 +1,21 @@
 """LongVideo-Reason: questions about plot, goal, time and space of long videos, with options.
 
 Source: LongVideo-Reason/longvideo-reason on the hub, as github.com/NVlabs/Long-RL reads it:
-`problem` ends in lines `A. ..` in any order, `answer` is a tagged letter, `videos` one
-path. The archives of videos unpack into `longvideo_eval_subset0/` .., other than the rows say.
+`problem` ends in lines `A. ..` in any order, `answer` is a tagged letter, `videos` one path. The
+archives of videos unpack into `longvideo_eval_subset0/` .., not where the rows say.
 """
 
 from pathlib import PurePosixPath
 
 from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
-from zoomgym.tasks.datasets.options import read_answer, split_options, tell_apart
+from zoomgym.tasks.datasets.options import read_answer, split_options
 from zoomgym.tasks.datasets.rows import Row
 
 
 def to_task(row: Row) -> VideoQuestion:
     """Returns the task in a row. Raises TaskError."""
     question, options = split_options(row.text("problem"))
-    options = tell_apart(options)
     return VideoQuestion(
         id=row.name("problem_id"),
         video=PurePosixPath(row.text("videos")).name,
@@ -30,12 +29,7 @@ def to_task(row: Row) -> VideoQuestion:
 LONGVIDEOREASON = Layout(
     name="longvideoreason",
     files={
-        split: (
-            f"{split}.jsonl",
-            f"{split}.json",
-            f"{split}*.parquet",
-            f"data/{split}*.parquet",
-        )
+        split: (f"{split}.jsonl", f"{split}.json", f"{split}*.parquet", f"data/{split}*.parquet")
         for split in ("train", "test")
     },
     to_task=to_task,

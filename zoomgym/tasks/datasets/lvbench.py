@@ -2,9 +2,8 @@
 
 Source: zai-org/LVBench on the hub (once THUDM/LVBench): `video_info.meta.jsonl`, one video a line
 with its questions under `qa`; options are lines `(A) ..` of the question. The hub keeps no videos:
-they are fetched by their key, and looked for as `{key}.mp4`. The authors' script (`video2dataset`)
-numbers them, as `videos/00000/..`, so they have to be renamed. A question counts for each of its
-types.
+fetch them by their key, as `{key}.mp4`; rename what the authors' script (`video2dataset`) numbers,
+as `videos/00000/..`. A question counts for each of its types.
 """
 
 import re
@@ -15,7 +14,7 @@ from zoomgym.errors import TaskError
 from zoomgym.io import brief
 from zoomgym.rules import Segment, VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
-from zoomgym.tasks.datasets.options import read_answer, split_options, tell_apart
+from zoomgym.tasks.datasets.options import read_answer, split_options
 from zoomgym.tasks.datasets.rows import Row, read_files
 
 CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{1,2}(?:\.\d+)?)", re.ASCII)
@@ -37,7 +36,6 @@ def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Itera
 def to_task(row: Row) -> VideoQuestion:
     """Returns the task in a question's row. Raises TaskError."""
     question, options = split_options(row.text("question"))
-    options = tell_apart(options)
     return VideoQuestion(
         id=row.name("uid"),
         video=f"{row.text('key')}.mp4",
@@ -51,12 +49,9 @@ def to_task(row: Row) -> VideoQuestion:
 
 
 def read_time_reference(text: str) -> tuple[Segment, ...]:
-    """Returns the evidence in a text like `00:15-00:19` or `01:02:03-01:02:10`; an instant is 1 s.
+    """Returns the evidence in a text like `00:15-00:19; 01:02:03-01:02:10`; an instant is 1 s.
 
-    Several are separated by commas or semicolons; an empty text means that none is known.
-
-    Raises:
-        TaskError: the text says something else.
+    An empty text means that none is known. Raises TaskError for any other.
     """
     return tuple(_segment(part, text) for part in re.split(r"[,;]", text) if part.strip())
 
@@ -79,13 +74,7 @@ LVBENCH = Layout(
     to_task=to_task,
     columns="key, type, qa",
     video_folders=(
-        "all_videos",
-        "videos",
-        "video",
-        "scripts/videos",
-        ".",
-        "videos/*",
-        "scripts/videos/*",
+        *("all_videos", "videos", "video", "scripts/videos", ".", "videos/*", "scripts/videos/*"),
     ),
     read=read,
 )

@@ -5,9 +5,8 @@
      "labels": [["duration", "long"], ["topic", "cars"], ["topic", "traffic"]]}
 
 `options`, `evidence`, `category` and `labels` may be left out. With options, the answer is a letter
-or an option's own text. Where all options begin with their letters (`A. red`, `(B) blue`), those
-are taken off, as questions are shown with letters anyway. A manifest is one set: it has no splits,
-so that a file for training and one for testing are two manifests.
+or an option's own text. Letters that all options begin with (`A. red`, `(B) blue`) are taken off:
+questions are shown with letters anyway. A manifest has no splits: write one file for each.
 """
 
 import hashlib

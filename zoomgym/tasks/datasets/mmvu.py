@@ -1,7 +1,7 @@
 """MMVU, its validation set: expert questions in 27 subjects, multiple-choice and open-ended.
 
-Source: yale-nlp/MMVU on the hub and on GitHub: `validation.json`, `videos/{subject}/{n}.mp4`, where
-each row names its video by the address to fetch it from; open-ended rows have blank choices.
+Source: yale-nlp/MMVU on the hub and on GitHub: `validation.json`, `videos/{subject}/{n}.mp4`; a row
+names its video by the address to fetch it from; open-ended rows have blank choices.
 """
 
 from zoomgym.errors import TaskError
@@ -50,7 +50,7 @@ def to_task(row: Row) -> VideoQuestion:
 
 
 def _choices(choices: Row) -> tuple[str, ...]:
-    """Returns the choices A, B, .. until the first that is not there; blank ones at the end go."""
+    """Returns the choices A to E, without missing ones, and without blank ones at the end."""
     texts = [choices.text(letter(i)) for i in range(5) if choices.has(letter(i))]
     while texts and not texts[-1].strip():
         texts.pop()
@@ -60,11 +60,10 @@ def _choices(choices: Row) -> tuple[str, ...]:
 MMVU = Layout(
     name="mmvu",
     files={
-        "test": (
-            "validation.json",
-            "data/validation.json",
-            "validation-*.parquet",
-            "data/validation-*.parquet",
+        "test": tuple(
+            f"{folder}validation{end}"
+            for end in (".json", "-*.parquet")
+            for folder in ("", "data/")
         )
     },
     to_task=to_task,

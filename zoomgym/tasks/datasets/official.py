@@ -1,14 +1,12 @@
-"""How a benchmark's own scorer would score answers, beside the strict reading, and where they part.
+"""Scores answers as a benchmark's own scorer would, beside the strict reading.
 
-The readers behave like the public ones, faults and all, so that a number can be put beside a
-published one. Source: lmms-eval at 75571cfe (`_task_utils/mcq_extract.py` and the `utils.py` of
-each task); for LongVideo-Reason its authors' exact match; for Video-MMLU its authors' mean over
-subjects. They read the answer action's own text, as the strict reading does. Where a public scorer
-draws a random letter, ours draws one by the task's id, so that a score is the same every time.
+The readers behave like the public ones, faults and all, so that numbers compare with published
+ones. Source: lmms-eval at 75571cfe (`_task_utils/mcq_extract.py` and the `utils.py` of each task);
+for LongVideo-Reason its authors' exact match; for Video-MMLU its authors' mean over subjects. Where
+a public scorer draws a random letter, ours draws one by the task's id, so that scores repeat.
 
-Not imitated: an episode without an answer is wrong here, whatever a scorer would have drawn; an
-open-ended answer is as right as its grader said; and a benchmark's mean is over the groups that
-were played, where lmms-eval counts a missing one as 0.
+Departures: an episode without an answer is wrong; an open-ended answer is as right as its grader
+said; and a mean is over the groups that were played, where lmms-eval counts a missing one as 0.
 """
 
 import hashlib
@@ -21,7 +19,7 @@ from zoomgym.grading import letter, verdict
 from zoomgym.rules import VideoQuestion
 
 CATEGORY = "category"
-"""The kind of group that a task's category is; other kinds are those of its labels."""
+"""Groups by the task's category; other kinds of groups are those of its labels."""
 
 MARKS = ",.!?;:'\""
 NOUNS = (
@@ -53,11 +51,11 @@ class Scoring:
     """How a benchmark scores."""
 
     is_right: Callable[[VideoQuestion, str], bool]
-    """Whether its scorer takes a text for the right choice."""
+    """Says whether its scorer takes a text for the right choice."""
     groups: tuple[str, ...] = (CATEGORY,)
-    """The kinds of groups it reports."""
+    """Kinds of groups it reports."""
     is_macro: bool = False
-    """Its score is the mean over the groups of the first kind, not over tasks."""
+    """Whether its score is the mean over groups of the first kind, not over tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +79,11 @@ class Comparison:
     is_macro: bool
     groups: tuple[GroupScore, ...]
     parted: tuple[Graded, ...]
-    """Answers on which the two readings part; `is_right` is the strict one."""
+    """Answers on which the readings differ; `is_right` is the strict one."""
 
 
 def compare(benchmark: str, answers: Sequence[Graded]) -> Comparison | None:
-    """Returns how a benchmark scores answers; None if it is none of `SCORINGS`, or there are none.
-
-    Args:
-        benchmark: the name of the task set.
-        answers: one for each task, without those that could not be graded.
-    """
+    """Returns how a benchmark scores the graded answers, one a task; None if nobody scores it."""
     scoring = SCORINGS.get(benchmark)
     if scoring is None or not answers:
         return None
@@ -110,8 +103,7 @@ def _is_right_officially(scoring: Scoring, graded: Graded) -> bool:
     """Returns whether the benchmark's scorer takes an answer for right."""
     if graded.answer is None or not graded.task.options:
         return graded.is_right
-    read = partial(scoring.is_right, graded.task, graded.answer)
-    return verdict(read, "official")
+    return verdict(partial(scoring.is_right, graded.task, graded.answer), "official")
 
 
 def _groups(kind: str, pairs: Sequence[tuple[Graded, bool]]) -> Iterable[GroupScore]:
@@ -153,8 +145,8 @@ def _drawn(task: VideoQuestion) -> str:
 def _weighed(letters: str) -> Callable[[VideoQuestion, str], bool]:
     """Returns lmms-eval's shared reading, which knows the given letters (all of a task's if none).
 
-    Every letter found is a candidate; the place it was found in says how much it counts, and of
-    equals the last one wins. So `The answer is B. Daytime` reads as D.
+    Every letter found is a candidate, weighed by where it is; the last of equals wins. So
+    `The answer is B. Daytime` reads as D.
     """
 
     def is_right(task: VideoQuestion, text: str) -> bool:

@@ -17,20 +17,20 @@ INSTRUCTION = re.compile(
     r"|(?:(?:the|your)\s+)?(?:(?:best|correct)\s+)?answer(?:\s+is)?\s*:)\s*",
     re.IGNORECASE,
 )
-"""A line that tells how to answer, as many prompts have below the options."""
+"""Matches a line that tells how to answer, as many prompts have below the options."""
 ABBREVIATION = re.compile(r"\s*[A-Za-z]\.[A-Za-z]\.")
-"""`A.D.`, which is no option D. with the letter A if the others are `B.C.` and the like."""
+"""Matches `A.D.`, which is not the option `D.` under A where others are `B.C.` and the like."""
 ANSWER_TAG = re.compile(r"\s*<answer>(.*)</answer>\s*", re.DOTALL)
 MAX_LETTERS = 26
 BLANK = "(blank)"
 
 
 def split_options(text: str) -> tuple[str, tuple[str, ...]]:
-    """Returns the question in a text, and the options on the lettered lines at its end.
+    """Returns the question in a text, and the options on lettered lines at its end, if any.
 
-    The lines may be in any order of their letters; their texts come back in that of the letters.
-    No options come back if there are no such lines. A line without a letter continues the option
-    above it; after a blank line, or if it tells how to answer, it belongs to the question.
+    Options come back in the order of their letters, see `tell_apart`. A line without a letter
+    continues the option above it; after a blank line, or if it tells how to answer, it belongs to
+    the question.
     """
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     found = [(i, m[1], m[2]) for i, line in enumerate(lines) if (m := LETTERED.fullmatch(line))]
@@ -51,31 +51,19 @@ def split_options(text: str) -> tuple[str, tuple[str, ...]]:
         options[name] = "\n".join([body, *more[:num_lines]]).strip()
         rest = "\n".join(more[num_lines:]).strip()  # the last option's counts
     question = HEADING.sub("", "\n".join(lines[: starts[0]])).strip()
-    return f"{question}\n{rest}".strip(), tuple(options[name] for name in sorted(options))
+    return f"{question}\n{rest}".strip(), tell_apart([options[name] for name in sorted(options)])
 
 
 def letter_options(options: Sequence[str]) -> tuple[str, ...]:
-    """Returns options without the letters they may begin with, in the order of those.
-
-    Raises:
-        TaskError: there are more than letters.
-    """
-    _check_number(options)
+    """Returns options without their letters, in the order of those; see `tell_apart`."""
     pairs = _letters_and_bodies(options)
-    if not pairs:
-        return tuple(option.strip() for option in options)
-    return tuple(body for _, body in sorted(pairs))
+    return tell_apart([body for _, body in sorted(pairs)] if pairs else options)
 
 
 def without_letters(options: Sequence[str], answer: str) -> tuple[tuple[str, ...], str]:
     """Returns options, in the order of their letters, and their answer, both without letters.
 
-    They stay as they are if not all options have their own letter, or if nothing else tells them
-    apart.
-
-    Args:
-        options: as somebody wrote them: `A. red` and `(B) blue`, or plain.
-        answer: a letter, or the text of an option, with its letter or without.
+    Both stay as they are unless every option has its own letter and a text of its own.
     """
     pairs = _letters_and_bodies(options)
     plain = tuple(body for _, body in sorted(pairs))
@@ -103,12 +91,11 @@ def _letters_and_bodies(options: Sequence[str]) -> list[tuple[str, str]]:
 def tell_apart(options: Sequence[str]) -> tuple[str, ...]:
     """Returns options that differ: a repeated one is followed by its letter, a blank one named.
 
-    Some benchmarks repeat an option, or leave one out. Their letters must stay what they are.
-
-    Raises:
-        TaskError: there are more than letters.
+    Some benchmarks repeat an option or leave one blank; the letters of the others must not change.
+    Raises TaskError if there are more options than letters.
     """
-    _check_number(options)
+    if len(options) > MAX_LETTERS:
+        raise TaskError(f"options need 2 to {MAX_LETTERS} choices, got {len(options)}")
     told: list[str] = []
     for index, option in enumerate(options):
         text = option.strip() or BLANK
@@ -118,18 +105,8 @@ def tell_apart(options: Sequence[str]) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _check_number(options: Sequence[str]) -> None:
-    """Raises TaskError if there are more options than letters."""
-    if len(options) > MAX_LETTERS:
-        raise TaskError(f"options need 2 to {MAX_LETTERS} choices, got {len(options)}")
-
-
 def read_answer(text: str, options: Sequence[str]) -> str:
-    """Returns the letter of the option that text names: by its letter or its own text.
-
-    Raises:
-        TaskError: text names no option.
-    """
+    """Returns the letter of the option that text names. Raises TaskError if it names none."""
     tagged = ANSWER_TAG.fullmatch(text)
     index = read_choice(tagged[1] if tagged else text, options)
     if index is None:
@@ -140,12 +117,9 @@ def read_answer(text: str, options: Sequence[str]) -> str:
 
 
 def answer_at(index: int, options: Sequence[str]) -> str:
-    """Returns the answer that means the option at index: its letter, alone or in brackets.
+    """Returns the answer that means the option at index. Raises TaskError if there is none.
 
-    Brackets keep it from being the text of another option, where options are letters themselves.
-
-    Raises:
-        TaskError: there is no such option.
+    It is a letter, in brackets where the bare letter is the text of another option.
     """
     if not 0 <= index < len(options):
         raise TaskError(f"answer needs an index of {len(options)} options, got {index}")

@@ -1,4 +1,4 @@
-"""Rows of parquet files, read by another process, so that no file takes more than a bound."""
+"""Reads parquet files in another process, whose memory is bounded."""
 
 import importlib.util
 import json
@@ -14,24 +14,18 @@ from zoomgym.io import open_named, unreadable
 
 WORKER = Path(__file__).with_name("parquet_worker.py")
 MAX_BYTES = 512 * 1024**2
-"""Memory that reading one file may take, in a process of its own."""
+"""Most memory that reading one file may take."""
 MAX_ROW_CHARS = 4_000_000
 LEAST_CHARS, CHARS_PER_BYTE, MOST_CHARS = 16_000_000, 100, 256_000_000
-"""Bounds of all rows of a file as JSON: more than what distinct texts compress to."""
+"""Bounds of a file's rows as JSON, beyond what distinct texts compress to."""
 
 
 def read_parquet(
     path: Path, columns: Sequence[str], max_bytes: int = MAX_BYTES
 ) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a parquet file.
+    """Yields the rows of a parquet file, with those of columns that it has and that hold no bytes.
 
-    Args:
-        path: the file.
-        columns: those to read, as far as the file has them and they hold no bytes.
-        max_bytes: how much memory reading may take. It is bounded on Linux only.
-
-    Raises:
-        TaskError: the file cannot be read within the bounds.
+    Memory is bounded on Linux only. Raises TaskError if the file cannot be read within the bounds.
     """
     if importlib.util.find_spec("pyarrow") is None:
         raise TaskError(f"{path}: parquet needs pyarrow, got none: pip install pyarrow")

@@ -1,8 +1,7 @@
 """The process behind `parquet`: writes the rows of a parquet file as lines of JSON.
 
-Run as a file of its own, so that it imports nothing but pyarrow. What a parquet file says of itself
-need not be true, and a few bytes of it can mean any number of values, so the memory and the time of
-this process are bounded, not those of the one that started it.
+Runs as a file of its own, so that it imports only pyarrow. A parquet file can lie about itself, and
+a few bytes of it can mean any number of values, so this process bounds its memory and time.
 
 Arguments: the file, the columns to read, as JSON, and how many bytes reading it may take.
 """
@@ -22,7 +21,7 @@ MAX_MESSAGE_CHARS = 300
 
 
 def main(path: Path, columns: list[str], max_bytes: int) -> None:
-    """Writes a line for every row, then one that says that all went well, or what did not."""
+    """Writes a line for every row, then one with the problem, which is empty if all went well."""
     _limit(max_bytes)
     try:
         for fields in _rows(path, columns):
@@ -57,7 +56,7 @@ def _holds_bytes(kind: Any) -> bool:
 
 
 def _unknown(value: object) -> dict[str, str]:
-    """Returns something that no reader takes for a text or a number."""
+    """Returns what replaces a value that JSON lacks: no reader takes it for a text or a number."""
     return {"a value of the kind": type(value).__name__}
 
 

@@ -1,7 +1,7 @@
-"""Rows of files that others wrote: JSON, JSON Lines and parquet, read alike.
+"""Reads rows of JSON, JSON Lines and parquet files that others wrote.
 
-A row knows its place (`file row 3`, or `file:3` where rows are lines). What it holds is checked as
-it is asked for, so that columns that nobody needs may hold anything.
+A row knows its place (`file row 3`, or `file:3` where rows are lines). Its values are checked when
+they are read, so that unused columns may hold anything.
 """
 
 import codecs
@@ -36,10 +36,9 @@ BLANKS = re.compile(r"[ \t\n\r]*")
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """One row: its task, or all that is wrong with it. What can be read of a bad row is there."""
+    """A row's task, or all that is wrong with it, beside what can be read of a bad row."""
 
     where: str
-    """The row's place: file and row."""
     task: VideoQuestion | None = None
     problems: tuple[str, ...] = ()
     video: str = ""
@@ -48,19 +47,19 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One object of a file. What it is asked for and does not hold is a TaskError."""
+    """One object of a file, named by its place. Its methods raise TaskError for bad values."""
 
     where: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
-    """Why there are no fields."""
+    """Says why there are no fields."""
 
     def has(self, key: str) -> bool:
         """Returns whether the row says anything under key."""
         return self.fields.get(key) is not None
 
     def value(self, *keys: str) -> Any:
-        """Returns the value of the first of keys that the row has. Raises TaskError."""
+        """Returns the value of the first of keys that the row has."""
         if self.problem:
             raise TaskError(self.problem)
         for key in keys:
@@ -70,22 +69,22 @@ class Row:
         raise TaskError(f"needed the key {names}, got {brief(sorted(self.fields))}")
 
     def text(self, *keys: str) -> str:
-        """Returns the text under the first of keys that the row has. Raises TaskError."""
+        """Returns the text under the first of keys that the row has."""
         return _checked_text(keys[0], self.value(*keys))
 
     def text_or_none(self, key: str) -> str:
-        """Returns the text under key, or an empty one. Raises TaskError if it is no text."""
+        """Returns the text under key, or an empty one."""
         return self.text(key) if self.has(key) else ""
 
     def texts(self, *keys: str) -> tuple[str, ...]:
-        """Returns the list of texts under the first of keys that the row has. Raises TaskError."""
+        """Returns the list of texts under the first of keys that the row has."""
         value = self.value(*keys)
         if not isinstance(value, list):
             raise TaskError(f"{keys[0]} needs a list of texts, got {brief(value)}")
         return tuple(_checked_text(keys[0], text) for text in value)
 
     def whole(self, *keys: str) -> int:
-        """Returns the whole number under the first of keys that the row has. Raises TaskError."""
+        """Returns the whole number under the first of keys that the row has."""
         value = self.value(*keys)
         if type(value) is float and value.is_integer():
             return int(value)
@@ -94,22 +93,19 @@ class Row:
         return value
 
     def number(self, *keys: str) -> float:
-        """Returns the finite number under the first of keys that the row has. Raises TaskError."""
+        """Returns the finite number under the first of keys that the row has."""
         value = self.value(*keys)
         if not is_finite_number(value):
             raise TaskError(f"{keys[0]} needs a finite number, got {brief(value)}")
         return float(value)
 
     def name(self, *keys: str) -> str:
-        """Returns what the row is called by: a text, or a whole number as text. Raises TaskError.
-
-        Numbers become texts because hubs write ids both ways, `7` and `"7"`.
-        """
+        """Returns an id or a name as text: hubs write both `7` and `"7"`."""
         value = self.value(*keys)
         return self.text(*keys) if isinstance(value, str) else str(self.whole(*keys))
 
     def part(self, key: str) -> "Row":
-        """Returns the object under key, as a row at the same place. Raises TaskError."""
+        """Returns the object under key, as a row at the same place."""
         value = self.value(key)
         if not isinstance(value, dict):
             raise TaskError(f"{key} needs an object, got {brief(value)}")
@@ -126,7 +122,7 @@ def _checked_text(key: str, value: Any) -> str:
 
 
 def contained(path: str) -> str:
-    """Returns path as one below a folder: an absolute one too. Raises TaskError if it leads out."""
+    """Returns path, absolute or not, as one below a folder. Raises TaskError if it leads out."""
     parts = [part for part in PurePosixPath(path).parts if part != "/" and part != "//"]
     if not parts or ".." in parts or "\0" in path or len(path) > MAX_PATH_CHARS:
         raise TaskError(f"a path needs to stay below the folder, got {brief(path)}")
@@ -134,7 +130,7 @@ def contained(path: str) -> str:
 
 
 def is_file(path: Path) -> bool:
-    """Returns whether there is a file at path; not if no file can be called so."""
+    """Returns whether there is a file at path; False for an impossible name."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # too long a name, or one with a lone surrogate
@@ -144,8 +140,7 @@ def is_file(path: Path) -> bool:
 def find_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
     """Returns the files that the first pattern with any matches, in order.
 
-    Raises:
-        TaskError: there is no such folder, no pattern matches, or a link leads out of the folder.
+    Raises TaskError if the folder is missing, no pattern matches, or a link leads out of it.
     """
     if not folder.is_dir():
         raise TaskError(no_folder(folder, "the folder that holds the files"))
@@ -164,7 +159,7 @@ def has_files(folder: Path, patterns: Sequence[str]) -> bool:
 
 
 def leads_out(path: Path, folder: Path) -> str:
-    """Returns what is wrong with a file that a link takes out of folder; nothing if it stays."""
+    """Returns the problem with a file that a link takes out of folder; empty if it stays."""
     try:
         if is_inside(path, folder):
             return ""
@@ -184,14 +179,9 @@ def read_files(folder: Path, patterns: Sequence[str], columns: Sequence[str]) ->
 
 
 def read_file(path: Path, columns: Sequence[str] = ()) -> Iterator[Row]:
-    """Yields the rows of a file, read as its name's ending says; JSON may be one list, or lines.
+    """Yields the rows of a parquet file, of JSON Lines, or of a `.json` file that is one list.
 
-    Args:
-        path: the file.
-        columns: those of a parquet file to read; objects of JSON are read as a whole.
-
-    Raises:
-        TaskError: the file cannot be read, or a row of it is too long.
+    Of parquet, only columns are read. Raises TaskError for an unreadable file or too long a row.
     """
     if path.suffix == ".parquet":
         for number, fields in enumerate(read_parquet(path, columns), start=1):
@@ -213,7 +203,7 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> Iterator[Row]:
 
 
 def _read_lines(path: Path, file: TextIO) -> Iterator[Row]:
-    """Yields the objects of JSON Lines; a line that is none becomes a row with a problem."""
+    """Yields the objects of JSON Lines; any other line becomes a row with a problem."""
     for number in count(1):
         line = file.readline(MAX_ROW_CHARS + 1)
         where = f"{path}:{number}"
@@ -261,10 +251,9 @@ def _to_row(where: str, value: Any) -> Row:
 
 
 class PartlyRead:
-    """The text of a JSON file, so much of it at a time that the next row is whole."""
+    """The text of a JSON file, read in pieces that hold at least the next row."""
 
     def __init__(self, file: TextIO) -> None:
-        """Starts at the place where file is."""
         self._file = file
         self._text = ""
         self._at = 0
@@ -307,7 +296,7 @@ class PartlyRead:
         return value
 
     def _fill(self) -> None:
-        """Reads on until a whole row is there, unless the file ends before."""
+        """Reads until a whole row is there, or the file ends."""
         if not self._is_all and len(self._text) - self._at <= MAX_ROW_CHARS:
             more = self._file.read(MAX_ROW_CHARS)
             self._is_all = len(more) < MAX_ROW_CHARS

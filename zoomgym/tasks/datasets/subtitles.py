@@ -1,4 +1,4 @@
-"""Subtitles: read from `.srt` and `.json` files, and written into a question with their times."""
+"""Reads subtitles from `.srt` and `.json` files, and writes them into a question."""
 
 import html
 import json
@@ -13,7 +13,7 @@ from zoomgym.errors import TaskError
 from zoomgym.io import brief, read_named, unreadable
 
 MAX_SUBTITLE_CHARS = 16_000
-"""About an hour of talk holds 50,000; the rest is thinned out evenly."""
+"""Most text of subtitles; an hour of talk has about 50,000, which are thinned out evenly."""
 MAX_FILE_BYTES = 10_000_000
 
 SRT_EXAMPLE = "00:00:01,500 --> 00:00:03,000"
@@ -42,20 +42,20 @@ class SubtitleFile:
     path: str
     """Relative to the benchmark's folder."""
     offset_s: float = 0.0
-    """The time in the file at which the video begins."""
+    """Time in the file at which the video begins."""
     end_s: float = float("inf")
-    """The length of the video, as far as it is known."""
+    """Length of the video, if known."""
     is_needed: bool = True
     """Whether every video has them."""
 
 
 def read_cues(path: Path, offset_s: float = 0.0, end_s: float = float("inf")) -> tuple[Cue, ...]:
-    """Returns what is said in a video, in the order of the file; nothing if the file is blank.
+    """Returns the cues of an `.srt` file, or of LongVideoBench's `.json`, in the order of the file.
 
     Args:
-        path: an `.srt` file, or LongVideoBench's `.json`.
+        path: of the file; a blank one has no cues.
         offset_s: the time in the file at which the video begins, in seconds.
-        end_s: the length of the video: where a cue without an end ends.
+        end_s: the length of the video, where a cue without an end ends.
 
     Raises:
         TaskError: the file cannot be read, or holds something else; names it.
@@ -92,8 +92,8 @@ def _decoded(path: Path, data: bytes) -> str:
 def with_subtitles(question: str, cues: Sequence[Cue]) -> str:
     """Returns a question followed by what is said in the video, with times in seconds.
 
-    The question comes first, so that it survives where a text is cut. What would be longer than
-    MAX_SUBTITLE_CHARS is thinned out evenly, so that the whole video stays covered.
+    The question comes first, so that it survives a cut. Subtitles over MAX_SUBTITLE_CHARS are
+    thinned out evenly, so that the whole video stays covered.
     """
     lines = [f"[{cue.start_s:.1f}, {cue.end_s:.1f}] {cue.text}" for cue in cues]
     if not lines:
@@ -170,7 +170,7 @@ def _read_json(path: Path, text: str, open_end_s: float) -> Iterator[Cue]:
 
 
 def _json_cue(cue: Any, open_end_s: float) -> Cue:
-    """Returns a cue of a `.json` file. What is no cue raises whatever reading it raises."""
+    """Returns a cue of a `.json` file. Raises whatever reading something else raises."""
     if "timestamp" not in cue:
         return Cue(_seconds(cue["start"]), _seconds(cue["end"]), _without_markup(cue["line"]))
     start_s, end_s = cue["timestamp"]

@@ -6,14 +6,14 @@ Source: lmms-eval/Video-MME on the hub: `videomme/test-*.parquet`, `data/{videoI
 
 from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
-from zoomgym.tasks.datasets.options import letter_options, read_answer, tell_apart
+from zoomgym.tasks.datasets.options import letter_options, read_answer
 from zoomgym.tasks.datasets.rows import Row
 from zoomgym.tasks.datasets.subtitles import SubtitleFile
 
 
 def to_task(row: Row) -> VideoQuestion:
     """Returns the task in a row. Raises TaskError."""
-    options = tell_apart(letter_options(row.texts("options")))
+    options = letter_options(row.texts("options"))
     return VideoQuestion(
         id=row.name("question_id"),
         video=f"{row.text('videoID')}.mp4",
@@ -21,11 +21,7 @@ def to_task(row: Row) -> VideoQuestion:
         answer=read_answer(row.text("answer"), options),
         options=options,
         category=row.text("task_type"),
-        labels=(
-            ("duration", row.text("duration")),
-            ("domain", row.text("domain")),
-            ("sub_category", row.text("sub_category")),
-        ),
+        labels=tuple((kind, row.text(kind)) for kind in ("duration", "domain", "sub_category")),
     )
 
 

@@ -2,7 +2,7 @@
 
 Source: Enxin/lmms_video_mmlu on the hub, as lmms-eval reads it: parquet or JSON Lines with a
 question a row; and `video_mmlu.jsonl` of Enxin/Video-MMLU, with a list of questions a video. Its
-captions are no questions and are not read. Answers are graded by a judge model.
+captions are not read. A judge model grades the answers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from zoomgym.tasks.datasets.benchmark import Layout
 from zoomgym.tasks.datasets.rows import Row, read_files
 
 LISTS = ("reasoning_qa", "questions", "qa", "question")
-"""Keys under which a video's questions may be."""
+"""Keys that may hold a video's questions."""
 
 
 def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:

@@ -1,9 +1,8 @@
 """Video-MMMU: lectures in six disciplines, with questions on three tracks of learning.
 
 Source: lmms-eval/VideoMMMU on the hub: `Perception/`, `Comprehension/` and `Adaptation/`, parquet
-files each; videos as `{discipline}/{id}.mp4`, where the id holds the subject. In the videos of
-Adaptation the question's image is at the end; in the others the end is a quiz to be ignored. The
-question tells both, as the authors' prompts do.
+files each; videos as `{discipline}/{id}.mp4`, where the id holds the subject. Videos of Adaptation
+end with the question's image, others with a quiz to ignore. Questions say so, as the authors' do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from zoomgym.errors import TaskError
 from zoomgym.io import brief
 from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
-from zoomgym.tasks.datasets.options import letter_options, read_answer, tell_apart
+from zoomgym.tasks.datasets.options import letter_options, read_answer
 from zoomgym.tasks.datasets.rows import Row, find_files, read_file
 
 TRACKS = {
@@ -21,7 +20,7 @@ TRACKS = {
     "Comprehension": "(A quiz in the last frames of the video is not meant.)",
     "Adaptation": "(The image of this question is shown at the end of the video.)",
 }
-"""Each track, and what is told with its questions."""
+"""Each track, and what its questions say of the video's end."""
 
 SUBJECTS = {
     "Art": "Art, Art_Theory, Design, Music",
@@ -37,7 +36,7 @@ SUBJECTS = {
     ),
     "Science": "Biology, Chemistry, Geography, Math, Physics",
 }
-"""Subjects of each discipline, which is also the folder of its videos."""
+"""Subjects of each discipline. Videos lie in folders by discipline."""
 
 
 def read(folder: Path, patterns: Sequence[str], columns: Sequence[str]) -> Iterator[Row]:
@@ -55,7 +54,7 @@ def to_task(row: Row) -> VideoQuestion:
     discipline = next((d for d, names in SUBJECTS.items() if subject in names.split(", ")), None)
     if discipline is None:
         raise TaskError(f"id needs to hold a subject, as in 'validation_Art_1', got {brief(name)}")
-    options = tell_apart(letter_options(row.texts("options"))) if row.has("options") else ()
+    options = letter_options(row.texts("options")) if row.has("options") else ()
     answer = row.name("answer")
     return VideoQuestion(
         id=f"{track.lower()}-{name}",

@@ -2,8 +2,7 @@
 
 Source: zsgvivo/rl_datasets on the hub: JSON lists of `{"problem": "<image>..", "solution": "B",
 "videos": [one path], "data_source", "extra_info": {"answer_type"}, "doc_id"}`. Options are lines of
-the problem. An absolute path of a video is looked for below the folder, like every other. Evidence
-and labels have no place in these rows.
+the problem. Absolute paths are looked up below the folder, too. Evidence and labels have no place.
 """
 
 import json
@@ -17,11 +16,11 @@ from zoomgym.grading import letter
 from zoomgym.io import brief
 from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
-from zoomgym.tasks.datasets.options import read_answer, split_options, tell_apart
+from zoomgym.tasks.datasets.options import read_answer, split_options
 from zoomgym.tasks.datasets.rows import Row, contained
 
 MARK = "<image>"
-"""Where the frames go; one a video."""
+"""Marks where the frames go; one a video."""
 CHOICE, OPEN = "multiple_choice", "open_ended"
 
 
@@ -37,7 +36,6 @@ def to_task(row: Row) -> VideoQuestion:
     options: tuple[str, ...] = ()
     if kind == CHOICE:
         question, options = split_options(question)
-        options = tell_apart(options)
     solution = row.name("solution")
     return VideoQuestion(
         id=row.name("doc_id"),
@@ -50,10 +48,9 @@ def to_task(row: Row) -> VideoQuestion:
 
 
 def write_rl_rows(path: Path, tasks: Iterable[VideoQuestion]) -> None:
-    """Writes tasks to path as such rows; their videos must be paths below the file's folder.
+    """Writes tasks as such rows; their videos must be paths below the file's folder.
 
-    Raises:
-        TaskError: a task would be read as another one; nothing is written.
+    Raises TaskError, and writes nothing, if a task would be read as another one.
     """
     rows = [_checked(task) for task in tasks]
     path.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -76,7 +73,7 @@ def _checked(task: VideoQuestion) -> dict[str, Any]:
 
 
 def _to_row(task: VideoQuestion) -> dict[str, Any]:
-    """Returns a task as a row."""
+    """Returns a task as a row, which may not read as the same task."""
     options = [f"{letter(i)}. {option}" for i, option in enumerate(task.options)]
     return {
         "problem": "\n".join([f"{MARK}{task.question}", *options]),
