@@ -42,11 +42,10 @@ class Start(NamedTuple):
 
 @dataclass(slots=True)
 class Game:
-    """An episode that is being played."""
+    """An episode that is being played, and the ZoomEnv that its environment wraps."""
 
     start: Start
     zoom_env: ZoomEnv
-    """What its environment wraps."""
     agent_s: float = 0.0
 
 
@@ -57,10 +56,9 @@ def finish_episode(env: gym.Env[Any, Any], agent: Agent, *, agent_name: str, see
         env: a ZoomEnv in the middle of an episode, wrapped or not.
         agent: already reset.
         agent_name: what the record calls it.
-        seed: with which env was reset.
+        seed: of the episode.
 
     Raises:
-        TypeError: env is no ZoomEnv.
         VideoError: the task's video cannot be shown.
         AgentError: the agent cannot reply.
     """
@@ -82,18 +80,16 @@ def run_episodes(
     """Plays one episode on each task, and yields each record as it is finished.
 
     Args:
-        env: a ZoomEnv, wrapped or not; or several that are alike, which are played side by side:
-            an agent with `act_batch` then replies to all at once. Records are the same, but for
-            their order and seconds.
+        env: a ZoomEnv, wrapped or not, or several alike to play side by side: an agent with
+            `act_batch` then replies to all at once. Only order and seconds of records differ.
         agent: is reset first, with seed.
         agent_name: what the records call it.
         task_ids: the tasks to play; with one environment, in order.
         seed: of agent and environments.
 
     Raises:
-        TypeError: env is no ZoomEnv.
-        VideoError: a task's video cannot be shown. Episodes beside it are lost. Where
-            `on_video_error="skip"`, its task is passed over instead, with a warning.
+        VideoError: a task's video cannot be shown. Episodes beside it are lost. With
+            `on_video_error="skip"`, the task is skipped with a warning instead.
         AgentError: the agent cannot reply. Episodes beside it are lost.
     """
     agent.reset(seed)
@@ -115,17 +111,15 @@ def run_episodes(
 def try_episodes(
     starts: Iterable[Start], agent: Agent, *, num_games: int, agent_name: str, seed: int
 ) -> Iterator[tuple[Start, Record | BaseException]]:
-    """Plays episodes side by side, and yields what came of each: its record, or what ended it.
+    """Plays episodes side by side, and yields the record of each, or the error that ended it.
 
-    One that fails ends alone, whatever the trouble is, but for Ctrl-C: agents are anybody's code.
-    The others go on.
+    An error, other than Ctrl-C, ends its episode only: agents are anybody's code.
 
     Args:
-        starts: the episodes. They are taken as places get free, each with an environment of its
-            own; that of an episode which was yielded may come again.
-        agent: already reset. With `act_batch` it replies to all at once; where that fails, to
-            each alone.
-        num_games: how many are played at once.
+        starts: episodes, taken as places get free, each with an environment of its own. The
+            environment of an episode may come again once that is yielded.
+        agent: already reset. With `act_batch` it replies to all at once; if that fails, to each.
+        num_games: how many to play at once.
         agent_name: what the records call the agent.
         seed: of the environments.
     """
@@ -152,30 +146,24 @@ def try_episodes(
 
 
 def is_skipped(env: gym.Env[Any, Any], trouble: BaseException) -> bool:
-    """Returns whether an episode that trouble ended is one that env passes over.
-
-    Args:
-        env: a ZoomEnv, wrapped or not.
-        trouble: what `try_episodes` yields.
-    """
+    """Returns whether env, a ZoomEnv, wrapped or not, skips an episode that trouble ended."""
     return isinstance(trouble, VideoError) and _inside(env).on_video_error == "skip"
 
 
 def watch_again(
     env: gym.Env[Any, Any], record: Record, num_turns: int | None = None
 ) -> Observation:
-    """Plays the replies of a record again, for their frames: returns what the agent saw at the end.
+    """Plays the replies of a record again, and returns what the agent saw at the end.
 
     Args:
-        env: a ZoomEnv with the settings of the record, wrapped or not; see `env_to_watch` in
-            `records.task_sets`. It is left there, so that an episode can be taken up half-way.
+        env: a ZoomEnv with the settings of the record, see `env_to_watch`, wrapped or not. Its
+            episode can be continued, for instance by `finish_episode`.
         record: of an episode.
         num_turns: how many of its turns to play; None plays all.
 
     Raises:
-        TypeError: env is no ZoomEnv.
         VideoError: the video cannot be shown.
-        RecordError: another task, other rules or other turns come of it.
+        RecordError: task, rules or turns differ from the record's.
     """
     game = _begin(Start(env, record.task.id), record.seed)
     turns = record.turns[:num_turns]
@@ -192,14 +180,7 @@ def watch_again(
 
 
 def to_record(env: ZoomEnv, *, agent_name: str, seed: int, agent_s: float) -> Record:
-    """Returns the record of the episode that has ended in env.
-
-    Args:
-        env: where it was played.
-        agent_name: what the record calls the agent.
-        seed: with which env was reset.
-        agent_s: seconds that were spent in the agent.
-    """
+    """Returns the record of the episode that has ended in env, with the agent's wall clock."""
     episode, parts = env.episode, score(env.episode)
     return Record(
         version=VERSION,

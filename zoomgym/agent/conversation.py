@@ -1,12 +1,11 @@
-"""What a model is shown: an observation as chat messages.
+"""Turns an observation into chat messages, for any model. Agents encode the pictures.
 
-Messages only ever grow: those of a turn begin with those of the turn before, so that a model need
-read only what is new. How pictures are encoded is left to the agent.
+The messages of a turn begin with those of the turn before, so that a model reads only what is new.
 
 Source: frames are labeled, and come back inside `<tool_response>`, as VideoZoomer's checkpoints
 were trained on (zsgvivo/VideoZoomer, commit 5638153, vllm_async_engine.py:408); labels count from
-0 in every message. Departure: the system text is written from the rules of the episode, and the
-response says what the environment's feedback says.
+0 in every message. Departure: the system text follows the rules of the episode, and the response
+the environment's feedback.
 """
 
 from collections.abc import Sequence

@@ -13,7 +13,7 @@ from zoomgym.video import Video, native_size
 
 KEY_DIGITS = 20
 KEY_ROWS = 8
-"""Rows of each overview frame that tell episodes apart: all of them take 30 times as long."""
+"""Rows of each overview frame that enter a key: all of them take 30 times as long."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -30,7 +30,7 @@ class Observation:
     """Everything an agent may know, at the video's own aspect and resolution."""
 
     episode_key: str
-    """Names the episode; says nothing that is not shown (see `episode_key`)."""
+    """Names the episode and tells nothing else (see `episode_key`)."""
     question: str
     options: tuple[str, ...]
     rules: Rules
@@ -47,11 +47,7 @@ class Observation:
 
 
 def look(video: Video, times_s: Sequence[float], max_pixels: int) -> Frames:
-    """Returns the frames of video at times_s, of at most max_pixels each, never upscaled.
-
-    Raises:
-        VideoError: nothing decodes there.
-    """
+    """Returns the frames of video at times_s, each shrunk to max_pixels. Raises VideoError."""
     images = video.frames_at(times_s, native_size(video.size, max_pixels))
     images.flags.writeable = False
     return Frames(tuple(times_s), images)
@@ -60,16 +56,9 @@ def look(video: Video, times_s: Sequence[float], max_pixels: int) -> Frames:
 def episode_key(
     draw: int, question: str, options: Sequence[str], duration_s: float, overview: Frames
 ) -> str:
-    """Returns a name for the episode that begins with what is shown here.
+    """Returns a name for the episode, made of what the agent is shown and a random draw.
 
     Nothing else enters it: from an id, even a hashed one, an agent could look its task up.
-
-    Args:
-        draw: a random number of the environment.
-        question: as the agent reads it.
-        options: as the agent reads them.
-        duration_s: of the video.
-        overview: as the agent sees it.
     """
     images = overview.images
     step = max(1, images.shape[1] // KEY_ROWS)

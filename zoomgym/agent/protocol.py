@@ -1,4 +1,4 @@
-"""What an agent is: a thing that turns observations into replies."""
+"""Protocols of agents, which turn observations into replies."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
@@ -33,13 +33,10 @@ class BatchAgent(Protocol):
 
 @runtime_checkable
 class SharedAgent(Protocol):
-    """An agent that mostly waits, such as a served model.
-
-    Threads may share it, each with episodes of its own.
-    """
+    """An agent, such as a served model, that threads may share, each with episodes of its own."""
 
     max_concurrent: int
-    """Replies that it is asked for at once."""
+    """Most replies to ask for at once."""
 
 
 @runtime_checkable
@@ -47,7 +44,7 @@ class MeteredAgent(Protocol):
     """An agent that counts what its episodes use: tokens, requests, money."""
 
     def usage(self, episode_key: str) -> Mapping[str, float]:
-        """Returns what an episode that is over has used, by name, and forgets it."""
+        """Returns what a finished episode has used, by name, and forgets it."""
 
 
 def reply_to(agent: Agent, observations: Sequence[Observation]) -> list[str]:
@@ -58,7 +55,7 @@ def reply_to(agent: Agent, observations: Sequence[Observation]) -> list[str]:
 
 
 def usage_of(agent: Agent, episode_key: str) -> Mapping[str, float]:
-    """Returns what an episode that is over has used; nothing if the agent does not count."""
+    """Returns what a finished episode has used; empty if the agent does not count."""
     return dict(agent.usage(episode_key)) if isinstance(agent, MeteredAgent) else {}
 
 

@@ -1,4 +1,4 @@
-"""What each command does, from its parsed arguments to its exit status."""
+"""Runs each command: from its parsed arguments to its exit status."""
 
 import argparse
 import sys
@@ -31,7 +31,7 @@ from zoomgym.tasks import (
 MANIFEST = "manifest.jsonl"
 OWN_TASK = "own"
 GIVE_UP_AFTER = 5
-"""Answers in a row on which a judge gives no verdict: the rest stays ungraded."""
+"""Answers in a row without a verdict after which the rest stays ungraded."""
 progress = partial(tqdm, disable=None, leave=False)
 """Shows progress to people only."""
 
@@ -62,8 +62,7 @@ def list_tasks(args: argparse.Namespace) -> int:
         subtitles=args.subtitles,
         limits=args.limits,
     )
-    indices = progress(range(len(tasks)), desc="tasks")
-    all_tasks = [tasks[index] for index in indices]
+    all_tasks = [tasks[index] for index in progress(range(len(tasks)), desc="tasks")]
     lengths_s: list[float] = []
     if args.durations:
         lengths = durations_s(tasks, all_tasks)
@@ -158,12 +157,8 @@ def grade(args: argparse.Namespace) -> int:
     grader = _judge(args)
     records = list(read_records(args.records))
     regraded, outcomes, troubles = [], Counter[str](), Counter[str]()
-    for one in progress(
-        regrade_all(records, grader, args.concurrent),
-        desc="grade",
-        unit=" records",
-        total=len(records),
-    ):
+    each = regrade_all(records, grader, args.concurrent)
+    for one in progress(each, desc="grade", unit=" records", total=len(records)):
         regraded.append(one.record)
         if not one.record.task.options:
             outcomes[one.outcome] += 1

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from zoomgym.cli.actions import check, grade, list_tasks, play_one, synth
 from zoomgym.errors import TaskError, ZoomGymError
@@ -19,6 +19,8 @@ from zoomgym.video import Limits
 OWN_TASKS = "a manifest (my.jsonl), or a benchmark and its folder (videomme:/data/Video-MME)"
 HELP_WIDTH = 78
 """Columns of a description."""
+Add: TypeAlias = Callable[..., argparse.Action]
+"""Adds an argument to a command, as `ArgumentParser.add_argument` does."""
 
 
 @ends_quietly
@@ -44,103 +46,76 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"zoomgym {version('zoomgym')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    checked = _command(
+    add = _command(
         commands, "check", check, "report every problem of files of tasks",
         "Reads every row, and decodes 16 frames of every video, the first and the last among "
         "them. Each problem "
         "is a line that names file and row; without one, the exit status is 0.",
         "zoomgym check my.jsonl", "zoomgym check videomme:/data/Video-MME",
     )  # fmt: skip
-    checked.add_argument("tasks", help=f"{OWN_TASKS} to check")
-    _add_limits(checked)
+    add("tasks", help=f"{OWN_TASKS} to check")
+    _add_limits(add)
 
-    listed = _command(
+    add = _command(
         commands, "tasks", list_tasks, "show what a task set holds",
         "Prints name, version and hash of a task set, and how many tasks there are by category, "
         "by number of options, and by each kind of label.",
         "zoomgym tasks synthetic", "zoomgym tasks videomme:/data/Video-MME --split test",
     )  # fmt: skip
-    listed.add_argument("tasks", help=f"synthetic, synthetic:FAMILY, {OWN_TASKS}")
-    listed.add_argument(
-        "--subtitles", action="store_true", help="put a benchmark's subtitles into its questions"
-    )
-    listed.add_argument("--durations", action="store_true", help="open every video to measure it")
-    _add_limits(listed)
-    _add_synthetic(listed)
+    add("tasks", help=f"synthetic, synthetic:FAMILY, {OWN_TASKS}")
+    add("--subtitles", action="store_true", help="put a benchmark's subtitles into its questions")
+    add("--durations", action="store_true", help="open every video to measure it")
+    _add_limits(add)
+    _add_synthetic(add)
 
-    person = _command(
+    add = _command(
         commands, "play", play_one, "play an episode yourself",
         "You are shown a question and the overview of a video, as pictures in a folder and, where "
         "it can, in the terminal. You type zooms and then the answer.",
         "zoomgym play --tasks synthetic:flash",
         'zoomgym play --video my.mp4 --question "What is on the table?"',
     )  # fmt: skip
-    person.add_argument(
-        "--tasks", help=f"synthetic, synthetic:FAMILY, {OWN_TASKS}; default: synthetic"
-    )
-    person.add_argument("--task-id", help="which of the tasks; default: one is drawn")
-    person.add_argument(
-        "--seed", type=whole_number(0), help="draws the same task again; default: another one"
-    )
-    person.add_argument("--video", type=Path, help="a video of your own, instead of --tasks")
-    person.add_argument("--question", help="your question about --video")
-    person.add_argument(
-        "--option", action="append", default=[], help="one option of --question; repeat it for each"
-    )
-    person.add_argument("--answer", help="answer of --question; without it nothing is graded")
-    person.add_argument(
-        "--out", type=Path, help="new or empty folder for the pictures; default: a temporary one"
-    )
-    person.add_argument("--cache-dir", type=Path, help="where synthetic videos are written")
-    _add_limits(person)
-    _add_synthetic(person)
+    add("--tasks", help=f"synthetic, synthetic:FAMILY, {OWN_TASKS}; default: synthetic")
+    add("--task-id", help="which of the tasks; default: one is drawn")
+    add("--seed", type=whole_number(0), help="draws the same task again; default: another one")
+    add("--video", type=Path, help="a video of your own, instead of --tasks")
+    add("--question", help="your question about --video")
+    one_option = "one option of --question; repeat it for each"
+    add("--option", action="append", default=[], help=one_option)
+    add("--answer", help="answer of --question; without it nothing is graded")
+    add("--out", type=Path, help="new or empty folder for the pictures; default: a temporary one")
+    add("--cache-dir", type=Path, help="where synthetic videos are written")
+    _add_limits(add)
+    _add_synthetic(add)
 
-    grading = _command(
+    add = _command(
         commands, "grade", grade, "let a judge grade open-ended answers in records",
         "Asks a model whether each open-ended answer is right, and writes the records with "
         "verdicts and the rewards that follow. Run again, it asks only for what is missing.",
         "zoomgym grade records.jsonl --judge-url http://localhost:8000/v1 --model NAME",
     )  # fmt: skip
-    grading.add_argument("records", type=Path, help="a file of records, JSON Lines")
-    grading.add_argument(
-        "--judge-url", required=True, help="OpenAI-compatible endpoint: http://localhost:8000/v1"
-    )
-    grading.add_argument("--model", required=True, help="the judge, as the endpoint calls it")
-    grading.add_argument("--key-variable", default="", help="environment variable with the API key")
-    grading.add_argument(
-        "--timeout", type=float, default=60, help="seconds that a request may take; default: 60"
-    )
-    grading.add_argument(
-        "--tries",
-        type=whole_number(1),
-        default=5,
-        help="how often a verdict is asked for; default: 5",
-    )
-    grading.add_argument(
-        "--concurrent", type=whole_number(1), default=8, help="requests at once; default: 8"
-    )
-    grading.add_argument("--cache-dir", type=Path, help="where verdicts are kept for the next time")
-    grading.add_argument(
-        "--out", type=Path, help="file to write or replace; default: RECORDS.graded.jsonl"
-    )
+    tries = "how often a verdict is asked for; default: 5"
+    add("records", type=Path, help="a file of records, JSON Lines")
+    add("--judge-url", required=True, help="OpenAI-compatible endpoint: http://localhost:8000/v1")
+    add("--model", required=True, help="the judge, as the endpoint calls it")
+    add("--key-variable", default="", help="environment variable with the API key")
+    add("--timeout", type=float, default=60, help="seconds that a request may take; default: 60")
+    add("--tries", type=whole_number(1), default=5, help=tries)
+    add("--concurrent", type=whole_number(1), default=8, help="requests at once; default: 8")
+    add("--cache-dir", type=Path, help="where verdicts are kept for the next time")
+    add("--out", type=Path, help="file to write or replace; default: RECORDS.graded.jsonl")
 
-    written = _command(
+    add = _command(
         commands, "synth", synth, "write synthetic videos and their manifest",
         "Writes videos/*.mp4 and manifest.jsonl into a folder. The same arguments write the same "
         "files; run again, it resumes where it was stopped.",
         "zoomgym synth my-videos --family flash --num 20", "zoomgym check my-videos/manifest.jsonl",
     )  # fmt: skip
-    written.add_argument("out", type=Path, help="new or empty folder to write")
-    written.add_argument(
-        "--family",
-        action="append",
-        choices=list(FAMILIES),
-        help="a family to write; repeat it for each; default: all",
-    )
-    written.add_argument(
-        "--num", type=whole_number(0), default=12, help="how many tasks; default: 12"
-    )
-    _add_synthetic(written)
+    one_family = "a family to write; repeat it for each; default: all"
+    add("out", type=Path, help="new or empty folder to write")
+    add("--family", action="append", choices=list(FAMILIES), help=one_family)
+    add("--num", type=whole_number(0), default=12, help="how many tasks; default: 12")
+    _add_synthetic(add)
     return parser
 
 
@@ -151,8 +126,8 @@ def _command(
     summary: str,
     description: str,
     *examples: str,
-) -> Parser:
-    """Returns the parser of a new command, which has no arguments yet."""
+) -> Add:
+    """Adds a command. Returns the function that adds its arguments."""
     parser = commands.add_parser(
         name,
         help=summary,
@@ -161,21 +136,15 @@ def _command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    return parser
+    return parser.add_argument
 
 
-def _add_synthetic(parser: Parser) -> None:
+def _add_synthetic(add: Add) -> None:
     """Adds the arguments of synthetic tasks."""
-    parser.add_argument(
-        "--split",
-        default="train",
-        choices=SPLITS,
-        help="part of synthetic tasks or of a benchmark; default: train",
-    )
-    parser.add_argument(
-        "--duration", type=float, default=60, help="length of synthetic videos in s; default: 60"
-    )
-    parser.add_argument(
+    part = "part of synthetic tasks or of a benchmark; default: train"
+    add("--split", default="train", choices=SPLITS, help=part)
+    add("--duration", type=float, default=60, help="length of synthetic videos in s; default: 60")
+    add(
         "--difficulty",
         default="easy",
         type=_difficulty,
@@ -184,9 +153,9 @@ def _add_synthetic(parser: Parser) -> None:
     )
 
 
-def _add_limits(parser: Parser) -> None:
+def _add_limits(add: Add) -> None:
     """Adds the argument of how much work a video file may cause."""
-    parser.add_argument(
+    add(
         "--limits",
         default=Limits(),
         type=_limits,

@@ -35,9 +35,9 @@ def play(
     Args:
         env: in the grammar `json`.
         folder: where every frame is saved as a picture.
-        task_id: the task to play; None draws one.
+        task_id: the task to play; None draws one by seed.
         seed: of the draw.
-        is_graded: whether the task's answer is known, so that the outcome is shown.
+        is_graded: whether the answer is known, so that the outcome is shown.
         ask: shows a prompt and returns a line. EOFError stops.
         say: shows a text.
     """

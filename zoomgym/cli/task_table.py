@@ -13,10 +13,7 @@ def task_table(
 ) -> str:
     """Returns the table of a task set: its identity, then tasks by category and by label.
 
-    Args:
-        tasks: the set.
-        all_tasks: every task of it.
-        lengths_s: of its videos, in seconds; none if they are not to be shown.
+    Without lengths_s of its videos, in seconds, the table has no line about them.
     """
     videos, groups = set(), {"category": Counter[str](), "options": Counter[str]()}
     num_with_evidence = 0

@@ -1,6 +1,6 @@
-"""What a record may hold: a line is bounded before it is read, its values before they are used.
+"""Checks records, which come from strangers: lines before they are read, values before their use.
 
-Records come from strangers, and one number in a short line can ask for any amount of work.
+One number in a short line can ask for any amount of work.
 """
 
 import json
@@ -17,19 +17,19 @@ from zoomgym.rules import Rules, merge_weights
 MOST_LINE_BYTES = 96 * 1024**2
 """Longest line: 100 turns of the longest replies, with every character escaped."""
 MOST_VALUES = 100_000
-"""Texts, numbers, lists and objects in a line: a hundred times what an episode has."""
+"""Most values in a line: a hundred times what an episode has."""
 MOST_DEPTH = 16
 """Deepest nesting of lists and objects. A record has five levels; settings may have more."""
 MOST_NAME_CHARS = 10_000
 MOST_SETTINGS_CHARS = 100_000
 MOST_ITEMS = 1000
-"""Segments of evidence, labels, and kinds of what an agent used."""
+"""Most segments of evidence, labels, and kinds of usage."""
 MOST_COMPARED = 1_000_000
-"""Pairs of a segment of evidence and a frame: each says whether the one holds the other."""
+"""Most pairs of a segment of evidence and a frame that are compared."""
 MOST_TOLD_CHARS = 300
 """Longest explanation of why a line is no record."""
 LARGEST = 1e12
-"""Largest number that is added up and drawn: a reward, a weight, what an agent used."""
+"""Largest reward, weight or usage: they are added up and drawn."""
 LONGEST_S = 1e9
 """Longest wall clock: thirty years."""
 
@@ -46,6 +46,7 @@ NUMBERS = {
     "reward": (-LARGEST, LARGEST),
     "agent_s": (0, LONGEST_S),
     "decode_s": (0, LONGEST_S),
+    "duration_s": (0, MAX_DURATION_S),
 }
 RATES = ("accuracy", "format", "tool")
 """Reward terms that are 0 or 1."""
@@ -57,21 +58,16 @@ SETTINGS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "source": ((str,), "a text"),
     "max_pixels": ((int,), "a whole number above 0"),
 }
-"""Settings that are used later: of which types they are, and that in words."""
+"""Settings that are used later: their types, and what they need in words."""
 MOST_SEED = 2**128
 MOST_SETTING = 1e15
 """Most pixels or seconds that a setting may ask for."""
 
 
 def load_row(line: str, needed: str) -> dict[str, Any]:
-    """Returns the JSON object in a line.
+    """Returns the JSON object in a line; `needed` names it in errors.
 
-    Args:
-        line: of a file.
-        needed: what the line should hold, for the error.
-
-    Raises:
-        RecordError: there is none, or it is too large or too deep to be read.
+    Raises RecordError if there is none, or it is too large or too deep to be read.
     """
     if len(line) > MOST_LINE_BYTES:
         raise RecordError(f"needed {needed}, got more than {MOST_LINE_BYTES} characters")
@@ -91,22 +87,19 @@ def load_row(line: str, needed: str) -> dict[str, Any]:
 
 
 def told(error: Exception) -> str:
-    """Returns what an error says, on a line, and not more than one reads."""
+    """Returns the text of an error on one short line."""
     text = f"no {error}" if isinstance(error, KeyError) else str(error)
     return plain(text[:MOST_TOLD_CHARS])
 
 
 def check_row(row: Mapping[str, Any], rules: Rules) -> None:
-    """Refuses values that no episode by these rules has; their constructors refuse the rest.
+    """Raises RecordError for values that no episode by these rules has.
 
-    Raises:
-        RecordError: a value is of another kind, or out of its bounds.
-        ValueError, TypeError, KeyError: something is missing, or no weight.
+    What is missing raises KeyError or TypeError; constructors refuse the rest.
     """
     _check_texts(row)
     for name, (low, high) in NUMBERS.items():
         _check_number(name, row[name], low, high)
-    _check_number("duration_s", row["duration_s"], 0, MAX_DURATION_S)
     if not 0 < row["duration_s"] >= row["last_frame_s"]:
         raise RecordError(
             f"duration_s needs a number above 0, and from last_frame_s {row['last_frame_s']} up, "
@@ -130,21 +123,14 @@ def check_row(row: Mapping[str, Any], rules: Rules) -> None:
 
 
 def _check_turns(turns: Any, rules: Rules, duration_s: float) -> None:
-    """Refuses turns that no episode by these rules on a video of this length has.
-
-    Raises:
-        RecordError: a value is of another kind, or out of its bounds.
-        TypeError, KeyError: something is missing.
-    """
+    """Checks the turns of an episode by these rules on a video of this length."""
     if not isinstance(turns, list) or not 1 <= len(turns) <= rules.max_turns:
         raise RecordError(f"turns needs a list of 1 to {rules.max_turns}, got {_size(turns)}")
     for turn in turns:
         for name in ("reply", "error", "feedback"):
             _check_text(name, turn[name])
-        if type(turn["is_well_formed"]) is not bool:
-            raise RecordError(
-                f"is_well_formed needs true or false, got {brief(turn['is_well_formed'])}"
-            )
+        if type(is_well_formed := turn["is_well_formed"]) is not bool:
+            raise RecordError(f"is_well_formed needs true or false, got {brief(is_well_formed)}")
         if zoom := turn["zoom"]:
             _check_number("start_s", zoom["start_s"], 0, duration_s)
             _check_number("end_s", zoom["end_s"], 0, duration_s)
@@ -153,7 +139,7 @@ def _check_turns(turns: Any, rules: Rules, duration_s: float) -> None:
 
 
 def _check_texts(row: Mapping[str, Any]) -> None:
-    """Refuses names and texts that are none. Raises RecordError, TypeError, KeyError."""
+    """Checks names and texts."""
     for name in NAMES:
         _check_name(name, row[name])
     for name in OPTIONAL_NAMES:
@@ -163,7 +149,7 @@ def _check_texts(row: Mapping[str, Any]) -> None:
 
 
 def _check_parts(parts: Mapping[str, Any], rules: Rules) -> None:
-    """Refuses reward terms that no episode has. Raises RecordError, TypeError, KeyError."""
+    """Checks reward terms."""
     for name in (*RATES, "grounding"):
         _check_number(name, parts[name], 0, 1)
         if name in RATES and parts[name] not in (0, 1):
@@ -172,7 +158,7 @@ def _check_parts(parts: Mapping[str, Any], rules: Rules) -> None:
 
 
 def _check_task(task: Mapping[str, Any]) -> None:
-    """Refuses what is no task, or a very large one. Raises RecordError, TypeError, KeyError."""
+    """Checks the fields of a task."""
     for name in ("id", "category"):
         _check_name(name, task[name])
     texts = [task["video"], task["question"], task["answer"], *_items("options", task["options"])]
@@ -187,12 +173,7 @@ def _check_task(task: Mapping[str, Any]) -> None:
 
 
 def _check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuses settings of which one that is used later is missing or of another kind.
-
-    Raises:
-        RecordError: so it is, or they are very long.
-        ValueError, TypeError, KeyError: reward weights are none.
-    """
+    """Checks the settings that are used later, and the length of all."""
     for weight in merge_weights(settings["reward_weights"]).values():
         _check_number("reward_weights", weight, -LARGEST, LARGEST)
     for name, (types, needed) in SETTINGS.items():
@@ -203,14 +184,12 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         if type(value) not in types or (is_number and not 0 < value <= MOST_SETTING):
             raise RecordError(f"settings need {name}, {needed}, got {brief(value)}")
     num_chars = len(json.dumps(settings, allow_nan=False))  # 1e999 is JSON, and infinite
-    if num_chars > MOST_SETTINGS_CHARS:
-        raise RecordError(
-            f"settings need at most {MOST_SETTINGS_CHARS} characters, got {num_chars}"
-        )
+    if num_chars > (most := MOST_SETTINGS_CHARS):
+        raise RecordError(f"settings need at most {most} characters, got {num_chars}")
 
 
 def _items(name: str, value: Any, kind: type = list) -> Any:
-    """Returns a list or an object that is not too long. Raises RecordError otherwise."""
+    """Returns a list or an object, if it is not too long."""
     if not isinstance(value, kind) or len(value) > MOST_ITEMS:  # type: ignore[arg-type]
         what = "a list" if kind is list else "an object"
         raise RecordError(f"{name} needs {what} of at most {MOST_ITEMS}, got {_size(value)}")
@@ -218,18 +197,18 @@ def _items(name: str, value: Any, kind: type = list) -> Any:
 
 
 def _size(value: Any) -> str:
-    """Returns how many there are in a list or an object, or what is there instead."""
+    """Returns the length of a list or an object, or what else there is."""
     return str(len(value)) if isinstance(value, list | dict) else brief(value)
 
 
 def _check_text(name: str, text: Any) -> None:
-    """Refuses what is no text. Raises RecordError."""
+    """Checks that text is one."""
     if not isinstance(text, str):
         raise RecordError(f"{name} needs a text, got {brief(text)}")
 
 
 def _check_name(name: str, text: Any) -> None:
-    """Refuses what is no text that fits on a line of a table. Raises RecordError."""
+    """Checks that text fits on a line of a table."""
     _check_text(name, text)
     if len(text) > MOST_NAME_CHARS:
         raise RecordError(f"{name} needs at most {MOST_NAME_CHARS} characters, got {len(text)}")
@@ -238,7 +217,7 @@ def _check_name(name: str, text: Any) -> None:
 
 
 def _check_number(name: str, number: Any, low: float, high: float) -> None:
-    """Refuses what is no number from low to high. Raises RecordError."""
+    """Checks that number is one from low to high."""
     if not is_finite_number(number):
         raise RecordError(f"{name} needs a number, got {brief(number)}")
     if not low <= number <= high:
@@ -246,7 +225,7 @@ def _check_number(name: str, number: Any, low: float, high: float) -> None:
 
 
 def _check_whole(name: str, number: Any, low: int, high: int) -> None:
-    """Refuses what is no whole number from low to high. Raises RecordError."""
+    """Checks that number is a whole one from low to high."""
     _check_number(name, number, low, high)
     if type(number) is not int:
         raise RecordError(f"{name} needs a whole number from {low} to {high}, got {brief(number)}")

@@ -1,6 +1,6 @@
 """A canvas to draw on: boxes, text that never leaves its box, symbols, pictures in a grid.
 
-Knows nothing of episodes. Text is set in Pillow's own font, the same on every machine.
+Text is set in Pillow's own font, the same on every machine.
 """
 
 import math
@@ -18,20 +18,20 @@ from zoomgym.io import transliterated
 Color: TypeAlias = tuple[int, int, int]
 
 CHARACTERS = frozenset(string.ascii_letters + string.digits + string.punctuation + " …«»°±·")
-"""What the font can draw."""
+"""Characters that the font can draw."""
 SIMILAR = str.maketrans(
     "\u2010\u2011\u2012\u2013\u2014\u2212\u00d7\u2022\u2018\u2019\u201c\u201d", "------x·''\"\""
 )
 MAX_CHARS = 1000
-"""A longer text is cut before anything else is done with it."""
+"""Characters after which a text is cut, before anything else is done with it."""
 ELLIPSIS = "…"
 LINE_HEIGHT = 1.3
 """Height of a line, in sizes of the font."""
 WORTH_A_ROW = 0.85
-"""Fewer rows are preferred as long as cells keep this share of the largest possible area."""
+"""Share of the largest possible area that cells keep where fewer rows are preferred."""
 SMOOTHING = 4
-"""Text and symbols are drawn so many times too large, then shrunk: small letters, which the font
-engine would set on whole pixels, are spaced evenly."""
+"""Factor by which text and symbols are drawn too large, then shrunk: the font engine would set
+small letters on whole pixels, unevenly spaced."""
 SYMBOLS: dict[str, list[list[tuple[float, float]]]] = {
     "check": [[(0.12, 0.55), (0.40, 0.82), (0.90, 0.20)]],
     "cross": [[(0.16, 0.16), (0.84, 0.84)], [(0.16, 0.84), (0.84, 0.16)]],
@@ -63,11 +63,11 @@ class Rect(NamedTuple):
         return (self.top + self.bottom) // 2
 
     def cut(self, left: int = 0, top: int = 0, right: int = 0, bottom: int = 0) -> "Rect":
-        """Returns the box without so many pixels at each side."""
+        """Returns the box, smaller by so many pixels at each side."""
         return Rect(self.left + left, self.top + top, self.right - right, self.bottom - bottom)
 
     def row(self, index: int, height: int) -> "Rect":
-        """Returns the row at index, of those of height that fill the box from its top down."""
+        """Returns the row at index, where rows of height fill the box from its top down."""
         top = self.top + index * height
         return Rect(self.left, top, self.right, top + height)
 
@@ -85,7 +85,7 @@ class Grid(NamedTuple):
         """Returns the grid of the largest cells that fit into room, with few rows.
 
         Args:
-            room: where all cells must fit.
+            room: for all cells.
             count: number of cells, 1 or more.
             aspect: width by height of a cell.
             gap: pixels between cells.
@@ -124,11 +124,7 @@ class Canvas:
         self._draw.rounded_rectangle(corners, radius, color, outline)
 
     def line(self, box: Rect, text: str, size: int, color: Color, align: str = "left") -> int:
-        """Writes text on one line in the middle of box, shortened to its width.
-
-        Returns:
-            Its width in pixels.
-        """
+        """Writes text on one line, shortened, in the middle of box. Returns its width in pixels."""
         [shown] = wrap(text, size, box.width, 1) or [""]
         width = text_width(shown, size)
         left = {"left": box.left, "right": box.right - width}.get(
@@ -140,11 +136,7 @@ class Canvas:
         return width
 
     def lines(self, box: Rect, text: str, size: int, color: Color, most: int) -> int:
-        """Writes text into box on as many lines as it needs, shortened to `most`.
-
-        Returns:
-            The y under the last line.
-        """
+        """Writes text into box, on `most` lines at most. Returns the y under the last line."""
         height = line_height(size)
         shown = wrap(text, size, box.width, min(most, box.height // height))
         for index, line in enumerate(shown):

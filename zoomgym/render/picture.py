@@ -1,7 +1,7 @@
-"""An episode as a picture: question, overview, time line, clips, and what became of each turn.
+"""Draws an episode as a picture: question, overview, time line, clips, and turns.
 
-One function draws one panel into one box. What the agent must not know, it does not show: the truth
-and the evidence are in no picture before the episode is over.
+Each function draws a panel into a box. Truth and evidence appear only once the episode is over:
+agents may see these pictures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,14 +55,7 @@ def paint(
     clips: Sequence[Frames],
     reward_weights: Mapping[str, float],
 ) -> NDArray[np.uint8]:
-    """Returns the episode as a picture of PICTURE_SIZE: (H, W, 3) uint8 RGB.
-
-    Args:
-        episode: what happened so far.
-        overview: the frames shown at reset.
-        clips: the frames of every zoom that was executed, in order.
-        reward_weights: one weight for every reward term.
-    """
+    """Returns the episode, with its frames, as a picture of PICTURE_SIZE: (H, W, 3) uint8 RGB."""
     canvas = Canvas(PICTURE_SIZE, PAGE)
     page = Rect(0, 0, PICTURE_SIZE[1], PICTURE_SIZE[0]).cut(MARGIN, MARGIN, MARGIN, MARGIN)
     main = page.cut(right=SIDEBAR_WIDTH + MARGIN)
@@ -83,7 +76,7 @@ def paint(
 
 
 def verdict(episode: Episode) -> str:
-    """Returns how an episode that is over ended: right, wrong, no answer, or ungraded."""
+    """Returns how a finished episode ended: right, wrong, no answer, or ungraded."""
     if episode.answer is None:
         return "no answer"
     if episode.graded_by == UNGRADED.name:
@@ -92,7 +85,7 @@ def verdict(episode: Episode) -> str:
 
 
 def _split(box: Rect, height: int) -> tuple[Rect, Rect]:
-    """Returns the top of box, and what is left of it below a margin."""
+    """Returns the top of box, and the rest below a margin."""
     return box.row(0, height), box.cut(top=height + MARGIN)
 
 
@@ -138,7 +131,7 @@ def _draw_option(canvas: Canvas, box: Rect, episode: Episode, index: int, option
 
 
 def _option_mark(episode: Episode, index: int) -> tuple[str, str, Color, Color]:
-    """Returns word, symbol, color and pale color of an option; no word while there is no mark."""
+    """Returns word, symbol, color and pale color of an option's mark; no word without a mark."""
     if episode.is_over:
         options = episode.task.options
         is_true = index == read_choice(episode.task.answer, options)
@@ -170,12 +163,6 @@ def _draw_open_ended(canvas: Canvas, box: Rect, episode: Episode) -> None:
         canvas.line(row.cut(left=30, right=width + 16), text, TEXT, INK)
 
 
-# Frames ------------------------------------------------------------------------------------------
-
-
-# The time line -----------------------------------------------------------------------------------
-
-
 # The sidebar -------------------------------------------------------------------------------------
 
 
@@ -202,7 +189,7 @@ def _draw_gauge(canvas: Canvas, box: Rect, name: str, value: str, share: float) 
 
 
 def _draw_turns(canvas: Canvas, box: Rect, episode: Episode) -> None:
-    """Draws the latest turns: what was replied and what came back; the last one at most length."""
+    """Draws the latest turns, replies and feedback, with most room for the last one."""
     if not episode.turns:
         body = heading(canvas, box, "Turns")
         canvas.lines(body, episode.feedback or "No reply yet.", TEXT, SOFT, 4)
@@ -252,7 +239,7 @@ def _draw_turn(
 
 
 def _turn_name(turn: Turn, zoom_index: int) -> tuple[str, Color]:
-    """Returns what a turn was, and its color."""
+    """Returns the name of a turn's outcome, and its color."""
     if turn.error:
         return "refused", WRONG
     flaw = "" if turn.is_well_formed else ", not well-formed"
@@ -266,40 +253,29 @@ def _draw_reward(
 ) -> None:
     """Draws the verdict, the reward terms with their weights, and their sum."""
     ending, parts = verdict(episode), score(episode)
-    color, pale = (RIGHT, PALE_RIGHT) if ending == "right" else (WRONG, PALE_WRONG)
+    symbol, color, pale = ("cross", WRONG, PALE_WRONG)
+    if ending == "right":
+        symbol, color, pale = ("check", RIGHT, PALE_RIGHT)
     banner = box.row(0, 56)
     canvas.fill(banner, pale, radius=6)
-    canvas.symbol(
-        "check" if ending == "right" else "cross", banner.left + 12, banner.middle, 28, color
-    )
+    canvas.symbol(symbol, banner.left + 12, banner.middle, 28, color)
     words = banner.cut(left=52, right=8, top=6)
     canvas.line(words.row(0, 24), ending.capitalize(), 20, color)
     given = "none" if episode.answer is None else episode.answer
-    canvas.line(
-        words.cut(top=25).row(0, 18),
-        f"true: {episode.task.truth[:20]}, given: {given}",
-        SMALL,
-        INK,
-    )
+    answers = f"true: {episode.task.truth[:20]}, given: {given}"
+    canvas.line(words.cut(top=25).row(0, 18), answers, SMALL, INK)
     rows = [("reward term", "value", "weight", "")]
     for name, value in asdict(parts).items():
         weight = reward_weights[name]
         rows.append((name, f"{value:.4g}", f"x {weight:.4g}", f"{value * weight:.4g}"))
     table = box.cut(top=64)
-    for index, row in enumerate(rows):
-        _draw_reward_row(canvas, table.row(index, 20), row, SOFT if index == 0 else INK)
+    for index, (name, *numbers) in enumerate(rows):
+        line, ink = table.row(index, 20), SOFT if index == 0 else INK
+        canvas.line(line._replace(right=line.left + 100), name, TEXT, ink)
+        for right, number in zip((128, 64, 0), numbers, strict=True):
+            place = line._replace(left=line.right - right - 60, right=line.right - right)
+            canvas.line(place, number, TEXT, ink, "right")
     total = table.cut(top=len(rows) * 20 + 4).row(0, 26)
     canvas.fill(total._replace(bottom=total.top + 1), LINE)
     canvas.line(total, "Reward", TITLE, INK)
     canvas.line(total, f"{parts.total(reward_weights):.4g}", TITLE, color, "right")
-
-
-def _draw_reward_row(
-    canvas: Canvas, box: Rect, row: tuple[str, str, str, str], color: Color
-) -> None:
-    """Draws a name and three numbers in columns."""
-    name, *numbers = row
-    canvas.line(box._replace(right=box.left + 100), name, TEXT, color)
-    for column, number in enumerate(numbers):
-        right = box.right - (len(numbers) - 1 - column) * 64
-        canvas.line(box._replace(left=right - 60, right=right), number, TEXT, color, "right")

@@ -1,4 +1,4 @@
-"""How a person sees an episode: `paint` draws it, `describe` writes it, `Screen` holds it up."""
+"""Shows an episode to a person: as plain text, and pictures in a window."""
 
 import logging
 import tempfile
@@ -24,19 +24,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LINE_COLUMNS = 60
-"""Columns of the time line: with what follows, it fits into 80."""
+"""Columns of the time line, so that its text fits into 80."""
 MOST_TEXT_CHARS = 400
-"""Longest question, option or feedback that is shown whole."""
+"""Most characters of a question, option or feedback."""
 MOST_REPLY_CHARS = 200
 
 
 def describe(episode: Episode, reward_weights: Mapping[str, float]) -> str:
-    """Returns the episode as plain text, safe for a terminal whatever the agent replied.
-
-    Args:
-        episode: what happened so far.
-        reward_weights: one weight for every reward term.
-    """
+    """Returns the episode as plain text, safe for a terminal whatever the agent replied."""
     task, rules = episode.task, episode.rules
     lines = [f"Task: {_plain(task.id)}", f"Question: {_plain(task.question)}"]
     lines += [f"  {letter(index)}. {_plain(option)}" for index, option in enumerate(task.options)]
@@ -55,7 +50,7 @@ def describe(episode: Episode, reward_weights: Mapping[str, float]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Returns a text of a task or an episode as a terminal may show it."""
+    """Returns a text of a task or an episode, safe for a terminal."""
     return on_one_line(text, MOST_TEXT_CHARS)
 
 
@@ -101,7 +96,6 @@ class Screen:
     """Shows pictures in a window, or, where there is none, saves them to a temporary folder."""
 
     def __init__(self) -> None:
-        """Opens nothing yet: the first picture does."""
         self._window: tkinter.Tk | None = None
         self._label: tkinter.Label | None = None
         self._photo: tkinter.PhotoImage | None = None

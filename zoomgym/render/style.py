@@ -1,4 +1,4 @@
-"""What the panels of a picture share: colors, sizes of text, headings."""
+"""Colors, sizes of text and headings that the panels of a picture share."""
 
 from zoomgym.render.canvas import Canvas, Color, Rect
 
@@ -8,22 +8,14 @@ HEADLINE, TITLE, TEXT, SMALL, TINY = 20, 16, 14, 12, 11
 """Sizes of text, in pixels."""
 PAGE, CARD, LINE, TRACK = (240, 243, 247), (255, 255, 255), (214, 221, 231), (226, 231, 239)
 INK, SOFT, PALE = (22, 30, 46), (88, 99, 118), (246, 248, 251)
-RIGHT, WRONG, PALE_RIGHT, PALE_WRONG = (
-    (21, 122, 58),
-    (196, 28, 44),
-    (231, 246, 236),
-    (253, 235, 236),
-)
+RIGHT, PALE_RIGHT = (21, 122, 58), (231, 246, 236)
+WRONG, PALE_WRONG = (196, 28, 44), (253, 235, 236)
 EVIDENCE, PALE_EVIDENCE = (46, 184, 104), (216, 244, 226)
 ZOOM_COLORS = (
-    (37, 99, 235),
-    (211, 72, 8),
-    (147, 51, 234),
-    (13, 120, 130),
-    (205, 30, 110),
-    (120, 80, 30),
+    *((37, 99, 235), (211, 72, 8), (147, 51, 234)),
+    *((13, 120, 130), (205, 30, 110), (120, 80, 30)),
 )
-"""Zoom n has color n - 1, from the start again after the last."""
+"""Colors of the zooms, in order, from the start again after the last."""
 
 
 def clock(time_s: float) -> str:

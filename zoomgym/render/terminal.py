@@ -1,4 +1,4 @@
-"""Pictures in a terminal: as files, and inline where the terminal can show them."""
+"""Shows pictures in a terminal: as files, and inline where the terminal can."""
 
 import base64
 import io
@@ -26,10 +26,9 @@ def save_frames(folder: Path, name: str, frames: Frames) -> None:
 
 
 def inline_picture(image: NDArray[np.uint8]) -> str:
-    """Returns what makes this terminal show image (H, W, 3); empty where it cannot.
+    """Returns the text that makes this terminal show image (H, W, 3); empty where it cannot.
 
-    Source: iTerm2's inline images protocol and kitty's graphics protocol, which other terminals
-    have taken over.
+    Source: iTerm2's inline images protocol, and kitty's graphics protocol.
     """
     if not sys.stdout.isatty():
         return ""

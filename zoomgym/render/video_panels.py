@@ -1,4 +1,4 @@
-"""The panels that show the video: the overview, the clips, and the time line."""
+"""Draws the panels of the video: the overview, the clips, and the time line."""
 
 from collections.abc import Sequence
 
@@ -26,11 +26,11 @@ from zoomgym.rules import Episode, Segment, ZoomCall
 
 LABEL_HEIGHT = 52
 MOST_CELLS = 256
-"""Most overview or clip frames that are shown; of more, these are picked evenly."""
+"""Most overview or clip frames that are shown; from more, these are picked evenly."""
 MOST_LABELLED = 48
-"""Frames of a longer clip are too small to write times under them."""
+"""Most frames of a clip with times under them: those of a longer one are too small."""
 MOST_ZOOMS = 5
-"""The latest so many zooms are shown with their frames; earlier ones only on the time line."""
+"""Most zooms that are shown with frames, the latest; earlier ones are on the time line only."""
 MIN_MARK_PX = 4
 """Narrowest mark on the time line: 1 s of 10 h would be a fortieth of a pixel."""
 MOST_AXIS_LABELS = 12
@@ -77,12 +77,9 @@ def _thinned(frames: Frames) -> Frames:
 def _draw_frames(
     canvas: Canvas, box: Rect, frames: Frames, evidence: Sequence[Segment], foot: int = 0
 ) -> Grid:
-    """Draws frames in a grid that fills box; those within the evidence are underlined.
+    """Draws frames in a grid that fills box, and underlines those within the evidence.
 
-    With a foot, each frame has its time under it, where there is room and the time is another.
-
-    Returns:
-        The grid, with its cells as far apart as they are drawn.
+    A foot has the times of frames, where there is room. Returns the grid, with gaps in its cells.
     """
     gap = 2 if len(frames.times_s) > 16 else 3
     aspect = frames.images.shape[2] / frames.images.shape[1]

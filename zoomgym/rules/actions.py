@@ -1,4 +1,4 @@
-"""What an agent can do in a turn: see a stretch of the video more closely, or answer."""
+"""The actions of an agent: zoom into a stretch of the video, or answer."""
 
 import math
 from dataclasses import dataclass, replace
@@ -12,8 +12,7 @@ from zoomgym.rules.timeline import Segment, count_frames, zoom_times
 class ZoomCall:
     """A request to see the frames in [start_s, end_s), in seconds, at fps frames per second.
 
-    Raises:
-        CallError: a number is not finite, start_s < 0, start_s >= end_s, or fps <= 0.
+    Raises CallError unless numbers are finite, 0 <= start_s < end_s, and fps > 0.
     """
 
     start_s: float
@@ -55,12 +54,7 @@ class ZoomCall:
         return zoom_times(self.segment, self.fps)
 
     def cut_to(self, duration_s: float) -> Self:
-        """Returns the call with its end inside a video of duration_s.
-
-        Raises:
-            CallError: the call starts at or after the end of the video, or the cut stretch holds
-                no frame at this fps.
-        """
+        """Returns the call with its end cut to the video's. Raises CallError without a frame."""
         if self.start_s >= duration_s:
             raise CallError(
                 f"zoom needs start < {duration_s:.2f}, the end of the video, "

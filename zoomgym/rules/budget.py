@@ -6,7 +6,7 @@ from typing import Self
 from zoomgym.errors import CallError
 
 MANY = 1_000_000
-"""Larger numbers of frames are not told exactly: `timeline` cuts them."""
+"""Number of frames from which errors say `over`: `timeline` cuts larger ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,7 @@ class FrameBudget:
     per_zoom: int
 
     def spend(self, num_frames: int) -> Self:
-        """Returns the budget after a zoom of num_frames.
-
-        Raises:
-            CallError: the zoom costs more than one zoom may, or more than is left.
-        """
+        """Returns the budget after a zoom of num_frames. Raises CallError if that is too many."""
         if num_frames > self.per_zoom:
             wanted = str(num_frames) if num_frames < MANY else f"over {MANY - 1}"
             raise CallError(

@@ -1,7 +1,7 @@
 """An episode: its state, and the rules of a turn.
 
-Pure values: `advance` takes an episode and a reply and returns the next episode. It decodes
-nothing: which frames a zoom shows is a list of times.
+Pure values: `advance` takes an episode and a reply and returns the next episode. Frames are times
+here; nothing is decoded.
 """
 
 from dataclasses import dataclass, replace
@@ -28,11 +28,7 @@ OUT_OF_TURNS = "The episode is over: no turns are left."
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The numbers an episode is played by.
-
-    Raises:
-        ValueError: a number leaves no episode to play.
-    """
+    """The numbers an episode is played by. Raises ValueError if they leave no episode to play."""
 
     grammar: str = "json"
     num_overview: int = 64
@@ -67,7 +63,7 @@ class Rules:
 
 
 ErrorKind: TypeAlias = Literal["", "unreadable", "impossible", "refused"]
-"""No one action was clear; a zoom has numbers that no video has; or this episode forbade it."""
+"""The action was not clear; a zoom had numbers that fit no video; or the episode forbade it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,7 @@ class Turn:
     """One reply and what came back."""
 
     reply: str
-    """The raw text, as the agent sent it; no more of it than shows that it is too long."""
+    """The raw text as the agent sent it, cut where it is too long."""
     is_well_formed: bool
     zoom: ZoomCall | None = None
     """The zoom that was executed, with its end cut to the video."""
@@ -90,7 +86,7 @@ class Episode:
     """One agent on one task, from reset to its end."""
 
     key: str
-    """Names the episode: what an agent keys its own state and randomness by."""
+    """Names the episode; agents key their state and randomness by it."""
     task: VideoQuestion
     rules: Rules
     duration_s: float
@@ -152,7 +148,7 @@ class Episode:
 def start(
     task: VideoQuestion, duration_s: float, last_frame_s: float, rules: Rules, key: str
 ) -> Episode:
-    """Returns a new episode on a task whose video is so long; the overview is paid for."""
+    """Returns a new episode on a task, with the overview paid for."""
     budget = FrameBudget(rules.frame_budget - rules.num_overview, rules.frames_per_zoom)
     return Episode(key, task, rules, duration_s, last_frame_s, budget)
 

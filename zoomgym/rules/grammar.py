@@ -1,14 +1,13 @@
 """How actions are written as text: two grammars, each with its reader, its writer and its lesson.
 
 A reply is *well-formed* if it is written exactly as its grammar says, and *usable* if its one
-action is clear all the same. A usable reply is executed; only a well-formed one earns the format
-reward. Replies are hostile: readers take linear time and raise nothing but ReplyError.
+action is clear. A usable reply is executed; only a well-formed one earns the format reward.
+Replies are hostile: readers take linear time and raise only ReplyError.
 
-Thoughts are no action: a `<think>` block is passed over, and so is all that ends with a `</think>`
-whose opening tag is missing, as a chat template may have written that one into the prompt.
+Thoughts are skipped: `<think>` blocks, and text up to a `</think>` without its opening tag, which a
+chat template may have written into the prompt.
 
-Source: `video_zoom` is VideoZoomer's (arXiv 2512.22315, section 3.1); what was left open there is
-decided here and tested.
+Source: `video_zoom` is VideoZoomer's (arXiv 2512.22315, section 3.1); open points are decided here.
 """
 
 import json
@@ -54,8 +53,8 @@ def read_reply(reply: str, grammar: str) -> Reading:
     """Reads the one action in a reply.
 
     Raises:
-        CallError: a zoom call is clear, but its numbers mean nothing in any video.
-        ReplyError: no one action is clear. Never anything else.
+        CallError: a zoom call is clear, but its numbers fit no video.
+        ReplyError: the action is not clear. Nothing else is raised.
     """
     if len(reply) > MAX_REPLY_CHARS:
         raise ReplyError(
@@ -112,10 +111,7 @@ def _number(value: Any) -> float:
 
 
 def _excerpt(value: Any) -> str:
-    """Returns value as printable ASCII on one line, quoted and cut; of a list only that it is one.
-
-    (Writing a nested list out could exceed the recursion limit that reading it stayed below.)
-    """
+    """Returns value as short quoted ASCII on one line; a list, which may be deep, as its length."""
     if isinstance(value, list | dict):
         return f"a {type(value).__name__} of {len(value)}"
     text = value if isinstance(value, str) else str(value)
@@ -182,7 +178,7 @@ def _read_json(reply: str) -> Reading:
 
 
 def _spoken(text: str) -> list[str]:
-    """Returns the pieces of text that are no thoughts. Tags inside a JSON string don't count."""
+    """Returns the pieces of text outside thoughts. Tags inside a JSON string don't count."""
     for rest in (text, _without_first_thoughts(text)):
         if not _has_thoughts(rest):
             return [rest]
@@ -215,9 +211,9 @@ def _is_json(text: str) -> bool:
 
 
 def _find_objects(text: str) -> list[tuple[int, int]]:
-    """Returns where every outermost {..} that has a quote in it begins and ends: others are prose.
+    """Returns where every outermost {..} with a quote in it begins and ends; others are prose.
 
-    One that stays open runs to the end. One pass; quotes count only inside braces.
+    One that stays open runs to the end. Quotes count only inside braces.
     """
     objects = []
     start = text.find("{")

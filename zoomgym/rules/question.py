@@ -1,8 +1,9 @@
-"""What a task asks, and which answer is right."""
+"""A task: a question about a video, and its right answer."""
 
 import math
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from zoomgym.errors import TaskError
 from zoomgym.grading import STRICT, Grader, is_correct, letter, read_choice, verdict
@@ -14,11 +15,7 @@ MAX_OPTIONS = 26
 
 @dataclass(frozen=True, slots=True)
 class VideoQuestion:
-    """A question about a video.
-
-    Raises:
-        TaskError: a field is invalid: an answer that is no option, say.
-    """
+    """A question about a video. Raises TaskError if a field is invalid."""
 
     id: str
     video: str
@@ -50,13 +47,11 @@ class VideoQuestion:
                 raise TaskError(
                     f"evidence needs 0 <= start < end in seconds, got [{start_s}, {end_s}]"
                 )
-        if not all(text.strip() for label in self.labels for text in label):
-            raise TaskError(
-                f"labels need texts, got {brief([list(label) for label in self.labels])}"
-            )
-        if any(UNPRINTABLE.search(text) for label in self.labels for text in label):
-            given = brief([list(label) for label in self.labels])
-            raise TaskError(f"labels need texts on one line, got {given}")
+        given, texts = [list(label) for label in self.labels], [*chain(*self.labels)]
+        if not all(map(str.strip, texts)):
+            raise TaskError(f"labels need texts, got {brief(given)}")
+        if any(map(UNPRINTABLE.search, texts)):
+            raise TaskError(f"labels need texts on one line, got {brief(given)}")
 
     def _check_options(self) -> None:
         """Refuses options that cannot be told apart, and an answer that is not one of them."""
@@ -85,14 +80,9 @@ class VideoQuestion:
         return self.answer if index is None else letter(index)
 
     def grade(self, text: str, grader: Grader = STRICT) -> bool:
-        """Returns whether text answers the question rightly. A text that breaks a reader is wrong.
+        """Returns whether text, which is untrusted, is the right answer; see `verdict`.
 
-        Args:
-            text: the answer action's own text, untrusted.
-            grader: decides about open-ended questions; choices are always read strictly.
-
-        Raises:
-            GradingError, OSError: the grader cannot tell now.
+        The grader decides about open-ended questions; choices are always read strictly.
         """
         if self.options:
             read = partial(is_correct, text, self.answer, self.options)

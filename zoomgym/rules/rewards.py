@@ -39,10 +39,9 @@ class RewardParts:
 
 
 def merge_weights(weights: Mapping[str, float] | None) -> dict[str, float]:
-    """Returns the default weights with the given ones put over them.
+    """Returns the default weights with the given ones over them.
 
-    Raises:
-        ValueError: weights are no dict, a name is no reward term, or a weight no finite number.
+    Raises ValueError unless names are those of reward terms, and weights finite numbers.
     """
     merged = dict(DEFAULT_WEIGHTS)
     if weights is not None and not isinstance(weights, Mapping):
@@ -60,12 +59,7 @@ def merge_weights(weights: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def evidence_share(clip_s: Sequence[float], evidence: Sequence[Segment]) -> float:
-    """Returns, in [0, 1], the fraction of evidence segments in which a clip frame fell.
-
-    Args:
-        clip_s: (N,) seconds of every clip frame (overview frames don't count).
-        evidence: the segments that hold the answer. None annotated scores 0.0.
-    """
+    """Returns the fraction of evidence segments that hold a time of clip_s; 0.0 without any."""
     if not evidence:
         return 0.0
     return sum(any(map(segment.holds, clip_s)) for segment in evidence) / len(evidence)

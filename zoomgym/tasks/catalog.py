@@ -1,4 +1,4 @@
-"""From a name to its task set."""
+"""Opens and checks task sets by name."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,21 +22,15 @@ from zoomgym.video import Limits
 MANIFESTS = (".jsonl", ".json")
 SYNTHETIC = "synthetic"
 TASK_SETTINGS = ("split", "duration_s", "difficulty", "source", "on_damage", "subtitles")
-"""Settings of an environment that say, beside the name `tasks`, which tasks it plays."""
+"""Settings of an environment that say which tasks it plays, beside the name `tasks`."""
 
 
 def tasks_of(
     settings: Mapping[str, Any], *, cache_dir: str | Path | None = None, limits: Limits = Limits()
 ) -> TaskSet:
-    """Returns the task set that settings of an environment, or of a record, name.
+    """Returns the task set that settings of an environment or a record name, see `open_task_set`.
 
-    Args:
-        settings: `tasks`, and those of `open_task_set` that are not to have their default.
-        cache_dir: where synthetic videos are written; the user's cache folder if None.
-        limits: how much work a file may cause.
-
-    Raises:
-        TaskError: there is no such set.
+    Settings other than `tasks` may be missing. Raises TaskError if there is no such set.
     """
     given = {name: settings[name] for name in TASK_SETTINGS if name in settings}
     return open_task_set(settings["tasks"], **given, cache_dir=cache_dir, limits=limits)
@@ -59,14 +53,13 @@ def open_task_set(
     Args:
         name: `synthetic`, `synthetic:flash`, `synthetic:flash,order`, a benchmark and its folder
             like `videomme:/data/Video-MME`, or a manifest's path (`*.jsonl` or `*.json`).
-        split: `train` or `test`, of synthetic tasks and benchmarks: most have `test` only. A
-            manifest is one set without splits.
+        split: `train` or `test`, of synthetic tasks and benchmarks, most of which have `test` only.
         duration_s: seconds, of synthetic videos.
         difficulty: `easy`, `medium` or `hard`, of synthetic tasks; or a mapping that is merged over
             one, like `{"preset": "hard", "contrast": 0.6}`: see `Difficulty`.
         source: `file` for encoded synthetic video, `scene` for the same pictures without a codec.
         cache_dir: where synthetic videos are written; the user's cache folder if None.
-        on_damage: what becomes of frames of files that do not decode, see `VideoFile`.
+        on_damage: how to treat frames that do not decode, see `VideoFile`.
         limits: how much work a file of a manifest or benchmark may cause.
         subtitles: whether a benchmark's questions hold its subtitles.
 
@@ -90,14 +83,9 @@ def open_task_set(
 
 
 def check_task_set(name: str, limits: Limits = Limits()) -> Iterator[CheckedRow]:
-    """Yields every row of the files of a task set, with all that is wrong with it.
+    """Yields every row of the files of a task set (see `open_task_set`), with its problems.
 
-    Args:
-        name: a benchmark and its folder, or a manifest's path, as for `open_task_set`.
-        limits: how much work a video may cause.
-
-    Raises:
-        TaskError: there is no such set, or a file cannot be read.
+    Raises TaskError if there is no such set, or a file cannot be read.
     """
     if benchmark := _find_benchmark(name):
         return check_benchmark(*benchmark, limits)

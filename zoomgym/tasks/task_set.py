@@ -1,4 +1,4 @@
-"""What a set of tasks must offer."""
+"""The protocol of task sets, and the hash of their content."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""One call's frames: decoded in order, scaled, and put where they were asked for."""
+"""Decodes the frames of one call in order, scales them, and puts them where they belong."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -29,12 +29,8 @@ MAX_UNSCALED = 4  # decoded frames that wait for the scaler: large ones are larg
 def decode_clip(key: ClipKey, facts: Facts, limits: Limits, num_threads: int = 1) -> Clip:
     """Decodes the frames of key.
 
-    Args:
-        key: what is wanted.
-        facts: of the file.
-        limits: how much work it may cause.
-        num_threads: distant frames are decoded by so many threads, each with its own container;
-            with two or more, near frames are scaled beside the decoding.
+    With two threads or more, distant frames are decoded by all of them, each with its own
+    container, and near frames are scaled beside the decoding.
 
     Raises:
         VideoError: nothing decodes, or that takes too long.
@@ -72,16 +68,16 @@ def _parts(ascending: list[int], facts: Facts, num_threads: int) -> list[list[in
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What one call has to fill."""
+    """The pictures that one call has to fill."""
 
     key: ClipKey
     facts: Facts
     limits: Limits
     rows: dict[int, list[int]]
-    """pts -> rows of pictures."""
+    """Rows of pictures by pts."""
     pictures: NDArray[np.uint8]
     call: ProcessorTime
-    """Parts have their time together, not each."""
+    """Processor time of all parts together."""
 
     def decode(self, part: Sequence[int]) -> int:
         """Fills the rows of part, ascending pts; returns how many of them are damaged."""
@@ -92,7 +88,7 @@ class _Work:
             )
 
     def decode_and_scale_beside(self, part: Sequence[int]) -> int:
-        """Does the same, scaling on a thread of its own."""
+        """Does what `decode` does, but scales on a thread of its own."""
         num_damaged = 0
         with self._lent() as session, ThreadPoolExecutor(1) as thread:
             waiting: deque[Future[int]] = deque()

@@ -1,4 +1,4 @@
-"""From seconds to ticks: the one rule of which frame is on screen at a time."""
+"""Turns seconds into ticks: the one rule of which frame is on screen at a time."""
 
 import math
 from fractions import Fraction
@@ -11,15 +11,9 @@ TOLERANCE_PARTS = 2000  # of a second: times are rounded, by files to their tick
 def tick_at(time_s: float, time_base: Fraction) -> int:
     """Returns the last tick at which a frame that is on screen at time_s can have started.
 
-    A frame counts as started half a tick early, but never more than half a millisecond. In
-    whole numbers, and so exact: floats miss frames, and `Fraction` takes ten times as long.
-
-    Args:
-        time_s: seconds from the first frame.
-        time_base: seconds per tick.
-
-    Raises:
-        VideoError: time_s is negative or not finite.
+    A frame counts as started half a tick early, but never more than half a millisecond. Computed
+    exactly, in whole numbers: floats miss frames, and `Fraction` takes ten times as long. Raises
+    VideoError if time_s, in seconds from the first frame, is negative or not finite.
     """
     if not (math.isfinite(time_s) and time_s >= 0):
         raise VideoError(f"needed finite times >= 0, got {time_s}: count seconds from 0")

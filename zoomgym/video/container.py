@@ -1,4 +1,4 @@
-"""Opening a local file and choosing its video stream. What is decoded from it is not known here."""
+"""Opens a local file, chooses its video stream, and reads packets from it."""
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -41,15 +41,11 @@ class OpenFile:
     """
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        """Opens a local video file.
-
-        Raises:
-            VideoError: it is none, holds no video stream, or its pictures are over the limits.
-        """
+        """Opens a local video file. Raises VideoError if it is none, or over the limits."""
         self.path = path
         check_claims(path, limits)
         self.deadline = Deadline(path, limits.call_s)
-        """To be checked between packets."""
+        """Deadline to check between packets."""
         self._limits = limits
         self._open()
 
@@ -61,7 +57,7 @@ class OpenFile:
         self._demuxed = self._demux()
         self._is_fresh = True
         self.first: VideoPacket | None = None
-        """The first packet of the file, once it was read."""
+        """The first packet of the file, once it is read."""
         self._has_decoded_first = False
 
     def _demux(self) -> Generator[VideoPacket]:
@@ -100,15 +96,15 @@ class OpenFile:
 
     @property
     def claimed_pixels(self) -> int:
-        """Of all frames together, as far as the headers tell."""
+        """Pixels of all frames together, as far as the headers tell."""
         num_frames = self.stream.frames or self.claimed_ticks // self.usual_ticks
         return num_frames * self.codec.width * self.codec.height
 
     def from_start(self) -> Iterator[VideoPacket]:
         """Yields the packets of the file in decode order, from the very first one.
 
-        The container is opened again if it was read: a seek to the start of MPEG-TS or MPEG-PS
-        loses the first times, and of a file without keyframes it fails.
+        Opens a used container again: a seek to the start of MPEG-TS or MPEG-PS loses the first
+        times, and fails without keyframes.
         """
         if not self._is_fresh:
             self.close()
@@ -120,11 +116,7 @@ class OpenFile:
             yield packet
 
     def from_seek(self, pts: int) -> Iterator[VideoPacket]:
-        """Returns the packets from the keyframe before pts on, or from about there.
-
-        Raises:
-            av.FFmpegError: the index holds no such place.
-        """
+        """Returns the packets from about the keyframe before pts on. Raises av.FFmpegError."""
         if self.first is None:
             next(self.from_start(), None)
         self._demuxed.close()  # a generator that is only dropped leaks memory
@@ -143,8 +135,8 @@ class OpenFile:
     def start_decoding(self) -> None:
         """Prepares the decoder for packets that do not follow the last ones it was fed.
 
-        It has to have seen the first packet of the file, which can hold what all others need:
-        x264's version, by which FFmpeg works around the faults of old ones, or a palette.
+        Feeds the first packet of the file once, which can hold what all others need: a palette, or
+        x264's version, by which FFmpeg works around the faults of old ones.
         """
         if self.first is not None and not self._has_decoded_first:
             with suppress(av.FFmpegError):
@@ -155,9 +147,7 @@ class OpenFile:
     def decode(self, packet: VideoPacket | None) -> list[VideoFrame]:
         """Feeds a packet, or None for the end, and returns the frames that come out.
 
-        Raises:
-            av.FFmpegError: the packet does not decode.
-            VideoError: the call takes too long.
+        Raises av.FFmpegError if the packet does not decode, VideoError if the call takes too long.
         """
         self.deadline.check()
         self._has_decoded_first = self._has_decoded_first or packet is self.first

@@ -1,8 +1,7 @@
-"""Turning packets into the frames that are wanted, and as few others as possible.
+"""Turns packets into the wanted frames, and decodes as few others as possible.
 
-What is taken on trust, as it is nearly always true: a packet's time is that of its frame, and a
-packet marked as a keyframe is one. Wherever a decoded frame says otherwise there is a Doubt, and
-the file has to be played from its start once (see `playback`).
+It trusts that a packet's time is that of its frame, and that a packet marked as a keyframe is one.
+A decoded frame that says otherwise raises a Doubt: play the file once from its start (`playback`).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,14 +19,13 @@ from zoomgym.video.packets import FOREVER, Doubt, PacketReader, Run
 # Decoders that can leave out frames no other frame refers to; checked frame by frame in the tests.
 CAN_SKIP = {"h264", "hevc", "mpeg4", "mpeg2video", "vp8", "vp9"}
 GUESSED_TIMES = {"mpeg"}
-"""Formats whose packets have a time of their own only now and then. FFmpeg fills in the others, and
-differently after a seek."""
+"""Formats where few packets have a time; FFmpeg fills in the others, differently after a seek."""
 CHANGING_PALETTES = {"pal8"}
-"""Pixel formats whose colors come from earlier packets, which need not be keyframes."""
+"""Pixel formats whose colors may come from earlier packets that are no keyframes."""
 MAX_LEAD_INS = 4
 MAX_PIXELS_PLAYED = 10**10
-"""A damaged file is played whole up to this size, about half a minute's work. Frames of a larger
-one are concealed from the keyframe before them, which can look different from playing it."""
+"""Largest damaged file to play whole, about half a minute's work. Frames of a larger one are
+concealed from the keyframe before them, which can look different."""
 
 
 class Shown(NamedTuple):
@@ -91,11 +89,7 @@ class Decoder:
         return shown
 
     def frames(self, limits: Sequence[int]) -> Iterator[tuple[list[int], Shown]]:
-        """Yields every wanted frame once, with the limits that it answers.
-
-        Args:
-            limits: ascending. None is before the first frame.
-        """
+        """Yields every wanted frame once, with those of the ascending limits that it answers."""
         missing: list[tuple[int, list[int]]] = []
         for run in self.reader.runs(limits):
             answers = dict(run.wanted)

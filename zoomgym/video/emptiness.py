@@ -13,7 +13,7 @@ NAL_START = b"\0\0\1"
 
 
 def is_empty(packet: VideoPacket, codec: VideoCodecContext) -> bool:
-    """Returns whether packet surely holds no picture, so that nothing is lost if none decodes.
+    """Returns whether packet surely holds no picture.
 
     Source: ITU-T H.264 table 7-1 and H.265 table 7-1 (types of NAL units), ISO 14496-2 and 13818-2
     (start codes), ISO 14496-15 (units with their length in front).
@@ -33,12 +33,9 @@ def is_empty(packet: VideoPacket, codec: VideoCodecContext) -> bool:
 
 
 def _nal_units(data: bytes, codec: VideoCodecContext, at: int) -> Iterator[bytes]:
-    """Yields the NAL units of data, none of them empty.
+    """Yields the NAL units of a packet's data, none of them empty.
 
-    Args:
-        data: of a packet.
-        codec: whose configuration says how units are told apart.
-        at: where the configuration says how many bytes a unit's length takes.
+    Byte `at` of the codec's configuration says how many bytes a unit's length takes.
     """
     config = codec.extradata or b""
     if len(config) <= at or config[0] != 1:

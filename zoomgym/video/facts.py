@@ -1,6 +1,6 @@
-"""What is known of a file before anything is asked: when it starts and ends, and how it is shown.
+"""Measures when a file starts and ends, and how it is shown.
 
-Found out from packets where that is exact, so that opening decodes one keyframe or little more.
+Reads packets where that is exact, so that opening decodes one keyframe or little more.
 """
 
 from contextlib import suppress
@@ -33,11 +33,11 @@ class Facts:
     """(H, W) upright, with square pixels."""
     orientation: Orientation
     playback: Playback | None = None
-    """What playing the file showed; None where its packets can be trusted."""
+    """Result of playing the file; None where its packets can be trusted."""
 
     @property
     def num_bytes(self) -> int:
-        """About how much memory they take."""
+        """Rough size in memory."""
         return 500 + (0 if self.playback is None else 100 * len(self.playback.pts))
 
     def seconds(self, pts: int) -> float:
@@ -50,15 +50,9 @@ class Facts:
 
 
 def measure(opened: OpenFile, decoder: Decoder, is_doubted: bool = False) -> Facts:
-    """Returns the facts of an open file.
+    """Returns the facts of an open file; after a Doubt (is_doubted), those of playing it.
 
-    Args:
-        opened: the file.
-        decoder: of it.
-        is_doubted: whether a frame that was decoded later raised a Doubt.
-
-    Raises:
-        VideoError: nothing in the file decodes, or that takes too long.
+    Raises VideoError if nothing decodes, or that takes too long.
     """
     if not is_doubted:
         with suppress(Doubt):

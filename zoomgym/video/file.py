@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -21,20 +20,19 @@ from zoomgym.video.pool import POOL
 from zoomgym.video.store import STORE, Clip, ClipKey
 
 ON_DAMAGE = ("nearest", "raise")
-"""What becomes of frames that do not decode: the nearest earlier one is shown, or VideoError."""
+"""How to treat frames that do not decode: show the nearest earlier one, or raise VideoError."""
 
 MAX_THREADS = 1024
 FACTS: Memo[tuple[FileKey, Limits], Facts] = Memo(64 * 1024**2, lambda facts: facts.num_bytes)
-"""What this process knows of files."""
+"""Facts of the files that this process has opened."""
 after_fork(FACTS.reset_in_child)
 
 
 class VideoFile:
     """A video file, decoded frame by frame exactly: see the `Video` protocol.
 
-    Any number of threads may ask at once. Open files and frames are shared by all VideoFiles of a
-    process (see `pool` and `store`), so that a second one of the same file costs next to nothing. A
-    file that is replaced is read again.
+    Threads may share it. All VideoFiles of a process share open files and frames (see `pool` and
+    `store`), so that a second one of the same file is nearly free. A replaced file is read again.
     """
 
     def __init__(
@@ -49,11 +47,10 @@ class VideoFile:
 
         Args:
             path: a local file.
-            num_threads: threads that one call may use: distant times are decoded in parts, near
-                ones scaled beside the decoding. One is right where many episodes are decoded
-                side by side; as many as there are cores, where one episode is waited for.
-            on_damage: what becomes of frames that do not decode. `nearest`: the nearest earlier one
-                is shown and counted in `num_damaged`; `raise`: VideoError.
+            num_threads: of one call. Use one where many episodes are decoded side by side, and as
+                many as there are cores where one episode is waited for.
+            on_damage: how to treat frames that do not decode. `nearest` shows the nearest earlier
+                one and counts it in `num_damaged`; `raise` raises VideoError.
             limits: how much work the file may cause.
         """
         if on_damage not in ON_DAMAGE:
@@ -65,7 +62,7 @@ class VideoFile:
             )
         self.path = Path(path)
         self.num_damaged = 0
-        """Frames returned so far in whose place the nearest earlier one was shown."""
+        """Frames returned so far that the nearest earlier one replaced."""
         self._num_threads = num_threads
         self._on_damage = on_damage
         self._limits = limits
@@ -88,10 +85,7 @@ class VideoFile:
         return self._facts(identify(self.path)).size
 
     def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
-        """Returns the frames on screen at times_s, each scaled to size (H, W).
-
-        The frame at t is the last one that started at or before t, where frames count as started
-        half a tick early, but never more than half a millisecond.
+        """Returns the frames on screen at times_s, each scaled to size (H, W): see `tick_at`.
 
         Args:
             times_s: (N,) seconds from the first frame, in any order, repeats allowed. Past the
@@ -121,21 +115,13 @@ class VideoFile:
         return clip.pictures
 
     def close(self) -> None:
-        """Does nothing: between calls the open file is the pool's, which closes what is not used.
-
-        `close_files` closes all of them at once.
-        """
+        """Does nothing: the pool closes files that are not used, and `close_files` closes all."""
 
     def __enter__(self) -> Self:
         """Returns itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Closes it."""
         self.close()
 

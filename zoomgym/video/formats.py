@@ -25,11 +25,11 @@ REASONS = (
     (re.compile(rb"\xff\xd8\xff|\x89PNG|BM|II\*\x00|MM\x00\*"), PICTURE),
     (re.compile(rb"(\xef\xbb\xbf)?(?!YUV4MPEG2)[\t\n\r -~]+$"), PLAYLIST),
 )
-"""How files begin that are not opened."""
+"""Starts of files that are not opened, and the reasons."""
 
 
 def why_not(path: Path) -> str:
-    """Returns the reason why a file is not opened, as far as the way it begins tells."""
+    """Returns the reason why a file is not opened, judged by its first bytes."""
     try:
         with open_named(path) as file:
             head = file.read(NUM_HEAD_BYTES)

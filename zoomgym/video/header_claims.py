@@ -1,8 +1,8 @@
-"""How many samples an MP4 or QuickTime file claims, counted before FFmpeg makes lists of them.
+"""Counts the samples that an MP4 or QuickTime file claims, before FFmpeg makes lists of them.
 
-A few bytes can claim any number of samples of one size, and FFmpeg believes them: 88 million of
-them, about 36 bytes each, are 3.2 GB. But no file holds more samples than bytes. What other formats
-list is in the file, entry by entry, so that their lists cannot be longer than they are.
+A few bytes can claim any number of samples, and FFmpeg believes them: 88 million, about 36 bytes
+each, take 3.2 GB. But no file holds more samples than bytes. Lists of other formats are in the
+file, entry by entry.
 
 Source: libavformat/mov.c of FFmpeg 8: how boxes are found, `mov_build_index`, `mov_fix_index`,
 `mov_read_trun`, `mov_read_keys` and `mov_read_cmov`.
@@ -26,14 +26,14 @@ CONTAINERS = frozenset(
     b"dinf edts hoov ilst ipco iprp mdia meta minf moof moov mvex schi sinf stbl traf trak tref "
     b"udta wave".split()
 )
-"""Boxes that hold boxes, wherever they are."""
+"""Boxes that hold boxes."""
 FREE = (b"free", b"skip")
 HIDDEN = (b"mvhd", b"cmov")
-"""What free space begins with that is taken for a header."""
+"""Starts of free space that FFmpeg takes for a header."""
 MAX_DEPTH = 12
-"""FFmpeg goes 11 deep."""
+"""Deepest nesting of boxes; FFmpeg's is 11."""
 MAX_HEADER_BYTES = 64 * 1024**2
-"""Most bytes of a header that is stored compressed."""
+"""Most bytes of a compressed header."""
 MAX_DESCRIPTION_BYTES = 1024**2
 PCM_PER_ENTRY = 1024
 """Samples of plain sound that FFmpeg lists as one."""
@@ -41,13 +41,13 @@ PCM_PER_ENTRY = 1024
 
 @dataclass(slots=True)
 class Track:
-    """What a track claims."""
+    """The samples that a track claims."""
 
     num_samples: int = 0
     num_edits: int = 0
     is_sound: bool = False
     steps: list[tuple[int, int]] = field(default_factory=list)
-    """Tables of durations: the number of entries of each, and its first duration."""
+    """Tables of durations: number of entries and first duration of each."""
 
     @property
     def num_entries(self) -> int:
@@ -58,12 +58,11 @@ class Track:
 
 @dataclass(slots=True)
 class Claims:
-    """What a file claims."""
+    """The samples that a file claims, counted until a deadline."""
 
     deadline: Deadline
-    """Deadline, checked at every box."""
     tracks: list[Track] = field(default_factory=lambda: [Track()])
-    """One for boxes outside any track first."""
+    """Tracks, after one for boxes outside any."""
     num_others: int = 0
     """Samples of fragments, and names of metadata."""
 
@@ -75,15 +74,12 @@ class Claims:
 
 
 KNOWN: Memo[FileKey, int] = Memo(10_000, lambda number: 1)
-"""How many entries the lists of files may have."""
+"""Counted entries by file."""
 after_fork(KNOWN.reset_in_child)
 
 
 def check_claims(path: Path, limits: Limits) -> None:
-    """Raises VideoError if a file claims more samples than bytes, or than the limits allow.
-
-    Files of other formats claim none.
-    """
+    """Raises VideoError if a file claims more samples than it has bytes, or the limits allow."""
     key = identify(path)
     num_listed = KNOWN.get(key, lambda: _count(path, Deadline(path, limits.call_s)))
     if num_listed > key.num_bytes:

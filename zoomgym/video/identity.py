@@ -1,4 +1,4 @@
-"""Which file a path means right now: what was learned of one file is not used for another."""
+"""Identifies the file at a path, so that facts about one are not used for another."""
 
 import stat
 from pathlib import Path
@@ -9,10 +9,9 @@ from zoomgym.io import reason
 
 
 class FileKey(NamedTuple):
-    """A file in the state in which it was found; once it is replaced, its key is another."""
+    """A file, by its absolute path, in its current state: a replaced file has another key."""
 
     path: Path
-    """Absolute."""
     num_bytes: int
     mtime_ns: int
     ctime_ns: int
@@ -26,19 +25,11 @@ def identify(path: Path) -> FileKey:
     try:
         found = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        why = reason(error)
-        raise VideoError(
-            f"{path}: needed a video file, found none ({why}): check its name"
-        ) from error
+        found_none = f"{path}: needed a video file, found none ({reason(error)}): check its name"
+        raise VideoError(found_none) from error
     if not stat.S_ISREG(found.st_mode):
         raise VideoError(f"{path}: needed a regular file, got something else: name one file")
     if found.st_size == 0:
         raise VideoError(f"{path}: needed a video file, got 0 bytes: download or copy it again")
-    return FileKey(
-        path.absolute(),
-        found.st_size,
-        found.st_mtime_ns,
-        found.st_ctime_ns,
-        found.st_dev,
-        found.st_ino,
-    )
+    times = (found.st_mtime_ns, found.st_ctime_ns)
+    return FileKey(path.absolute(), found.st_size, *times, found.st_dev, found.st_ino)

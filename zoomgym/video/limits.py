@@ -1,4 +1,4 @@
-"""How much work a file may cause: strangers made it."""
+"""Limits of the work that a file, made by strangers, may cause."""
 
 import math
 import time
@@ -18,27 +18,24 @@ MOST = 1e12
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one file may ask for. Beyond it there is a VideoError."""
+    """How much work one file may cause; more raises VideoError."""
 
     pixels: int = 8192 * 8192
     """Pixels of a stored frame, by the header; frames that grow later may reach twice as many."""
     call_s: float = 60.0
     """Processor time of one call, of all its threads together, checked between packets.
 
-    Waiting is free: a busy machine, or another thread that decodes the same frames, is not the
-    file's fault.
+    Waiting for a busy machine or another thread does not count.
     """
     wait_s: float = 60.0
     """Wall clock of one read from the disk or network, and of opening the file."""
     duration_s: float = 10 * 24 * 3600.0
     """Time from the first frame to the end of the last."""
     aspect: float = 100.0
-    """The longer side of an upright picture by the shorter one.
-
-    Qwen's processor refuses more than 200, and rounding can double the aspect of a small picture.
-    """
+    """Longer side of an upright picture by the shorter one. Qwen's processor refuses 200, which
+    rounding can reach from half as much."""
     samples: int = 20_000_000
-    """Entries of the lists that FFmpeg makes when it opens an MP4 file: 36 bytes each."""
+    """Entries, of 36 bytes, in the lists that FFmpeg makes when it opens an MP4 file."""
 
     def __post_init__(self) -> None:
         """Refuses what is no limit."""

@@ -1,4 +1,4 @@
-"""Remembering what is expensive to make: bounded, shared by threads, each thing made once."""
+"""Remembers what is expensive to make: bounded, shared by threads, each value made once."""
 
 import os
 from collections import OrderedDict
@@ -29,7 +29,7 @@ class Memo(Generic[K, V]):
 
     @property
     def weight(self) -> int:
-        """What the values at hand weigh together, never more than the bound."""
+        """Weight of the values at hand, never more than the bound."""
         return self._weight
 
     def get(self, key: K, make: Callable[[], V]) -> V:
@@ -62,7 +62,7 @@ class Memo(Generic[K, V]):
             self._shrink()
 
     def clear(self) -> None:
-        """Forgets every value. What is being made stays in the making."""
+        """Forgets every value, but none that is being made."""
         with self._lock:
             self._made.clear()
             self._weight = 0

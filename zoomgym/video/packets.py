@@ -1,7 +1,7 @@
-"""Seeking, and reading packets ahead without decoding: which pts answers each wanted time.
+"""Seeks and reads packets, without decoding, to find which pts answers each wanted time.
 
 A *limit* is a wanted time in pts ticks: it is answered by the shown packet with the largest
-pts <= limit. Packets stay in decode order. Nothing is decoded here.
+pts <= limit. Packets stay in decode order.
 """
 
 import bisect
@@ -36,7 +36,7 @@ class Run:
 
     packets: list[VideoPacket]
     wanted: dict[int, list[int]] = field(default_factory=dict)
-    """pts of a wanted frame -> the limits that it answers."""
+    """Limits that each wanted frame answers, by its pts."""
 
 
 class PacketReader:
@@ -55,7 +55,7 @@ class PacketReader:
 
     @property
     def is_at_start(self) -> bool:
-        """The packets at hand start with the first one of the file."""
+        """Whether the packets at hand start with the first one of the file."""
         return self._is_at_start
 
     def from_start(self) -> Iterator[VideoPacket]:
@@ -122,8 +122,7 @@ class PacketReader:
     def runs(self, limits: Sequence[int]) -> Iterator[Run]:
         """Yields runs that together hold an answer for each of the ascending limits.
 
-        Raises:
-            Doubt: later times come earlier in the file, as where recordings were joined.
+        Raises Doubt if later times come earlier in the file, as in joined recordings.
         """
         run: Run | None = None
         self._begin()
@@ -174,11 +173,7 @@ class PacketReader:
         self._is_at_start = True
 
     def _read(self) -> VideoPacket | None:
-        """Returns the next packet; None at the end, which in a damaged file comes early.
-
-        Raises:
-            VideoError: the call takes too long.
-        """
+        """Returns the next packet; None at the end, which in a damaged file comes early."""
         self._opened.deadline.check()
         if self._is_at_end:
             return None
@@ -195,11 +190,7 @@ class PacketReader:
         return packet
 
     def _keep(self, packet: VideoPacket) -> None:
-        """Adds a packet to those at hand.
-
-        Raises:
-            Doubt: times start again, as where recordings were joined.
-        """
+        """Adds a packet to those at hand. Raises Doubt if times start again."""
         self._packets.append(packet)
         if (pts := self._pts_shown(packet)) is not None:
             if self._num_after(pts) > MAX_REORDER:
@@ -215,8 +206,8 @@ class PacketReader:
     def _land(self, limit: int, before: int) -> None:
         """Seeks until the packets at hand answer limit and start with a keyframe of pts < before.
 
-        Seeks land late on open GOPs and nearly always in MPEG-TS, so go back further and further,
-        at last to the start of the file, from where every packet is kept.
+        Seeks land late on open GOPs and nearly always in MPEG-TS, so this goes back further and
+        further, at last to the start of the file.
         """
         highest = min(limit, before - 1)
         seek_pts = (self._claimed_end if highest == FOREVER else highest) - self._lead
@@ -248,7 +239,7 @@ class PacketReader:
         return packet
 
     def _is_past(self, limit: int) -> bool:
-        """No later packet can have a pts <= limit."""
+        """Returns whether no later packet can have a pts <= limit."""
         return self._num_after(limit) > MAX_REORDER
 
     def _num_after(self, pts: int) -> int:
@@ -261,7 +252,7 @@ class PacketReader:
             self._keep(packet)
 
     def _is_seek_needed(self, limit: int) -> bool:
-        """Reading on from here to limit would cost more than a seek."""
+        """Returns whether reading from here to limit would cost more than a seek."""
         if not self._packets:
             return True
         if self._is_at_end or self._is_past(limit):
@@ -296,7 +287,7 @@ class PacketReader:
 
 
 def _is_start_for(packet: VideoPacket, pts: int) -> bool:
-    """Decoding can start at packet to show the frame at pts."""
+    """Returns whether decoding can start at packet to show the frame at pts."""
     return packet.is_keyframe and packet.pts is not None and packet.pts <= pts
 
 

@@ -1,8 +1,8 @@
-"""What playing a file once from its start shows, and the same frames again without playing it all.
+"""Plays a file once from its start, and finds the same frames again without playing all of it.
 
-For files whose packets do not tell which frame is on screen when: B-frames without composition
-times, keyframes that are none, damage. The n-th frame that the decoder shows has the n-th time.
-A frame is only given out if it looks as it did when the file was played.
+This is for files whose packets do not tell which frame is on screen when: B-frames without
+composition times, keyframes that are none, damage. The n-th frame shown has the n-th time. A frame
+is returned only if it looks as it did when the file was played.
 """
 
 import zlib
@@ -24,11 +24,11 @@ from zoomgym.video.decode import Shown
 from zoomgym.video.emptiness import is_empty
 
 MAX_TRIES = 4
-"""Keyframes from which a call tries to decode before it plays the file from its start."""
+"""Keyframes to try to decode from before the file is played from its start."""
 MAX_SKIPPED = 1000
-"""Packets after a seek in which the keyframe is looked for."""
+"""Most packets to look through for the keyframe after a seek."""
 MAX_SHIFT = 32
-"""Places by which the times of frames can be out of order: twice what a codec reorders."""
+"""Most places by which times of frames are out of order: twice what a codec reorders."""
 MAX_LEADING = 32
 """Frames that a decoder may show before the keyframe it was started at."""
 
@@ -40,7 +40,6 @@ class SeekPoint:
     index: int
     """Index of the frame, in the order of display."""
     pts: int
-    """Time stamp of its packet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,10 +79,9 @@ class Playback:
 
 
 def play(opened: OpenFile) -> tuple[VideoFrame, Playback]:
-    """Plays a file once; returns its first frame, and what is worth keeping of all of them.
+    """Plays a file once; returns its first frame, and what is worth keeping of all frames.
 
-    Raises:
-        VideoError: nothing decodes, times start again, or it takes too long.
+    Raises VideoError if nothing decodes, times start again, or it takes too long.
     """
     first: VideoFrame | None = None
     pts: list[int | None] = []
@@ -123,8 +121,7 @@ def replay(
 ) -> Iterator[tuple[list[int], Shown]]:
     """Yields every wanted frame, with the limits (highest pts) that it answers.
 
-    Raises:
-        VideoError: a frame looks different from when the file was played.
+    Raises VideoError if a frame looks different from when the file was played.
     """
     answers: dict[int, list[int]] = {}
     for limit in sorted(limits):
@@ -192,10 +189,7 @@ def _frames(
 ) -> Iterator[VideoFrame]:
     """Yields the frames of packets in the order of display, up to where the file breaks off.
 
-    Args:
-        opened: the file.
-        packets: in decode order.
-        failed_pts: gets the pts of those that did not decode.
+    Adds the pts of packets that do not decode to failed_pts.
     """
     for packet in chain(_readable(packets), [None]):
         if packet is not None and not packet.size:  # it would put the decoder into draining

@@ -1,4 +1,4 @@
-"""Files that stay open between calls: shared by the whole process, and not too many of them."""
+"""Keeps some files open between calls, shared by the whole process."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ MAX_OPEN = 8  # an hour of mp4 holds about 14 MB
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Session:
-    """An open file, and what turns it into pictures. For one thread at a time."""
+    """An open file with its decoder and scaler, for one thread at a time."""
 
     key: FileKey
     limits: Limits
@@ -31,10 +31,9 @@ class Session:
 
 
 class Pool:
-    """Lends open files to one thread at a time and keeps them for the next.
+    """Lends open files to one thread at a time and keeps at most max_open for the next.
 
-    At most max_open are open; the one used longest ago is closed first. While more than that are
-    lent, each further one is closed when it comes back.
+    The file used longest ago is closed first.
     """
 
     def __init__(self, max_open: int = MAX_OPEN) -> None:
@@ -53,15 +52,9 @@ class Pool:
     def lent(
         self, key: FileKey, limits: Limits, call: ProcessorTime | None = None
     ) -> Iterator[Session]:
-        """Lends an open session of the file. One that met an error is closed afterwards.
+        """Lends a session of the file, as a part of call. One that met an error is closed after.
 
-        Args:
-            key: the file.
-            limits: how much work it may cause.
-            call: what this is a part of; None begins a new one.
-
-        Raises:
-            VideoError: the file cannot be opened.
+        Raises VideoError if the file cannot be opened.
         """
         is_sound = False
         call = call or ProcessorTime()
@@ -85,8 +78,7 @@ class Pool:
     def reset_in_child(self) -> None:
         """Gives up, in a forked child, the files of its parent: their positions are shared.
 
-        Idle ones are whole, and freeing them closes this process's copies of their descriptors.
-        Lent ones belong to threads that do not exist here: nobody touches them any more.
+        Freeing idle ones closes the child's descriptors; threads with lent ones do not exist here.
         """
         self._lock = Lock()
         self._idle, self._num_lent = [], 0

@@ -1,4 +1,4 @@
-"""What a video is to the rest of the package: a length and the frames on screen at given times."""
+"""The protocol of videos: a length, and the frames on screen at given times."""
 
 from collections.abc import Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""From a decoded frame to a picture as it is meant to be seen, and from one size to another."""
+"""Turns decoded frames into upright pictures with square pixels, and scales them."""
 
 import math
 import struct
@@ -43,9 +43,9 @@ class Orientation:
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:
-    """Returns what the display matrix of the frame says, to the nearest quarter turn.
+    """Returns what the frame's display matrix says, to the nearest quarter turn.
 
-    The matrix and not `frame.rotation`, which calls a mirrored picture a half turn.
+    `frame.rotation` calls a mirrored picture a half turn.
 
     Source: FFmpeg, libavutil/display.h: x' = a*x + c*y, y' = b*x + d*y of [a, b, u, c, d, ...].
     """
@@ -62,10 +62,7 @@ def orientation_of(frame: VideoFrame) -> Orientation:
 
 
 def _side_data(frame: VideoFrame) -> Iterable[SideData]:
-    """Returns the side data of frame that PyAV knows: it fails if there are any others.
-
-    FFmpeg 8 has kinds that PyAV 18 does not list, like Exif and the views of spatial video.
-    """
+    """Returns the side data of frame that PyAV 18 knows; it fails on others, such as Exif."""
     try:
         known: object = frame.side_data
     except ValueError:
@@ -95,13 +92,7 @@ def _without_unknown_side_data(frame: VideoFrame) -> VideoFrame:
 def shown_size(
     stored: tuple[int, int], pixel_aspect: Fraction, orientation: Orientation
 ) -> tuple[int, int]:
-    """Returns the (H, W) of an upright picture with square pixels.
-
-    Args:
-        stored: (H, W) of the frames as they are stored.
-        pixel_aspect: width by height of a stored pixel.
-        orientation: how stored frames become upright.
-    """
+    """Returns the (H, W) of an upright picture with square pixels, from stored (H, W)."""
     height, width = stored[0], max(1, round(stored[1] * pixel_aspect))
     return (width, height) if orientation.is_transposed else (height, width)
 
@@ -142,14 +133,9 @@ def native_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
 
 
 def letterbox(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Returns frames fitted into size with their aspect kept, between black bars.
+    """Returns frames (N, h, w, 3) uint8 fitted into size (H, W), between black bars, as a copy.
 
-    Args:
-        frames: (N, h, w, 3) uint8. Small ones are enlarged.
-        size: (H, W) of the result. (0, 0) leaves nothing of them, which takes no time.
-
-    Returns:
-        (N, H, W, 3) uint8, always a copy.
+    Small frames are enlarged; the size (0, 0) costs no time.
     """
     num_frames, height, width, _ = frames.shape
     if (height, width) == size:

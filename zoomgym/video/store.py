@@ -1,4 +1,4 @@
-"""Frames that this process has decoded and scaled already."""
+"""Keeps the frames that this process has decoded and scaled."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,7 +14,7 @@ MAX_BYTES = 512 * 1024**2
 
 
 class ClipKey(NamedTuple):
-    """Which frames. A whole call: decoding up to its last frame costs what the others cost."""
+    """The frames of one call."""
 
     file: FileKey
     pts: tuple[int, ...]
@@ -22,7 +22,7 @@ class ClipKey(NamedTuple):
     size: tuple[int, int]
     """(H, W)"""
     is_played: bool = False
-    """The frames are those of playing the file, as its packets are not to be trusted."""
+    """Whether they come from playing the file, whose packets cannot be trusted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,12 +32,9 @@ class Clip:
     pictures: NDArray[np.uint8]
     """(N, H, W, 3) RGB, read-only: it is shared."""
     num_damaged: int = 0
-    """Frames that could not be decoded, with the nearest earlier one in their place."""
+    """Frames that the nearest earlier one replaces, as they do not decode."""
 
 
 STORE: Memo[tuple[ClipKey, Limits], Clip] = Memo(MAX_BYTES, lambda clip: clip.pictures.nbytes)
-"""The clips of this process, bounded in bytes; each is decoded once, while others wait for it.
-
-Threads that wait share errors too, so limits are part of the key.
-"""
+"""The clips of this process. Threads that wait for one share its error, so the key has limits."""
 after_fork(STORE.reset_in_child)

@@ -38,7 +38,8 @@ from zoomgym.tasks.datasets.options import (
         ("Which?\nA. one\nC. two", "Which?\nA. one\nC. two", ()),
         ("Which?\nA. one", "Which?\nA. one", ()),
         ("A. one\nB. two", "", ("one", "two")),
-        ("Which?\nA.\nB. two", "Which?", ("", "two")),
+        ("Which?\nA.\nB. two", "Which?", ("(blank)", "two")),
+        ("Which?\nB. one\nA. one", "Which?", ("one", "one (B)")),
         ("", "", ()),
     ],
 )
@@ -60,7 +61,8 @@ def test_a_hundred_thousand_lettered_lines_are_no_options() -> None:
         (("A. x", "B y"), ("A. x", "B y")),
         (("A. x", "A. y"), ("A. x", "A. y")),
         ((" x ", "y"), ("x", "y")),
-        (("A. ", "B. y"), ("", "y")),
+        (("A. ", "B. y"), ("(blank)", "y")),
+        (("B. x", "A. x"), ("x", "x (B)")),
         (("a) x", "b) y"), ("x", "y")),
     ],
 )
