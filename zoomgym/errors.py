@@ -1,16 +1,5 @@
 """The errors zoomgym raises: one class per boundary where something outside can be wrong."""
 
-__all__ = [
-    "AgentError",
-    "CallError",
-    "GradingError",
-    "RecordError",
-    "ReplyError",
-    "TaskError",
-    "VideoError",
-    "ZoomGymError",
-]
-
 
 class ZoomGymError(Exception):
     """Root of everything zoomgym raises on purpose. The message says: needed, got, do this."""

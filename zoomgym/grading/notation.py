@@ -1,12 +1,12 @@
-r"""Reads the formula that a text is as a whole, if it is one.
+r"""Reads a text as a formula, if all of it is one.
 
-A formula is made of numbers, single letters, brackets, operators and the commands below. What else
-looks like one is none, because its order or its marks mean something that arithmetic does not know:
+A formula is made of numbers, single letters, brackets, operators and the commands below. These are
+no formulas, because their order or their marks mean something beyond arithmetic:
 
 - words: `left then right`; but words behind a number are its unit, as in `5 km/h`;
 - letters or numbers in a row: `A B C`, `2 1`, `H_2O`, `K2`; a row of letters keeps its order;
 - scores, ranges and dates: `2-1`, `5-10 m`, `2024-01-02`, `1/2/2024`; sizes: `1920x1080`, `2*3`;
-- what has `=`, `<`, `:`, `,` or an arrow in it: equations, orders, times, lists, sets.
+- texts with `=`, `<`, `:`, `,` or an arrow: equations, orders, times, lists, sets.
 """
 
 import re
@@ -37,14 +37,14 @@ TOKEN = re.compile(
     r"|(?P<mark>[-+*/^_!()\[\]{}])|(?P<blank>\s+)"
 )
 PLAIN_COMMANDS = frozenset({"sin", "cos", "tan", "log", "ln", "exp", "sqrt", "pi"})
-"""Known without a backslash, too."""
+"""Commands that are known without a backslash, too."""
 FUNCTIONS = frozenset(
     {
         "frac", "dfrac", "tfrac", "cfrac", "binom", "sqrt", "sin", "cos", "tan", "cot", "sec",
         "csc", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "log", "ln", "lg", "exp",
     }
 )  # fmt: skip
-"""What they are of follows them."""
+"""Commands that are followed by their argument."""
 COMMANDS = FUNCTIONS | frozenset(
     {
         "cdot", "times", "div", "infty", "hbar", "alpha", "beta", "gamma", "delta",
@@ -54,7 +54,7 @@ COMMANDS = FUNCTIONS | frozenset(
         "Upsilon", "Phi", "Psi", "Omega",
     }
 )  # fmt: skip
-"""All that a formula may hold: relations, arrows, dots and sets are not among them."""
+"""All commands of formulas, without relations, arrows, dots and sets."""
 OPERATORS = {r"\cdot": "*", r"\times": "*", r"\div": "/"}
 
 # A sketch of a text has one sign a token: 1 a number, x a letter, w a word, f a function, c another
@@ -76,12 +76,12 @@ NO_FORMULA = re.compile(
     re.VERBOSE,
 )
 CHAIN = re.compile(r"[-+1x/ ]+")
-"""Numbers and letters, joined by signs that dates, scores and rows are joined by, too."""
+"""Matches numbers and letters with the signs that also join dates, scores and rows."""
 NO_CHAIN = re.compile(r"1 ?- ?1(?!x)|^(?!.*1x)(?:.+-.*-|.*/.*/)")
-"""`2-1`, `A-B-C` and `1/2/2024`; but not `3-2x-y`."""
+"""Matches `2-1`, `A-B-C` and `1/2/2024`, but not `3-2x-y`."""
 ROW = re.compile(r"x x")
 UNIT = re.compile(r"(?:[wxc][ ()/*]*+(?:\^\{?-?1\}?)?+[ ()/*]*+)++")
-"""Never goes back: otherwise, 80 characters like `km(((( a(((( a` take minutes."""
+"""Matches units without backtracking, by which 80 characters like `km(((( a(((( a` take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +89,12 @@ class Formula:
     """A formula and its unit."""
 
     text: str
-    """Without the unit; a percentage is divided by 100."""
+    """The formula without its unit; a percentage is divided by 100."""
     unit: str
     letters: tuple[str, ...]
     """The single letters in it, in order."""
     is_row: bool
-    """Whether the order of its letters says something."""
+    """Whether the order of its letters counts."""
 
     def is_like(self, other: "Formula") -> bool:
         """Returns whether the two can be equal: the same unit, and the same letters in them."""
@@ -104,10 +104,7 @@ class Formula:
 
 
 def bare_text(text: str) -> str | None:
-    r"""Returns text without what LaTeX puts around it: `$..$`, `\boxed{..}`, `\text{..}`, blanks.
-
-    None if it is no short text on one line.
-    """
+    r"""Returns a short line without `$..$`, `\boxed{..}`, `\text{..}` and blanks; else None."""
     if len(text) > MAX_CHARS or not text.isprintable():
         return None
     text = text.strip()
@@ -127,7 +124,7 @@ def squeezed(text: str) -> str:
 
 
 def read_formula(text: str) -> Formula | None:
-    """Returns the formula that a bare text is as a whole; None if it is none."""
+    """Returns the formula that all of a bare text is, or None."""
     is_percentage = text.endswith("%")
     text = DEGREES.sub(" deg ", text.removesuffix("%")).strip().rstrip(".")
     if not any(bracket in text for bracket in "()[]"):  # inside them, a comma parts a list

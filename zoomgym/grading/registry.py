@@ -1,4 +1,4 @@
-"""From a setting to its grader."""
+"""Makes the grader that a setting names."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -11,14 +11,14 @@ from zoomgym.grading.strict import STRICT, Grader
 from zoomgym.io import brief, cache_folder
 
 OWN_FIELDS = ("cache_dir", "sleep", "failures")
-"""Fields of a judge that are no settings."""
+"""Fields of a judge that are not settings."""
 NAMED: Mapping[str, Callable[[], Grader]] = {"strict": lambda: STRICT, "math": MathGrader}
 
 
 def make_grader(
     setting: str | Mapping[str, Any] = "strict", cache_dir: str | Path | None = None
 ) -> Grader:
-    """Returns the grader of open-ended questions that a setting, which is JSON-able, names.
+    """Returns the grader of open-ended questions that a setting, as JSON, names.
 
     Args:
         setting: `strict`, `math`, or `{"judge": {"url": .., "model": ..}}` with the settings of

@@ -294,18 +294,13 @@ def _has_one_thought(text: str) -> bool:
 
 def _opened(spoken: str) -> list[tuple[str, int]]:
     """Returns every opening tag of an action, and where it is."""
-    return [(tag, at) for tag in TAGS for at in _places(spoken, f"<{tag}>")]
+    return [(tag, match.start()) for tag in TAGS for match in re.finditer(f"<{tag}>", spoken)]
 
 
 def _after(spoken: str, tag: str, at: int) -> str:
     """Returns what follows the action that opens at `at`; all of it if the action stays open."""
     body, closing, after = spoken[at:].partition(f"</{tag}>")
     return after if closing else body
-
-
-def _places(text: str, part: str) -> list[int]:
-    """Returns every position of part in text."""
-    return [match.start() for match in re.finditer(re.escape(part), text)]
 
 
 def _write_video_zoom(action: Action, thought: str) -> str:

@@ -161,11 +161,6 @@ class PacketReader:
         self._is_at_end = False
         self._is_cut = False
 
-    def _seek(self, pts: int) -> None:
-        """Moves the demuxer to the keyframe before pts, or about there."""
-        self._begin()
-        self._demuxed = self._opened.from_seek(pts)
-
     def _rewind(self) -> None:
         """Moves the demuxer to the first packet of the file."""
         self._begin()
@@ -230,8 +225,9 @@ class PacketReader:
 
     def _seek_keyframe(self, pts: int) -> VideoPacket | None:
         """Seeks to about pts and returns the first keyframe there, if any."""
+        self._begin()
         try:
-            self._seek(pts)
+            self._demuxed = self._opened.from_seek(pts)
         except av.FFmpegError:  # beyond what the index holds
             return None
         while (packet := self._read()) is not None and not packet.is_keyframe:

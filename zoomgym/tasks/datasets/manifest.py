@@ -84,14 +84,15 @@ def _read_row(row: Row) -> TaskRow:
             return None
 
     tried(lambda: _check_keys(fields))
-    options = tried(lambda: _parse_options(fields.get("options")))
-    evidence = tried(lambda: _parse_evidence(fields.get("evidence"))) or ()
-    labels = tried(lambda: _parse_labels(fields.get("labels")))
+    options = tried(lambda: _listed("options", fields))
+    spans = tried(lambda: _listed("evidence", fields)) or ()
+    evidence = tuple(Segment(float(start_s), float(end_s)) for start_s, end_s in spans)
+    labels = tuple(tuple(pair) for pair in tried(lambda: _listed("labels", fields)) or ())
     task = None
     if not problems:
         shown, answer = without_letters(options or (), fields["answer"])
         parsed = {"options": shown, "answer": answer, "evidence": evidence, "labels": labels}
-        task = tried(lambda: _to_task({**fields, **parsed}))
+        task = tried(lambda: VideoQuestion(**{**fields, **parsed}))
     video = fields["video"] if isinstance(fields.get("video"), str) else ""
     return TaskRow(row.where, task, tuple(problems), video, evidence)
 
@@ -113,38 +114,6 @@ def _check_keys(fields: Mapping[str, Any]) -> None:
             raise TaskError(f"{key} needs a text, got {brief(fields[key])}")
 
 
-def _to_task(fields: dict[str, Any]) -> VideoQuestion:
-    """Returns the task that checked fields say. Raises TaskError."""
-    return VideoQuestion(**{name: fields[name] for name in (*NEEDED, *OPTIONAL) if name in fields})
-
-
-def _parse_options(value: Any) -> tuple[str, ...]:
-    """Returns the options in a row; none for an open-ended question."""
-    return tuple(_listed("options needs a list of texts", value, _is_text))
-
-
-def _parse_evidence(value: Any) -> tuple[Segment, ...]:
-    """Returns the evidence segments in a row."""
-    needed = "evidence needs a list of [start, end] in seconds"
-    pairs = _listed(needed, value, partial(_is_pair, of=is_finite_number))
-    return tuple(Segment(float(start_s), float(end_s)) for start_s, end_s in pairs)
-
-
-def _parse_labels(value: Any) -> tuple[tuple[str, str], ...]:
-    """Returns the labels in a row."""
-    needed = "labels needs a list of [kind, value], both texts"
-    return tuple(tuple(pair) for pair in _listed(needed, value, partial(_is_pair, of=_is_text)))
-
-
-def _listed(needed: str, value: Any, is_right: Callable[[Any], bool]) -> list[Any]:
-    """Returns a list of which every item is right; an empty one for None. Raises TaskError."""
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(map(is_right, value)):
-        raise TaskError(f"{needed}, got {brief(value)}")
-    return value
-
-
 def _is_text(value: object) -> bool:
     """Returns whether value is a text."""
     return isinstance(value, str)
@@ -153,6 +122,24 @@ def _is_text(value: object) -> bool:
 def _is_pair(value: Any, of: Callable[[object], bool]) -> bool:
     """Returns whether value is a list of two of a kind."""
     return isinstance(value, list) and len(value) == 2 and all(map(of, value))
+
+
+LISTS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "options": ("texts", _is_text),
+    "evidence": ("[start, end] in seconds", partial(_is_pair, of=is_finite_number)),
+    "labels": ("[kind, value], both texts", partial(_is_pair, of=_is_text)),
+}
+"""Keys that hold lists: their items, in words and as a check."""
+
+
+def _listed(key: str, fields: Mapping[str, Any]) -> list[Any]:
+    """Returns the list under a key of LISTS; an empty one if there is none. Raises TaskError."""
+    value, (needed, is_right) = fields.get(key), LISTS[key]
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(map(is_right, value)):
+        raise TaskError(f"{key} needs a list of {needed}, got {brief(value)}")
+    return value
 
 
 def _written(options: Sequence[str]) -> list[str]:
