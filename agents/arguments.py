@@ -19,13 +19,8 @@ MAX_SHOWN = 200
 def read_arguments(texts: Sequence[str], names: Collection[str] | None = None) -> dict[str, Any]:
     """Returns the arguments that texts give; a later one replaces an earlier one.
 
-    Args:
-        texts: each is a JSON object, `{"max_turns": 3}`, or a pair, `max_turns=3`, whose value is
-            JSON or else a text.
-        names: of the arguments there are; None takes any.
-
-    Raises:
-        ValueError: a text is neither, or names another argument.
+    Each text is a JSON object, `{"max_turns": 3}`, or a pair, `max_turns=3`, whose value is JSON or
+    else a text. Raises ValueError if it is neither, or if names lack an argument; None allows any.
     """
     read: dict[str, Any] = {}
     for text in texts:
@@ -40,7 +35,7 @@ def read_arguments(texts: Sequence[str], names: Collection[str] | None = None) -
 
 
 def _read_object(text: str) -> dict[str, Any] | None:
-    """Returns the JSON object that text is; None if it is another value. Raises ValueError."""
+    """Returns the JSON object in text; None for any other value. Raises ValueError."""
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -68,8 +63,8 @@ def read_value(text: str) -> Any:
 def add_fields(parser: argparse.ArgumentParser, kind: type, left_out: Collection[str] = ()) -> None:
     """Adds an option for each field of a dataclass: `learning_rate` is `--learning-rate`.
 
-    The string under a field is its help; one without a default is required; metadata of a field are
-    arguments of `add_argument`.
+    The string under a field is its help, and its metadata are further arguments of `add_argument`.
+    A field without a default is required.
     """
     types, told = get_type_hints(kind), help_of_fields(kind)
     for field in fields(kind):
@@ -106,7 +101,7 @@ def _reading(kind: Any) -> dict[str, Any]:
 
 
 def help_of_fields(kind: type) -> dict[str, str]:
-    """Returns the string under each field of a class, or under the same field of its parent."""
+    """Returns the string under each field of a class, its own or inherited."""
     told: dict[str, str] = {}
     for one in reversed(kind.__mro__[:-1]):
         [tree] = ast.parse(textwrap.dedent(inspect.getsource(one))).body

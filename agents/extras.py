@@ -1,7 +1,7 @@
-"""Says how to install a missing package, where Python says no more than ModuleNotFoundError.
+"""Says how to install a missing package, where Python only raises ModuleNotFoundError.
 
-`agents`, `benchmarks` and `examples` call `explain_missing_packages` when they are imported: before
-any of their modules imports what an extra brings. So nothing here may need more than Python itself.
+`agents`, `benchmarks` and `examples` call `explain_missing_packages` when they are imported, before
+any of their modules imports an extra's packages. So this module needs nothing but Python.
 """
 
 import re
@@ -12,11 +12,11 @@ from types import TracebackType
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 IMPORTED_AS = {"opencv-python-headless": "cv2", "pillow": "PIL"}
-"""Distributions whose import name is not their own with underscores."""
+"""Distributions whose import name differs from their own, underscores aside."""
 
 
 def how_to_install(error: ImportError) -> str | None:
-    """Returns what to do about a package of pyproject.toml that is missing; None if it is not."""
+    """Returns how to install a missing package of pyproject.toml; None for any other package."""
     project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
     if error.name in _import_names(project["dependencies"]):
         return _remedy(error.name, "", ".")
@@ -29,7 +29,7 @@ def how_to_install(error: ImportError) -> str | None:
 
 
 def _remedy(package: str, extra: str, target: str) -> str:
-    """Returns what was needed, what is there, and what to do."""
+    """Returns a message: what was needed, what came, and what to do."""
     return (
         f"needed the package {package}{extra}, got none in {sys.executable}: run `make setup` "
         f"and use .venv/bin/python, or `pip install -c constraints.txt -e {target}`"
@@ -43,7 +43,7 @@ def _import_names(requirements: list[str]) -> list[str]:
 
 
 def explain_missing_packages() -> None:
-    """Makes an uncaught error about a missing package end in one line, without a traceback."""
+    """Makes an uncaught error about a missing package print one line instead of a traceback."""
     show = sys.excepthook
 
     def explain(
@@ -53,6 +53,6 @@ def explain_missing_packages() -> None:
         if remedy is None:
             show(kind, error, traceback)
         else:
-            print(f"error: {remedy}", file=sys.stderr)  # noqa: T201 - what Python prints else
+            print(f"error: {remedy}", file=sys.stderr)  # noqa: T201 - instead of Python's own
 
     sys.excepthook = explain

@@ -26,9 +26,9 @@ NUM_DIGITS = 12
 def fingerprint(name: str) -> str:
     """Returns hex digits that change with the code or the weights of an agent; empty if unknown.
 
-    Of an agent in Python these are its module and all that it imports, except installed packages.
-    Of `ppo:FOLDER` and `qwen:FOLDER` it is the model in the folder. A served model, or one that a
-    hub holds, is known by its name alone. The agent has been made: its modules are imported.
+    They cover the module of an agent in Python and everything that it imports, except installed
+    packages; for `ppo:FOLDER` and `qwen:FOLDER`, the model in the folder. A served model, or one on
+    a hub, has none. Make the agent first, so that its modules are imported.
     """
     module, _, argument = name.partition(":")
     if name in AGENTS:
@@ -47,7 +47,7 @@ def fingerprint(name: str) -> str:
 
 
 def _hash_file(path: Path) -> str:
-    """Returns the hash of a file; of a source file, whatever ends its lines."""
+    """Returns the hash of a file; line endings of source files do not matter."""
     if path.suffix == ".py":
         return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
     with path.open("rb") as file:
@@ -64,7 +64,7 @@ def _weights(folder: Path) -> dict[str, Path]:
 
 
 def _sources(modules: list[str]) -> dict[str, Path]:
-    """Returns the source files of modules and of all their own imports, by the modules' names."""
+    """Returns the source files of modules and of everything they import, by module name."""
     files: dict[str, Path] = {}
     waiting, seen = list(modules), set[str]()
     while waiting:
@@ -80,7 +80,7 @@ def _sources(modules: list[str]) -> dict[str, Path]:
 
 
 def _file_of(module: str) -> Path | None:
-    """Returns the file of a module, imported or not. Nothing is imported for that."""
+    """Returns the file of a module, without importing it."""
     known = getattr(sys.modules.get(module), "__file__", None)
     if known is not None:
         return Path(known)
@@ -94,16 +94,16 @@ def _file_of(module: str) -> Path | None:
 
 
 def _is_own(module: str, path: Path) -> bool:
-    """Returns whether a module is neither installed nor of Python nor of the package."""
+    """Returns whether a module is the user's: not Python's, installed, or of the package."""
     is_library = any(path.is_relative_to(place) for place in LIBRARIES)
     is_installed = any(part in INSTALLED for part in path.parts)
     return not (is_library or is_installed or module.partition(".")[0] == COVERED)
 
 
 def _imports(module: str, path: Path) -> Iterator[str]:
-    """Yields what a module may import, at its head or later, with the packages around it."""
+    """Yields what a module may import, anywhere in it, with the packages around that."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    with suppress(SyntaxError, ValueError, ImportError):  # no Python, or none that can be imported
+    with suppress(SyntaxError, ValueError, ImportError):  # it could not be imported
         for node in ast.walk(ast.parse(path.read_bytes())):
             names: list[str] = []
             if isinstance(node, ast.Import):

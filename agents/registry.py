@@ -39,7 +39,7 @@ FAMILIES = {
     "ppo": "agents.sb3.policy:PpoAgent",
     "qwen": "agents.qwen.model.policy:QwenAgent",
 }
-"""Agents made from an argument: imported on demand, as they need extras."""
+"""Agents made from an argument. They need extras, so they are imported on demand."""
 FORMS = {"chat": "chat:MODEL@URL", "ppo": "ppo:PATH", "qwen": "qwen:PATH"}
 ABOUT = {
     "chat": "A model that is served at an OpenAI-compatible endpoint.",
@@ -50,9 +50,9 @@ ABOUT = {
 
 
 def about(name: str) -> str:
-    """Returns what an agent is, in one line; an empty text for one of the user's own.
+    """Returns what an agent is, in one line; empty for one of the user's own.
 
-    Nothing is imported for it: names come from records of strangers.
+    Nothing is imported for this: names come from strangers' records.
     """
     if name in AGENTS:
         return (AGENTS[name].__doc__ or "").partition("\n")[0]
@@ -68,7 +68,7 @@ def make_agent(name: str) -> Agent:
     """Returns a new agent, not yet reset.
 
     Args:
-        name: of a registered agent; `chat:MODEL@URL`, a served model; `ppo:PATH`, the folder of a
+        name: a registered name; `chat:MODEL@URL`, a served model; `ppo:PATH`, the folder of a
             trained policy; `qwen:PATH`, a model's folder or hub id; or `module:Class` of your own,
             which takes no arguments.
 
@@ -93,7 +93,7 @@ def make_agent(name: str) -> Agent:
 
 
 def _import(name: str, target: str) -> Callable[..., Any]:
-    """Returns what `module:Class` names, for the agent of a name. Raises ValueError."""
+    """Returns what target, a `module:Class`, names. Raises ValueError, which shows name."""
     module, _, attribute = target.partition(":")
     if not all(part.isidentifier() for part in [*module.split("."), attribute]):
         dotted = module.removesuffix(".py").strip("./").replace("/", ".")
@@ -121,7 +121,7 @@ def _why_missing(module: str, error: ImportError) -> str:
 
 
 def _own(name: str, kind: Callable[..., Any]) -> Agent:
-    """Returns a new agent of a class that is not in the registry. Raises ValueError."""
+    """Returns a new agent of the user's own class. Raises ValueError if it is no agent."""
     try:
         inspect.signature(kind).bind()
     except (TypeError, ValueError) as error:

@@ -1,8 +1,8 @@
-"""Threads of PyTorch: how many there are, and how they wait for each other.
+"""Threads of PyTorch: their number, and how they wait for each other.
 
-In OpenMP, a thread that has finished spins until the others have. If another process holds a core,
-the slowest thread does not run while the rest spin: two threads on two cores, one of them busy,
-take several times as long as one thread alone.
+An OpenMP thread that has finished spins until the others have, too. If another process holds a
+core, the slowest thread waits while the rest spin: two threads on two cores, one of them busy, take
+several times as long as one thread.
 """
 
 import os
@@ -11,13 +11,13 @@ import os
 def wait_asleep() -> None:
     """Makes threads sleep while they wait, unless the user has chosen otherwise.
 
-    OpenMP reads it once, when PyTorch is imported: packages that import PyTorch call this before.
+    Call it before PyTorch is imported, when OpenMP reads the setting.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def use_threads(num_threads: int) -> None:
-    """Sets how many threads compute; 0 leaves it to PyTorch. Raises ValueError if it is below."""
+    """Sets the number of threads; 0 lets PyTorch choose. Raises ValueError for less."""
     import torch
 
     if num_threads < 0:

@@ -1,6 +1,6 @@
-"""Baselines without weights: they differ in where they look, and share the reader.
+"""Baselines without weights: they differ in where they look, and share one reader.
 
-On real video, where there are no symbols to read, they guess.
+On real video, which has no symbols to read, they guess.
 """
 
 import numpy as np
@@ -8,15 +8,15 @@ import numpy as np
 from agents.synthetic.reader import choose_option
 from agents.synthetic.replies import (
     SeededAgent,
+    ToldAgent,
     affordable,
     answer_seen,
     guess,
     reply,
-    unseen_evidence,
     zoom_on,
 )
 from zoomgym.agent import Observation, episode_rng
-from zoomgym.rules import ZoomCall
+from zoomgym.rules import Segment, ZoomCall
 
 ANSWER_SHARE = 0.3
 
@@ -38,7 +38,7 @@ class GlanceAgent(SeededAgent):
 
 
 class RandomAgent(SeededAgent):
-    """Zooms anywhere, at any rate, any number of times; then answers with what it saw."""
+    """Zooms anywhere, at any rate, any number of times, then answers with what it saw."""
 
     def act(self, observation: Observation) -> str:
         """Zooms into a random stretch, or answers."""
@@ -52,7 +52,7 @@ class RandomAgent(SeededAgent):
 
 
 class UniformAgent(SeededAgent):
-    """Spreads its budget evenly over the video; then answers with what it saw."""
+    """Spreads its budget evenly over the video, then answers with what it saw."""
 
     def act(self, observation: Observation) -> str:
         """Zooms into the next part of the video, or answers."""
@@ -66,16 +66,10 @@ class UniformAgent(SeededAgent):
         return reply(observation, call, "I look at the next part.")
 
 
-class OracleAgent(SeededAgent):
+class OracleAgent(ToldAgent):
     """Zooms on the evidence it is told, unless the overview answers, and reads it."""
 
-    privileged = True
-
-    def act(self, observation: Observation) -> str:
-        """Zooms into the next piece of evidence, as densely as the rules allow, or answers."""
-        unseen = unseen_evidence(observation)
-        num_frames = affordable(observation, len(unseen))
+    def zoom(self, observation: Observation, segment: Segment, most: int) -> str:
+        """Zooms as densely as the rules allow, unless the overview answers."""
         answers_at_once = not observation.clips and choose_option(observation)
-        if not unseen or num_frames == 0 or answers_at_once:
-            return answer_seen(observation, self._seed)
-        return zoom_on(observation, unseen[0], num_frames)
+        return self.answer(observation) if answers_at_once else zoom_on(observation, segment, most)

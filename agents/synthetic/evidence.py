@@ -1,4 +1,4 @@
-"""What it takes to have seen the evidence of a question."""
+"""Tells what evidence of a question has been seen."""
 
 import math
 from collections.abc import Sequence
@@ -9,27 +9,27 @@ from zoomgym.tasks import FAMILIES, FPS, family_of
 EDGE = 1e-6
 """Frames that rounding may add."""
 MOST_PICTURES = 1000
-"""Limit on pictures of all evidence: synthetic tasks have some tens."""
+"""Most pictures that are told apart: all evidence of a synthetic task has some tens."""
 
 
 def needs_every_frame(question: str) -> bool:
-    """Returns whether only the highest rate answers a question: all its evidence must be seen."""
+    """Returns whether a question needs every frame of its evidence."""
     family = family_of(question)
     return bool(family) and FAMILIES[family].needs_every_frame
 
 
 def is_shown(question: str, segment: Segment, times_s: Sequence[float]) -> bool:
-    """Returns whether frames at these seconds show a segment as well as its question needs."""
+    """Returns whether frames at these times show a segment as closely as its question needs."""
     return not missing_parts(question, [segment], times_s)
 
 
 def missing_parts(
     question: str, evidence: Sequence[Segment], times_s: Sequence[float]
 ) -> list[Segment]:
-    """Returns the parts of the evidence that frames at these seconds fail to show.
+    """Returns the parts of the evidence that frames at these times do not show.
 
-    They are its single pictures where the question needs them all (and there are not so many that
-    nobody could see them); else they are whole segments.
+    A part is a single picture if the question needs them all (and there are at most MOST_PICTURES),
+    or else a whole segment.
     """
     if not needs_every_frame(question) or sum(map(_num_pictures, evidence)) > MOST_PICTURES:
         return [segment for segment in evidence if not any(map(segment.holds, times_s))]
@@ -41,11 +41,11 @@ def missing_parts(
 
 
 def missing_frames(segment: Segment, times_s: Sequence[float]) -> list[int]:
-    """Returns which pictures of a segment of synthetic video frames at these seconds leave out."""
+    """Returns which pictures of a synthetic segment frames at these times leave out."""
     seen = {math.floor((time_s - segment.start_s) * FPS + EDGE) for time_s in times_s}
     return [index for index in range(_num_pictures(segment)) if index not in seen]
 
 
 def _num_pictures(segment: Segment) -> int:
-    """Returns how many pictures of synthetic video a segment has."""
+    """Returns how many pictures a synthetic segment has."""
     return math.ceil((segment.end_s - segment.start_s) * FPS - EDGE)

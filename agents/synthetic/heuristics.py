@@ -1,7 +1,7 @@
-"""Heuristics: they look where pixels change, and share the reader.
+"""Heuristics: they look where pixels change, and share one reader.
 
-They are told nothing, and guess where they saw nothing. On real video, which has no symbols, they
-look in the same way and then guess.
+They are told nothing, and guess if they saw nothing. On real video, which has no symbols, they look
+the same way and then guess.
 """
 
 from abc import ABC, abstractmethod
@@ -21,26 +21,26 @@ Look = tuple[Segment, int, str]
 """The segment to zoom on, at how many frames, and why."""
 
 STANDS_OUT = 1.1
-"""A change that stands out is so many times as large as the largest one that does not."""
+"""How many times as large a change that stands out is as the largest one that does not."""
 AROUND = (0.25, 0.5, 1.0, 0.5, 0.25)
 """Weights of a change in the gaps before and after it."""
 MOST_CHANGES = 12
 LEAST = 1.0
-"""Least difference, of 255: smaller ones are noise."""
+"""Smallest difference, of 255, that is not noise."""
 NEAR = 6
-"""Changes at most so many gaps of the overview apart bound one passage."""
+"""Most gaps of the overview between changes of one passage."""
 EARLY_S = 0.5
-"""Seconds by which a countdown may be read wrong."""
+"""Seconds by which a countdown may be misread."""
 NUM_COARSE = 2
-"""Zooms on all of a passage: the second one between the frames of the first."""
+"""Zooms on a whole passage: the second falls between the frames of the first."""
 IS_ODD = 1.4
-"""An odd frame is so many times as far from the median of its passage as the others."""
+"""How many times as far from the median of its passage an odd frame is as the others."""
 NUM_CLOSE = 2
 """Zooms at the highest rate: before and after what was found."""
 
 
 class Heuristic(SeededAgent, ABC):
-    """Looks where a rule says until that says no more; answers at once if the overview answers."""
+    """Looks where a rule says, then answers; answers at once if the overview does."""
 
     def act(self, observation: Observation) -> str:
         """Takes the next look that the rules allow, or answers."""
@@ -60,12 +60,12 @@ class Heuristic(SeededAgent, ABC):
 class ChangeAgent(Heuristic):
     """Zooms where neighboring frames of the overview differ most, then reads the clips.
 
-    A zoom shows a gap between two frames, with the gaps before and after it; those with the largest
-    changes in and around them come first. Where none stands out, it looks between the frames.
+    A zoom covers a gap between two frames and the gaps beside it; gaps with the largest changes in
+    and around them come first. If no change stands out, it looks between the frames.
     """
 
     def next_look(self, observation: Observation) -> Look | None:
-        """Returns a look at the largest change that no zoom has shown, or between the frames."""
+        """Returns a look at the largest change not shown yet, or between the frames."""
         changes = _changes(observation)
         if not _outstanding(changes):
             return _between(observation)
@@ -81,10 +81,10 @@ class ChangeAgent(Heuristic):
 
 
 class KeyframeAgent(Heuristic):
-    """Spends its budget on scene changes, evenly over the passages between them.
+    """Spends its budget evenly over the passages between scene changes.
 
-    Changes of the overview that stand out are scene changes. Where none does, it looks between the
-    frames of the overview.
+    A scene change is a change that stands out. If none does, it looks between the frames of the
+    overview.
     """
 
     def next_look(self, observation: Observation) -> Look | None:
@@ -94,7 +94,7 @@ class KeyframeAgent(Heuristic):
         if not passages:
             return _between(observation)
         counts = [1] * len(passages)
-        while sum(counts) < num_zooms:  # one more part for the passage whose parts are the longest
+        while sum(counts) < num_zooms:  # one more part for the passage with the longest parts
             lengths = [(p.end_s - p.start_s) / n for p, n in zip(passages, counts, strict=True)]
             counts[lengths.index(max(lengths))] += 1
         parts = [part for p, n in zip(passages, counts, strict=True) for part in _cut(p, n)]
@@ -105,16 +105,15 @@ class KeyframeAgent(Heuristic):
 
 
 class CoarseToFineAgent(Heuristic):
-    """Narrows with its zooms until it finds the event, and then looks at that closely.
+    """Narrows down with its zooms until it finds the event, then looks at that closely.
 
-    It begins with the passage in which the lamp that the question names is lit, or else the one
-    with the largest change. A countdown tells it where to look next; without one, the frame of the
-    passage that is least like the others does. Where the overview shows nothing, it searches
-    between its frames.
+    It starts with the passage in which the lamp of the question is lit, or the one with the largest
+    change. A countdown tells it where to look next, or else the frame that is least like the rest
+    of the passage. If the overview shows nothing, it searches between its frames.
     """
 
     def next_look(self, observation: Observation) -> Look | None:
-        """Returns a look at where the event is, as far as that is known; None once it is clear."""
+        """Returns a look at where the event is, as far as known; None once it is clear."""
         lamp = next((name for name in LAMPS if f"{name} beacon" in observation.question), None)
         lit = lit_frames(observation.overview, lamp) if lamp else []
         if lamp and any(one.counts_down for one in lit):
@@ -130,7 +129,7 @@ class CoarseToFineAgent(Heuristic):
 
 
 def _room(observation: Observation) -> int:
-    """Returns how many frames a zoom may show, so that every turn but the last has one."""
+    """Returns how many frames a zoom may show if every turn but the last zooms."""
     return affordable(observation, observation.turns_left - 1)
 
 
@@ -138,14 +137,14 @@ def _room(observation: Observation) -> int:
 
 
 def _changes(observation: Observation) -> NDArray[np.float64]:
-    """Returns how much each frame of the overview differs from the next one: (N - 1,) levels."""
+    """Returns how much each frame of the overview differs from the next: (N - 1,) levels."""
     small = shrink(observation.overview)
     levels: NDArray[np.float64] = np.abs(np.diff(small, axis=0)).mean(axis=(1, 2, 3), dtype=float)
     return levels
 
 
 def _outstanding(levels: NDArray[np.float64]) -> list[int]:
-    """Returns which levels stand out, the largest first: those above the largest step in order."""
+    """Returns the levels that stand out, largest first: those above the largest relative step."""
     order = np.argsort(-levels, kind="stable")
     ranked = np.maximum(levels[order][: MOST_CHANGES + 1], LEAST)
     steps = ranked[:-1] / ranked[1:]
@@ -156,7 +155,7 @@ def _outstanding(levels: NDArray[np.float64]) -> list[int]:
 
 
 def _passages(observation: Observation) -> list[Segment]:
-    """Returns the passages that scene changes bound, those with the largest change first."""
+    """Returns the passages between scene changes, those with the largest change first."""
     groups: list[list[int]] = []
     levels = _changes(observation)
     for gap in sorted(_outstanding(levels)):
@@ -176,9 +175,9 @@ def _cut(segment: Segment, num_parts: int) -> list[Segment]:
 
 
 def _between(observation: Observation) -> Look | None:
-    """Returns a look at the middle of every gap of the overview, from the first one not shown yet.
+    """Returns a look at the middle of every gap of the overview, from the first not shown yet.
 
-    It leaves out the last gap: a zoom at one frame a gap ends a whole gap after its last frame.
+    The last gap is left out, as a zoom at one frame a gap ends a whole gap after its last frame.
     """
     times_s = observation.overview.times_s
     first = sum(len(clip.times_s) for clip in observation.clips)
@@ -194,14 +193,14 @@ def _between(observation: Observation) -> Look | None:
 
 
 def _around(frames: Frames, first_s: float, last_s: float) -> Segment:
-    """Returns the stretch from the frame before first_s to the one after last_s, if they are."""
+    """Returns the stretch from the frame before first_s, if any, to the one after last_s."""
     before_s = max((time_s for time_s in frames.times_s if time_s < first_s), default=first_s)
     after_s = min((time_s for time_s in frames.times_s if time_s > last_s), default=last_s)
     return Segment(before_s, after_s)
 
 
 def _by_countdown(observation: Observation, lamp: str) -> Look | None:
-    """Returns a look at where a lamp went on, and then at where its countdown runs to."""
+    """Returns a look at where a lamp went on, then at where its countdown ends."""
     shown = (observation.overview, *observation.clips)
     counting = (one for frames in shown for one in lit_frames(frames, lamp) if one.counts_down)
     first = min(counting, key=lambda one: one.time_s)
@@ -217,7 +216,7 @@ def _by_countdown(observation: Observation, lamp: str) -> Look | None:
 
 
 def _by_oddity(observation: Observation, stretch: Segment) -> Look | None:
-    """Returns a look at all of a stretch, and then at the frame in it that is unlike the others."""
+    """Returns a look at a whole stretch, then at the odd frame in it."""
     coarse = [clip for clip in observation.clips if not _is_close(clip)]
     num_close = len(observation.clips) - len(coarse)
     odd_s = _oddest(see(observation.overview, *coarse), stretch) if coarse else None
@@ -232,9 +231,9 @@ def _by_oddity(observation: Observation, stretch: Segment) -> Look | None:
 
 
 def _oddest(sight: Sight, stretch: Segment) -> float | None:
-    """Returns the time of the frame in a stretch that is least like the others, if one stands out.
+    """Returns the time of the odd frame in a stretch, if one stands out.
 
-    It may not be like the first or the last one either: they show what is around.
+    It must not be like the first or the last frame either: these show what is around.
     """
     inside = (sight.times_s >= stretch.start_s) & (sight.times_s <= stretch.end_s)
     small = sight.small[inside]
@@ -246,7 +245,7 @@ def _oddest(sight: Sight, stretch: Segment) -> float | None:
 
 
 def _closely(observation: Observation, start_s: float, part: int) -> Look:
-    """Returns a look at every frame from start_s on, or at those that follow in its next part."""
+    """Returns a look at every frame of a part: part 0 begins at start_s, part 1 follows it."""
     num_frames = _room(observation)
     first = max(0, round(start_s * FPS)) + part * num_frames + 0.5
     return Segment(first / FPS, (first + num_frames) / FPS), num_frames, "I look closely."

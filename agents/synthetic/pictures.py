@@ -1,6 +1,6 @@
-"""Reads what synthetic pictures show by pixels alone: lamps, countdowns, symbols, pulses, wheels.
+"""Reads synthetic pictures by pixels alone: lamps, countdowns, symbols, pulses, wheels.
 
-It knows how these things look and where they may be, and nothing else.
+It knows only how these look and where they may be.
 """
 
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ from zoomgym.tasks import (
 Thing = TypeVar("Thing")
 
 SIDE = 32
-"""Pictures are read at this many pixels a side: symbols stay legible at 28."""
+"""Pixels a side at which pictures are read: symbols stay legible at 28."""
 MIN_CORRELATION = 0.8
-"""Least correlation of a stretch of the picture with a plate; the background is below 0.5."""
+"""Least correlation of a part of the picture with a plate; the background is below 0.5."""
 MAX_COLOR_DISTANCE = 60.0
 NUM_ANGLES = 24
 DARK, BRIGHT = 40, 220
-"""Levels, of 255: columns of a bar are darker than the one or brighter than the other."""
+"""Levels, of 255: each column of a bar is below DARK or above BRIGHT."""
 TOP_PX = round(SIGN_TOP * SIDE)
 PLATE_PX = round((SIGN_TOP + SIGN_SIDE) * SIDE) - TOP_PX
 TILE_PX = PLATE_PX // 2
@@ -47,7 +47,7 @@ _SHRUNKEN: WeakKeyDictionary[Frames, NDArray[np.float32]] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary(Generic[Thing]):
-    """Things that a plate may show, and how it looks with each."""
+    """Things that a plate may show, and how they look."""
 
     things: tuple[Thing, ...]
     templates: NDArray[np.float32]
@@ -57,7 +57,7 @@ class Vocabulary(Generic[Thing]):
 def shrink(frames: Frames) -> NDArray[np.float32]:
     """Returns pictures at (N, SIDE, SIDE, 3), each pixel a mean.
 
-    They are cached, read-only, as long as the frames live: agents look at them in every turn.
+    They are read-only, and cached as long as the frames live: agents need them in every turn.
     """
     if frames not in _SHRUNKEN:
         small = [
@@ -71,7 +71,7 @@ def shrink(frames: Frames) -> NDArray[np.float32]:
 
 
 def read_beacons(small: NDArray[np.float32]) -> list[str | None]:
-    """Returns the color of the beacon that is lit in each of the shrunken pictures."""
+    """Returns the color of the lit beacon in each of the shrunken pictures, if any."""
     names, colors = list(LAMPS), np.array(list(LAMPS.values()), np.float32)
     lamps = small[:, *BEACON.pixels((SIDE, SIDE))].mean(axis=(1, 2))
     distances = np.linalg.norm(lamps[:, None] - colors, axis=2)
@@ -93,7 +93,7 @@ class Lit:
 
     @property
     def share(self) -> float:
-        """Remaining share of the countdown, in [0, 1], from the coarse and the fine bar."""
+        """Remaining share of the countdown, in [0, 1], from both bars."""
         assert self.coarse is not None
         assert self.fine is not None
         part = round(self.coarse * FINE_PARTS - self.fine)
@@ -101,7 +101,7 @@ class Lit:
 
 
 def lit_frames(frames: Frames, lamp: str = "amber") -> list[Lit]:
-    """Returns the frames in which a beacon is lit, and what its bars say."""
+    """Returns the frames in which a beacon is lit, and what its bars show."""
     beacons = read_beacons(shrink(frames))
     return [
         Lit(time_s, *(bar(image, i) for i in range(2)))
@@ -111,7 +111,7 @@ def lit_frames(frames: Frames, lamp: str = "amber") -> list[Lit]:
 
 
 def bar(image: NDArray[np.uint8], index: int) -> float | None:
-    """Returns how full a bar is, or None if there is none."""
+    """Returns how full a bar is; None if there is none."""
     rows, columns = BARS[index].pixels((image.shape[0], image.shape[1]))
     levels = image[rows, columns].mean(axis=(0, 2))
     if ((levels > DARK) & (levels < BRIGHT)).mean() > 0.1:
@@ -120,13 +120,13 @@ def bar(image: NDArray[np.uint8], index: int) -> float | None:
 
 
 def target_s(lit: Lit, observation: Observation) -> float:
-    """Returns the time that a countdown runs to."""
+    """Returns the time at which a countdown ends."""
     step_s = observation.overview.times_s[1]
     return lit.time_s + lit.share * COUNTDOWN_STEPS * step_s
 
 
 def read_plates(small: NDArray[np.float32], vocabulary: Vocabulary[Thing]) -> list[Thing | None]:
-    """Returns what the plate in each of the shrunken pictures shows."""
+    """Returns what the plate in each of the shrunken pictures shows, if there is one."""
     return [
         vocabulary.things[row.argmax()] if row.max() >= MIN_CORRELATION else None
         for row in _match(small, vocabulary.templates)
@@ -136,7 +136,7 @@ def read_plates(small: NDArray[np.float32], vocabulary: Vocabulary[Thing]) -> li
 def read_wheels(small: NDArray[np.float32]) -> list[float | None]:
     """Returns the angle of the wheel in each of the shrunken pictures, in turns clockwise.
 
-    How well the templates match goes round with their angles: its phase is the angle.
+    How well a template matches varies with its angle as a wave, whose phase is the wheel's angle.
     """
     turns = np.exp(2j * np.pi * np.arange(NUM_ANGLES) / NUM_ANGLES)
     return [
@@ -147,31 +147,35 @@ def read_wheels(small: NDArray[np.float32]) -> list[float | None]:
 
 def read_boards(small: NDArray[np.float32]) -> list[tuple[str, ...] | None]:
     """Returns the four symbols in each of the shrunken pictures, row by row."""
-    names, templates = list(SYMBOLS), _signs(tuple(SYMBOLS), TILE_PX)
+    tiny = signs(tuple(SYMBOLS), TILE_PX)
     width = SIDE - 2 * TILE_PX + 1
     tiles = []
     for top in (TOP_PX, TOP_PX + TILE_PX):
-        match = _patches(small[:, top : top + TILE_PX], TILE_PX) @ templates.T
+        match = _patches(small[:, top : top + TILE_PX], TILE_PX) @ tiny.templates.T
         tiles += [match[:, :width], match[:, TILE_PX : TILE_PX + width]]
     board = np.stack(tiles, axis=2)  # (N, where the board begins, tile, symbol)
     at = board.max(axis=3).mean(axis=2).argmax(axis=1)
     best = board[np.arange(len(small)), at]
     return [
-        tuple(names[i] for i in row.argmax(axis=1)) if row.max(axis=1).min() >= 0.6 else None
+        tuple(tiny.things[i] for i in row.argmax(axis=1)) if row.max(axis=1).min() >= 0.6 else None
         for row in best
     ]
 
 
 @cache
+def signs(names: tuple[str, ...], side_px: int = PLATE_PX) -> Vocabulary[str]:
+    """Returns symbols or pulses on their plates, by name."""
+    return Vocabulary(names, _templates([sign_picture(name, (side_px, side_px)) for name in names]))
+
+
 def symbols() -> Vocabulary[str]:
     """Returns the symbols, by name."""
-    return Vocabulary(tuple(SYMBOLS), _signs(tuple(SYMBOLS), PLATE_PX))
+    return signs(tuple(SYMBOLS))
 
 
-@cache
 def pulses() -> Vocabulary[str]:
     """Returns the pulses, by name."""
-    return Vocabulary(tuple(PULSES), _signs(tuple(PULSES), PLATE_PX))
+    return signs(tuple(PULSES))
 
 
 @cache
@@ -193,17 +197,12 @@ def _wheels() -> NDArray[np.float32]:
 
 
 def _match(small: NDArray[np.float32], templates: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Returns how well each template matches where the best one matches best: (N, templates)."""
+    """Returns how well templates match, (N, templates), where the best one matches best."""
     patches = _patches(small[:, TOP_PX : TOP_PX + PLATE_PX], PLATE_PX)
-    flat = patches.reshape(-1, patches.shape[2]) @ templates.T  # one product is the quickest
+    flat = patches.reshape(-1, patches.shape[2]) @ templates.T  # a single product is fastest
     match = flat.reshape(*patches.shape[:2], len(templates))
     best: NDArray[np.float32] = match[np.arange(len(small)), match.max(axis=2).argmax(axis=1)]
     return best
-
-
-def _signs(names: tuple[str, ...], side_px: int) -> NDArray[np.float32]:
-    """Returns symbols on their plates: (names, pixels), standardized."""
-    return _templates([sign_picture(name, (side_px, side_px)) for name in names])
 
 
 def _templates(pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -212,7 +211,7 @@ def _templates(pictures: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 
 def _patches(rows: NDArray[np.float32], width: int) -> NDArray[np.float32]:
-    """Returns every stretch of rows (N, height, SIDE, 3): (N, stretches, pixels), standardized."""
+    """Returns all parts of rows (N, height, SIDE, 3): (N, parts, pixels), standardized."""
     windows = np.lib.stride_tricks.sliding_window_view(rows, width, axis=2)
     moved = windows.transpose(0, 2, 1, 4, 3)
     return _standardize(moved.reshape(*moved.shape[:2], rows.shape[1] * width * 3))

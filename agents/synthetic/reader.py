@@ -1,7 +1,7 @@
-"""Answers questions about synthetic video from the pixels that were shown, and nothing else.
+"""Answers questions about synthetic video from nothing but the pixels that were shown.
 
-Every baseline that answers from pictures uses this one reader, so that they differ only in where
-they look. It knows the questions, but of the task only what the agent sees.
+All baselines that answer from pictures share this reader, so that they differ only in where they
+look. It knows every question, but only what the agent sees of a task.
 """
 
 from collections.abc import Callable
@@ -20,18 +20,18 @@ from zoomgym.tasks import FPS, family_of
 from zoomgym.tasks.synthetic.families import motion, overview
 
 SAME_RATE = 1.01
-"""Distances between frames that differ by less than this factor are the same."""
+"""Intervals between frames that differ by less than this factor count as equal."""
 FRAME_S = 1 / FPS
-"""Seconds of one frame: wheels turn from one frame of the video to the next, not within one."""
+"""Seconds of one frame: wheels turn between frames of the video, not within one."""
 
 
 @dataclass(frozen=True)
 class Sight:
-    """All frames that an agent was shown, in the order of their times."""
+    """All frames that an agent was shown, in order of time."""
 
     times_s: NDArray[np.float64]
     small: NDArray[np.float32]
-    """(N, side, side, 3): the shrunken pictures."""
+    """Shrunken pictures, (N, side, side, 3)."""
     beacons: tuple[str | None, ...]
 
     def under(self, beacon: str | None) -> "Sight":
@@ -45,7 +45,7 @@ class Sight:
 
 
 def see(*shown: Frames) -> Sight:
-    """Returns all these frames in the order of their times."""
+    """Returns all these frames in order of time."""
     times_s = np.concatenate([frames.times_s for frames in shown])
     small = np.concatenate([pictures.shrink(frames) for frames in shown])
     order = np.argsort(times_s, kind="stable")
@@ -54,13 +54,13 @@ def see(*shown: Frames) -> Sight:
 
 
 def choose_option(observation: Observation) -> str | None:
-    """Returns the letter of the option that the frames support, or None."""
+    """Returns the letter of the option that the frames support, if any."""
     found = read_option(observation)
     return None if found is None else letter(observation.options.index(found))
 
 
 def read_option(observation: Observation) -> str | None:
-    """Returns the option that the frames support, or None."""
+    """Returns the option that the frames support, if any."""
     read = READERS.get(family_of(observation.question), _first_symbol)
     found = read(see(observation.overview, *observation.clips), observation)
     return found if found in observation.options else None
@@ -73,22 +73,22 @@ def _first_symbol(sight: Sight, observation: Observation) -> str | None:
 
 
 def _next_symbol(sight: Sight, observation: Observation) -> str | None:
-    """Returns the symbol that follows the one that the question names."""
+    """Returns the symbol that follows the one in the question."""
     before = observation.question.removeprefix(overview.QUESTION).strip(" ?")
     seen = [symbol for symbol in sight.plates(pictures.symbols()) if symbol]
     return next((other for one, other in pairwise(seen) if one == before != other), None)
 
 
 def _count_red(sight: Sight, observation: Observation) -> str | None:
-    """Returns how many red pulses were seen: frames of one color with no other between are one."""
+    """Returns how many red pulses were seen; consecutive frames of one color count once."""
     seen = sight.under("amber").plates(pictures.pulses())
     return str([pulse for pulse, _ in groupby(seen)].count("red pulse"))
 
 
 def _direction(sight: Sight, observation: Observation) -> str | None:
-    """Returns which way the wheel seems to turn, each time by less than half a turn.
+    """Returns which way the wheel seems to turn, if it makes less than half a turn each time.
 
-    Only frames as close as the nearest pair are compared.
+    Only frames as close as the closest pair are compared.
     """
     lit = sight.under("amber")
     angles = pictures.read_wheels(lit.small)
@@ -106,7 +106,7 @@ def _direction(sight: Sight, observation: Observation) -> str | None:
 
 
 def _relayed(sight: Sight, observation: Observation) -> str | None:
-    """Returns the symbol in the place, and under the beacon, that the colored square names."""
+    """Returns the symbol at the place, and under the beacon, that the colored square shows."""
     square = relay_square(sight)
     if square is None:
         return None
@@ -117,7 +117,7 @@ def _relayed(sight: Sight, observation: Observation) -> str | None:
 
 
 def relay_square(sight: Sight) -> tuple[int, str] | None:
-    """Returns the place and the color of the square under the amber beacon, if it was seen."""
+    """Returns place and color of the square under the amber beacon, if it was seen."""
     seen = [found for found in sight.under("amber").plates(pictures.squares()) if found]
     return max(seen, key=seen.count, default=None)
 

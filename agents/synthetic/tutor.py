@@ -1,9 +1,9 @@
 """The tutor: plays like the oracle and says why, so that a model can learn from its words.
 
-It knows where the evidence is, but reasons from what the overview shows: a stretch under a lit
-beacon, or the gap between two frames. Its segments begin and end at times in the labels of the
-overview, where a model can find them; only what is too brief for that gets its exact times. When it
-continues an episode of another agent, it first says what went wrong.
+It knows where the evidence is, but gives reasons that the overview shows: a lit beacon, or the gap
+between two frames. Its segments begin and end at times in the labels of the overview, where a model
+can find them; only brief ones get their exact times. When it takes over from another agent, it
+first says what went wrong.
 """
 
 import math
@@ -18,7 +18,7 @@ from zoomgym.rules import Answer, Segment, ZoomCall, count_frames, error_kind
 from zoomgym.tasks import FPS
 
 RATES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
-"""Rates it zooms at, in frames per second: few, so that a model can learn them."""
+"""Rates of its zooms, in frames per second: few, so that a model can learn them."""
 NOT_ALL = "I have not seen all of it yet."
 CENT = 100
 """Times are in hundredths of a second, as in labels."""
@@ -28,8 +28,8 @@ class TutorAgent(SeededAgent):
     """Zooms on the evidence it is told, gives a reason, and reads it.
 
     Args:
-        in_words: whether it answers with an option's own text, for models that have yet to learn
-            what the letters of a list mean.
+        in_words: whether it answers with an option's own text, for models that do not know the
+            letters of a list yet.
     """
 
     privileged = True
@@ -38,11 +38,11 @@ class TutorAgent(SeededAgent):
         self._in_words = in_words
 
     def act(self, observation: Observation) -> str:
-        """Zooms into the next piece of evidence, or answers; says what the last zoom lacked."""
+        """Says what the last zoom lacked, then zooms on the next piece of evidence or answers."""
         return self.correct(observation, None)
 
     def correct(self, observation: Observation, wrong: str | None) -> str:
-        """Replies as `act` does, knowing that wrong was the answer that was given here before."""
+        """Replies as `act` does, knowing that another agent answered wrong here."""
         found = read_option(observation)
         open_evidence = _open_evidence(observation, found)
         num_frames = affordable(observation, len(open_evidence))
@@ -61,7 +61,7 @@ class TutorAgent(SeededAgent):
 
 
 def _open_evidence(observation: Observation, found: str | None) -> list[Segment]:
-    """Returns the evidence that has yet to be shown, as well as the question needs it."""
+    """Returns the evidence not yet shown as closely as the question needs."""
     shown = (observation.overview, *observation.clips)
     times_s = [time_s for frames in shown for time_s in frames.times_s]
     missed = [
@@ -82,7 +82,7 @@ def _look(observation: Observation, evidence: Segment, num_frames: int) -> tuple
     shown = [time_s for clip in observation.clips for time_s in clip.times_s]
     missing = missing_frames(evidence, shown) or missing_frames(evidence, [])
     first_s = evidence.start_s + missing[0] / FPS
-    start_s = math.ceil(first_s * CENT) / CENT  # later than its first frame, not earlier
+    start_s = math.ceil(first_s * CENT) / CENT  # rounded up, to begin within its first frame
     num_shown = min(num_frames, missing[-1] + 1 - missing[0])
     end_s = math.ceil((start_s + num_shown / FPS) * CENT) / CENT
     call = ZoomCall(start_s, end_s, float(FPS))
@@ -108,19 +108,19 @@ def _reasons(observation: Observation, evidence: Segment) -> list[tuple[int, int
 
 
 def _between(observation: Observation, first: int, last: int) -> Segment:
-    """Returns the segment between two frames of the overview, as their labels say."""
+    """Returns the segment between two frames of the overview, as labeled."""
     start_s, end_s = (float(observation.overview.times_s[index]) for index in (first, last))
     return Segment(round(start_s, 2), round(end_s, 2))
 
 
 def _call(segment: Segment, num_frames: int) -> ZoomCall | None:
-    """Returns the zoom on a segment at the highest rate that so many frames allow, if any does."""
+    """Returns the zoom on a segment at the highest rate that num_frames allow, if any."""
     rates = [fps for fps in RATES if 1 <= count_frames(segment, fps) <= num_frames]
     return ZoomCall(*segment, rates[-1]) if rates else None
 
 
 def _review(observation: Observation) -> str:
-    """Returns what was wrong with the last reply; empty if nothing was, or there was none."""
+    """Returns what was wrong with the last reply; empty if nothing was."""
     if not observation.turns:
         return ""
     [*_, turn] = observation.turns

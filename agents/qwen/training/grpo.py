@@ -36,7 +36,6 @@ from agents.qwen.training.rollouts import Player
 from agents.qwen.training.settings import GRPOSettings, run_training
 from agents.threads import use_threads
 from zoomgym.envs import ZoomEnv
-from zoomgym.io.commands import ends_quietly
 
 HISTORY = "history.jsonl"
 
@@ -124,7 +123,6 @@ def make_trainer(
     return trainer
 
 
-@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. train_grpo() does the work."""
     return run_training(train_grpo, GRPOSettings, "grpo", __doc__, argv)

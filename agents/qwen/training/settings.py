@@ -13,7 +13,7 @@ from agents.arguments import add_fields, fields_given, first_paragraph
 from agents.qwen.environment import ARGUMENTS, read_arguments
 from agents.qwen.model.loading import add_lora, freeze_vision, load_model
 from zoomgym.errors import ZoomGymError
-from zoomgym.io.commands import Parser
+from zoomgym.io.commands import Parser, ends_quietly
 
 VLLM_MODES = ("colocate", "server")
 
@@ -245,6 +245,7 @@ def read_settings(
         parser.error(str(error))
 
 
+@ends_quietly
 def run_training(
     train: Callable[..., Any],
     kind: type[Settings],

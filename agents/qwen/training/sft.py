@@ -42,7 +42,6 @@ from agents.qwen.model.loading import load_processor
 from agents.qwen.training.resuming import Resumable, keep_settings, last_checkpoint
 from agents.qwen.training.settings import SFTSettings, run_training
 from agents.threads import use_threads
-from zoomgym.io.commands import ends_quietly
 
 STATE = "trainer_state.json"
 """File that is written last, so it marks a finished stage."""
@@ -261,7 +260,6 @@ def _arguments(folder: Path, settings: SFTSettings) -> SFTConfig:
     return args
 
 
-@ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. train_sft() does the work."""
     return run_training(train_sft, SFTSettings, "sft", __doc__, argv)
