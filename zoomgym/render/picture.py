@@ -12,29 +12,9 @@ from numpy.typing import NDArray
 
 from zoomgym.agent import Frames
 from zoomgym.grading import UNGRADED, letter, read_choice
+from zoomgym.render import style
 from zoomgym.render.canvas import Canvas, Color, Rect, line_height, wrap
-from zoomgym.render.style import (
-    CARD,
-    HEADING_HEIGHT,
-    HEADLINE,
-    INK,
-    LINE,
-    MARGIN,
-    PAGE,
-    PALE,
-    PALE_RIGHT,
-    PALE_WRONG,
-    RIGHT,
-    SMALL,
-    SOFT,
-    TEXT,
-    TITLE,
-    TRACK,
-    WRONG,
-    badge,
-    heading,
-    zoom_color,
-)
+from zoomgym.render.style import badge, heading, zoom_color
 from zoomgym.render.video_panels import draw_clips, draw_overview, draw_timeline
 from zoomgym.rules import Episode, Turn, score
 
@@ -56,9 +36,11 @@ def paint(
     reward_weights: Mapping[str, float],
 ) -> NDArray[np.uint8]:
     """Returns the episode, with its frames, as a picture of PICTURE_SIZE: (H, W, 3) uint8 RGB."""
-    canvas = Canvas(PICTURE_SIZE, PAGE)
-    page = Rect(0, 0, PICTURE_SIZE[1], PICTURE_SIZE[0]).cut(MARGIN, MARGIN, MARGIN, MARGIN)
-    main = page.cut(right=SIDEBAR_WIDTH + MARGIN)
+    canvas = Canvas(PICTURE_SIZE, style.PAGE)
+    page = Rect(0, 0, PICTURE_SIZE[1], PICTURE_SIZE[0]).cut(
+        style.MARGIN, style.MARGIN, style.MARGIN, style.MARGIN
+    )
+    main = page.cut(right=SIDEBAR_WIDTH + style.MARGIN)
     question, main = _split(main, QUESTION_HEIGHT)
     strip, main = _split(main, OVERVIEW_HEIGHT)
     line, main = _split(main, TIMELINE_HEIGHT)
@@ -69,7 +51,7 @@ def paint(
     state, side = _split(page.cut(left=page.width - SIDEBAR_WIDTH), STATE_HEIGHT)
     _draw_state(canvas, _card(canvas, state), episode)
     if episode.is_over:
-        side, reward = _split(side, side.height - REWARD_HEIGHT - MARGIN)
+        side, reward = _split(side, side.height - REWARD_HEIGHT - style.MARGIN)
         _draw_reward(canvas, _card(canvas, reward), episode, reward_weights)
     _draw_turns(canvas, _card(canvas, side), episode)
     return canvas.to_array()
@@ -86,13 +68,13 @@ def verdict(episode: Episode) -> str:
 
 def _split(box: Rect, height: int) -> tuple[Rect, Rect]:
     """Returns the top of box, and the rest below a margin."""
-    return box.row(0, height), box.cut(top=height + MARGIN)
+    return box.row(0, height), box.cut(top=height + style.MARGIN)
 
 
 def _card(canvas: Canvas, box: Rect) -> Rect:
     """Draws an empty panel and returns the room inside."""
-    canvas.fill(box, CARD, radius=8, outline=LINE)
-    return box.cut(MARGIN, 10, MARGIN, 10)
+    canvas.fill(box, style.CARD, radius=8, outline=style.LINE)
+    return box.cut(style.MARGIN, 10, style.MARGIN, 10)
 
 
 # The question ------------------------------------------------------------------------------------
@@ -100,7 +82,7 @@ def _card(canvas: Canvas, box: Rect) -> Rect:
 
 def _draw_question(canvas: Canvas, box: Rect, episode: Episode) -> None:
     """Draws the question and its options; after the end, which was given and which is true."""
-    bottom = canvas.lines(box, episode.task.question, HEADLINE, INK, 2)
+    bottom = canvas.lines(box, episode.task.question, style.HEADLINE, style.INK, 2)
     box = box.cut(top=bottom - box.top + 10)
     options = episode.task.options
     if not options:
@@ -119,15 +101,15 @@ def _draw_question(canvas: Canvas, box: Rect, episode: Episode) -> None:
 def _draw_option(canvas: Canvas, box: Rect, episode: Episode, index: int, option: str) -> None:
     """Draws a lettered option with its mark."""
     mark, symbol, color, pale = _option_mark(episode, index)
-    canvas.fill(box, pale, radius=5, outline=color if mark else LINE)
+    canvas.fill(box, pale, radius=5, outline=color if mark else style.LINE)
     side = box.height
     badge(canvas, box._replace(right=box.left + side), letter(index), color)
     inner = box.cut(left=side + 8, right=8)
     if mark:
-        width = canvas.line(inner, mark, SMALL, color, "right") + 18
+        width = canvas.line(inner, mark, style.SMALL, color, "right") + 18
         canvas.symbol(symbol, inner.right - width, box.middle, 13, color)
         inner = inner.cut(right=width + 6)
-    canvas.line(inner, option, TEXT, INK)
+    canvas.line(inner, option, style.TEXT, style.INK)
 
 
 def _option_mark(episode: Episode, index: int) -> tuple[str, str, Color, Color]:
@@ -137,16 +119,21 @@ def _option_mark(episode: Episode, index: int) -> tuple[str, str, Color, Color]:
         is_true = index == read_choice(episode.task.answer, options)
         is_given = episode.answer is not None and index == read_choice(episode.answer, options)
         if is_true:
-            return "given, right" if is_given else "true answer", "check", RIGHT, PALE_RIGHT
+            return (
+                "given, right" if is_given else "true answer",
+                "check",
+                style.RIGHT,
+                style.PALE_RIGHT,
+            )
         if is_given:
-            return "given, wrong", "cross", WRONG, PALE_WRONG
-    return "", "", SOFT, PALE
+            return "given, wrong", "cross", style.WRONG, style.PALE_WRONG
+    return "", "", style.SOFT, style.PALE
 
 
 def _draw_open_ended(canvas: Canvas, box: Rect, episode: Episode) -> None:
     """Draws, for a question without options, the given answer and the true one."""
     if not episode.is_over:
-        canvas.line(box.row(0, 26), "Open-ended: the answer is a text.", TEXT, SOFT)
+        canvas.line(box.row(0, 26), "Open-ended: the answer is a text.", style.TEXT, style.SOFT)
         return
     is_right = verdict(episode) == "right"
     given = "No answer was given." if episode.answer is None else f"Given: {episode.answer}"
@@ -156,11 +143,11 @@ def _draw_open_ended(canvas: Canvas, box: Rect, episode: Episode) -> None:
     )
     for index, (text, is_good, mark) in enumerate(rows):
         row = box.row(index, min(40, box.height // 2)).cut(right=6, bottom=4)
-        color = RIGHT if is_good else WRONG
-        canvas.fill(row, PALE_RIGHT if is_good else PALE_WRONG, radius=5, outline=color)
+        color = style.RIGHT if is_good else style.WRONG
+        canvas.fill(row, style.PALE_RIGHT if is_good else style.PALE_WRONG, radius=5, outline=color)
         canvas.symbol("check" if is_good else "cross", row.left + 9, row.middle, 13, color)
-        width = canvas.line(row.cut(right=8), mark, SMALL, color, "right")
-        canvas.line(row.cut(left=30, right=width + 16), text, TEXT, INK)
+        width = canvas.line(row.cut(right=8), mark, style.SMALL, color, "right")
+        canvas.line(row.cut(left=30, right=width + 16), text, style.TEXT, style.INK)
 
 
 # The sidebar -------------------------------------------------------------------------------------
@@ -168,7 +155,7 @@ def _draw_open_ended(canvas: Canvas, box: Rect, episode: Episode) -> None:
 
 def _draw_state(canvas: Canvas, box: Rect, episode: Episode) -> None:
     """Draws the state of the episode: which turn, how many frames are left."""
-    canvas.line(box.row(0, 16), episode.task.id, SMALL, SOFT)
+    canvas.line(box.row(0, 16), episode.task.id, style.SMALL, style.SOFT)
     most, used = episode.rules.max_turns, len(episode.turns)
     turn = f"Ended in turn {used} of {most}" if episode.is_over else f"Turn {used + 1} of {most}"
     _draw_gauge(canvas, box.cut(top=22).row(0, 38), turn, "", used / most)
@@ -180,27 +167,29 @@ def _draw_state(canvas: Canvas, box: Rect, episode: Episode) -> None:
 def _draw_gauge(canvas: Canvas, box: Rect, name: str, value: str, share: float) -> None:
     """Draws a name, a value, and a bar filled to a share in [0, 1]."""
     head = box.row(0, 22)
-    width = canvas.line(head, value, TEXT, INK, "right")
-    canvas.line(head.cut(right=width + 6), name, TITLE, INK)
+    width = canvas.line(head, value, style.TEXT, style.INK, "right")
+    canvas.line(head.cut(right=width + 6), name, style.TITLE, style.INK)
     bar = box.cut(top=26).row(0, 8)
-    canvas.fill(bar, TRACK, radius=4)
+    canvas.fill(bar, style.TRACK, radius=4)
     if share > 0:
-        canvas.fill(bar._replace(right=bar.left + max(8, int(share * bar.width))), SOFT, radius=4)
+        canvas.fill(
+            bar._replace(right=bar.left + max(8, int(share * bar.width))), style.SOFT, radius=4
+        )
 
 
 def _draw_turns(canvas: Canvas, box: Rect, episode: Episode) -> None:
     """Draws the latest turns, replies and feedback, with most room for the last one."""
     if not episode.turns:
         body = heading(canvas, box, "Turns")
-        canvas.lines(body, episode.feedback or "No reply yet.", TEXT, SOFT, 4)
+        canvas.lines(body, episode.feedback or "No reply yet.", style.TEXT, style.SOFT, 4)
         return
     blocks: list[tuple[int, list[str], list[str], int]] = []
-    room = box.height - HEADING_HEIGHT
+    room = box.height - style.HEADING_HEIGHT
     for index, turn in reversed(list(enumerate(episode.turns))):
         is_last = index == len(episode.turns) - 1
-        reply = wrap(turn.reply, SMALL, box.width - 14, 5 if is_last else 1)
-        feedback = wrap(turn.feedback, SMALL, box.width, 7 if is_last else 2)
-        height = 22 + (len(reply) + len(feedback)) * line_height(SMALL) + 6 * bool(reply) + 8
+        reply = wrap(turn.reply, style.SMALL, box.width - 14, 5 if is_last else 1)
+        feedback = wrap(turn.feedback, style.SMALL, box.width, 7 if is_last else 2)
+        height = 22 + (len(reply) + len(feedback)) * line_height(style.SMALL) + 6 * bool(reply) + 8
         room -= height
         if room < 0:
             break
@@ -221,31 +210,35 @@ def _draw_turn(
     name, color = _turn_name(turn, zoom_index)
     head = box.row(0, 20)
     canvas.fill(head._replace(right=head.left + 4).cut(top=2, bottom=2), color)
-    width = canvas.line(head.cut(left=10), f"Turn {index + 1}", TEXT, INK)
+    width = canvas.line(head.cut(left=10), f"Turn {index + 1}", style.TEXT, style.INK)
     head = head.cut(left=10 + width + 8)
     if turn.error:
         canvas.symbol("cross", head.left, head.middle, 11, color)
         head = head.cut(left=15)
-    canvas.line(head, name, TEXT, color)
+    canvas.line(head, name, style.TEXT, color)
     body = box.cut(top=22)
-    pitch = line_height(SMALL)
+    pitch = line_height(style.SMALL)
     if reply:
-        canvas.fill(body.row(0, len(reply) * pitch + 4), PALE, radius=4)
+        canvas.fill(body.row(0, len(reply) * pitch + 4), style.PALE, radius=4)
         for row, line in enumerate(reply):
-            canvas.line(body.cut(left=7, top=2, right=7).row(row, pitch), line, SMALL, INK)
+            canvas.line(
+                body.cut(left=7, top=2, right=7).row(row, pitch), line, style.SMALL, style.INK
+            )
         body = body.cut(top=len(reply) * pitch + 6)
     for row, line in enumerate(feedback):
-        canvas.line(body.row(row, pitch), line, SMALL, WRONG if turn.error else SOFT)
+        canvas.line(
+            body.row(row, pitch), line, style.SMALL, style.WRONG if turn.error else style.SOFT
+        )
 
 
 def _turn_name(turn: Turn, zoom_index: int) -> tuple[str, Color]:
     """Returns the name of a turn's outcome, and its color."""
     if turn.error:
-        return "refused", WRONG
+        return "refused", style.WRONG
     flaw = "" if turn.is_well_formed else ", not well-formed"
     if turn.zoom:
         return f"zoom {zoom_index + 1}{flaw}", zoom_color(zoom_index)
-    return f"answer{flaw}", INK
+    return f"answer{flaw}", style.INK
 
 
 def _draw_reward(
@@ -253,9 +246,9 @@ def _draw_reward(
 ) -> None:
     """Draws the verdict, the reward terms with their weights, and their sum."""
     ending, parts = verdict(episode), score(episode)
-    symbol, color, pale = ("cross", WRONG, PALE_WRONG)
+    symbol, color, pale = ("cross", style.WRONG, style.PALE_WRONG)
     if ending == "right":
-        symbol, color, pale = ("check", RIGHT, PALE_RIGHT)
+        symbol, color, pale = ("check", style.RIGHT, style.PALE_RIGHT)
     banner = box.row(0, 56)
     canvas.fill(banner, pale, radius=6)
     canvas.symbol(symbol, banner.left + 12, banner.middle, 28, color)
@@ -263,19 +256,19 @@ def _draw_reward(
     canvas.line(words.row(0, 24), ending.capitalize(), 20, color)
     given = "none" if episode.answer is None else episode.answer
     answers = f"true: {episode.task.truth[:20]}, given: {given}"
-    canvas.line(words.cut(top=25).row(0, 18), answers, SMALL, INK)
+    canvas.line(words.cut(top=25).row(0, 18), answers, style.SMALL, style.INK)
     rows = [("reward term", "value", "weight", "")]
     for name, value in asdict(parts).items():
         weight = reward_weights[name]
         rows.append((name, f"{value:.4g}", f"x {weight:.4g}", f"{value * weight:.4g}"))
     table = box.cut(top=64)
     for index, (name, *numbers) in enumerate(rows):
-        line, ink = table.row(index, 20), SOFT if index == 0 else INK
-        canvas.line(line._replace(right=line.left + 100), name, TEXT, ink)
+        line, ink = table.row(index, 20), style.SOFT if index == 0 else style.INK
+        canvas.line(line._replace(right=line.left + 100), name, style.TEXT, ink)
         for right, number in zip((128, 64, 0), numbers, strict=True):
             place = line._replace(left=line.right - right - 60, right=line.right - right)
-            canvas.line(place, number, TEXT, ink, "right")
+            canvas.line(place, number, style.TEXT, ink, "right")
     total = table.cut(top=len(rows) * 20 + 4).row(0, 26)
-    canvas.fill(total._replace(bottom=total.top + 1), LINE)
-    canvas.line(total, "Reward", TITLE, INK)
-    canvas.line(total, f"{parts.total(reward_weights):.4g}", TITLE, color, "right")
+    canvas.fill(total._replace(bottom=total.top + 1), style.LINE)
+    canvas.line(total, "Reward", style.TITLE, style.INK)
+    canvas.line(total, f"{parts.total(reward_weights):.4g}", style.TITLE, color, "right")

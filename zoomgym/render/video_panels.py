@@ -6,22 +6,9 @@ import numpy as np
 
 from zoomgym.agent import Frames
 from zoomgym.io import number_of
+from zoomgym.render import style
 from zoomgym.render.canvas import Canvas, Color, Grid, Rect, text_width
-from zoomgym.render.style import (
-    CARD,
-    EVIDENCE,
-    INK,
-    PALE_EVIDENCE,
-    SMALL,
-    SOFT,
-    TEXT,
-    TINY,
-    TRACK,
-    badge,
-    clock,
-    heading,
-    zoom_color,
-)
+from zoomgym.render.style import badge, clock, heading, zoom_color
 from zoomgym.rules import Episode, Segment, ZoomCall
 
 LABEL_HEIGHT = 52
@@ -63,7 +50,7 @@ def draw_overview(canvas: Canvas, box: Rect, episode: Episode, overview: Frames)
         label = Rect(labels.left, labels.top + row * grid.height, labels.right, 0)
         label = label._replace(bottom=label.top + grid.height)
         if label.middle - 6 >= free_y - 1:
-            canvas.line(label, clock(time_s), TINY, SOFT, "right")
+            canvas.line(label, clock(time_s), style.TINY, style.SOFT, "right")
             free_y = label.middle + 6
 
 
@@ -92,13 +79,13 @@ def _draw_frames(
         cell = Rect(left, top, left + grid.width, top + grid.height)
         canvas.picture(cell, image)
         if any(segment.holds(time_s) for segment in evidence):
-            canvas.fill(cell._replace(top=cell.bottom - 3), EVIDENCE)
+            canvas.fill(cell._replace(top=cell.bottom - 3), style.EVIDENCE)
         free_x = free_x if column else 0
         label = f"{time_s:.2f} s" if time_s < 120 else clock(time_s)
         if foot and label != shown and left >= free_x:
             room = Rect(left, cell.bottom, box.right, cell.bottom + foot)
-            if text_width(label, TINY) <= room.width:
-                free_x = left + canvas.line(room, label, TINY, SOFT) + 4
+            if text_width(label, style.TINY) <= room.width:
+                free_x = left + canvas.line(room, label, style.TINY, style.SOFT) + 4
                 shown = label
     return Grid(grid.columns, pitch_x, pitch_y)
 
@@ -112,7 +99,7 @@ def draw_clips(canvas: Canvas, box: Rect, episode: Episode, clips: Sequence[Fram
         remark += f" ({hidden} earlier not shown)"
     body = heading(canvas, box, "Clips", remark if rows else "")
     if not rows:
-        canvas.line(body, "No zoom yet: its frames will be here.", TEXT, SOFT, "center")
+        canvas.line(body, "No zoom yet: its frames will be here.", style.TEXT, style.SOFT, "center")
         return
     height = min(220, body.height // (len(rows) - hidden))
     for zoom_index, (zoom, clip) in rows[hidden:]:
@@ -134,10 +121,13 @@ def _draw_zoom_label(canvas: Canvas, box: Rect, zoom_index: int, zoom: ZoomCall)
     length = f"{length_s:.3g} s" if length_s < 120 else clock(length_s)
     head = box.row(0, 18)
     badge(canvas, head._replace(right=head.left + 22), str(zoom_index + 1), zoom_color(zoom_index))
-    canvas.line(head.cut(left=28), f"{zoom.fps:.4g} fps", SMALL, INK)
-    canvas.line(box.cut(top=20).row(0, 15), _stretch(zoom.segment), SMALL, INK)
+    canvas.line(head.cut(left=28), f"{zoom.fps:.4g} fps", style.SMALL, style.INK)
+    canvas.line(box.cut(top=20).row(0, 15), _stretch(zoom.segment), style.SMALL, style.INK)
     canvas.line(
-        box.cut(top=34).row(0, 15), f"{number_of(zoom.num_frames, 'frame')}, {length}", SMALL, SOFT
+        box.cut(top=34).row(0, 15),
+        f"{number_of(zoom.num_frames, 'frame')}, {length}",
+        style.SMALL,
+        style.SOFT,
     )
 
 
@@ -147,18 +137,18 @@ def draw_timeline(canvas: Canvas, box: Rect, episode: Episode) -> None:
     evidence = _known_evidence(episode)
     if evidence:
         legend = box.row(0, 18)
-        width = canvas.line(legend, "evidence", SMALL, SOFT, "right")
+        width = canvas.line(legend, "evidence", style.SMALL, style.SOFT, "right")
         swatch = legend.right - width - 20
-        canvas.fill(Rect(swatch, legend.middle - 5, swatch + 14, legend.middle + 5), EVIDENCE)
+        canvas.fill(Rect(swatch, legend.middle - 5, swatch + 14, legend.middle + 5), style.EVIDENCE)
     track = Rect(body.left, body.bottom - 26, body.right, body.bottom - 14)
-    canvas.fill(track, TRACK, radius=3)
+    canvas.fill(track, style.TRACK, radius=3)
     for segment in evidence:
         mark = _mark(track, segment, episode.duration_s)
-        canvas.fill(mark._replace(top=body.top), PALE_EVIDENCE)
-        canvas.fill(mark, EVIDENCE)
+        canvas.fill(mark._replace(top=body.top), style.PALE_EVIDENCE)
+        canvas.fill(mark, style.EVIDENCE)
     for time_s in episode.overview_s:
         left = _place_x(track, time_s, episode.duration_s)
-        canvas.fill(Rect(left, track.top + 3, left + 1, track.bottom - 3), SOFT)
+        canvas.fill(Rect(left, track.top + 3, left + 1, track.bottom - 3), style.SOFT)
     _draw_axis(canvas, track._replace(top=track.bottom, bottom=body.bottom), episode.duration_s)
     _draw_lanes(canvas, body._replace(bottom=track.top - 3), episode)
 
@@ -185,11 +175,13 @@ def _draw_axis(canvas: Canvas, box: Rect, duration_s: float) -> None:
     free_x = box.left
     for index in range(int(duration_s / step_s) + 1):
         label = clock(index * step_s)
-        width = text_width(label, TINY)
+        width = text_width(label, style.TINY)
         centered = _place_x(box, index * step_s, duration_s) - width // 2
         left = min(max(box.left, centered), box.right - width)
         if left >= free_x:
-            free_x = left + canvas.line(box.cut(left=left - box.left), label, TINY, SOFT) + 8
+            free_x = (
+                left + canvas.line(box.cut(left=left - box.left), label, style.TINY, style.SOFT) + 8
+            )
 
 
 def _draw_lanes(canvas: Canvas, box: Rect, episode: Episode) -> None:
@@ -210,10 +202,10 @@ def _draw_lanes(canvas: Canvas, box: Rect, episode: Episode) -> None:
 
 def _draw_beside(canvas: Canvas, lane: Rect, mark: Rect, label: str, color: Color) -> None:
     """Writes a label right of its mark, else left of it, else on it."""
-    needed = text_width(label, TINY) + 6
+    needed = text_width(label, style.TINY) + 6
     if lane.right - mark.right >= needed:
-        canvas.line(lane._replace(left=mark.right + 6), label, TINY, color)
+        canvas.line(lane._replace(left=mark.right + 6), label, style.TINY, color)
     elif mark.left - lane.left >= needed:
-        canvas.line(lane._replace(right=mark.left - 6), label, TINY, color, "right")
+        canvas.line(lane._replace(right=mark.left - 6), label, style.TINY, color, "right")
     else:
-        canvas.line(mark, label, TINY, CARD, "center")
+        canvas.line(mark, label, style.TINY, style.CARD, "center")
