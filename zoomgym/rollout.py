@@ -113,7 +113,7 @@ def try_episodes(
 ) -> Iterator[tuple[Start, Record | BaseException]]:
     """Plays episodes side by side, and yields the record of each, or the error that ended it.
 
-    An error, other than Ctrl-C, ends its episode only: agents are anybody's code.
+    An error, other than Ctrl-C, ends its episode only.
 
     Args:
         starts: episodes, taken as places get free, each with an environment of its own. The

@@ -1,4 +1,4 @@
-"""What an agent sees of an episode: the question, and the frames that it has paid for."""
+"""Observations: the question of an episode, and the frames that its agent has paid for."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ class Observation:
     duration_s: float
     overview: Frames
     clips: tuple[Frames, ...]
-    """One for every executed zoom, in order."""
+    """Frames of every executed zoom, in order."""
     turns: tuple[Turn, ...]
     feedback: str
     frames_left: int

@@ -1,4 +1,4 @@
-"""What a task set holds, as a table of text."""
+"""Writes the content of a task set as a table of text."""
 
 import statistics
 from collections import Counter

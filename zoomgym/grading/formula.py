@@ -149,7 +149,7 @@ def _children_s() -> float:
 
 
 def _forget_lock() -> None:
-    """Gives a forked process a lock that nobody holds."""
+    """Gives a forked process a free lock."""
     global _lock
     _lock = threading.Lock()
 

@@ -118,7 +118,7 @@ class JudgeGrader:
 
     @property
     def name(self) -> str:
-        """What records call it."""
+        """Name in records."""
         return f"judge:{self.model}"
 
     def is_right(self, question: str, truth: str, text: str) -> bool:
@@ -214,7 +214,7 @@ def _imitates_verdict(text: str) -> bool:
 
 
 def _write_case(case: Mapping[str, Any]) -> str:
-    """Returns a case as JSON, which escapes quotes, without the marks that a tag is made of."""
+    """Returns a case as JSON in which quotes and the brackets of tags are escaped."""
     text = json.dumps(case, ensure_ascii=False)
     return text.replace("<", r"\u003c").replace(">", r"\u003e")
 

@@ -1,4 +1,4 @@
-r"""Is an answer right? Answers are read strictly, from their start; nothing is guessed.
+r"""Grades answers strictly: they are read from their start, and nothing is guessed.
 
 Choices. One regular expression, `CHOICE`, reads a letter: `B`, `b`, `B.`, `(B)`, `B)`, `Option B`,
 `\boxed{B}`, each alone or followed by that option's own text (`B: green`, `B. green`, `(B) green`).
@@ -131,7 +131,7 @@ class Grader(Protocol):
 
     @property
     def name(self) -> str:
-        """What records call it: `strict`, `math`, `judge:MODEL`."""
+        """Name in records: `strict`, `math`, `judge:MODEL`."""
 
     def is_right(self, question: str, truth: str, text: str) -> bool:
         """Returns whether text, which is untrusted, answers question as truth does.

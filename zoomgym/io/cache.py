@@ -16,8 +16,8 @@ from zoomgym.io.hints import reason
 CACHE_VARIABLE = "ZOOMGYM_CACHE"
 MAX_BYTES = 10 * 1024**3
 DAY_S = 24 * 3600
-"""Age at which a part was left by a killed process. Uses are noted once a day, too: each makes the
-file another one for those who remember its frames."""
+"""Age of an unfinished file that a killed process left. Also how often the use of a file is noted:
+each note makes the file another one to `video`."""
 
 
 def cache_folder(part: str, cache_dir: str | Path | None = None) -> Path:
@@ -106,7 +106,7 @@ def _shrink(kept: Path, max_bytes: int) -> None:
 
 
 def _remove(path: Path) -> bool:
-    """Removes a file, and returns whether it is gone: it may be somebody else's."""
+    """Removes a file, which may be another user's. Returns whether it is gone."""
     try:
         path.unlink(missing_ok=True)
     except OSError:

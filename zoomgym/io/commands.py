@@ -16,7 +16,7 @@ NUMBERS: dict[object, str] = {int: "a whole number", float: "a number"}
 MISSING = "the following arguments are required: "
 """Start of argparse's message about missing arguments."""
 PIPE_CLOSED = 141
-"""Exit status of a command whose output nobody reads any more, as shells report it."""
+"""Exit status of a command whose output is no longer read, as shells report it."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -90,7 +90,7 @@ def check_json(fields: object, whose: str) -> None:
 
 
 def read_key(variable: str) -> str:
-    """Returns the key in an environment variable; empty if it holds none that can be sent."""
+    """Returns the key in an environment variable; empty if none can be sent."""
     key = os.environ.get(variable, "").strip()
     return key if key.isascii() and key.isprintable() else ""
 

@@ -74,7 +74,7 @@ def reason(error: Exception) -> str:
 
 
 def _absence(path: Path, kind: str = "file") -> str:
-    """Returns the text about a path where nothing is, with the nearest name that is there."""
+    """Returns the text about a missing path, with the nearest name that exists."""
     folder, name = path.parent, path.name
     while not is_folder(folder) and folder != folder.parent:
         folder, name = folder.parent, folder.name

@@ -215,7 +215,7 @@ class _BoundedSocket:
         return io.BufferedReader(_Received(self._sock, self._ends_s, self._max_bytes))
 
     def close(self) -> None:
-        """Closes the socket as soon as its file is closed, too."""
+        """Closes the socket once its file is closed as well."""
         self._sock.close()
 
 

@@ -22,5 +22,5 @@ def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> float:
-    """Refuses NaN and Infinity, which Python reads though they are no JSON."""
+    """Refuses NaN and Infinity, which Python reads but JSON lacks."""
     raise ValueError(f"{name} is no JSON")

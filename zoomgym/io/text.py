@@ -34,7 +34,7 @@ def on_one_line(text: str, most_chars: int) -> str:
 
 
 def brief(value: object) -> str:
-    """Returns value as an error quotes it: short, whatever it is."""
+    """Returns any value as an error quotes it, in short."""
     try:
         text = _short.repr(value)
     except ValueError:  # Python writes no whole number of more than 4,300 digits

@@ -27,7 +27,7 @@ MOST_ITEMS = 1000
 MOST_COMPARED = 1_000_000
 """Most pairs of a segment of evidence and a frame that are compared."""
 MOST_TOLD_CHARS = 300
-"""Longest explanation of why a line is no record."""
+"""Longest text of an error within another."""
 LARGEST = 1e12
 """Largest reward, weight or usage: they are added up and drawn."""
 LONGEST_S = 1e9

@@ -75,9 +75,9 @@ class Record:
     decode_s: float
     """Wall clock spent on opening and decoding video."""
     grading: str = STRICT.name
-    """Who graded the answer: `strict`, `math`, `judge:MODEL`, or `ungraded`: nobody could."""
+    """Grader of the answer: `strict`, `math`, `judge:MODEL`, or `ungraded`."""
     usage: Mapping[str, float] = field(default_factory=dict)
-    """What the agent says that it used, such as tokens; empty if it does not count."""
+    """Usage that the agent reports, such as tokens; empty if it does not count."""
     suite: str = ""
     """The suite that it was played for; empty if for none."""
     agent_hash: str = ""

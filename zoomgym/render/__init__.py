@@ -1,4 +1,4 @@
-"""How a person sees an episode: as text, as a picture, on a screen."""
+"""Shows an episode to a person: as text, as a picture, on a screen."""
 
 from zoomgym.render.canvas import Canvas, Rect, line_height, wrap
 from zoomgym.render.picture import PICTURE_SIZE, paint

@@ -1,4 +1,4 @@
-"""How many frames an agent may still see, and what a zoom costs."""
+"""The budget of frames, and the price of a zoom."""
 
 from dataclasses import dataclass, replace
 from typing import Self

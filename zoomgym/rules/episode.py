@@ -78,7 +78,7 @@ class Turn:
     error: str = ""
     """Why the reply was not executed, in words; see `error_kind`."""
     feedback: str = ""
-    """What the agent reads afterwards."""
+    """Text that the agent reads afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Episode:
 
     @property
     def feedback(self) -> str:
-        """What the agent reads now."""
+        """Text that the agent reads now."""
         if self.turns:
             return self.turns[-1].feedback
         return LAST_TURN if self.rules.max_turns == 1 else ""

@@ -30,7 +30,7 @@ THINK, END_OF_THOUGHT = "<think>", "</think>"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a usable reply says, and whether it says it exactly as its grammar asks."""
+    """The action in a usable reply, and whether it is written exactly as its grammar asks."""
 
     action: Action
     is_well_formed: bool
@@ -101,7 +101,7 @@ def _zoom(row: Any) -> ZoomCall:
 
 
 def _number(value: Any) -> float:
-    """Returns a JSON number as float. Strings and booleans are no numbers."""
+    """Returns a JSON number as float. Refuses strings and booleans."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ReplyError(f"zoom needs JSON numbers, got {_excerpt(value)}: send 12.5, not text")
     try:
@@ -236,7 +236,7 @@ def _end_of_object(text: str, start: int) -> int:
 
 
 def _answer(value: Any) -> Answer:
-    """Returns the answer that a JSON value is. Raises ReplyError if it is no text."""
+    """Returns the answer in a JSON value. Raises ReplyError unless that is a text."""
     if not isinstance(value, str):
         raise ReplyError(f"answer needs a text like {ANSWER_EXAMPLE}, got {_excerpt(value)}")
     return Answer(value.strip())

@@ -22,13 +22,13 @@ class VideoQuestion:
     """Names the video within its task set: a path, or a scene's name."""
     question: str
     answer: str
-    """With options: the letter or the text of the right one. Without: the answer itself."""
+    """Letter or text of the right option; without options, the answer itself."""
     options: tuple[str, ...] = ()
     """The choices A, B, .. in order; none for an open-ended question."""
     evidence: tuple[Segment, ...] = ()
     """The segments that hold the answer, as far as they are known."""
     category: str = ""
-    """What results are grouped by first."""
+    """Group of results that the task counts in."""
     labels: tuple[tuple[str, str], ...] = ()
     """Further (kind, value) pairs to group by, like ("duration", "long"); a kind may recur."""
 

@@ -1,4 +1,4 @@
-"""What an episode earns: five raw terms, and one weighted sum of them."""
+"""The reward of an episode: five raw terms, and their weighted sum."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ class TaskSet(Protocol):
 
     @property
     def name(self) -> str:
-        """What the set is called, as the catalog knows it."""
+        """Name in the catalog and in records."""
 
     @property
     def version(self) -> str:

@@ -113,7 +113,7 @@ class _Work:
             yield session
 
     def _place_beside(self, scaler: Scaler, answered: Sequence[int], shown: Shown) -> int:
-        """Does what `_place` does on a thread of its own, whose time nobody else counts."""
+        """Does what `_place` does, on a thread of its own, whose time it counts."""
         with self.call.counting():
             return self._place(scaler, answered, shown)
 

@@ -90,7 +90,7 @@ class OpenFile:
 
     @property
     def usual_ticks(self) -> int:
-        """How long a frame usually lasts, in ticks, at least 1."""
+        """Usual length of a frame in ticks, at least 1."""
         rate = self.stream.average_rate or self.stream.guessed_rate
         return max(1, round(1 / (rate * self.time_base))) if rate else 1
 
@@ -154,7 +154,7 @@ class OpenFile:
         return self.codec.decode(packet)
 
     def close(self) -> None:
-        """Closes the file: a container that nobody closes lingers, with its file descriptor."""
+        """Closes the file, and the descriptor that an open container would keep."""
         self._demuxed.close()
         self.container.close()
 
@@ -217,7 +217,7 @@ def naming(path: Path, action: str) -> Iterator[None]:
 
 
 def _choose_stream(path: Path, container: InputContainer) -> VideoStream:
-    """Returns FFmpeg's best video stream that is no cover picture and has a decoder."""
+    """Returns FFmpeg's best video stream. Raises VideoError without one that can be decoded."""
     streams = [
         stream
         for stream in container.streams.video

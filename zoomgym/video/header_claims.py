@@ -51,7 +51,7 @@ class Track:
 
     @property
     def num_entries(self) -> int:
-        """How many entries FFmpeg's list has before edits."""
+        """Entries in FFmpeg's list before edits."""
         is_pcm = self.is_sound and self.steps == [(1, 1)]
         return self.num_samples // PCM_PER_ENTRY if is_pcm else self.num_samples
 
@@ -68,7 +68,7 @@ class Claims:
 
     @property
     def num_listed(self) -> int:
-        """How many entries lists may have: each edit may list all samples of its track again."""
+        """Most entries in the lists: each edit may list all samples of its track again."""
         listed = (track.num_entries * max(1, track.num_edits) for track in self.tracks)
         return sum(listed) + self.num_others
 
@@ -130,7 +130,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
 def _read_boxes(
     file: BinaryIO, parent: bytes, start: int, end: int, claims: Claims, depth: int
 ) -> None:
-    """Adds what boxes claim. Raises ValueError if a header is none that should be opened."""
+    """Adds what boxes claim. Raises ValueError if a header should not be opened."""
     if depth > MAX_DEPTH:
         return
     for kind, body, stop in _boxes(file, start, end):
@@ -162,7 +162,7 @@ def _after_version(file: BinaryIO, body: int, stop: int) -> int:
 def _read_leaf(
     file: BinaryIO, kind: bytes, parent: bytes, body: int, stop: int, claims: Claims
 ) -> None:
-    """Adds what a box claims that holds no boxes."""
+    """Adds what a box without boxes claims."""
     track = claims.tracks[-1]
     file.seek(body)
     if kind == b"stsd":

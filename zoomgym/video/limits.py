@@ -38,7 +38,7 @@ class Limits:
     """Entries, of 36 bytes, in the lists that FFmpeg makes when it opens an MP4 file."""
 
     def __post_init__(self) -> None:
-        """Refuses what is no limit."""
+        """Refuses invalid limits."""
         for field in fields(self):
             value = getattr(self, field.name)
             if not is_number_within(value, math.ulp(0), MOST):

@@ -219,7 +219,7 @@ class PacketReader:
         self._rewind()
 
     def _learn_lead(self, lead: int) -> None:
-        """Remembers how far ahead of its aim a seek had to be, where there is no index."""
+        """Remembers how far ahead of its aim a seek without an index had to be."""
         if not self._seeks_by_index and lead <= MAX_LEAD_S * self._second:
             self._lead = max(self._lead, lead)
 

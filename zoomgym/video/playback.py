@@ -222,13 +222,13 @@ def _filled(pts: list[int | None], usual_ticks: int) -> list[int]:
 
 
 def _starts_again(pts: list[int]) -> bool:
-    """Returns whether pts in the order of display ascend twice, but for a few damaged ones."""
+    """Returns whether pts in the order of display ascend twice, apart from a few damaged ones."""
     shifts = np.abs(np.argsort(pts, kind="stable") - np.arange(len(pts)))
     return int((shifts > MAX_SHIFT).sum()) > MAX_SHIFT
 
 
 def _fingerprint(frame: VideoFrame) -> int:
-    """Returns a checksum of the pixels, but for the right of pictures with rare layouts."""
+    """Returns a checksum of the pixels, without the right of pictures with rare layouts."""
     pixel_format = frame.format
     is_packed = len(frame.planes) == 1
     checksum = 0

@@ -125,7 +125,7 @@ def _open(key: FileKey, limits: Limits) -> Session:
 
 
 def _close(sessions: list[Session]) -> None:
-    """Closes sessions that nobody else knows any more."""
+    """Closes sessions that the pool has given up."""
     for session in sessions:
         session.close()
 

@@ -24,7 +24,7 @@ class Video(Protocol):
 
     @property
     def num_damaged(self) -> int:
-        """Frames returned so far that did not decode: the nearest earlier one was shown instead."""
+        """Frames returned so far that the nearest earlier one replaced, as they did not decode."""
 
     def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Returns the frames on screen at times_s, each scaled to size (H, W).

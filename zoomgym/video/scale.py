@@ -29,7 +29,7 @@ MAX_SIDE_DATA = 64  # FFmpeg 8.1 has 32 kinds
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How stored pictures become upright: transposed first, then mirrored."""
+    """Steps that turn a stored picture upright: transposed first, then mirrored."""
 
     is_transposed: bool = False
     is_mirrored_x: bool = False

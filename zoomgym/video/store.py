@@ -32,7 +32,7 @@ class Clip:
     pictures: NDArray[np.uint8]
     """(N, H, W, 3) RGB, read-only: it is shared."""
     num_damaged: int = 0
-    """Frames that the nearest earlier one replaces, as they do not decode."""
+    """Frames that do not decode, and that the nearest earlier one replaces."""
 
 
 STORE: Memo[tuple[ClipKey, Limits], Clip] = Memo(MAX_BYTES, lambda clip: clip.pictures.nbytes)

@@ -25,10 +25,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the files of a benchmark lie in its folder, and what they mean."""
+    """Places of a benchmark's files in its folder, and the meaning of their rows."""
 
     name: str
-    """What the catalog calls it."""
+    """Name in the catalog."""
     files: Mapping[str, tuple[str, ...]]
     """Patterns of the files of each split; the first pattern that matches any counts."""
     to_task: Callable[[Row], VideoQuestion]
@@ -94,12 +94,8 @@ class BenchmarkTasks(ListedTasks):
         cues = read_cues(path, file.offset_s, file.end_s)
         if not cues and file.path not in self._silent:
             self._silent.add(file.path)
-            logger.warning(
-                "%s: no subtitles in it, for this video; so far, %d of the files of %s have none",
-                path,
-                len(self._silent),
-                self.name,
-            )
+            so_far = f"{len(self._silent)} of the files of {self.name} have none"
+            logger.warning("%s: no subtitles in it, for this video; so far, %s", path, so_far)
         return replace(task, question=with_subtitles(task.question, cues))
 
     def open_video(self, task: VideoQuestion) -> Video:
@@ -121,13 +117,8 @@ class BenchmarkTasks(ListedTasks):
                 f"{self.name}: needed subtitles like {example}, got none for any of {len(paths)} "
                 "videos: fetch them, or leave subtitles out"
             )
-        logger.warning(
-            "%s: %d of %d videos have no subtitles, such as %s",
-            self.name,
-            len(missing),
-            len(paths),
-            example,
-        )
+        counts = f"{len(missing)} of {len(paths)}"
+        logger.warning("%s: %s videos have no subtitles, such as %s", self.name, counts, example)
 
 
 def _subtitles(to_subtitles: Callable[[Row], SubtitleFile], row: Row) -> SubtitleFile:

@@ -45,11 +45,8 @@ def _answers(folder: Path) -> Mapping[str, Any]:
 
 def to_task(row: Row) -> VideoQuestion:
     """Returns the task in a row. Raises TaskError."""
-    if row.has("option"):
-        given = row.texts("option")
-    else:
-        given = tuple(row.text(f"option {i}") for i in range(NUM_OPTIONS))
-    options = letter_options(given)
+    columns = (row.text(f"option {i}") for i in range(NUM_OPTIONS))
+    options = letter_options(row.texts("option") if row.has("option") else tuple(columns))
     answer = row.name("answer")
     if not (answer.isascii() and answer.isdecimal()):
         raise TaskError(f"answer needs the index of an option, got {brief(answer)}")
@@ -66,10 +63,8 @@ EGOSCHEMA = Layout(
     name="egoschema",
     files={"test": ("Subset/*.parquet", QUESTIONS)},
     to_task=to_task,
-    columns=(
-        "question_idx, q_uid, video_idx, question, option, option 0, option 1, option 2, option 3, "
-        "option 4, answer"
-    ),
+    columns="question_idx, q_uid, video_idx, question, answer, option, "
+    + ", ".join(f"option {i}" for i in range(NUM_OPTIONS)),
     video_folders=("videos", "."),
     read=read,
 )

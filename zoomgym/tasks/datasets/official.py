@@ -48,7 +48,7 @@ class Graded:
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """How a benchmark scores."""
+    """A benchmark's own way to score."""
 
     is_right: Callable[[VideoQuestion, str], bool]
     """Says whether its scorer takes a text for the right choice."""
@@ -112,9 +112,7 @@ def _groups(kind: str, pairs: Sequence[tuple[Graded, bool]]) -> Iterable[GroupSc
     for pair in pairs:
         for name in _names(kind, pair[0].task):
             members.setdefault(name, []).append(pair)
-    for name in sorted(
-        members, key=lambda name: (len(name), name) if name.isdigit() else (0, name)
-    ):
+    for name in sorted(members, key=lambda name: (len(name) * name.isdigit(), name)):
         yield _group(kind, name, members[name])
 
 

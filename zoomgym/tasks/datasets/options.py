@@ -61,7 +61,7 @@ def letter_options(options: Sequence[str]) -> tuple[str, ...]:
 
 
 def without_letters(options: Sequence[str], answer: str) -> tuple[tuple[str, ...], str]:
-    """Returns options, in the order of their letters, and their answer, both without letters.
+    """Returns options, in the order of their letters, and their answer, without letters.
 
     Both stay as they are unless every option has its own letter and a text of its own.
     """

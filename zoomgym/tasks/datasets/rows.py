@@ -282,7 +282,7 @@ class PartlyRead:
             raise ValueError(f"{found!r} after the end")
 
     def take_value(self) -> Any:
-        """Takes the next JSON value and returns it. Raises ValueError if it is none or too long."""
+        """Takes and returns the next JSON value. Raises ValueError if it is broken or too long."""
         self.next_sign()
         self._fill()
         try:

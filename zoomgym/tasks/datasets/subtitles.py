@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Cue(NamedTuple):
-    """What is said in [start_s, end_s), in seconds from the first frame."""
+    """Words said in [start_s, end_s), in seconds from the first frame."""
 
     start_s: float
     end_s: float
@@ -37,7 +37,7 @@ class Cue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SubtitleFile:
-    """Where a video's subtitles are."""
+    """Place of a video's subtitles."""
 
     path: str
     """Relative to the benchmark's folder."""

@@ -1,4 +1,4 @@
-"""VideoZoomer's own rows for reinforcement learning, read and written.
+"""Reads and writes VideoZoomer's own rows for reinforcement learning.
 
 Source: zsgvivo/rl_datasets on the hub: JSON lists of `{"problem": "<image>..", "solution": "B",
 "videos": [one path], "data_source", "extra_info": {"answer_type"}, "doc_id"}`. Options are lines of
