@@ -14,7 +14,7 @@ from zoomgym.agent import Frames
 from zoomgym.grading import UNGRADED, letter, read_choice
 from zoomgym.render import style
 from zoomgym.render.canvas import Canvas, Color, Rect, line_height, wrap
-from zoomgym.render.style import badge, heading, zoom_color
+from zoomgym.render.style import badge, heading, mark_of, zoom_color
 from zoomgym.render.video_panels import draw_clips, draw_overview, draw_timeline
 from zoomgym.rules import Episode, Turn, score
 
@@ -119,14 +119,9 @@ def _option_mark(episode: Episode, index: int) -> tuple[str, str, Color, Color]:
         is_true = index == read_choice(episode.task.answer, options)
         is_given = episode.answer is not None and index == read_choice(episode.answer, options)
         if is_true:
-            return (
-                "given, right" if is_given else "true answer",
-                "check",
-                style.RIGHT,
-                style.PALE_RIGHT,
-            )
+            return "given, right" if is_given else "true answer", *mark_of(True)
         if is_given:
-            return "given, wrong", "cross", style.WRONG, style.PALE_WRONG
+            return "given, wrong", *mark_of(False)
     return "", "", style.SOFT, style.PALE
 
 
@@ -143,9 +138,9 @@ def _draw_open_ended(canvas: Canvas, box: Rect, episode: Episode) -> None:
     )
     for index, (text, is_good, mark) in enumerate(rows):
         row = box.row(index, min(40, box.height // 2)).cut(right=6, bottom=4)
-        color = style.RIGHT if is_good else style.WRONG
-        canvas.fill(row, style.PALE_RIGHT if is_good else style.PALE_WRONG, radius=5, outline=color)
-        canvas.symbol("check" if is_good else "cross", row.left + 9, row.middle, 13, color)
+        symbol, color, pale = mark_of(is_good)
+        canvas.fill(row, pale, radius=5, outline=color)
+        canvas.symbol(symbol, row.left + 9, row.middle, 13, color)
         width = canvas.line(row.cut(right=8), mark, style.SMALL, color, "right")
         canvas.line(row.cut(left=30, right=width + 16), text, style.TEXT, style.INK)
 
@@ -172,9 +167,8 @@ def _draw_gauge(canvas: Canvas, box: Rect, name: str, value: str, share: float) 
     bar = box.cut(top=26).row(0, 8)
     canvas.fill(bar, style.TRACK, radius=4)
     if share > 0:
-        canvas.fill(
-            bar._replace(right=bar.left + max(8, int(share * bar.width))), style.SOFT, radius=4
-        )
+        filled = bar._replace(right=bar.left + max(8, int(share * bar.width)))
+        canvas.fill(filled, style.SOFT, radius=4)
 
 
 def _draw_turns(canvas: Canvas, box: Rect, episode: Episode) -> None:
@@ -246,9 +240,7 @@ def _draw_reward(
 ) -> None:
     """Draws the verdict, the reward terms with their weights, and their sum."""
     ending, parts = verdict(episode), score(episode)
-    symbol, color, pale = ("cross", style.WRONG, style.PALE_WRONG)
-    if ending == "right":
-        symbol, color, pale = ("check", style.RIGHT, style.PALE_RIGHT)
+    symbol, color, pale = mark_of(ending == "right")
     banner = box.row(0, 56)
     canvas.fill(banner, pale, radius=6)
     canvas.symbol(symbol, banner.left + 12, banner.middle, 28, color)

@@ -35,6 +35,11 @@ def heading(canvas: Canvas, box: Rect, title: str, remark: str = "") -> Rect:
     return body
 
 
+def mark_of(is_right: bool) -> tuple[str, Color, Color]:
+    """Returns symbol, color and pale color of what is right, or wrong."""
+    return ("check", RIGHT, PALE_RIGHT) if is_right else ("cross", WRONG, PALE_WRONG)
+
+
 def zoom_color(zoom_index: int) -> Color:
     """Returns the color of the zoom at zoom_index, from 0."""
     return ZOOM_COLORS[zoom_index % len(ZOOM_COLORS)]

@@ -63,10 +63,8 @@ class VideoQuestion:
             raise TaskError(f"options need distinct texts, got {brief(list(self.options))}")
         index = read_choice(self.answer, self.options)
         if index is None:
-            raise TaskError(
-                f"answer needs to be a letter or one of {brief(list(self.options))}, "
-                f"got {brief(self.answer)}"
-            )
+            options, answer = brief(list(self.options)), brief(self.answer)
+            raise TaskError(f"answer needs to be a letter or one of {options}, got {answer}")
         if self.answer in self.options and self.options.index(self.answer) != index:
             raise TaskError(
                 f"answer {brief(self.answer)} reads as option {letter(index)}, but is the text of "
