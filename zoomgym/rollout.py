@@ -224,7 +224,6 @@ def _inside(env: gym.Env[Any, Any]) -> ZoomEnv:
 
 
 def _finish(game: Game, agent: Agent, agent_name: str, seed: int) -> Record:
-    """Returns the record of a game that is over."""
     record = to_record(game.zoom_env, agent_name=agent_name, seed=seed, agent_s=game.agent_s)
     return replace(record, usage=usage_of(agent, record.key))
 

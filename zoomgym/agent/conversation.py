@@ -116,5 +116,4 @@ def _labeled(frames: Frames) -> list[TextPart | ImagePart]:
 
 
 def _text(text: str) -> TextPart:
-    """Returns a text as a part of a message."""
     return {"type": "text", "text": encodable(text)}

@@ -41,7 +41,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    """Returns the parser of the command line."""
     parser = Parser(prog="zoomgym", description=__doc__)
     parser.add_argument("--version", action="version", version=f"zoomgym {version('zoomgym')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -140,7 +139,6 @@ def _command(
 
 
 def _add_synthetic(add: Add) -> None:
-    """Adds the arguments of synthetic tasks."""
     part = "part of synthetic tasks or of a benchmark; default: train"
     add("--split", default="train", choices=SPLITS, help=part)
     add("--duration", type=float, default=60, help="length of synthetic videos in s; default: 60")

@@ -139,7 +139,6 @@ def _check_turns(turns: Any, rules: Rules, duration_s: float) -> None:
 
 
 def _check_texts(row: Mapping[str, Any]) -> None:
-    """Checks names and texts."""
     for name in NAMES:
         _check_name(name, row[name])
     for name in OPTIONAL_NAMES:
@@ -149,7 +148,6 @@ def _check_texts(row: Mapping[str, Any]) -> None:
 
 
 def _check_parts(parts: Mapping[str, Any], rules: Rules) -> None:
-    """Checks reward terms."""
     for name in (*RATES, "grounding"):
         _check_number(name, parts[name], 0, 1)
         if name in RATES and parts[name] not in (0, 1):
@@ -158,7 +156,6 @@ def _check_parts(parts: Mapping[str, Any], rules: Rules) -> None:
 
 
 def _check_task(task: Mapping[str, Any]) -> None:
-    """Checks the fields of a task."""
     for name in ("id", "category"):
         _check_name(name, task[name])
     texts = [task["video"], task["question"], task["answer"], *_items("options", task["options"])]
@@ -202,7 +199,6 @@ def _size(value: Any) -> str:
 
 
 def _check_text(name: str, text: Any) -> None:
-    """Checks that text is one."""
     if not isinstance(text, str):
         raise RecordError(f"{name} needs a text, got {brief(text)}")
 
@@ -217,7 +213,6 @@ def _check_name(name: str, text: Any) -> None:
 
 
 def _check_number(name: str, number: Any, low: float, high: float) -> None:
-    """Checks that number is one from low to high."""
     if not is_finite_number(number):
         raise RecordError(f"{name} needs a number, got {brief(number)}")
     if not low <= number <= high:
@@ -225,7 +220,6 @@ def _check_number(name: str, number: Any, low: float, high: float) -> None:
 
 
 def _check_whole(name: str, number: Any, low: int, high: int) -> None:
-    """Checks that number is a whole one from low to high."""
     _check_number(name, number, low, high)
     if type(number) is not int:
         raise RecordError(f"{name} needs a whole number from {low} to {high}, got {brief(number)}")

@@ -56,7 +56,6 @@ class Record:
     task_set: str
     task_set_version: str
     task_set_hash: str
-    """Hash of what the tasks of the set say."""
     settings: Mapping[str, Any]
     """The arguments of ZoomEnv that make the same environment again."""
     task: VideoQuestion

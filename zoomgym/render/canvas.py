@@ -207,7 +207,6 @@ def _count_fitting(text: str, size: int, width: int) -> int:
 
 @lru_cache(maxsize=32)
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Returns Pillow's own font at a size in pixels."""
     font = ImageFont.load_default(size)
     assert isinstance(font, ImageFont.FreeTypeFont)
     return font
@@ -225,7 +224,6 @@ def _text_mask(text: str, size: int) -> Image.Image:
 
 @lru_cache(maxsize=32)
 def _symbol(name: str, side: int) -> Image.Image:
-    """Returns a symbol as a mask of side pixels."""
     large = side * SMOOTHING
     mask = Image.new("L", (large, large))
     draw = ImageDraw.Draw(mask)

@@ -99,7 +99,6 @@ def _draw_question(canvas: Canvas, box: Rect, episode: Episode) -> None:
 
 
 def _draw_option(canvas: Canvas, box: Rect, episode: Episode, index: int, option: str) -> None:
-    """Draws a lettered option with its mark."""
     mark, symbol, color, pale = _option_mark(episode, index)
     canvas.fill(box, pale, radius=5, outline=color if mark else style.LINE)
     side = box.height

@@ -80,7 +80,6 @@ def _columns(segment: Segment, duration_s: float) -> range:
 
 
 def _ending(episode: Episode, reward_weights: Mapping[str, float]) -> list[str]:
-    """Returns how the episode ended, and its reward."""
     given = "none" if episode.answer is None else on_one_line(episode.answer, MOST_REPLY_CHARS)
     parts = score(episode)
     terms = [

@@ -116,7 +116,6 @@ def draw_clips(canvas: Canvas, box: Rect, episode: Episode, clips: Sequence[Fram
 
 
 def _draw_zoom_label(canvas: Canvas, box: Rect, zoom_index: int, zoom: ZoomCall) -> None:
-    """Draws a zoom's number, segment and rate."""
     length_s = zoom.end_s - zoom.start_s
     length = f"{length_s:.3g} s" if length_s < 120 else clock(length_s)
     head = box.row(0, 18)

@@ -96,9 +96,7 @@ class Episode:
     answer: str | None = None
     """The answer action's own text; None until there is one."""
     is_right: bool = False
-    """Whether the answer was graded right."""
     graded_by: str = STRICT.name
-    """The name of the grader that decided so."""
 
     @property
     def overview_s(self) -> tuple[float, ...]:

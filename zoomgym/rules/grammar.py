@@ -202,7 +202,6 @@ def _has_thoughts(text: str) -> bool:
 
 
 def _is_json(text: str) -> bool:
-    """Returns whether text is a JSON value as a whole."""
     try:
         _load(text, "")
     except ReplyError:
@@ -304,7 +303,6 @@ def _after(spoken: str, tag: str, at: int) -> str:
 
 
 def _write_video_zoom(action: Action, thought: str) -> str:
-    """Writes an action in the grammar `video_zoom`."""
     if isinstance(action, Answer):
         spoken = f"<answer>{action.text}</answer>"
     else:

@@ -74,7 +74,6 @@ class _Work:
     facts: Facts
     limits: Limits
     rows: dict[int, list[int]]
-    """Rows of pictures by pts."""
     pictures: NDArray[np.uint8]
     call: ProcessorTime
     """Processor time of all parts together."""

@@ -45,7 +45,6 @@ class OpenFile:
         self.path = path
         check_claims(path, limits)
         self.deadline = Deadline(path, limits.call_s)
-        """Deadline to check between packets."""
         self._limits = limits
         self._open()
 
@@ -53,7 +52,6 @@ class OpenFile:
         """Opens the container at its start."""
         self.container, self.stream = _open_container(self.path, self._limits)
         self.time_base = Fraction(self.stream.time_base or Fraction(1))
-        """Seconds per pts tick."""
         self._demuxed = self._demux()
         self._is_fresh = True
         self.first: VideoPacket | None = None

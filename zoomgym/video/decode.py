@@ -47,7 +47,6 @@ class Decoder:
         self._num_failed = 0
         """Packets of the current run that did not decode and may hold pictures."""
         self.reader = PacketReader(opened)
-        """Reader of the packets."""
 
     def first_frame(self) -> Shown:
         """Returns the first frame that is shown when the file is played from its start."""

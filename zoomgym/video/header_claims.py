@@ -26,7 +26,6 @@ CONTAINERS = frozenset(
     b"dinf edts hoov ilst ipco iprp mdia meta minf moof moov mvex schi sinf stbl traf trak tref "
     b"udta wave".split()
 )
-"""Boxes that hold boxes."""
 FREE = (b"free", b"skip")
 HIDDEN = (b"mvhd", b"cmov")
 """Starts of free space that FFmpeg takes for a header."""

@@ -38,7 +38,6 @@ class SeekPoint:
     """A frame that the decoder called a keyframe."""
 
     index: int
-    """Index of the frame, in the order of display."""
     pts: int
 
 
@@ -53,7 +52,6 @@ class Playback:
     fingerprints: tuple[int, ...]
     """(N,) of the pixels."""
     corrupt: frozenset[int]
-    """Indices of frames that the decoder calls corrupt."""
     failed_pts: tuple[int, ...]
     """Ascending, of packets that did not decode."""
     starts: tuple[SeekPoint, ...]

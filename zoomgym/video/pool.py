@@ -37,7 +37,6 @@ class Pool:
     """
 
     def __init__(self, max_open: int = MAX_OPEN) -> None:
-        """Starts empty."""
         self._max_open = max_open
         self._idle: list[Session] = []  # used longest ago first
         self._num_lent = 0
@@ -131,5 +130,4 @@ def _close(sessions: list[Session]) -> None:
 
 
 POOL = Pool()
-"""The pool of this process."""
 after_fork(POOL.reset_in_child)

@@ -41,4 +41,3 @@ BENCHMARKS: dict[str, Layout] = {
         VIDEOZOOMER_RL,
     )
 }
-"""The benchmarks by name, as in `videomme:FOLDER`."""

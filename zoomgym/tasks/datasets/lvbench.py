@@ -72,7 +72,6 @@ LVBENCH = Layout(
     name="lvbench",
     files={"test": ("video_info.meta.jsonl", "data/video_info.meta.jsonl")},
     to_task=to_task,
-    columns="key, type, qa",
     video_folders=(
         *("all_videos", "videos", "video", "scripts/videos", ".", "videos/*", "scripts/videos/*"),
     ),

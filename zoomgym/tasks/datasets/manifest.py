@@ -115,12 +115,10 @@ def _check_keys(fields: Mapping[str, Any]) -> None:
 
 
 def _is_text(value: object) -> bool:
-    """Returns whether value is a text."""
     return isinstance(value, str)
 
 
 def _is_pair(value: Any, of: Callable[[object], bool]) -> bool:
-    """Returns whether value is a list of two of a kind."""
     return isinstance(value, list) and len(value) == 2 and all(map(of, value))
 
 
@@ -129,7 +127,6 @@ LISTS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "evidence": ("[start, end] in seconds", partial(_is_pair, of=is_finite_number)),
     "labels": ("[kind, value], both texts", partial(_is_pair, of=_is_text)),
 }
-"""Keys that hold lists: their items, in words and as a check."""
 
 
 def _listed(key: str, fields: Mapping[str, Any]) -> list[Any]:

@@ -124,13 +124,11 @@ def _names(kind: str, task: VideoQuestion) -> list[str]:
 
 
 def _group(kind: str, name: str, pairs: Sequence[tuple[Graded, bool]]) -> GroupScore:
-    """Returns the score over pairs, of which there is at least one."""
     strict = sum(graded.is_right for graded, _ in pairs) / len(pairs)
     return GroupScore(kind, name, len(pairs), strict, sum(right for _, right in pairs) / len(pairs))
 
 
 def _letters(task: VideoQuestion) -> str:
-    """Returns the letters of a task's options."""
     return "".join(letter(index) for index in range(len(task.options)))
 
 
