@@ -23,13 +23,12 @@ from agents.chat.completions import Completion, Endpoint, check_numbers
 from zoomgym.agent import Frames, Message, Observation, episode_rng, images_of, text_of, to_messages
 from zoomgym.errors import AgentError
 from zoomgym.io import check_json, side_by_side
-from zoomgym.rules import Answer, action_in
+from zoomgym.rules import END_OF_THOUGHT, GRAMMARS, THINK, Answer, action_in
 
 ZOOM = "video_zoom"
 """Name of the tool, and of the grammar that has tags."""
 OPEN, STOP = f"<{ZOOM}>", f"</{ZOOM}>"
 """Tags around a zoom in that grammar: a reply ends at STOP, or at the model's own end token."""
-THINK, END_OF_THOUGHT = "<think>", "</think>"
 TOOLS = [
     {
         "type": "function",
@@ -196,8 +195,8 @@ class ChatAgent:
         own: dict[str, Any] = {"temperature": self._temperature, "max_tokens": self._max_tokens}
         if self._temperature:
             own["seed"] = int(episode_rng(self._seed, observation).integers(2**31))
-        if observation.rules.grammar == ZOOM:
-            own["stop"] = [STOP]
+        if stop := GRAMMARS[observation.rules.grammar].stop:
+            own["stop"] = [stop]
         if self._tools:
             own["tools"] = TOOLS
         return {name: value for name, value in (own | self._request).items() if value is not None}

@@ -5,15 +5,25 @@ Pure values and functions: nothing here knows Gymnasium, decodes a video or draw
 
 from zoomgym.rules.actions import Action, Answer, ZoomCall
 from zoomgym.rules.episode import Episode, Rules, Turn, advance, error_kind, start
-from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, action_in, read_reply, write_reply
+from zoomgym.rules.grammar import (
+    END_OF_THOUGHT,
+    GRAMMARS,
+    MAX_REPLY_CHARS,
+    THINK,
+    action_in,
+    read_reply,
+    write_reply,
+)
 from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion
 from zoomgym.rules.rewards import RewardParts, merge_weights, score
 from zoomgym.rules.timeline import Segment, count_frames, overview_times, zoom_times
 
 __all__ = [
+    "END_OF_THOUGHT",
     "GRAMMARS",
     "MAX_OPTIONS",
     "MAX_REPLY_CHARS",
+    "THINK",
     "Action",
     "Answer",
     "Episode",

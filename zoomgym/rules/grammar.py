@@ -47,6 +47,8 @@ class Grammar:
     """Writes an action, with the agent's thought where the grammar has a place for one."""
     lesson: str
     """Tells a model how to reply."""
+    stop: str = ""
+    """Text that ends a reply, besides a model's own end; empty if there is none."""
 
 
 def read_reply(reply: str, grammar: str) -> Reading:
@@ -312,5 +314,7 @@ def _write_video_zoom(action: Action, thought: str) -> str:
 
 GRAMMARS = {
     "json": Grammar("json", _read_json, _write_json, JSON_LESSON),
-    "video_zoom": Grammar("video_zoom", _read_video_zoom, _write_video_zoom, VIDEO_ZOOM_LESSON),
+    "video_zoom": Grammar(
+        "video_zoom", _read_video_zoom, _write_video_zoom, VIDEO_ZOOM_LESSON, stop="</video_zoom>"
+    ),
 }

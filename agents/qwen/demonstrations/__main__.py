@@ -64,11 +64,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _collect(args: argparse.Namespace, console: Console) -> int:
     """Collects what an expert does, or how it corrects a student if there is one."""
     expert = make_agent(args.expert)
-    student = make_agent(args.student) if args.student is not None else None
-    count = args.num_envs or (NUM_ENVS if isinstance(student or expert, BatchAgent) else 1)
+    student = None if args.student is None else make_agent(args.student)
+    first = expert if student is None else student
+    count = args.num_envs or (NUM_ENVS if isinstance(first, BatchAgent) else 1)
     envs = [ZoomEnv(args.tasks, cache_dir=args.cache_dir, **args.env) for _ in range(count)]
     task_ids = _task_ids(args, envs[0])
-    play = partial(reflect, student=student, student_name=args.student) if student else demonstrate
+    play = demonstrate
+    if student is not None:
+        play = partial(reflect, student=student, student_name=args.student)
     attempts = play(
         envs, task_ids, expert=expert, expert_name=args.expert, out=args.out, seed=args.seed
     )

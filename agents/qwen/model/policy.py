@@ -11,10 +11,8 @@ from agents.qwen.model.chunks import ASSISTANT, Chunk, encode
 from agents.qwen.model.generation import Conversation, Sampling, read, say
 from agents.qwen.model.loading import check_path, load_model, load_processor
 from zoomgym.agent import Observation, episode_rng, new_messages, to_messages
-from zoomgym.rules import Answer, action_in
+from zoomgym.rules import GRAMMARS, Answer, action_in
 
-STOP = {"json": "", "video_zoom": "</video_zoom>"}
-"""Text that ends a reply in each grammar, besides the model's own end token."""
 MAX_KEPT = 256
 """Most episodes kept in memory; older ones are read again when they continue."""
 
@@ -108,7 +106,7 @@ def sampling_in(
 ) -> Sampling:
     """Returns how replies of a grammar are sampled: without the tokens of pictures and videos."""
     banned_ids = (processor.image_token_id, processor.video_token_id)
-    return Sampling(temperature, max_tokens, STOP[grammar], banned_ids)
+    return Sampling(temperature, max_tokens, GRAMMARS[grammar].stop, banned_ids)
 
 
 @lru_cache(maxsize=1)

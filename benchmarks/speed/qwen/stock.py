@@ -11,13 +11,13 @@ from datasets import Dataset
 from PIL import Image
 from trl import GRPOConfig, GRPOTrainer
 
-from agents.qwen.model.policy import STOP
 from agents.qwen.training.grpo_trainer import environment_reward
 from agents.qwen.training.rollouts import NAME
 from benchmarks.speed.qwen.episodes import TASK_ID, Course, make_env
 from zoomgym.agent import Message, new_messages, to_messages
 from zoomgym.envs import ZoomEnv
 from zoomgym.rollout import to_record
+from zoomgym.rules import GRAMMARS
 
 FAR = 1_000_000
 """TRL's bound of a completion, which counts frames, is not what ends one here."""
@@ -29,7 +29,7 @@ def ending_ids(processor: Any) -> list[int]:
     Ours ends a reply after a text; without the last character of it, that text is never complete.
     """
     tokenizer = processor.tokenizer
-    last = STOP["video_zoom"][-1]
+    last = GRAMMARS["video_zoom"].stop[-1]
     texts = tokenizer.batch_decode([[id_] for id_ in range(len(tokenizer))])
     return [tokenizer.eos_token_id, *(id_ for id_, text in enumerate(texts) if last in text)]
 

@@ -20,6 +20,7 @@ from zoomgym.agent.observation import Frames, Observation
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 from zoomgym.rules.episode import advance
+from zoomgym.rules.grammar import GRAMMARS
 
 NUM_TASKS = 5
 ZOOM = '<think></think><video_zoom>{"segment": [4, 6], "fps": 2}</video_zoom>'
@@ -177,10 +178,14 @@ def test_an_episode_that_was_answered_is_forgotten(
         assert len(agent._kept) == num_kept
 
 
-@pytest.mark.parametrize(("grammar", "stop"), [("json", ""), ("video_zoom", "</video_zoom>")])
+@pytest.mark.parametrize(
+    ("grammar", "stop"), [("json", ""), ("video_zoom", "</video_zoom>"), ("own", "done")]
+)
 def test_replies_stop_where_their_grammar_ends_a_zoom(
     folder: Path, monkeypatch: pytest.MonkeyPatch, grammar: str, stop: str
 ) -> None:
+    own = replace(GRAMMARS["json"], name="own", stop="done")
+    monkeypatch.setitem(GRAMMARS, "own", own)
     stops = []
 
     def spying(*args: Any) -> list[Reply]:
