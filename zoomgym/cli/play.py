@@ -30,16 +30,10 @@ def play(
     ask: Callable[[str], str],
     say: Callable[[str], None],
 ) -> None:
-    """Plays one episode with a person.
+    """Plays one episode, in the grammar `json`, with a person, and saves its frames in folder.
 
-    Args:
-        env: in the grammar `json`.
-        folder: where every frame is saved as a picture.
-        task_id: the task to play; None draws one by seed.
-        seed: of the draw.
-        is_graded: whether the answer is known, so that the outcome is shown.
-        ask: shows a prompt and returns a line. EOFError stops.
-        say: shows a text.
+    Without task_id, seed draws the task. The outcome is shown if is_graded: the answer is known.
+    `ask` shows a prompt and returns a line, or raises EOFError to stop; `say` shows a text.
     """
     env.reset(seed=seed, options=None if task_id is None else {"task_id": task_id})
     say(f"A question about a video of {env.episode.duration_s:.1f} s. You may reply with\n{HELP}\n")

@@ -83,10 +83,7 @@ def _named_index(match: re.Match[str], options: Sequence[str]) -> int | None:
 def is_correct(text: str, truth: str, options: Sequence[str] = ()) -> bool:
     """Returns whether text, which is untrusted, is the right answer.
 
-    Args:
-        text: the answer action's own text.
-        truth: with options, the letter or the text of the right one; else the answer itself.
-        options: the choices in order A, B, ..; none for an open-ended question.
+    With options, in order A, B, .., truth is the letter or the text of the right one.
     """
     if options:
         choice = read_choice(text, options)

@@ -30,10 +30,7 @@ def is_synthetic(name: Any) -> bool:
 def made_again(record: Record, *, source: str = "", cache_dir: Path | None = None) -> TaskSet:
     """Returns the synthetic task set that the settings of a record make, or raises TaskError.
 
-    Args:
-        record: of an episode.
-        source: `file` or `scene`; empty for the record's own.
-        cache_dir: where videos are written; None is the user's cache folder.
+    `source` is `file`, `scene`, or empty for the record's own; cache_dir is for its videos.
     """
     settings = record.settings
     if not is_synthetic(settings["tasks"]):

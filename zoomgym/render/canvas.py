@@ -82,14 +82,10 @@ class Grid(NamedTuple):
 
     @classmethod
     def within(cls, room: Rect, count: int, aspect: float, gap: int = 0, foot: int = 0) -> "Grid":
-        """Returns the grid of the largest cells that fit into room, with few rows.
+        """Returns the grid of the largest cells, 1 or more, that fit into room, with few rows.
 
-        Args:
-            room: for all cells.
-            count: number of cells, 1 or more.
-            aspect: width by height of a cell.
-            gap: pixels between cells.
-            foot: pixels kept free under each row.
+        Aspect is a cell's width by its height; gap and foot are pixels between cells, and free
+        pixels under each row.
         """
 
         def with_rows(rows: int) -> "Grid":

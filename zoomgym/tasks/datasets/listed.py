@@ -11,14 +11,9 @@ from zoomgym.video import Limits, VideoFile
 
 
 class ListedTasks:
-    """Tasks from the rows of files. Raises TaskError if a row is wrong; the message names it.
+    """Tasks from the rows of files; `place` names the set in errors, `name` in records.
 
-    Args:
-        rows: of all tasks, good or bad.
-        name: what records call the set.
-        place: names the set in errors.
-        on_damage: how to treat frames that do not decode, see `VideoFile`.
-        limits: how much work a video may cause.
+    Raises TaskError if a row is wrong; the message names it.
     """
 
     def __init__(
