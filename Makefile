@@ -26,7 +26,7 @@ $(VENV)/.dev: $(VENV)/.demo
 
 # The main job: agents compared on synthetic video, as a table and a page.
 demo: $(VENV)/.demo
-	@$(BIN)/python -m benchmarks.run
+	@$(BIN)/python -m benchmarks.run suite
 
 test: setup
 	$(PYTEST)

@@ -9,7 +9,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.metrics import ACCURACY, SPANS, chance, estimate, span_of
 from benchmarks.evaluation.statistics import Estimate, wilson
 from benchmarks.leaderboard import read_all
@@ -31,7 +32,7 @@ from zoomgym.records import Record
 
 COLORS = [on_light for on_light, _ in AGENT_COLORS]
 MARKERS = "os^Dv"
-"""Markers of agents, in the order of the shapes that they have on a page."""
+"""Markers of agents, in the order of their shapes on a page."""
 STYLE: Any = {
     "axes.grid": True,
     "axes.grid.axis": "y",
@@ -47,8 +48,7 @@ STYLE: Any = {
 CHANCE: Any = {"color": "#888888", "linestyle": (0, (4, 4)), "linewidth": 1}
 AXES = {"minutes": "minutes", "steps": "1,000 steps"}
 STEPS_UNIT = 1000
-OTHERS = "#999999"
-"""Color of bars that are not ours."""
+OTHERS = "#999999"  # bars of peers
 
 
 # Accuracy by category -----------------------------------------------------------------------------
@@ -60,28 +60,21 @@ class Panel:
 
     title: str
     accuracies: Mapping[tuple[str, str], Estimate]
-    """Accuracy of each agent on each category, by both names."""
+    """Accuracy by agent and category."""
     chances: Mapping[str, float]
-    """Accuracy of guessing, by category."""
 
 
 def panels_of(records: Sequence[Record]) -> list[Panel]:
-    """Returns a panel for each length of video, of the graded ones among records."""
+    """Returns a panel for each length of video, of graded records."""
     panels = []
     for span, _ in SPANS:
-        by_place: dict[tuple[str, str], list[Record]] = {}
-        for record in records:
-            if record.is_graded and span_of(record) == span:
-                by_place.setdefault((record.agent, record.task.category), []).append(record)
-        if by_place:
+        some = [record for record in records if record.is_graded and span_of(record) == span]
+        by_place = grouped(some, lambda record: (record.agent, record.task.category))
+        by_category = grouped(some, lambda record: record.task.category)
+        if some:
             found = {place: estimate(ACCURACY, own) for place, own in by_place.items()}
             known = {place: accuracy for place, accuracy in found.items() if accuracy}
-            chances = {
-                category: chance(
-                    [r for place, own in by_place.items() if place[1] == category for r in own]
-                )
-                for category in sorted({category for _, category in by_place})
-            }
+            chances = {category: chance(own) for category, own in sorted(by_category.items())}
             panels.append(Panel(span, known, chances))
     return panels
 
@@ -89,11 +82,8 @@ def panels_of(records: Sequence[Record]) -> list[Panel]:
 def read_panels(path: Path) -> list[Panel]:
     """Returns the panels of a CSV file that `python -m benchmarks.leaderboard` wrote.
 
-    It holds cells of one difficulty each; these are pooled. That is right where no two tasks of a
-    cell share a video, as in synthetic suites.
-
-    Raises:
-        RecordError: the file has no such cells.
+    Its cells of one difficulty each are pooled, which is right where no two tasks of a cell share a
+    video, as in synthetic suites. Raises RecordError if it has no such cells.
     """
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -141,7 +131,6 @@ def draw_categories(panels: Sequence[Panel]) -> Figure:
 
 
 def _draw_panel(ax: Axes, panel: Panel, agents: Sequence[str], numbers: Mapping[str, int]) -> None:
-    """Draws the marks of a panel, with the level of chance behind them."""
     categories = list(panel.chances)
     ax.set_title(panel.title, loc="left", fontweight="bold", fontsize="medium")
     ax.set(ylim=(-0.03, 1.03), ylabel="accuracy")
@@ -156,14 +145,12 @@ def _draw_panel(ax: Axes, panel: Panel, agents: Sequence[str], numbers: Mapping[
             for place, category in enumerate(categories)
             if (agent, category) in panel.accuracies
         }
-        means = [one.mean for one in found.values()]
+        below = [one.mean - one.low for one in found.values()]
+        above = [one.high - one.mean for one in found.values()]
         ax.errorbar(
             list(found),
-            means,
-            yerr=(
-                [one.mean - one.low for one in found.values()],
-                [one.high - one.mean for one in found.values()],
-            ),
+            [one.mean for one in found.values()],
+            yerr=(below, above),
             color=COLORS[numbers[agent] % len(COLORS)],
             marker=MARKERS[numbers[agent] % len(SHAPES)],
             markersize=5,
@@ -174,7 +161,7 @@ def _draw_panel(ax: Axes, panel: Panel, agents: Sequence[str], numbers: Mapping[
 
 
 def _label(name: str) -> str:
-    """Returns a name that others gave as it is shown: short, and never as mathematics."""
+    """Returns a name for display: cleaned, short, and never as mathematics."""
     return shorten(plain(name), MAX_LABEL).replace("$", r"\$")
 
 
@@ -183,13 +170,13 @@ def _label(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """Success by the progress of one run."""
+    """Success of one run by its progress."""
 
     name: str
     train: tuple[tuple[float, float], ...]
-    """Progress and share of the last hundred training episodes, as they were sampled."""
+    """Progress and success of the last hundred training episodes, with sampled actions."""
     test: tuple[tuple[float, float], ...]
-    """Progress and share of the test episodes of an evaluation, by the most likely actions."""
+    """Progress and success of the test episodes, with the most likely actions."""
 
 
 def read_curve(folder: Path, axis: str) -> LearningCurve:
@@ -197,7 +184,10 @@ def read_curve(folder: Path, axis: str) -> LearningCurve:
 
     Its x are `minutes` of training, evaluations included, or `steps`, in thousands. Raises OSError.
     """
-    paths = sorted(folder.glob("log/from_*/progress.csv"), key=_first_step)
+    paths = sorted(
+        folder.glob("log/from_*/progress.csv"),
+        key=lambda path: int(path.parent.name.removeprefix("from_")),  # its first step
+    )
     if not paths:
         raise FileNotFoundError(
             f"{folder} needs a log of agents.sb3, found none: name the --out of "
@@ -225,13 +215,8 @@ def read_curve(folder: Path, axis: str) -> LearningCurve:
     return LearningCurve(folder.name, tuple(train), tuple(test))
 
 
-def _first_step(path: Path) -> int:
-    """Returns the step at which the session of a log began."""
-    return int(path.parent.name.removeprefix("from_"))
-
-
 def draw_curves(curves: Sequence[LearningCurve], axis: str, level: float) -> Figure:
-    """Returns the picture of runs: tests as lines with dots, training faint, guessing dashed."""
+    """Returns the picture of runs: tests are dotted lines, training is faint, guessing dashed."""
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     ax = figure.subplots()
     ax.axhline(level, **CHANCE)
@@ -249,13 +234,11 @@ def draw_curves(curves: Sequence[LearningCurve], axis: str, level: float) -> Fig
 
 
 def draw_decoding(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Returns the picture of medians, a group of bars for each file and work; wrong ones hatched.
+    """Returns the picture of medians: bars for each file and work; wrong frames are hatched.
 
     Rows are those of a part of `video.json`, see `benchmarks.speed`.
     """
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["file"], row["work"]), []).append(row)
+    groups = grouped(rows, lambda row: (row["file"], row["work"]))
     compared = {place: own for place, own in groups.items() if len(own) > 1}
     if not compared:
         raise RecordError("needed rows that compare at least two peers, got none")
@@ -268,7 +251,6 @@ def draw_decoding(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def _draw_group(ax: Axes, title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draws the bars of what peers did to a file."""
     longest_s = max((row["median_s"] or 0.0 for row in rows), default=0.0) or 1.0
     for place, row in enumerate(rows):
         share = (row["median_s"] or 0.0) / longest_s
@@ -293,7 +275,6 @@ def _draw_group(ax: Axes, title: str, rows: Sequence[Mapping[str, Any]]) -> None
 
 
 def _categories(args: argparse.Namespace) -> tuple[Figure, str]:
-    """Returns the picture of records, or of a table of their leaderboard, and what is in it."""
     if [path.suffix for path in args.records] == [".csv"]:
         panels = read_panels(args.records[0])
         return draw_categories(panels), number_of(len(panels), "length")
@@ -305,13 +286,11 @@ def _categories(args: argparse.Namespace) -> tuple[Figure, str]:
 
 
 def _curves(args: argparse.Namespace) -> tuple[Figure, str]:
-    """Returns the picture of runs, and how many there are."""
     curves = [read_curve(run, args.axis) for run in args.runs]
     return draw_curves(curves, args.axis, args.chance), number_of(len(curves), "run")
 
 
 def _decoding(args: argparse.Namespace) -> tuple[Figure, str]:
-    """Returns the picture of a part of the decoding benchmark, and how many rows that has."""
     try:
         rows = json.loads(args.results.read_text(encoding="utf-8"))["parts"][args.part]["rows"]
     except (ValueError, KeyError, TypeError) as error:
@@ -323,23 +302,16 @@ def _decoding(args: argparse.Namespace) -> tuple[Figure, str]:
 
 
 def _parser() -> Parser:
-    """Returns what reads the command line."""
     parser = Parser(
         prog="python -m benchmarks.figures",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="what", required=True)
-    draw: dict[str, Callable[[argparse.Namespace], tuple[Figure, str]]] = {
-        "categories": _categories,
-        "curves": _curves,
-        "decoding": _decoding,
-    }
-    for name, function in draw.items():
-        command = commands.add_parser(name)
-        command.set_defaults(draw=function)
+    categories, curves, decoding = map(commands.add_parser, ("categories", "curves", "decoding"))
+    for command, draw in ((categories, _categories), (curves, _curves), (decoding, _decoding)):
+        command.set_defaults(draw=draw)
         command.add_argument("picture", type=Path, help="SVG file to write")
-    categories, curves, decoding = (commands.choices[name] for name in draw)
     categories.add_argument(
         "records",
         type=Path,

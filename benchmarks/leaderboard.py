@@ -17,6 +17,7 @@ from benchmarks.evaluation.comparable import (
     in_order,
 )
 from benchmarks.evaluation.formats import Sheet, as_words, to_csv, to_markdown, to_table
+from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.metrics import ALL, leaderboard
 from benchmarks.evaluation.suites import Suite
 from benchmarks.evaluation.tables import Agents, apart, by_rules, details, ranking, show_table
@@ -26,17 +27,15 @@ from zoomgym.io.commands import Parser, ends_quietly
 from zoomgym.records import Record, read_records, replay
 from zoomgym.rules import Rules
 
-__all__ = ["Block", "blocks", "main", "show_ranking"]
-
 UNEVEN = "Not all agents have played the same tasks: compare these in pairs."
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The tables of a suite that was played by the same rules; or that which compares its rules."""
+    """The tables of a suite by one set of rules, or the one that compares its rules."""
 
     about: dict[str, str]
-    """Names and values that the records have in common."""
+    """What the records have in common."""
     notes: tuple[str, ...]
     sheets: tuple[Sheet, ...]
 
@@ -47,7 +46,7 @@ class Block:
 
 
 def blocks(records: Sequence[Record]) -> list[Block]:
-    """Returns all tables of records that passed `check_terms`, in whatever order these come."""
+    """Returns all tables of records that passed `check_terms`, in any order."""
     return [
         block
         for _, of_suite in groupby(in_order(records), key=lambda record: record.suite)
@@ -56,46 +55,38 @@ def blocks(records: Sequence[Record]) -> list[Block]:
 
 
 def show_ranking(console: Console, records: Sequence[Record], suite: Suite | None = None) -> None:
-    """Prints the ranking of one suite, which may not be built in, by each of its rules."""
+    """Prints the ranking of one suite (built in or not), for each of its rules."""
     played = apart(in_order(records))
     for rules, own in played.items():
         if len(played) > 1:
-            _show_title(
-                console, ", ".join(f"{name} {value}" for name, value in asdict(rules).items())
-            )
+            title = ", ".join(f"{name} {value}" for name, value in asdict(rules).items())
+            _show_title(console, title)
         show_table(console, leaderboard(own), own, suite)
 
 
 def _of_suite(records: Sequence[Record]) -> list[Block]:
-    """Returns the tables of a suite: for each of its rules; then the rules compared."""
+    """Returns the tables of a suite for each of its rules, then the one that compares rules."""
     first = records[0]
     suite = {"suite": first.suite, "version": first.version}
     found: list[Block] = []
     groups: list[tuple[Rules, Agents]] = []
     for rules, own in apart(records).items():
         rows = leaderboard(own)
-        by_agent = {
-            row.agent: [record for record in own if record.agent == row.agent]
-            for row in rows
-            if row.category == ALL
-        }
+        of_agent = grouped(own, lambda record: record.agent)
+        by_agent = {row.agent: of_agent[row.agent] for row in rows if row.category == ALL}
         about = {**suite, **{name: str(value) for name, value in asdict(rules).items()}}
-        found.append(Block(about, _notes(by_agent), (*ranking(rows, own), *details(by_agent))))
+        played = {frozenset(EpisodeKey.of(r).task for r in some) for some in by_agent.values()}
+        notes = (UNEVEN,) * (len(played) > 1)
+        found.append(Block(about, notes, (*ranking(rows, own), *details(by_agent))))
         groups.append((rules, by_agent))
     return [*found, Block(suite, (), (by_rules(groups),))] if len(groups) > 1 else found
 
 
-def _notes(by_agent: Agents) -> tuple[str, ...]:
-    """Returns what has to be known to read the tables."""
-    tasks = {frozenset(EpisodeKey.of(record).task for record in own) for own in by_agent.values()}
-    return (UNEVEN,) if len(tasks) > 1 else ()
-
-
 def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record]:
-    """Returns the records of files, which may be in one leaderboard.
+    """Returns the records of files that belong in one leaderboard.
 
-    If `is_replayed`, every episode is played again and synthetic tasks are made again. Raises
-    RecordError if a file is no records file, records must not be mixed, or differ when replayed.
+    If `is_replayed`, plays every episode again and makes synthetic tasks again. Raises RecordError
+    if a file is no records file, records do not compare, or a replay differs.
     """
     files = {str(path): list(read_records(path)) for path in paths}
     check_terms(files)
@@ -108,7 +99,7 @@ def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record
 
 
 def _check_again(files: Mapping[str, Sequence[Record]]) -> None:
-    """Plays every episode again. Raises RecordError, which names its file, line, agent and task."""
+    """Plays every episode again. Raises RecordError with file, line, agent and task."""
     made: Made = {}
     for name, records in files.items():
         for line, record in enumerate(records, start=1):
@@ -132,7 +123,6 @@ def show(console: Console, found: Sequence[Block]) -> None:
 
 
 def _show_title(console: Console, title: str) -> None:
-    """Prints what the tables below are about."""
     console.print(Text(plain(title), style="bold"))
 
 
@@ -147,18 +137,22 @@ def as_markdown(found: Sequence[Block]) -> str:
 
 
 def as_csv(found: Sequence[Block]) -> str:
-    """Returns all numbers, one a line."""
+    """Returns all numbers as CSV, one a line."""
     return to_csv([(block.about, sheet) for block in found for sheet in block.sheets])
 
 
 @ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line. Shows the records of one or more files as tables, and writes them."""
+    """Command line. Prints the records of files as tables, and writes them."""
     parser = Parser(prog="python -m benchmarks.leaderboard", description=__doc__)
     parser.add_argument("records", nargs="+", type=Path, help="files of records, JSON Lines")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, too")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every number there, too")
-    parser.add_argument("--replay", action="store_true", help="play again, refuse what differs")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the tables there")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write every number there")
+    parser.add_argument(
+        "--replay",
+        action="store_true",
+        help="play every episode again, and refuse records that differ",
+    )
     args = parser.parse_args(argv)
     try:
         found = blocks(read_all(args.records, is_replayed=args.replay))

@@ -1,16 +1,17 @@
-"""Judges what a suite claims about its agents, from records.
+"""Judges a suite's claims about its agents, from records.
 
-A claim is about the accuracy of an agent on each of some families. It is judged by intervals that
-hold for the whole verdict at once: if all claims are true, all of them hold in 95 of 100 runs.
+A claim is about an agent's accuracy on each of some families. The intervals hold for the whole
+verdict at once: if all claims are true, all of them hold in 95 of 100 runs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.metrics import chance
 from benchmarks.evaluation.statistics import Estimate, wilson
 from benchmarks.evaluation.suites import SOLVED, Claim, Level
@@ -19,7 +20,7 @@ from zoomgym.records import Record
 CONFIDENCE = 0.95
 """Probability that all intervals of a verdict hold at once."""
 WIDEST = 0.3
-"""An interval that is wider says too little to call an agent at chance."""
+"""A wider interval says too little to call an agent at chance."""
 
 
 class ClaimOutcome(Enum):
@@ -43,7 +44,18 @@ class Finding:
     @property
     def outcome(self) -> ClaimOutcome:
         """Whether the interval supports the claim."""
-        return OUTCOMES[self.claim.level](self.estimate, self.chance)
+        low, high, middle = self.estimate.low, self.estimate.high, (1 + self.chance) / 2
+        match self.claim.level:
+            case Level.CHANCE:
+                fails = not low <= self.chance <= high
+                holds = not fails and high - low <= WIDEST
+            case Level.LOW:
+                fails, holds = low > middle, high < middle
+            case Level.SOLVED:
+                fails, holds = high < SOLVED, low > SOLVED
+        if fails:
+            return ClaimOutcome.FAILS
+        return ClaimOutcome.HOLDS if holds else ClaimOutcome.OPEN
 
     @property
     def is_false(self) -> bool:
@@ -52,11 +64,9 @@ class Finding:
 
 
 def judge(claims: Sequence[Claim], records: Sequence[Record]) -> list[Finding]:
-    """Returns a finding for every claim and family of which there are records, in their order."""
-    by_place: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        if record.is_graded:
-            by_place.setdefault((record.agent, record.task.category), []).append(record)
+    """Returns a finding for each claim and family with records, in their order."""
+    graded = [record for record in records if record.is_graded]
+    by_place = grouped(graded, lambda record: (record.agent, record.task.category))
     judged = [
         (claim, family, by_place[claim.agent, family])
         for claim in claims
@@ -76,7 +86,7 @@ def judge(claims: Sequence[Claim], records: Sequence[Record]) -> list[Finding]:
 
 
 def show_verdict(console: Console, findings: Sequence[Finding]) -> None:
-    """Prints each claim with what became of it, and how many hold."""
+    """Prints each claim with its outcome, and how many hold."""
     title = f"Claims (intervals of accuracy that hold at {CONFIDENCE:.0%} for all at once)"
     widest = max(len(line) for line in _intervals(findings).split("\n"))  # which is not broken
     table = Table(title=title, title_justify="left")
@@ -101,43 +111,13 @@ def show_verdict(console: Console, findings: Sequence[Finding]) -> None:
 
 
 def _families(findings: Sequence[Finding]) -> str:
-    """Returns the families of findings."""
     return ", ".join(finding.family for finding in findings)
 
 
 def _intervals(findings: Sequence[Finding]) -> str:
-    """Returns the families of findings, each with its interval on a line of its own."""
+    """Returns the families of findings, each with its interval on a line."""
     return "\n".join(
         f"{finding.family}: {finding.estimate.mean:.3f} "
         f"({finding.estimate.low:.3f}..{finding.estimate.high:.3f})"
         for finding in findings
     )
-
-
-def _at_chance(estimate: Estimate, chance: float) -> ClaimOutcome:
-    """Returns whether an interval holds chance, and is narrow enough to say so."""
-    if not estimate.low <= chance <= estimate.high:
-        return ClaimOutcome.FAILS
-    return ClaimOutcome.HOLDS if estimate.high - estimate.low <= WIDEST else ClaimOutcome.OPEN
-
-
-def _low(estimate: Estimate, chance: float) -> ClaimOutcome:
-    """Returns whether an interval lies below the middle between chance and 1."""
-    middle = (1 + chance) / 2
-    if estimate.high < middle:
-        return ClaimOutcome.HOLDS
-    return ClaimOutcome.FAILS if estimate.low > middle else ClaimOutcome.OPEN
-
-
-def _solved(estimate: Estimate, chance: float) -> ClaimOutcome:
-    """Returns whether an interval lies above SOLVED."""
-    if estimate.low > SOLVED:
-        return ClaimOutcome.HOLDS
-    return ClaimOutcome.FAILS if estimate.high < SOLVED else ClaimOutcome.OPEN
-
-
-OUTCOMES: dict[Level, Callable[[Estimate, float], ClaimOutcome]] = {
-    Level.CHANCE: _at_chance,
-    Level.LOW: _low,
-    Level.SOLVED: _solved,
-}

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any, Self
 
+from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.suites import SUITES, rules_of
 from zoomgym.errors import RecordError, TaskError
 from zoomgym.io import plain
@@ -14,16 +15,15 @@ from zoomgym.records import Record, is_synthetic, made_again
 from zoomgym.rules import Rules, VideoQuestion, merge_weights
 
 Terms = Mapping[str, Any]
-"""Names and values that must not differ."""
 
 OF_TASKS = ("split", "duration_s", "difficulty", "source", "subtitles")
-"""Settings that say which tasks of a set there are, and in which shape."""
+"""Settings that choose the tasks of a set and their form."""
 OF_FRAMES = ("max_pixels", "on_damage")
-"""Settings that say how a frame is shown."""
+"""Settings that change how a frame looks."""
 MAX_SHOWN = 80
-"""Characters of a value: a question may be long."""
+"""Characters shown of a value: a question may be long."""
 MOST_AGENTS = 200
-"""Most agents that are compared in pairs: 20,000 pairs."""
+"""Agents that tables compare in pairs, at most: 20,000 pairs."""
 MOST_CELLS = 100_000
 MOST_USED = 100
 REMEDY = "show them apart, or play them again alike"
@@ -31,20 +31,19 @@ REMEDY = "show them apart, or play them again alike"
 
 @dataclass(frozen=True, slots=True, order=True)
 class EpisodeKey:
-    """Which episode a record is of: the same one in every run, whichever agent plays it."""
+    """Identifies an episode: the same in every run, for every agent."""
 
     suite: str
     version: str
-    """Version of the package."""
     seed: int
     task_set: str
     task_set_version: str
     task_set_hash: str
     settings: str
-    """Arguments of its environment in JSON, but for the place of its task set."""
+    """Arguments of its environment in JSON, without the location of its tasks."""
     task_id: str
     task_settings: str
-    """Those of the arguments that say which tasks of a set there are, in JSON."""
+    """The arguments that choose the tasks of a set, in JSON."""
 
     @classmethod
     def make(
@@ -72,7 +71,7 @@ class EpisodeKey:
 
     @property
     def part(self) -> Hashable:
-        """Part of the suite: tasks of one set, whatever version, rules and pictures they have."""
+        """Part of the suite: tasks of one set, in any version, by any rules."""
         return self.suite, self.task_set, self.task_settings
 
     @property
@@ -82,16 +81,16 @@ class EpisodeKey:
 
     @property
     def opened_set(self) -> Hashable:
-        """Task set as it was opened: the same content, shown by the same settings."""
+        """Task set as it was opened: the same content and settings."""
         return self.task_set, self.task_set_version, self.task_set_hash, self.settings
 
     @property
     def opened_task(self) -> Hashable:
-        """Task of the set, as it was opened."""
+        """Task of the set as it was opened."""
         return self.opened_set, self.task_id
 
     def difference(self, other: Self, names: Sequence[str] = ()) -> str:
-        """Returns the first thing in which this differs from another, of names or of all."""
+        """Returns the first field (of names, or of all) in which this differs from another."""
         for name in names or (one.name for one in fields(self)):
             its, ours = getattr(self, name), getattr(other, name)
             if its != ours and name == "settings":
@@ -112,14 +111,11 @@ def _first_setting(its: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
 
 
 def in_order(records: Iterable[Record]) -> list[Record]:
-    """Returns records in the one order in which they are counted, whatever order they come in.
+    """Returns records in the order in which they are counted, however they come.
 
-    A bootstrap draws by position, so the same records give the same intervals only in one order.
+    A bootstrap draws by position, so the intervals depend on the order.
     """
-    by_place: dict[tuple[str, str, str, int], list[Record]] = {}
-    for record in records:
-        place = (record.suite, record.task.id, record.agent, record.seed)
-        by_place.setdefault(place, []).append(record)
+    by_place = grouped(records, lambda one: (one.suite, one.task.id, one.agent, one.seed))
     return [
         record
         for _, own in sorted(by_place.items(), key=lambda item: item[0])
@@ -128,21 +124,35 @@ def in_order(records: Iterable[Record]) -> list[Record]:
 
 
 def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
-    """Refuses records, by the names of their files, that must not be mixed.
+    """Refuses records, by the names of their files, that do not compare.
 
     Raises:
         RecordError: package versions, rules, weights, tasks, lengths of their videos, graders or
-            an agent's code differ, an episode occurs twice, or there is more than tables can show.
+            an agent's code differ, an episode occurs twice, or tables would be too large.
     """
-    _check_same("the same package version", files, lambda record: ("", {"version": record.version}))
     suites = {record.suite for records in files.values() for record in records}
-    by_suite = {suite: _rules_of_suite(suite) for suite in suites}
-    _check_same("the same rules", files, partial(_rules, by_suite))
-    _check_same("the same reward weights", files, _weights)
-    _check_same("the same tasks, shown alike", files, _tasks)
-    _check_same("the same task and length of its video by the same id", files, _task)
-    _check_same("the same grading of open-ended answers", files, _grading)
-    _check_same("the same code or weights of an agent", files, _agent)
+    by_suite = {
+        suite: {rules_of(part) for part in SUITES[suite].parts} if suite in SUITES else set()
+        for suite in suites
+    }
+    for what, terms_of in (
+        ("the same package version", lambda record: ("", {"version": record.version})),
+        ("the same rules", partial(_rules, by_suite)),
+        (
+            "the same reward weights",
+            lambda record: (record.suite, merge_weights(record.settings["reward_weights"])),
+        ),
+        ("the same tasks, shown alike", _tasks),
+        ("the same task and length of its video by the same id", _task),
+        ("the same grading of open-ended answers", _grading),
+        (
+            "the same code or weights of an agent",
+            lambda one: (
+                ((one.suite, one.agent), {"hash": one.agent_hash}) if one.agent_hash else None
+            ),
+        ),
+    ):
+        _check_same(what, files, terms_of)
     _check_loose(files)
     _check_once(files)
     _check_size([record for records in files.values() for record in records])
@@ -153,9 +163,9 @@ def _check_same(
     files: Mapping[str, Sequence[Record]],
     terms_of: Callable[[Record], tuple[Hashable, Terms] | None],
 ) -> None:
-    """Refuses records of one scope whose terms differ, saying what is needed.
+    """Refuses records of one scope whose terms differ.
 
-    `terms_of` returns the scope of a record and its terms; None if it has none.
+    `terms_of` returns the scope of a record and its terms, or None if it has none.
     """
     first: dict[Hashable, tuple[Terms, str]] = {}
     for name, records in files.items():
@@ -173,37 +183,27 @@ def _check_same(
 
 
 def _difference(terms: Terms, others: Terms) -> str:
-    """Returns the terms that others have not, or have otherwise."""
+    """Returns the terms that others lack or have differently."""
     return ", ".join(
         f"{name} {_shown(value)}" for name, value in terms.items() if others.get(name) != value
     )
 
 
 def _shown(value: Any) -> str:
-    """Returns a value for people, who may not trust it."""
+    """Returns a value, cleaned and cut for a message."""
     return plain((value if isinstance(value, str) else repr(value))[:MAX_SHOWN])
 
 
 def _rules(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable, Terms]:
-    """Returns the rules; all those that a suite is played by count as the same ones."""
+    """Returns the rules; all rules of a suite count as the same."""
     own = by_suite[record.suite]
     if len(own) > 1 and record.rules in own:
         return record.suite, {"rules": "of the suite"}
     return record.suite, asdict(record.rules)
 
 
-def _rules_of_suite(name: str) -> set[Rules]:
-    """Returns the rules that a suite is played by; none if it is not known here."""
-    return {rules_of(part) for part in SUITES[name].parts} if name in SUITES else set()
-
-
-def _weights(record: Record) -> tuple[Hashable, Terms]:
-    """Returns the reward weights."""
-    return record.suite, merge_weights(record.settings["reward_weights"])
-
-
 def _tasks(record: Record) -> tuple[Hashable, Terms]:
-    """Returns what a part of a suite asks and shows."""
+    """Returns the content of a part of a suite, and how it is shown."""
     shown = {name: record.settings.get(name) for name in OF_FRAMES}
     return EpisodeKey.of(record).part, {
         f"{record.task_set} version": record.task_set_version,
@@ -213,32 +213,19 @@ def _tasks(record: Record) -> tuple[Hashable, Terms]:
 
 
 def _task(record: Record) -> tuple[Hashable, Terms]:
-    """Returns what a task is by its id."""
     lengths_s = {"duration_s": record.duration_s, "last_frame_s": record.last_frame_s}
-    return EpisodeKey.of(record).task, {**_fields(record.task), **lengths_s}
-
-
-def _fields(task: VideoQuestion) -> Terms:
-    """Returns what a task says."""
-    return {field.name: getattr(task, field.name) for field in fields(task)}
+    own = {field.name: getattr(record.task, field.name) for field in fields(VideoQuestion)}
+    return EpisodeKey.of(record).task, {**own, **lengths_s}
 
 
 def _grading(record: Record) -> tuple[Hashable, Terms] | None:
-    """Returns who graded an open-ended answer, if somebody did."""
     if record.task.options or not record.is_graded:
         return None
     return record.suite, {"grading": record.grading}
 
 
-def _agent(record: Record) -> tuple[Hashable, Terms] | None:
-    """Returns what an agent is made of, if that is known."""
-    if not record.agent_hash:
-        return None
-    return (record.suite, record.agent), {"hash": record.agent_hash}
-
-
 def _check_loose(files: Mapping[str, Sequence[Record]]) -> None:
-    """Refuses agents on different task sets, where no suite says that these belong together."""
+    """Refuses agents on different task sets, if no suite joins these."""
     parts: dict[str, dict[Hashable, str]] = {}
     for name, records in files.items():
         for record in records:
@@ -256,13 +243,11 @@ def _check_loose(files: Mapping[str, Sequence[Record]]) -> None:
 
 
 def _describe(record: Record) -> str:
-    """Returns the task set of a record in words."""
     settings = (f"{name} {record.settings.get(name)}" for name in OF_TASKS)
     return ", ".join([f"{record.task_set} {record.task_set_hash}", *settings])
 
 
 def _check_once(files: Mapping[str, Sequence[Record]]) -> None:
-    """Refuses an episode that occurs twice."""
     seen: dict[Hashable, str] = {}
     for name, records in files.items():
         for record in records:
@@ -277,7 +262,7 @@ def _check_once(files: Mapping[str, Sequence[Record]]) -> None:
 
 
 def _check_size(records: Sequence[Record]) -> None:
-    """Refuses more agents than are compared in pairs, and other tables that nobody could read."""
+    """Refuses records that would fill tables that nobody can read."""
     num_agents = len({record.agent for record in records})
     num_cells = num_agents * len({record.task.category for record in records})
     num_used = len({name for record in records for name in record.usage})
@@ -291,10 +276,10 @@ def _check_size(records: Sequence[Record]) -> None:
 
 
 def join_records(files: Mapping[str, Sequence[Record]]) -> list[Record]:
-    """Returns the records of one run, each once, in an order that does not depend on theirs.
+    """Returns the records of one run, each once, in the order of `in_order`.
 
-    They come by the names of their files, in which a record may occur again. Raises RecordError if
-    they are of another suite or seed, or `check_terms` refuses them.
+    They come by the names of their files, and may occur in several. Raises RecordError if they are
+    of another suite or seed, or `check_terms` refuses them.
     """
     first_of: dict[tuple[EpisodeKey, str], Record] = {}
     once: dict[str, list[Record]] = {name: [] for name in files}
@@ -316,14 +301,14 @@ def join_records(files: Mapping[str, Sequence[Record]]) -> list[Record]:
 
 
 Made = dict[tuple[str, str], tuple[Any, ...]]
-"""Synthetic tasks as they were made, by settings and task id: see `_made`."""
+"""Synthetic tasks by settings and task id: see `_made`."""
 
 
 def check_synthetic(records: Iterable[Record], made: Made | None = None) -> None:
-    """Refuses records whose synthetic task is not the one that their settings make today.
+    """Refuses records whose synthetic task is not what their settings make today.
 
-    Tasks of other sets are taken from the records: their files may be anywhere. `made` keeps tasks
-    that were made for the next call. Raises RecordError.
+    Other tasks are trusted: their files may be anywhere. `made` caches tasks between calls. Raises
+    RecordError.
     """
     made = {} if made is None else made
     for record in records:
@@ -347,7 +332,7 @@ def check_synthetic(records: Iterable[Record], made: Made | None = None) -> None
 
 
 def _made(record: Record) -> tuple[Any, ...]:
-    """Returns what settings make: a set, its task and how long that is. Raises TaskError."""
+    """Returns the set that settings make, its task and its length. Raises TaskError."""
     tasks = made_again(record, source="scene")  # as long as the file, which need not be written
     task = tasks.by_id(record.task.id)
     with closing(tasks.open_video(task)) as video:

@@ -1,4 +1,4 @@
-"""Episodes that failed: why, and where an agent's code went wrong; kept beside the records."""
+"""Episodes that failed, and why; kept beside the records."""
 
 import json
 import traceback
@@ -13,11 +13,11 @@ from zoomgym.records import load_row, read_lines
 
 NEEDED = "a failed episode"
 MAX_REASON = 500
-"""Characters of what went wrong; it may quote strangers."""
+"""Characters of a reason; it may quote strangers."""
 MAX_TRACEBACK = 8000
-"""Characters of a traceback: its end, where the error is."""
+"""Characters of a traceback, counted from its end."""
 MAX_CALLS = 20
-"""Calls of a traceback, the innermost ones: those before them are the runner's own."""
+"""The innermost calls of a traceback; the others are the runner's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class Failure:
     task_id: str
     reason: str
     is_skipped: bool = False
-    """Whether its video cannot be shown, and the run was told to pass over such tasks."""
+    """Whether its video cannot be shown and the run skips such tasks."""
     traceback: str = field(default="", compare=False)
-    """Traceback of an error that nobody raised on purpose."""
+    """Traceback of an unexpected error."""
 
 
 def tell_failure(agent: str, task_id: str, error: BaseException) -> Failure:
-    """Returns what is told of an episode that an error ended."""
+    """Returns the failure of an episode that an error ended."""
     is_ours = isinstance(error, ZoomGymError)
     told = attempt(partial(str, error))  # which is anybody's code, too
     said = told if isinstance(told, str) else ""
@@ -44,7 +44,7 @@ def tell_failure(agent: str, task_id: str, error: BaseException) -> Failure:
 
 
 def _traceback(error: BaseException) -> str:
-    """Returns the end of a traceback, line by line as it can be shown."""
+    """Returns the end of a traceback, cleaned line by line."""
     lines = attempt(partial(traceback.format_exception, error, limit=-MAX_CALLS))
     whole = "" if isinstance(lines, BaseException) else "".join(lines).rstrip()
     shown = "\n".join(map(plain, whole[-MAX_TRACEBACK:].split("\n")))
@@ -53,7 +53,7 @@ def _traceback(error: BaseException) -> str:
 
 
 def write_failures(path: Path, failures: Iterable[Failure]) -> None:
-    """Replaces a file by these failures; no file if there are none."""
+    """Replaces a file with these failures, or deletes it if there are none."""
     text = "".join(f"{json.dumps(asdict(failure))}\n" for failure in failures)
     if text:
         with replaced(path) as file:
@@ -68,7 +68,7 @@ def read_failures(path: Path) -> list[Failure]:
 
 
 def _from_json(line: str) -> Failure:
-    """Returns the failure in a line, cleaned as if it had just been told. Raises RecordError."""
+    """Returns the failure in a line, cleaned again. Raises RecordError."""
     row = load_row(line, NEEDED)
     types = {one.name: bool if one.name == "is_skipped" else str for one in fields(Failure)}
     if row.keys() != types.keys() or any(type(row[name]) is not types[name] for name in row):

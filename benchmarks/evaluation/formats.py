@@ -1,6 +1,6 @@
-"""Tables of numbers, and how they are written: for a terminal, as Markdown, as CSV.
+"""Tables of numbers, written for a terminal, as Markdown, and as CSV.
 
-Names of agents, categories and counters come from others: they are shown, never obeyed.
+Names of agents, categories and counters come from others: they are cleaned and escaped.
 """
 
 import csv
@@ -24,18 +24,17 @@ Value = str | float | int
 
 NONE = "-"
 LABEL_WIDTHS = (60, 30, 20)
-"""Columns of a terminal that a label may take, before it goes on in the next line."""
+"""Columns of a terminal that a label may take before it wraps."""
 HEAD, WORD = 6, 14
 """Columns that the head of a column may take, and a long word in it."""
 WIDEST = 10_000
-"""Columns of an imagined terminal, wider than any real one."""
+"""Columns of an imaginary terminal, wider than any real one."""
 INTERVAL = "95% interval"
-"""Name of an interval in titles."""
 LARGE = 100
 """Numbers from here on are shown without decimals."""
 VALUES = ("column", "count", "mean", "low", "high")
 WORDS = re.compile(r"(?!.*www\.)[A-Za-z0-9().]+([ _-][A-Za-z0-9().]+)*")
-"""Text that has no meaning in Markdown but its own."""
+"""Text that Markdown shows as it is."""
 PUNCTUATION = re.compile("[!-/:-@[-`{-~]")
 FORMULA = tuple("=+-@")
 """First characters that make a cell a formula in a spreadsheet."""
@@ -43,7 +42,7 @@ FORMULA = tuple("=+-@")
 
 MARKS = r"(?:[-:/@_]|\.(?=[a-zA-Z]))"
 PARTS = re.compile(rf"(?:(?!{MARKS})\S)+{MARKS}*\s?|{MARKS}+\s?")
-"""Matches the parts of a name or of words. A line may end after each part."""
+"""Matches the parts of names and words. A line may end after each part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,9 @@ class Line:
     """A line of a table."""
 
     labels: tuple[str, ...]
-    """Names of the thing it is about: one for each label of the sheet."""
+    """One for each label of the sheet: the names of its subject."""
     cells: tuple[Cell, ...]
-    """One for each column of the sheet. None: there is nothing to tell."""
+    """One for each column of the sheet; None is shown as a dash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ class Sheet:
     """A table of numbers."""
 
     name: str
-    """One word, for other programs."""
+    """One word, for CSV."""
     title: str
     labels: tuple[str, ...]
     """Heads of the first columns, such as `agent`."""
@@ -69,19 +68,19 @@ class Sheet:
     """Heads of the measured columns."""
     lines: tuple[Line, ...]
     digits: int = 2
-    """Decimals that are shown."""
+    """Decimals shown."""
     turned: str = ""
-    """If given, people are shown lines as columns, and columns as lines under this label."""
+    """If given, people see lines as columns, and columns as lines under this label."""
     main: tuple[str, ...] = ()
-    """Columns that keep their intervals where a terminal is too narrow for all."""
+    """Columns that keep their intervals on a narrow terminal."""
     spared: tuple[str, ...] = ()
-    """Columns that a narrow terminal is spared, the first ones first."""
+    """Columns that a narrow terminal leaves out, in this order."""
     reading: str = ""
-    """A sentence on what it shows, printed below the table."""
+    """A sentence about the result, printed below the table."""
 
 
 def _for_people(sheet: Sheet) -> Sheet:
-    """Returns the sheet as people are shown it: one with many wide columns may be turned."""
+    """Returns the sheet as people see it: turned, if it says so."""
     if not sheet.turned:
         return sheet
     columns = tuple(" ".join(line.labels) for line in sheet.lines)
@@ -89,30 +88,22 @@ def _for_people(sheet: Sheet) -> Sheet:
         Line((column,), tuple(line.cells[index] for line in sheet.lines))
         for index, column in enumerate(sheet.columns)
     ]
-    return replace(
-        sheet,
-        labels=(sheet.turned,),
-        columns=columns,
-        lines=tuple(lines),
-        turned="",
-        main=(),
-        spared=(),
-    )
+    return Sheet(sheet.name, sheet.title, (sheet.turned,), columns, tuple(lines), sheet.digits)
 
 
 def to_table(sheet: Sheet) -> "_FittedTable":
-    """Returns the sheet for a terminal. A first label that is the one above it is left out."""
+    """Returns the sheet for a terminal. A first label equal to the one above is left out."""
     return _FittedTable(_for_people(sheet))
 
 
 @dataclass(frozen=True, slots=True)
 class _FittedTable:
-    """A sheet on a terminal: as much of it as there is room for, and no number broken."""
+    """A sheet on a terminal: as much of it as fits, and no number broken."""
 
     sheet: Sheet
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yields the fullest table that fits; if none does, the columns in the fewest tables."""
+        """Yields the fullest table that fits, or else the columns in the fewest tables."""
         width = options.max_width
         shapes = list(_shapes(self.sheet))
         fitting = (shape for shape in shapes if _width(self.sheet, shape, console) <= width)
@@ -131,15 +122,14 @@ class _Shape:
     """The part of a sheet that is shown."""
 
     columns: tuple[int, ...]
-    """Places of those that are shown."""
+    """Positions of those that are shown."""
     intervals: frozenset[int]
-    """Places of those that are shown with intervals."""
+    """Positions of those that are shown with intervals."""
     label_width: int
-    """A longer label goes on in the next line."""
 
 
 def _shapes(sheet: Sheet) -> Iterator[_Shape]:
-    """Yields how a sheet may be shown, the fullest first."""
+    """Yields the shapes of a sheet, the fullest first."""
     every = tuple(range(len(sheet.columns)))
     places = {column: place for place, column in enumerate(sheet.columns)}
     main = [places[column] for column in sheet.main]
@@ -157,7 +147,7 @@ def _shapes(sheet: Sheet) -> Iterator[_Shape]:
 
 
 def _bands(sheet: Sheet, shape: _Shape, console: Console, width: int) -> Iterator[_Shape]:
-    """Yields shapes that share the columns of one, each as many as fit; at least one."""
+    """Yields shapes that split the columns of one, each as wide as fits."""
     rest = shape.columns
     while rest or not shape.columns:
         count = len(rest)
@@ -172,7 +162,7 @@ def _bands(sheet: Sheet, shape: _Shape, console: Console, width: int) -> Iterato
 def _in_fewest_tables(
     sheet: Sheet, shapes: Sequence[_Shape], console: Console, width: int
 ) -> _Shape:
-    """Returns the shape that takes the fewest tables; of these the one with most intervals."""
+    """Returns the shape that needs the fewest tables; of these, the one with most intervals."""
     last = shapes[-1]
     plans = [
         shape
@@ -184,13 +174,12 @@ def _in_fewest_tables(
 
 
 def _width(sheet: Sheet, shape: _Shape, console: Console) -> int:
-    """Returns how wide a table is."""
     options = console.options.update(width=WIDEST)
     return Measurement.get(console, options, _draw(sheet, shape)).maximum
 
 
 def _draw(sheet: Sheet, shape: _Shape) -> Table:
-    """Returns the table of a shape, each of whose columns is as wide as its content."""
+    """Returns the table of a shape, its columns as wide as their content."""
     table = Table()
     for label in sheet.labels:
         table.add_column(label, max_width=shape.label_width, overflow="fold")
@@ -219,13 +208,13 @@ def _draw(sheet: Sheet, shape: _Shape) -> Table:
 
 
 def _wrapped(head: str, width: int) -> list[str]:
-    """Returns the head of a column in lines, its words whole unless they are very long."""
+    """Returns the head of a column in lines; only very long words break."""
     longest = max(map(len, head.split()), default=0)
     return _folded(head, max(width, HEAD, min(longest, WORD)))
 
 
 def _folded(text: str, width: int) -> list[str]:
-    """Returns text in lines of a width; a name that is longer goes on after one of its marks."""
+    """Returns text in lines of a width; a long name breaks after one of its marks."""
     lines = [""]
     for part in PARTS.findall(" ".join(text.split())):
         line = lines[-1] + part
@@ -237,14 +226,12 @@ def _folded(text: str, width: int) -> list[str]:
 
 
 def _title(sheet: Sheet, shape: _Shape) -> str:
-    """Returns the title of what is shown of a sheet."""
     if shape.intervals:
         return sheet.title
     return sheet.title.replace(f" ({INTERVAL})", "").replace(f", {INTERVAL}", "")
 
 
 def _left_out(sheet: Sheet, shape: _Shape) -> str:
-    """Returns what of a sheet is not shown."""
     columns = [name for place, name in enumerate(sheet.columns) if place not in shape.columns]
     has_more = any(
         isinstance(line.cells[place], Estimate)
@@ -257,7 +244,7 @@ def _left_out(sheet: Sheet, shape: _Shape) -> str:
 
 
 def _parts(cell: Cell, digits: int, with_interval: bool = True) -> tuple[str, str]:
-    """Returns what a cell says: its number, and its interval if it has one, in the one form."""
+    """Returns the number of a cell, and its interval in the one form."""
     if not isinstance(cell, Estimate):
         return _number(cell, digits), ""
     mean, low, high = (_number(value, digits) for value in (cell.mean, cell.low, cell.high))
@@ -265,7 +252,6 @@ def _parts(cell: Cell, digits: int, with_interval: bool = True) -> tuple[str, st
 
 
 def _number(value: float | None, digits: int) -> str:
-    """Returns a number for people."""
     if value is None:
         return NONE
     if isinstance(value, int):
@@ -287,14 +273,14 @@ def to_markdown(sheet: Sheet) -> str:
 
 
 def as_words(text: str) -> str:
-    """Returns text so that Markdown takes all of it for words; simple words stay as they are."""
+    """Returns text so that Markdown shows it as it is."""
     if WORDS.fullmatch(text):
         return text
     return PUNCTUATION.sub(r"\\\g<0>", plain(text)) or NONE
 
 
 def to_csv(sheets: Sequence[tuple[Mapping[str, str], Sheet]]) -> str:
-    """Returns every number of sheets on a line, after names and values that each is about."""
+    """Returns every number of the sheets on a line of its own, after its labels."""
     rows = [
         {**about, "table": sheet.name, **dict(zip(sheet.labels, line.labels, strict=True)), **cell}
         for about, sheet in sheets
@@ -310,7 +296,7 @@ def to_csv(sheets: Sequence[tuple[Mapping[str, str], Sheet]]) -> str:
 
 
 def _in_cells(sheet: Sheet, line: Line) -> Iterator[dict[str, Value]]:
-    """Yields the numbers of a line: what is measured, and how it came out."""
+    """Yields the numbers of a line by column."""
     for column, cell in zip(sheet.columns, line.cells, strict=True):
         if isinstance(cell, Estimate):
             yield {"column": column, **asdict(cell)}
@@ -319,7 +305,7 @@ def _in_cells(sheet: Sheet, line: Line) -> Iterator[dict[str, Value]]:
 
 
 def _as_text(value: Value) -> str:
-    """Returns a value for a file of numbers; what a spreadsheet would reckon gets an apostrophe."""
+    """Returns a value for CSV; what a spreadsheet would calculate gets an apostrophe."""
     if not isinstance(value, str):
         return f"{value:.9g}"
     text = plain(value)

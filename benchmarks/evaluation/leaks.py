@@ -1,15 +1,14 @@
-"""Looks for leaks: what should tell nothing and still tells the answer.
+"""Looks for leaks: clues that should say nothing about the answer, and do.
 
 python -m benchmarks.evaluation.leaks    a small classifier on each clue
 
-Each classifier is trained on four fifths of the tasks and asked about the
-rest, in turn, so that every task is answered once. It never sees more than
-one clue: the words of the question, the order of the options, the length of
-the video, the size of its file, or the brightness of single frames.
+Each task is answered once, by a classifier trained on four fifths of the
+others. It sees one clue only: the words of the question, the order of the
+options, the length of the video, the size of its file, or the brightness of
+single frames.
 
 The table shows 95% intervals, of which one in forty lies above chance by
-luck. What is called a leak lies above chance with an interval that holds for
-the whole table at once.
+luck. A leak does so with an interval that holds for the whole table at once.
 """
 
 import argparse
@@ -27,16 +26,16 @@ from benchmarks.evaluation.claims import CONFIDENCE
 from benchmarks.evaluation.formats import Cell, Line, Sheet, to_table
 from benchmarks.evaluation.statistics import wilson
 from zoomgym.errors import TaskError
-from zoomgym.io.commands import Parser, ends_quietly, whole_number
+from zoomgym.io.commands import Parser, add_names, ends_quietly, whole_number
 from zoomgym.rules import VideoQuestion, overview_times
 from zoomgym.tasks import FAMILIES, SyntheticTasks
 
 NUM_TASKS, NUM_FOLDS = 400, 5
 NUM_FRAMES = 64
 DRAWN = (64, 64)
-"""(H, W) of the frames whose brightness is taken."""
+"""(H, W) of the frames for brightness."""
 STEPS, RATE, DECAY = 300, 0.5, 1e-2
-"""Training of the classifier: gradient steps, their size, and weight decay."""
+"""Training of the classifier: gradient steps, learning rate, and weight decay."""
 
 Features = NDArray[np.float64]
 """(N, F), one row a task."""
@@ -97,11 +96,9 @@ CLUES: Mapping[str, Callable[[SyntheticTasks, Sequence[VideoQuestion], Path], Fe
 
 
 def found(features: Features, tasks: Sequence[VideoQuestion]) -> list[bool]:
-    """Returns for each task whether a classifier, trained on others, answers it rightly.
+    """Returns for each task whether a classifier, trained on others, answers it.
 
-    Args:
-        features: (N, F) what it sees of each task.
-        tasks: N tasks with equally many options.
+    features is (N, F), what it sees of each of N tasks, which have equally many options.
     """
     texts = {text: i for i, text in enumerate(sorted({o for task in tasks for o in task.options}))}
     options = np.array([[texts[option] for option in task.options] for task in tasks])
@@ -111,9 +108,8 @@ def found(features: Features, tasks: Sequence[VideoQuestion]) -> list[bool]:
     for fold in range(NUM_FOLDS):
         train, test = folds != fold, folds == fold
         mean, spread = features[train].mean(axis=0), features[train].std(axis=0)
-        seen = np.hstack(
-            [(features - mean) / np.where(spread > 0, spread, 1), np.ones((len(tasks), 1))]
-        )
+        scaled = (features - mean) / np.where(spread > 0, spread, 1)
+        seen = np.hstack([scaled, np.ones((len(tasks), 1))])
         by_place, by_text = _train(seen[train], options[train], right[train], len(texts))
         scores = _scores(seen[test], options[test], by_place, by_text)
         is_right[test] = scores.argmax(axis=1) == right[test]
@@ -123,7 +119,7 @@ def found(features: Features, tasks: Sequence[VideoQuestion]) -> list[bool]:
 def _scores(
     seen: Features, options: NDArray[np.int64], by_place: Features, by_text: Features
 ) -> Features:
-    """Returns how much speaks for each option: for its place, and for its text."""
+    """Returns the score of each option: for its place plus for its text."""
     scores: Features = seen @ by_place + np.take_along_axis(seen @ by_text, options, axis=1)
     return scores
 
@@ -156,22 +152,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--families",
-        nargs="+",
-        default=list(FAMILIES),
-        choices=FAMILIES,
-        metavar="FAMILY",
-        help=f"of {', '.join(FAMILIES)}; default: all",
-    )
-    parser.add_argument(
-        "--clues",
-        nargs="+",
-        default=list(CLUES),
-        choices=CLUES,
-        metavar="CLUE",
-        help=f"of {', '.join(map(repr, CLUES))}; default: all",
-    )
+    add_names(parser, "--families", FAMILIES)
+    add_names(parser, "--clues", CLUES)
     parser.add_argument(
         "--tasks",
         type=whole_number(NUM_FOLDS),
@@ -183,16 +165,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     try:
-        SyntheticTasks((args.families[0],), "test", args.duration_s, "easy", "scene")
+        sets = {
+            family: SyntheticTasks((family,), "test", args.duration_s, "easy", "scene")
+            for family in args.families
+        }
     except TaskError as error:
         parser.error(str(error))
-    console = Console()
     title = f"Right answers by one clue alone, {args.tasks} tasks (mean, 95% interval)"
     lines: list[Line] = []
     num_cells = len(args.families) * len(args.clues)
     leaks: list[str] = []
-    for family in tqdm(args.families, "families", leave=False, disable=None):
-        tasks = SyntheticTasks((family,), "test", args.duration_s, "easy", "scene")
+    for family, tasks in tqdm(sets.items(), "families", leave=False, disable=None):
         drawn = [tasks[index] for index in range(args.tasks)]
         chance = 1 / len(drawn[0].options)
         cells: list[Cell] = [chance]
@@ -203,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if wilson(is_right, 1 - (1 - CONFIDENCE) / num_cells).low > chance:  # Bonferroni
                 leaks.append(f"{family} by {clue}")
         lines.append(Line((family,), tuple(cells)))
-    columns = ("chance", *args.clues)
+    columns, console = ("chance", *args.clues), Console()
     console.print(to_table(Sheet("leaks", title, ("family",), columns, tuple(lines), digits=3)))
     console.print(
         f"[bold]{len(leaks)} of {num_cells} clues tell more than chance[/] (by intervals that hold "

@@ -1,19 +1,21 @@
-"""Metrics of episodes: means with intervals, differences of two agents, what zooms showed."""
+"""Metrics of episodes: means with intervals, paired differences, and where zooms fell."""
 
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 from agents.synthetic.evidence import missing_parts
 from benchmarks.evaluation.comparable import EpisodeKey
+from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
 from zoomgym.records import Record
 from zoomgym.rules import Segment, ZoomCall, overview_times
 from zoomgym.tasks import Comparison, Graded, compare
 
 ALL = "all"
-"""The category of the row that pools every task."""
+"""Category of the row that pools every task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,12 @@ class Metric:
     name: str
     unit: str
     of: Callable[[Record], float | None]
-    """None of an episode of which it says nothing."""
+    """None where it does not apply."""
     is_rate: bool = False
     """Each value is 0 or 1."""
 
 
 def _if_graded(record: Record, value: float) -> float | None:
-    """Returns what depends on an answer, or None if nobody could grade that."""
     return value if record.is_graded else None
 
 
@@ -54,9 +55,9 @@ class Score:
     category: str
     num_episodes: int
     num_ungraded: int
-    """Episodes whose answer nobody could grade. They are in no mean that needs a grade."""
+    """Episodes whose answer could not be graded. Means that need a grade skip them."""
     estimates: dict[str, Estimate]
-    """Means by the name of their metric, without those that no episode has."""
+    """Means by the name of their metric, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +71,23 @@ class OfficialScore:
 
 
 def leaderboard(records: Sequence[Record]) -> list[Score]:
-    """Returns the rows of all agents, the most accurate first; of each agent first the pooled row.
+    """Returns the rows of all agents, the most accurate first, each agent's pooled row first.
 
     Records are in the order of `in_order`.
     """
-    categories = sorted({record.task.category for record in records})
     rows = []
-    for agent in dict.fromkeys(record.agent for record in records):
-        own = [record for record in records if record.agent == agent]
+    for agent, own in grouped(records, lambda record: record.agent).items():
         rows.append(_row(agent, ALL, own))
-        for category in categories:
-            if of_category := [record for record in own if record.task.category == category]:
-                rows.append(_row(agent, category, of_category))
+        by_category = grouped(own, lambda record: record.task.category)
+        rows += [_row(agent, category, some) for category, some in sorted(by_category.items())]
     pooled = {row.agent: row.estimates for row in rows if row.category == ALL}
     return sorted(rows, key=lambda row: (*_place(pooled[row.agent]), row.agent))
 
 
 def officials(records: Sequence[Record]) -> list[OfficialScore]:
     """Returns a row for every agent on every public benchmark, by benchmark, then as they come."""
-    by_place: dict[tuple[str, str, str], list[Record]] = {}
-    for record in records:  # by their hash too: splits, or the same tasks with subtitles
-        place = (record.task_set, record.task_set_hash, record.agent)
-        by_place.setdefault(place, []).append(record)
+    # By their hash too: splits, or the same tasks with subtitles.
+    by_place = grouped(records, lambda one: (one.task_set, one.task_set_hash, one.agent))
     rows = []
     for (task_set, _, agent), own in sorted(by_place.items(), key=lambda item: item[0][:2]):
         graded = [
@@ -105,13 +101,13 @@ def officials(records: Sequence[Record]) -> list[OfficialScore]:
 
 
 def chance(records: Sequence[Record]) -> float:
-    """Returns the accuracy of guessing on what is graded: the mean of one over the options."""
+    """Returns the accuracy of guessing on graded tasks: the mean of one over the options."""
     options = [record.task.options for record in records if record.is_graded]
     return math.fsum(1 / len(some) for some in options if some) / max(1, len(options))
 
 
 def estimate(metric: Metric, records: Sequence[Record]) -> Estimate | None:
-    """Returns the mean of a metric with its interval; None if it says nothing of any record."""
+    """Returns the mean of a metric with its interval, or None if it applies to no record."""
     values, videos = [], []
     for record in records:
         if (value := metric.of(record)) is not None:
@@ -123,12 +119,11 @@ def estimate(metric: Metric, records: Sequence[Record]) -> Estimate | None:
 
 
 def _video_of(record: Record) -> Hashable:
-    """Returns which video an episode is about: sets may have others by the same name."""
+    """Returns the video of an episode: other sets may use its name."""
     return record.task_set, record.task.video
 
 
 def _row(agent: str, category: str, records: Sequence[Record]) -> Score:
-    """Returns one row over records, of which there is at least one."""
     found = {metric.name: estimate(metric, records) for metric in METRICS}
     estimates = {name: known for name, known in found.items() if known is not None}
     num_ungraded = sum(not record.is_graded for record in records)
@@ -136,7 +131,6 @@ def _row(agent: str, category: str, records: Sequence[Record]) -> Score:
 
 
 def _place(estimates: Mapping[str, Estimate]) -> tuple[float, ...]:
-    """Returns what an agent is ordered by: accuracy, then reward; last if nothing is graded."""
     if "accuracy" not in estimates:
         return (math.inf,)
     return (-estimates["accuracy"].mean, -estimates["reward"].mean)
@@ -153,11 +147,9 @@ medium (4 to 15) and long (30 to 60)."""
 
 
 def duration_rows(records: Sequence[Record]) -> list[Score]:
-    """Returns a row for every agent and span of durations, its category; of graded records."""
-    by_place: dict[tuple[str, str], list[Record]] = {}
-    for record in records:
-        if record.is_graded:
-            by_place.setdefault((record.agent, span_of(record)), []).append(record)
+    """Returns a row for every agent and span of durations, of graded records."""
+    graded = [record for record in records if record.is_graded]
+    by_place = grouped(graded, lambda record: (record.agent, span_of(record)))
     return [
         Score(agent, span, len(own), 0, {ACCURACY.name: accuracy})
         for (agent, span), own in by_place.items()
@@ -167,15 +159,12 @@ def duration_rows(records: Sequence[Record]) -> list[Score]:
 
 def chance_by_duration(records: Sequence[Record]) -> dict[str, float]:
     """Returns the accuracy of guessing by span of durations, the shortest first."""
-    by_span: dict[str, list[Record]] = {name: [] for name, _ in SPANS}
-    for record in records:
-        if record.is_graded:
-            by_span[span_of(record)].append(record)
-    return {name: chance(own) for name, own in by_span.items() if own}
+    by_span = grouped([record for record in records if record.is_graded], span_of)
+    return {name: chance(by_span[name]) for name, _ in SPANS if name in by_span}
 
 
 def span_of(record: Record) -> str:
-    """Returns the name of the span in which a record's video lies."""
+    """Returns the name of the span that a record's video is in."""
     return next(name for name, most_s in SPANS if record.duration_s <= most_s)
 
 
@@ -186,14 +175,14 @@ class Pair:
     agent: str
     against: str
     difference: Estimate
-    """Accuracy of the first one minus that of the second, with an interval over paired tasks."""
+    """Accuracy of the first minus that of the second, over paired tasks."""
     num_better: int
-    """Tasks on which the first one is right and the other is not, or is so more often."""
+    """Tasks on which the first is right more often."""
     num_worse: int
 
 
 def pairs(records: Sequence[Record], agents: Sequence[str]) -> list[Pair]:
-    """Returns every pair of agents that have graded tasks in common, in the order of agents.
+    """Returns every pair of agents with graded tasks in common, in the order of agents.
 
     Several episodes of an agent on one task count as their mean.
     """
@@ -212,13 +201,13 @@ def pairs(records: Sequence[Record], agents: Sequence[str]) -> list[Pair]:
 
 
 def _accuracies(records: Sequence[Record], agent: str) -> dict[tuple[Hashable, Hashable], float]:
-    """Returns the mean accuracy of an agent on each task, with its video, that was graded."""
-    by_task: dict[tuple[Hashable, Hashable], list[float]] = {}
-    for record in records:
-        if record.agent == agent and record.is_graded:
-            task = EpisodeKey.of(record).task, _video_of(record)
-            by_task.setdefault(task, []).append(record.reward_parts.accuracy)
-    return {task: math.fsum(values) / len(values) for task, values in by_task.items()}
+    """Returns the mean accuracy of an agent on each graded task, by task and video."""
+    own = [record for record in records if record.agent == agent and record.is_graded]
+    by_task = grouped(own, lambda record: (EpisodeKey.of(record).task, _video_of(record)))
+    return {
+        task: math.fsum(record.reward_parts.accuracy for record in some) / len(some)
+        for task, some in by_task.items()
+    }
 
 
 def zooms_of(record: Record) -> list[ZoomCall]:
@@ -227,60 +216,43 @@ def zooms_of(record: Record) -> list[ZoomCall]:
 
 
 def missed(record: Record, zooms: Sequence[ZoomCall]) -> list[Segment]:
-    """Returns the parts of the evidence that neither the overview nor these zooms show.
-
-    Without evidence, nothing is missed.
-    """
+    """Returns the parts of the evidence that neither the overview nor these zooms show."""
     times_s = [*overview_times(record.last_frame_s, record.rules.num_overview)]
     times_s += [time_s for zoom in zooms for time_s in zoom.times_s]
     return missing_parts(record.task.question, record.task.evidence, times_s)
 
 
 def covers(zoom: ZoomCall, part: Segment) -> bool:
-    """Returns whether a zoom that does not show a part stretches over at least half of it.
+    """Returns whether a zoom that does not show a part covers at least half of it.
 
     (It starts before the part: a zoom shows the frame at its start.)
     """
     return zoom.start_s < part.start_s and zoom.end_s >= (part.start_s + part.end_s) / 2
 
 
-def _hits(record: Record) -> list[bool]:
-    """Returns for each zoom whether a frame of it fell on the evidence; none without evidence."""
-    return [_falls_on(record, zoom) for zoom in zooms_of(record)] if record.task.evidence else []
+def _of_hits(tell: Callable[[list[bool]], bool | None], record: Record) -> float | None:
+    """Returns what the hits say: for each zoom, whether a frame fell on the evidence.
 
-
-def _falls_on(record: Record, zoom: ZoomCall) -> bool:
-    """Returns whether a frame of a zoom lies in a segment of the evidence."""
-    return any(segment.holds(time_s) for segment in record.task.evidence for time_s in zoom.times_s)
-
-
-def _on_evidence(record: Record) -> float | None:
-    """Returns 1 if a frame of any zoom fell on the evidence."""
-    hits = _hits(record)
-    return float(any(hits)) if hits else None
-
-
-def _first_right(record: Record) -> float | None:
-    """Returns 1 if a frame of the first zoom fell on the evidence."""
-    hits = _hits(record)
-    return float(hits[0]) if hits else None
-
-
-def _recovered(record: Record) -> float | None:
-    """Returns 1 if, after a first zoom that was wrong, a frame of a later one fell on it."""
-    hits = _hits(record)
-    return float(any(hits)) if hits and not hits[0] else None
+    That is None without evidence or zooms.
+    """
+    evidence = record.task.evidence
+    hits = [
+        any(segment.holds(time_s) for segment in evidence for time_s in zoom.times_s)
+        for zoom in zooms_of(record)
+    ]
+    told = tell(hits) if evidence and hits else None
+    return None if told is None else float(told)
 
 
 def _saw_all(record: Record) -> float | None:
-    """Returns 1 if overview and zooms showed all the evidence, as well as the question needs it."""
-    return float(not missed(record, zooms_of(record))) if _hits(record) else None
+    """Returns 1 if overview and zooms showed all the evidence, at the rate the question needs."""
+    return _of_hits(lambda hits: not missed(record, zooms_of(record)), record)
 
 
 GROUNDING = (
-    Metric("on evidence", "", _on_evidence, True),
-    Metric("first zoom right", "", _first_right, True),
-    Metric("recovered", "", _recovered, True),
+    Metric("on evidence", "", partial(_of_hits, any), True),
+    Metric("first zoom right", "", partial(_of_hits, lambda hits: hits[0]), True),
+    Metric("recovered", "", partial(_of_hits, lambda hits: None if hits[0] else any(hits)), True),
     Metric("saw all", "", _saw_all, True),
 )
-"""Metrics of episodes with evidence and a zoom; `recovered`: those whose first zoom was wrong."""
+"""Metrics of episodes with evidence and a zoom; `recovered`: only if the first zoom was wrong."""

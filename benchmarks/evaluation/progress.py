@@ -1,7 +1,4 @@
-"""Shows progress: one line on a terminal, which disappears; a few plain lines in a log.
-
-It is shown on stderr, so that stdout holds results alone.
-"""
+"""Shows progress on stderr: one line on a terminal, which disappears; a few lines in a log."""
 
 import os
 import sys
@@ -15,26 +12,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from zoomgym.tasks import SILENCE
 
 PARTS = 10
-"""A log gets at most this many lines."""
+"""Lines in a log, at most."""
 LEAST_S = 10.0
-"""Seconds between two lines of a log."""
+"""Seconds between two lines of a log, at least."""
 BAR_WIDTH = 24
-"""Columns of the bar: with its text it fits into 80."""
+"""Columns of the bar: with its text, it fits into 80."""
 
 
 @contextmanager
 def counted(
     what: str, total: int, done: int = 0, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[], None]]:
-    """Shows how much of some work is done; yields what is called after each piece of it.
+    """Shows how many of total pieces of work are done; yields what to call after each piece.
 
-    Meanwhile no synthetic video that is written shows a bar of its own, in any process.
-
-    Args:
-        what: the work, in a few words.
-        total: pieces of it.
-        done: pieces that were done before.
-        clock: seconds, for a log.
+    `done` pieces were done before. Meanwhile no writing of a synthetic video shows its own bar, in
+    any process.
     """
     with _silence():
         console = _console()
@@ -55,20 +47,20 @@ def counted(
 
 @contextmanager
 def waited_for(what: str) -> Iterator[None]:
-    """Shows on a terminal that some work is being done."""
+    """Shows on a terminal what is being done."""
     with _console().status(what):
         yield
 
 
 def _console() -> Console:
-    """Returns stderr, as a terminal only if it is one: color may be forced in a log."""
+    """Returns stderr, as a terminal only if it is one: logs may force color."""
     return Console(stderr=True, force_terminal=sys.stderr.isatty())
 
 
 def _log(
     console: Console, what: str, total: int, done: int, clock: Callable[[], float]
 ) -> Callable[[], None]:
-    """Returns what counts pieces of work and prints a line after each part of them."""
+    """Returns what counts pieces of work and prints a line after each tenth."""
     num_done, last_s = done, clock()
 
     def advance() -> None:
@@ -84,7 +76,7 @@ def _log(
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Asks what writes a video, here or in a new process, to show no progress of its own."""
+    """Turns off the progress of writing videos, here and in new processes."""
     before = os.environ.get(SILENCE)
     os.environ[SILENCE] = "1"
     try:

@@ -1,4 +1,4 @@
-"""A run: records of a suite in a folder, resumed where it was stopped, joined with others."""
+"""A run: records of a suite in a folder, to resume and to merge with others."""
 
 import hashlib
 from collections import Counter
@@ -24,40 +24,39 @@ from zoomgym.tasks import SyntheticTasks, TaskSet
 
 RECORDS = "records.jsonl"
 REPLACED = "replaced.jsonl"
-"""Episodes that were played again, as the agent had changed."""
+"""Episodes that were played again because the agent had changed."""
 FAILURES = "failures.jsonl"
-"""Episodes that failed when they were last played."""
+"""Episodes that failed the last time."""
 LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which tasks of a suite are played: by default all."""
+    """The tasks of a suite to play: by default all."""
 
     limit: int | None = None
-    """Most tasks of each part."""
+    """Tasks of each part, at most."""
     shard_index: int = 0
     num_shards: int = 1
-    """Tasks are dealt out by their place: the same ones whatever the limit is."""
+    """Tasks are dealt by position, so the limit does not move them."""
 
     def takes(self, part_index: int, task_index: int) -> bool:
-        """Returns whether the task at a place is played."""
+        """Returns whether to play the task at a position."""
         is_within = self.limit is None or task_index < self.limit
         return is_within and (part_index + task_index) % self.num_shards == self.shard_index
 
     def of_part(self, part_index: int, part: Part, task_ids: Sequence[str]) -> list[str]:
-        """Returns the tasks of a part that are played, in the order of task_ids.
+        """Returns the tasks of a part to play, in the order of task_ids.
 
-        Where the tasks of a part are drawn, their places are those of the hashes of their ids: a
-        sample that depends on neither the order of a file nor the limit, and grows with the limit.
+        A drawn part orders its tasks by the hashes of their ids: the sample depends neither on the
+        order of a file nor on the limit, and grows with the limit.
         """
-        by_place = sorted(task_ids, key=_hash) if part.is_drawn else task_ids
+        by_place = sorted(task_ids, key=_digest) if part.is_drawn else task_ids
         played = {one for place, one in enumerate(by_place) if self.takes(part_index, place)}
         return [task_id for task_id in task_ids if task_id in played]
 
 
-def _hash(task_id: str) -> bytes:
-    """Returns what tasks are drawn by."""
+def _digest(task_id: str) -> bytes:
     return hashlib.sha256(task_id.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -77,11 +76,10 @@ def run_suite(
     console: Console,
     fresh: Collection[str] = (),
 ) -> list[Failure]:
-    """Plays every agent on every chosen task of a suite that is not recorded in out yet.
+    """Plays every agent on every chosen task of a suite that out does not hold yet.
 
-    Episodes of an agent whose code or weights have changed since, and of those in fresh, are set
-    aside in another file and played again. Returns what failed, which is missing from the records.
-    Raises RecordError if out holds episodes of another run.
+    Moves the episodes of changed agents, and of those in fresh, to another file and plays them
+    again. Returns what failed, which has no record. Raises RecordError if out holds another run.
     """
     hashes = {name: fingerprint(name) for name in agents}
     kept, outdated = list[Record](), list[Record]()
@@ -90,13 +88,17 @@ def run_suite(
         (kept if is_kept else outdated).append(record)
     jobs, num_done, num_videos = _open_jobs(suite, hashes, out, kept, seed, choice, cache_dir)
     if outdated:
-        _set_aside(out, kept, outdated)
+        for record in outdated:
+            append_record(out.with_name(REPLACED), record)
+        write_records(out, kept)
     _show_plan(console, len(jobs), len(kept), outdated)
+    written = f"writing {number_of(num_videos, 'video')}, "
+    doing = f"{written if num_videos else ''}playing episodes"
     failures: list[Failure] = []
     failed = {(one.agent, one.task_id): one for one in read_failures(out.with_name(FAILURES))}
     try:
         with (
-            counted(_doing(num_videos), num_done + len(jobs), num_done) as advance,
+            counted(doing, num_done + len(jobs), num_done) as advance,
             closing(play_all(jobs, workers=workers, at_once=at_once)) as outcomes,
         ):
             for outcome in outcomes:
@@ -113,7 +115,7 @@ def run_suite(
 
 
 def _recorded(out: Path) -> list[Record]:
-    """Returns the records in a file, if any, and drops what a kill cut off. Raises RecordError."""
+    """Returns the records in a file, if any, without a line cut by a kill. Raises RecordError."""
     if not out.exists():
         return []
     drop_cut_line(out)
@@ -121,20 +123,12 @@ def _recorded(out: Path) -> list[Record]:
 
 
 def _has_changed(record: Record, hashes: Mapping[str, str]) -> bool:
-    """Returns whether the agent of a record is known to be another one today."""
     today = hashes.get(record.agent, "")
     return bool(today and record.agent_hash) and today != record.agent_hash
 
 
-def _set_aside(out: Path, kept: Sequence[Record], outdated: Sequence[Record]) -> None:
-    """Leaves only the kept records in out, and adds the others to the file of replaced ones."""
-    for record in outdated:
-        append_record(out.with_name(REPLACED), record)
-    write_records(out, kept)
-
-
 def _show_plan(console: Console, num_new: int, num_kept: int, outdated: Sequence[Record]) -> None:
-    """Shows how many episodes will be played, how many are kept, and which are played again."""
+    """Prints how many episodes will be played, are kept, and are played again."""
     console.print(f"{num_new} new, {num_kept} kept", highlight=False)
     for name, count in Counter(record.agent for record in outdated).items():
         console.print(
@@ -146,13 +140,6 @@ def _show_plan(console: Console, num_new: int, num_kept: int, outdated: Sequence
         )
 
 
-def _doing(num_videos: int) -> str:
-    """Returns what a run does, where so many videos are written before they are played."""
-    if not num_videos:
-        return "playing episodes"
-    return f"writing {number_of(num_videos, 'video')}, playing episodes"
-
-
 def _open_jobs(
     suite: Suite,
     hashes: Mapping[str, str],
@@ -162,11 +149,11 @@ def _open_jobs(
     choice: Choice,
     cache_dir: Path | None,
 ) -> tuple[list[Job], int, int]:
-    """Returns what is not recorded yet, how much of what is wanted is, and videos to be written.
+    """Returns the missing jobs, how many wanted episodes exist, and how many videos to write.
 
-    Episodes of other agents and other tasks of the suite may be recorded: they are of its table.
-    Tasks of an agent follow each other, so that no two workers write the same video. Raises
-    RecordError if out holds episodes of another run.
+    Records of other agents and other tasks of the suite are fine: they belong to its table. An
+    agent's tasks follow each other, so that no two workers write the same video. Raises RecordError
+    if out holds another run.
     """
     done: dict[EpisodeKey, set[str]] = {}
     for record in recorded:
@@ -205,14 +192,13 @@ def _open_jobs(
 
 
 def _num_unwritten(tasks: TaskSet, task_ids: Collection[str]) -> int:
-    """Returns how many videos of tasks are synthetic files that are not in the cache yet."""
     if not isinstance(tasks, SyntheticTasks) or tasks.source != "file":
         return 0
     return sum(not tasks.is_written(tasks.by_id(task_id)) for task_id in task_ids)
 
 
 def merge(paths: Sequence[Path], out: Path) -> list[Record]:
-    """Joins the records of files or folders of runs, writes them in place of out, and returns them.
+    """Joins the records of files or folders of runs, writes them to out, and returns them.
 
     Raises RecordError: see `join_records`.
     """
@@ -230,13 +216,13 @@ def merge(paths: Sequence[Path], out: Path) -> list[Record]:
 
 
 def read_run(paths: Iterable[Path]) -> list[Record]:
-    """Returns the records of one run, each once, always in the same order. Raises RecordError."""
+    """Returns the records of one run, each once, in a fixed order. Raises RecordError."""
     return join_records({str(path): list(read_records(path)) for path in paths})
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Makes a folder, and keeps other runs from writing to it. Raises RecordError, OSError."""
+    """Makes a folder and locks it against other runs. Raises RecordError, OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / LOCK) as is_held:
         if not is_held:

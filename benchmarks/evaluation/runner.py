@@ -1,13 +1,13 @@
 """Many episodes at once, in the way that suits the agent.
 
-Threads for agents that wait, such as served models; batches for those that reply to many at once,
-such as local models; and processes for all others, whose time goes into decoding.
+Threads for agents that wait, such as served models; batches for local models; processes for all
+others, whose time goes into decoding.
 """
 
 import json
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -54,9 +54,9 @@ Outcome = Record | Failure
 def play_all(
     jobs: Sequence[Job], *, workers: int, at_once: int | None
 ) -> Generator[Outcome, None, None]:
-    """Yields what came of every episode as it is finished. Closing it ends what still plays.
+    """Yields the outcome of every episode as it finishes. Closing it stops the rest.
 
-    Agents without a model play in so many worker processes, others at_once episodes at a time, or
+    Agents without a model play in so many worker processes; others at_once episodes at a time, or
     as many as they like.
     """
     agents = {name: make_agent(name) for name in dict.fromkeys(job.agent for job in jobs)}
@@ -70,7 +70,7 @@ def play_all(
 
 
 class Environments:
-    """New environments of parts, whose task sets are opened once."""
+    """New environments of parts; opens each task set once."""
 
     def __init__(self) -> None:
         self._first: dict[str, ZoomEnv] = {}
@@ -86,7 +86,7 @@ class Environments:
 def play(
     jobs: Sequence[Job], agent: Agent, environments: Environments, num_games: int = 1
 ) -> Iterator[Outcome]:
-    """Plays jobs of one agent, seed and suite, num_games at once; yields what came of each."""
+    """Plays jobs of one agent, seed and suite, num_games at once; yields their outcomes."""
     name, seed = jobs[0].agent, jobs[0].seed
     label = partial(replace, suite=jobs[0].suite, agent_hash=jobs[0].agent_hash)
     failures = list[Failure]()
@@ -111,7 +111,7 @@ def play(
 def _starts(
     jobs: Iterable[Job], environments: Environments, failures: list[Failure]
 ) -> Iterator[Start]:
-    """Yields where jobs are played; adds a failure for each that can be played nowhere."""
+    """Yields the starts of jobs; adds a failure for each job without an environment."""
     for job in jobs:
         env = attempt(partial(environments.new, job))
         if isinstance(env, ZoomEnv):
@@ -121,7 +121,7 @@ def _starts(
 
 
 def _surely(job: Job, agent: Agent, environments: Environments) -> Outcome:
-    """Returns what came of a job, whatever ends it: who waits for that must not wait for ever."""
+    """Returns the outcome of a job, whatever ends it: somebody waits for one."""
     try:
         return next(play([job], agent, environments))
     except BaseException as error:  # noqa: BLE001 - even an agent's own KeyboardInterrupt
@@ -129,7 +129,6 @@ def _surely(job: Job, agent: Agent, environments: Environments) -> Outcome:
 
 
 def _failure(job: Job, error: BaseException) -> Failure:
-    """Returns what is told of a job that an error ended."""
     return tell_failure(job.agent, job.task_id, error)
 
 
@@ -137,7 +136,7 @@ def _failure(job: Job, error: BaseException) -> Failure:
 
 
 def _with_model(jobs: Sequence[Job], agent: Agent, at_once: int | None) -> Iterator[Outcome]:
-    """Yields what came of the jobs of one agent, of which there is one for all."""
+    """Yields the outcomes of the jobs of one agent, which they share."""
     forget_frames()  # each agent pays for its own, so that their seconds compare
     begun = attempt(partial(agent.reset, jobs[0].seed))
     if begun is not None:
@@ -149,7 +148,7 @@ def _with_model(jobs: Sequence[Job], agent: Agent, at_once: int | None) -> Itera
 
 
 def _on_threads(jobs: Sequence[Job], agent: Agent, num_threads: int) -> Iterator[Outcome]:
-    """Yields what came of jobs, each of which is played by one of some threads."""
+    """Yields the outcomes of jobs on threads."""
     waiting, outcomes = SimpleQueue[Job](), SimpleQueue[Outcome]()
     environments = Environments()
 
@@ -175,9 +174,9 @@ def _on_threads(jobs: Sequence[Job], agent: Agent, num_threads: int) -> Iterator
 
 
 def _in_processes(jobs: Sequence[Job], num_workers: int) -> Iterator[Outcome]:
-    """Yields what came of jobs, each of which is played by one of some processes.
+    """Yields the outcomes of jobs in processes.
 
-    If one dies with its job, that one has failed, and another process goes on.
+    If a process dies, its job has failed, and a new process takes the next one.
     """
     waiting = iter(jobs)
     busy: dict[Connection, tuple[SpawnProcess, Job]] = {}
@@ -190,13 +189,12 @@ def _in_processes(jobs: Sequence[Job], num_workers: int) -> Iterator[Outcome]:
                 process, job = busy.pop(pipe)
                 outcome = _receive(pipe, process, job)
                 following = next(waiting, None)
-                if following is None:
-                    pipe.close()  # which ends it
-                elif process.is_alive():
+                if following is not None and process.is_alive():
                     _hand_over(following, pipe, process, busy)
                 else:
-                    pipe.close()
-                    _hand_over(following, *_start_worker(), busy)
+                    pipe.close()  # which ends it
+                    if following is not None:
+                        _hand_over(following, *_start_worker(), busy)
                 yield outcome
     finally:
         for process, _ in busy.values():
@@ -209,8 +207,11 @@ def _start_worker() -> tuple[Connection, SpawnProcess]:
     context = get_context("spawn")  # a fork would copy the decoder's threads in a broken state
     ours, its = context.Pipe()
     process = context.Process(target=work, args=(its,))
-    with _interrupts_ignored():  # it inherits that: only this process answers Ctrl-C
+    before = signal(SIGINT, SIG_IGN)  # it inherits that: only this process answers Ctrl-C
+    try:
         process.start()
+    finally:
+        signal(SIGINT, before)
     its.close()  # so that its end is seen here
     return ours, process
 
@@ -221,25 +222,23 @@ def _hand_over(
     process: SpawnProcess,
     busy: dict[Connection, tuple[SpawnProcess, Job]],
 ) -> None:
-    """Gives a job to a worker."""
     busy[pipe] = (process, job)
     with suppress(OSError):  # it is gone: that is seen when the outcome is received
         pipe.send(job)
 
 
 def _receive(pipe: Connection, process: SpawnProcess, job: Job) -> Outcome:
-    """Returns what came of a worker's job."""
     try:
         outcome: Outcome = pipe.recv()
+        return outcome
     except (EOFError, OSError):
         process.join()
         reason = f"its process ended with exit code {process.exitcode}"
         return Failure(job.agent, job.task_id, reason)
-    return outcome
 
 
 def work(pipe: Connection) -> None:
-    """Plays the jobs that come through a pipe, until it is closed. Runs in a process of its own."""
+    """Plays the jobs that come through a pipe until it closes. Runs in a process of its own."""
     tqdm.set_lock(RLock())  # its own is for many processes, and left behind by one that is ended
     Thread(target=_end_with_parent, daemon=True).start()
     environments, agents = Environments(), dict[str, Agent]()
@@ -249,7 +248,7 @@ def work(pipe: Connection) -> None:
 
 
 def play_one(job: Job, agents: dict[str, Agent], environments: Environments) -> Outcome:
-    """Returns what came of a job, whose agent is made if it is not there yet, and reset."""
+    """Returns the outcome of a job; makes its agent once, and resets it."""
     close_files()  # each episode pays for its own, so that their seconds compare
     forget_frames()
     agent = attempt(partial(_ready_agent, job, agents))
@@ -259,7 +258,6 @@ def play_one(job: Job, agents: dict[str, Agent], environments: Environments) -> 
 
 
 def _ready_agent(job: Job, agents: dict[str, Agent]) -> Agent:
-    """Returns the agent of a job, reset, which is made once in a process."""
     if job.agent not in agents:
         agents[job.agent] = make_agent(job.agent)
     agents[job.agent].reset(job.seed)
@@ -267,18 +265,8 @@ def _ready_agent(job: Job, agents: dict[str, Agent]) -> Agent:
 
 
 def _end_with_parent() -> None:
-    """Ends this worker when the process that started it is gone, however that ended."""
+    """Ends this worker when the process that started it is gone."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Passes over Ctrl-C, for a moment."""
-    before = signal(SIGINT, SIG_IGN)
-    try:
-        yield
-    finally:
-        signal(SIGINT, before)

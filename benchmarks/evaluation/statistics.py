@@ -1,8 +1,7 @@
-"""Means and their intervals of 95%: by Wilson's formula, or from a bootstrap.
+"""Means with 95% intervals: by Wilson's formula, or from a bootstrap.
 
-Wilson's is for zeros and ones, where it is honest about 12 of 12, of which every bootstrap draw is
-alike. The bootstrap is for all other numbers, and for differences in pairs. Both mind that
-questions about one video are not independent.
+Wilson's is for zeros and ones, where it is honest about 12 of 12, which a bootstrap is not. The
+bootstrap is for other numbers and paired differences. Both account for questions about one video.
 """
 
 import math
@@ -15,22 +14,21 @@ from numpy.typing import NDArray
 
 NUM_RESAMPLES, NUM_BATCHES = 10_000, 100
 PERCENTILES = (2.5, 97.5)
-"""Bounds of an interval of 95%."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean with its interval, of 95% unless told."""
+    """A mean with its interval, of 95% unless stated."""
 
     mean: float
     low: float
     high: float
     count: int
-    """Number of episodes, or tasks, that it is the mean of."""
+    """Episodes, or tasks, in the mean."""
 
 
 def wilson(values: Sequence[float], confidence: float = 0.95) -> Estimate:
-    """Returns the mean of zeros and ones, independent ones, with the Wilson score interval.
+    """Returns the mean of independent zeros and ones with the Wilson score interval.
 
     Source: E. B. Wilson, 1927.
     """
@@ -39,10 +37,10 @@ def wilson(values: Sequence[float], confidence: float = 0.95) -> Estimate:
 
 
 def rate(values: Sequence[float], videos: Sequence[Hashable]) -> Estimate:
-    """Returns the mean of zeros and ones with the Wilson score interval of the effective number.
+    """Returns the mean of zeros and ones with the Wilson score interval at the effective number.
 
-    That is the number of independent values which would tell as much. It is smaller than theirs
-    where those of one video are alike; of values that are all alike, it is the number of videos.
+    That is how many independent values would say as much: fewer, where values of one video are
+    alike. If all values are alike, it is the number of videos.
 
     Source: Dean and Pagano 2015, "Evaluating confidence interval methods for binomial proportions
     in clustered surveys".
@@ -58,7 +56,7 @@ def rate(values: Sequence[float], videos: Sequence[Hashable]) -> Estimate:
 
 
 def _score_interval(mean: float, number: float, confidence: float) -> tuple[float, float]:
-    """Returns the Wilson score interval about the mean of so many zeros and ones."""
+    """Returns the Wilson score interval for the mean of so many zeros and ones."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     spread = z**2 / number
     center = (mean + spread / 2) / (1 + spread)
@@ -72,14 +70,10 @@ def bootstrap(
     videos: Sequence[Hashable] | None = None,
     bounds: tuple[float, float] | None = None,
 ) -> Estimate:
-    """Returns the mean with a percentile bootstrap interval, always the same one.
+    """Returns the mean of values with a percentile bootstrap interval, always the same one.
 
-    Args:
-        values: there is at least one.
-        videos: of each value, its video: what belongs to one is drawn together. None: no two
-            values share one.
-        bounds: the least and the most that a value may be. They make the interval honest where all
-            values are alike, see `_of_likes`.
+    Values of one video are drawn together; without videos, each value on its own. If all values
+    are alike, bounds (the least and most possible value) keep the interval honest: see `_of_likes`.
     """
     totals, counts = _by_video(values, range(len(values)) if videos is None else videos)
     if bounds is not None and min(values) == max(values):
@@ -93,9 +87,9 @@ def bootstrap(
 def _by_video(
     values: Sequence[float], videos: Sequence[Hashable]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Returns the sum and the number of values of each video, in the order of their first ones.
+    """Returns the sum and the count of each video's values, in order of first appearance.
 
-    If there is but one video, they are of each value: it is that video's tasks which are sampled.
+    With a single video, each value counts on its own: that video's tasks are the sample.
     """
     by_video: dict[Hashable, list[float]] = {}
     for value, video in zip(values, videos, strict=True):
@@ -105,7 +99,7 @@ def _by_video(
 
 
 def _draws(totals: NDArray[np.float64], counts: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
-    """Yields means of as many videos, drawn with replacement, in batches that fit in memory."""
+    """Yields means of videos drawn with replacement, in batches that fit in memory."""
     rng = np.random.default_rng(0)
     for _ in range(NUM_BATCHES):
         drawn = rng.integers(len(totals), size=(NUM_RESAMPLES // NUM_BATCHES, len(totals)))
@@ -113,10 +107,10 @@ def _draws(totals: NDArray[np.float64], counts: NDArray[np.int64]) -> Iterator[N
 
 
 def _of_likes(value: float, number: int, bounds: tuple[float, float]) -> tuple[float, float]:
-    """Returns the interval about so many values without exception: others may be otherwise.
+    """Returns the interval for so many equal values: others may differ.
 
-    By Wilson, so many successes without exception leave room for a share of exceptions; these are
-    taken to lie at one of the bounds. (Of ones, this is Wilson's interval itself.)
+    By Wilson, so many successes in a row leave room for a share of exceptions, here at one of the
+    bounds. (For ones, this is Wilson's interval itself.)
     """
     share = 1 - wilson([1.0] * number).low
     low, high = (value + share * (bound - value) for bound in bounds)

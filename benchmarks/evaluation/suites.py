@@ -1,4 +1,4 @@
-"""Suites: frozen choices of tasks and settings that a leaderboard row refers to, as plain data."""
+"""Suites: frozen choices of tasks and settings behind a leaderboard row, as plain data."""
 
 import inspect
 import re
@@ -28,7 +28,7 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An agent is at a level on each of some families."""
+    """Claims that an agent is at a level on each of some families."""
 
     agent: str
     level: Level
@@ -43,7 +43,7 @@ class Part:
     settings: dict[str, Any]
     """Arguments of ZoomEnv."""
     is_drawn: bool = False
-    """Whether fewer tasks are drawn by their ids, instead of being the first ones."""
+    """Whether a limit draws tasks by their ids, instead of taking the first ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ class Suite:
     purpose: str
     parts: tuple[Part, ...]
     agents: tuple[str, ...] = field(default=("blind", "glance", "random", "uniform", "oracle"))
-    """Agents that play by default."""
+    """Default agents."""
     claims: tuple[Claim, ...] = ()
-    """Claims that a run ends with a verdict on."""
+    """Claims on which a run ends with a verdict."""
 
 
 def make_env(part: Part, cache_dir: Path | None = None) -> ZoomEnv:
@@ -65,7 +65,7 @@ def make_env(part: Part, cache_dir: Path | None = None) -> ZoomEnv:
 
 
 def suite_of(records: Sequence[Record]) -> Suite:
-    """Returns the suite that records are of; one without parts if it is not built in."""
+    """Returns the suite of records; one without parts if it is not built in."""
     name = records[0].suite
     return SUITES.get(name) or Suite(name, "", ())
 
@@ -77,13 +77,22 @@ def rules_of(part: Part) -> Rules:
 
 
 def _synthetic(family: str, num_tasks: int, **settings: Any) -> Part:
-    """Returns the first test tasks of a family."""
     return Part(num_tasks, {"tasks": f"synthetic:{family}", "split": "test", **settings})
 
 
 def _every_family(num_each: int, **settings: Any) -> Part:
     """Returns the first test tasks of every family, in turn, as one part."""
     return Part(num_each * len(FAMILIES), {"tasks": "synthetic", "split": "test", **settings})
+
+
+def _standard(durations_s: Sequence[int], source: str) -> tuple[Part, ...]:
+    """Returns 20 test tasks of every family, difficulty and duration."""
+    return tuple(
+        _synthetic(family, 20, duration_s=duration_s, difficulty=difficulty, source=source)
+        for duration_s in durations_s
+        for difficulty in DIFFICULTIES
+        for family in FAMILIES
+    )
 
 
 EVERY = tuple(FAMILIES)
@@ -97,7 +106,7 @@ STANDARD = (
 )  # fmt: skip
 """Agents from the floor to the ceiling."""
 UNSEEN = (0, 0)
-"""The frames in the Dict observation, which no agent of a suite is given: there are none."""
+"""Size of the frames in the Dict observation: none, as no agent of a suite sees them."""
 SMALL = {"source": "scene", "max_pixels": 112 * 112}
 
 SUITES = {
@@ -120,9 +129,7 @@ SUITES = {
         Suite(
             "families-v0",
             "what each family needs: one-minute videos, drawn without a codec, 112 x 112 pixels",
-            tuple(
-                _synthetic(family, 200, source="scene", max_pixels=112 * 112) for family in FAMILIES
-            ),
+            tuple(_synthetic(family, 200, **SMALL) for family in FAMILIES),
             agents=("blind", "glance", "uniform", "slow", "half", "once", "oracle"),
             claims=(
                 Claim("blind", Level.CHANCE, EVERY),
@@ -151,30 +158,18 @@ SUITES = {
             "that looking everywhere is not enough: one-hour videos, otherwise as families-v0",
             tuple(_synthetic(family, 200, duration_s=3600, **SMALL) for family in FAMILIES),
             agents=("uniform", "oracle"),
-            claims=(
-                Claim("uniform", Level.CHANCE, LED_TO),
-                Claim("oracle", Level.SOLVED, EVERY),
-            ),
+            claims=(Claim("uniform", Level.CHANCE, LED_TO), Claim("oracle", Level.SOLVED, EVERY)),
         ),
         Suite(
             "standard-v0",
             "every family at every difficulty, from a minute to an hour, drawn without a codec",
-            tuple(
-                _synthetic(family, 20, duration_s=duration_s, difficulty=difficulty, source="scene")
-                for duration_s in (60, 600, 3600)
-                for difficulty in DIFFICULTIES
-                for family in FAMILIES
-            ),
+            _standard((60, 600, 3600), "scene"),
             agents=STANDARD,
         ),
         Suite(
             "standard-v0-encoded",
             "the one-minute videos of standard-v0, encoded",
-            tuple(
-                _synthetic(family, 20, duration_s=60, difficulty=difficulty, source="file")
-                for difficulty in DIFFICULTIES
-                for family in FAMILIES
-            ),
+            _standard((60,), "file"),
             agents=STANDARD,
         ),
     )
@@ -182,11 +177,10 @@ SUITES = {
 
 
 OWN_FLAGS = ("tasks", "split", "grammar", "cache_dir", "frame_size", "render_mode")
-"""Arguments of ZoomEnv that `--env` does not take: they have flags, or change no record."""
+"""Arguments of ZoomEnv that `--env` refuses: they have options, or change no record."""
 AGENTS = ("blind",)
-"""Default agents: one that guesses, since no baseline reads what real videos show."""
+"""Default agents: a guesser, since no baseline reads real videos."""
 SUFFIXES = (".jsonl", ".json")
-"""Suffixes of manifests."""
 
 
 def own_suite(
@@ -194,8 +188,8 @@ def own_suite(
 ) -> tuple[Suite, TaskSet]:
     """Returns a suite of all tasks of a set, and the set.
 
-    The suite is named after the set, not after the place of its files, and its name has a sign
-    that no built-in suite has. Further arguments of ZoomEnv come in env, see `read_arguments`.
+    Its name comes from the set, not from the location of its files, and has a character that no
+    built-in name has. env holds further arguments of ZoomEnv, see `read_arguments`.
 
     Raises:
         ValueError: an argument is wrong.
@@ -219,7 +213,7 @@ def own_suite(
 
 
 def folder_name(suite: Suite) -> str:
-    """Returns what the folder of a suite's results is called by default."""
+    """Returns the default folder name of a suite's results."""
     stem = suite.name
     for suffix in SUFFIXES:
         stem = stem.removesuffix(suffix)

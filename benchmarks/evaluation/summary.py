@@ -1,4 +1,4 @@
-"""Says in a sentence which agents of a ranking beat which, and which are too close to call."""
+"""Says in a sentence which agents beat which, and which are too close to call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum, auto
@@ -11,7 +11,7 @@ from zoomgym.io import plain
 from zoomgym.records import Record
 
 MARK = "*"
-"""Marks agents that are told the evidence. ASCII, for terminals that show nothing else."""
+"""Marks agents that are told the evidence. ASCII, for every terminal."""
 
 
 class Verdict(Enum):
@@ -21,14 +21,14 @@ class Verdict(Enum):
     CLOSE = auto()
     WORSE = auto()
     APART = auto()
-    """Said of agents that have no task in common."""
+    """They have no task in common."""
 
 
 def reading(rows: Sequence[Score], records: Sequence[Record]) -> str:
-    """Returns what a ranking shows, the best agent first; nothing if no answer is graded.
+    """Returns the reading of a ranking, the best agent first; nothing if no answer is graded.
 
-    Neighbors are compared on the tasks that both played, by the interval of their difference; with
-    guessing, by the interval of an agent's accuracy.
+    Intervals decide: between neighbors, of their difference on shared tasks; against guessing, of
+    the agent's accuracy.
     """
     accuracies = {
         row.agent: row.estimates["accuracy"] for row in rows if "accuracy" in row.estimates
@@ -43,7 +43,7 @@ def reading(rows: Sequence[Score], records: Sequence[Record]) -> str:
 
 
 def _of_neighbors(agents: Sequence[str], records: Sequence[Record]) -> Iterator[str]:
-    """Yields how agents compare with the next ones; those who compare alike share a clause."""
+    """Yields clauses on each agent and the next; equal verdicts in a row share one."""
     for verdict, run in groupby(pairwise(agents), lambda pair: _verdict(pair, records)):
         neighbors = list(run)
         first, *others = names = [neighbors[0][0], *(worse for _, worse in neighbors)]
@@ -61,7 +61,6 @@ def _of_neighbors(agents: Sequence[str], records: Sequence[Record]) -> Iterator[
 
 
 def _verdict(neighbors: tuple[str, str], records: Sequence[Record]) -> Verdict:
-    """Returns how the first of two agents compares with the second."""
     found = pairs(records, neighbors)
     if not found:
         return Verdict.APART
@@ -72,7 +71,7 @@ def _verdict(neighbors: tuple[str, str], records: Sequence[Record]) -> Verdict:
 
 
 def _of_guessing(accuracies: Mapping[str, Estimate], records: Sequence[Record]) -> Iterator[str]:
-    """Yields which agents are not better than guessing, where guessing is ever right."""
+    """Yields which agents do not beat guessing, if guessing is ever right."""
     guessed = chance(records)
     if not guessed:
         return
@@ -89,16 +88,14 @@ def _of_guessing(accuracies: Mapping[str, Estimate], records: Sequence[Record]) 
 
 
 def _is(agents: Sequence[str]) -> str:
-    """Returns the verb that goes with so many agents."""
     return "are" if len(agents) > 1 else "is"
 
 
 def _listed(agents: Sequence[str]) -> str:
-    """Returns the names of agents, at least one, as a sentence has them."""
+    """Returns the names of agents as a list in prose."""
     *more, last = map(_named, agents)
     return f"{', '.join(more)} and {last}" if more else last
 
 
 def _named(agent: str) -> str:
-    """Returns the name of an agent, with its mark."""
     return plain(agent) + MARK * is_told_evidence(agent)

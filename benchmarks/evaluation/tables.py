@@ -1,4 +1,4 @@
-"""The tables of a leaderboard: the ranking, what is missing, and what explains it."""
+"""The tables of a leaderboard: the ranking, what is missing, and the details."""
 
 import json
 import math
@@ -11,6 +11,7 @@ from rich.console import Console
 from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.failures import FAILURES, failures_of, is_told
 from benchmarks.evaluation.formats import Cell, Line, Sheet, to_table
+from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.metrics import (
     ACCURACY,
     ALL,
@@ -39,7 +40,7 @@ READINGS = ("strict", "official")
 def show_table(
     console: Console, rows: Sequence[Score], records: Sequence[Record], suite: Suite | None = None
 ) -> None:
-    """Prints every metric over all tasks, accuracy by category, and benchmarks' own scores."""
+    """Prints every metric over all tasks, accuracy by category, and official scores."""
     for sheet in ranking(rows, records, suite):
         console.print(to_table(sheet))
 
@@ -47,7 +48,7 @@ def show_table(
 def ranking(
     rows: Sequence[Score], records: Sequence[Record], suite: Suite | None = None
 ) -> list[Sheet]:
-    """Returns the tables of a leaderboard's rows, first that of what is missing, if any."""
+    """Returns the tables of a ranking, first the missing tasks, if any."""
     pooled = [row for row in rows if row.category == ALL]
     official = officials(records)
     missing = {one.agent: one for one in shortfalls(records, suite)}
@@ -61,23 +62,16 @@ def ranking(
 
 
 def _overall(rows: Sequence[Score]) -> Sheet:
-    """Returns the table of every metric, a line an agent."""
     counts = _count_columns(any(row.num_ungraded for row in rows))
-    lines = [
-        Line(
-            (row.agent,),
-            (
-                *(row.num_episodes, row.num_ungraded)[: len(counts)],
-                *(row.estimates.get(metric.name) for metric in METRICS),
-            ),
-        )
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        numbers: tuple[Cell, ...] = (row.num_episodes, row.num_ungraded)
+        estimates = (row.estimates.get(metric.name) for metric in METRICS)
+        lines.append(Line((row.agent,), (*numbers[: len(counts)], *estimates)))
     measured = tuple(f"{metric.name} {metric.unit}".strip() for metric in METRICS)
-    title = "All tasks (mean, 95% interval)"
     return Sheet(
         "agents",
-        title,
+        "All tasks (mean, 95% interval)",
         ("agent",),
         (*counts, *measured),
         tuple(lines),
@@ -87,27 +81,24 @@ def _overall(rows: Sequence[Score]) -> Sheet:
 
 
 def _count_columns(has_ungraded: bool) -> tuple[str, ...]:
-    """Returns the columns that count episodes; one is for those whose answer nobody could grade."""
     return ("tasks", "ungraded") if has_ungraded else ("tasks",)
 
 
 def _by_category(rows: Sequence[Score], records: Sequence[Record]) -> Sheet:
-    """Returns the table of accuracy, a line an agent, a column a category."""
     categories = sorted({row.category for row in rows} - {ALL})
     by_place = {(row.agent, row.category): row.estimates.get("accuracy") for row in rows}
     lines = [
         Line((agent,), tuple(by_place.get((agent, category)) for category in categories))
         for agent in dict.fromkeys(row.agent for row in rows)
     ]
-    own = [[record for record in records if record.task.category == c] for c in categories]
-    lines.append(Line(("(chance)",), tuple(map(chance, own))))
+    by_category = grouped(records, lambda record: record.task.category)
+    lines.append(Line(("(chance)",), tuple(chance(by_category[name]) for name in categories)))
     columns = tuple(category or "(none)" for category in categories)
     title = "Accuracy by category (mean, 95% interval)"
     return Sheet("categories", title, ("agent",), columns, tuple(lines))
 
 
 def _official(rows: Sequence[OfficialScore]) -> Sheet:
-    """Returns the table of benchmarks' own scores, with the groups that they report."""
     counts = _count_columns(any(row.num_ungraded for row in rows))
     return Sheet(
         "benchmarks",
@@ -122,7 +113,6 @@ def _official(rows: Sequence[OfficialScore]) -> Sheet:
 
 
 def _official_lines(row: OfficialScore, num_counts: int) -> Iterator[Line]:
-    """Yields the line of an agent on a benchmark, and those of its groups."""
     score, place = row.comparison, (row.task_set, row.agent)
     counts: tuple[Cell, ...] = (score.num_tasks + row.num_ungraded, row.num_ungraded)
     yield Line(
@@ -155,9 +145,9 @@ class Coverage:
 
 
 def shortfalls(records: Sequence[Record], suite: Suite | None = None) -> list[Coverage]:
-    """Returns the coverages of agents that have not played their whole suite, in their order.
+    """Returns the coverages of agents that did not play their whole suite, in their order.
 
-    Records are of one suite, played by the same rules: the one that is given, or a built-in one.
+    Records are of one suite (the given one, or a built-in one), by the same rules.
     """
     suite = suite or (SUITES.get(records[0].suite) if records else None)
     if suite is None:
@@ -165,18 +155,14 @@ def shortfalls(records: Sequence[Record], suite: Suite | None = None) -> list[Co
     parts = suite.parts
     by_same = [part for part in parts if rules_of(part) == records[0].rules]
     num_tasks = sum(part.num_tasks for part in by_same or parts)
-    played: dict[str, set[object]] = {}
-    for record in records:
-        played.setdefault(record.agent, set()).add(EpisodeKey.of(record).task)
     return [
-        Coverage(agent, len(tasks), num_tasks)
-        for agent, tasks in played.items()
-        if len(tasks) < num_tasks
+        Coverage(agent, num_played, num_tasks)
+        for agent, own in grouped(records, lambda record: record.agent).items()
+        if (num_played := len({EpisodeKey.of(record).task for record in own})) < num_tasks
     ]
 
 
 def _coverage_sheet(coverages: Sequence[Coverage]) -> Sheet:
-    """Returns the table of how much is missing, a line an agent."""
     lines = [Line((one.agent, str(one)), (one.num_tasks - one.num_played,)) for one in coverages]
     return Sheet("extent", UNCOVERED, ("agent", "recorded"), ("missing",), tuple(lines))
 
@@ -196,13 +182,13 @@ WORDS = {
 
 
 def apart(records: Sequence[Record]) -> dict[Rules, list[Record]]:
-    """Returns records by the rules they were played by, in the order of these."""
-    every = sorted({record.rules for record in records}, key=astuple)
-    return {rules: [record for record in records if record.rules == rules] for rules in every}
+    """Returns records by rules, in the order of the rules."""
+    by_rules = grouped(records, lambda record: record.rules)
+    return {rules: by_rules[rules] for rules in sorted(by_rules, key=astuple)}
 
 
 def names_of(every: Sequence[Rules]) -> dict[Rules, str]:
-    """Returns rules with their names: what they don't have in common, such as `at most 2 zooms`."""
+    """Returns rules with their names: how they differ, such as `at most 2 zooms`."""
     rows = [asdict(rules) for rules in every]
     differing = [name for name in rows[0] if len({row[name] for row in rows}) > 1]
     return {
@@ -212,20 +198,18 @@ def names_of(every: Sequence[Rules]) -> dict[Rules, str]:
 
 
 def _words(name: str, value: str | int) -> str:
-    """Returns what a rule says."""
-    if name != "max_turns":
-        return WORDS[name].format(value)
-    return f"at most {number_of(int(value) - 1, 'zoom')}"
+    if name == "max_turns":
+        return f"at most {number_of(int(value) - 1, 'zoom')}"
+    return WORDS[name].format(value)
 
 
 def details(by_agent: Agents) -> list[Sheet]:
-    """Returns the tables that explain a ranking of agents by the same rules, without empty ones."""
+    """Returns the tables that explain a ranking by the same rules, without empty ones."""
     makers = (_by_cell, _pairs, _grounding, _by_frames, _failures, _costs)
     return [sheet for make in makers if (sheet := make(by_agent)).lines]
 
 
 def _of_metrics(name: str, title: str, metrics: Sequence[Metric], by_agent: Agents) -> Sheet:
-    """Returns a table of metrics, a line an agent."""
     lines = [
         Line((agent,), (len(own), *(estimate(metric, own) for metric in metrics)))
         for agent, own in by_agent.items()
@@ -237,7 +221,7 @@ def _of_metrics(name: str, title: str, metrics: Sequence[Metric], by_agent: Agen
 def _by_cell(by_agent: Agents) -> Sheet:
     """Returns the table of accuracy in the cells of a suite, a column an agent.
 
-    What all cells have in common is left out; if they differ in the category alone, all of it is.
+    Labels that all cells share are left out; so is the table if only categories differ.
     """
     by_cell: dict[tuple[str, ...], Agents] = {}
     for agent, own in by_agent.items():
@@ -256,7 +240,6 @@ def _by_cell(by_agent: Agents) -> Sheet:
 
 
 def _cell(record: Record) -> tuple[str, ...]:
-    """Returns the category, difficulty and length of the task of a record."""
     difficulty = record.settings.get("difficulty", "")
     if not isinstance(difficulty, str):
         difficulty = json.dumps(difficulty, sort_keys=True)
@@ -264,14 +247,12 @@ def _cell(record: Record) -> tuple[str, ...]:
 
 
 def _place(cell: tuple[str, ...]) -> tuple[str, int, str, int]:
-    """Returns what cells are ordered by: the easier and the shorter ones first."""
     category, difficulty, length = cell
     order = [*DIFFICULTIES, difficulty].index(difficulty)
     return category, order, difficulty, LENGTHS.index(length)
 
 
 def _pairs(by_agent: Agents) -> Sheet:
-    """Returns the table of agents in pairs."""
     records = [record for own in by_agent.values() for record in own]
     lines = [
         Line(
@@ -286,24 +267,19 @@ def _pairs(by_agent: Agents) -> Sheet:
 
 
 def _grounding(by_agent: Agents) -> Sheet:
-    """Returns the table of where zooms fell."""
     title = "Where zooms fell, of episodes with evidence and a zoom"
-    zoomed = {
-        agent: [record for record in own if GROUNDING[0].of(record) is not None]
+    known = {
+        agent: zoomed
         for agent, own in by_agent.items()
+        if (zoomed := [record for record in own if GROUNDING[0].of(record) is not None])
     }
-    known = {agent: own for agent, own in zoomed.items() if own}
     return _of_metrics("grounding", title, GROUNDING, known)
 
 
 def _by_frames(by_agent: Agents) -> Sheet:
-    """Returns the table of accuracy by the number of frames that were shown."""
     lines = []
     for agent, own in by_agent.items():
-        by_step: dict[int, list[Record]] = {}
-        for record in own:
-            by_step.setdefault(_step(record), []).append(record)
-        for step, some in sorted(by_step.items()):
+        for step, some in sorted(grouped(own, _step).items()):
             cells = (len(some), len(some) / len(own), estimate(ACCURACY, some))
             lines.append(Line((agent, _frames(some[0].rules, step)), cells))
     title = "Accuracy by frames used, overview and zooms"
@@ -312,20 +288,18 @@ def _by_frames(by_agent: Agents) -> Sheet:
 
 
 def _step(record: Record) -> int:
-    """Returns how many full zooms would show as many frames as an episode used, rounded up."""
+    """Returns the used clip frames as a number of full zooms, rounded up."""
     of_clips = record.frames_used - record.rules.num_overview
     return math.ceil(of_clips / record.rules.frames_per_zoom)
 
 
 def _frames(rules: Rules, step: int) -> str:
-    """Returns the numbers of frames that are counted together."""
     least = rules.num_overview + (step - 1) * rules.frames_per_zoom + 1
     most = min(least + rules.frames_per_zoom - 1, rules.frame_budget)
     return f"{least} to {most}" if step else str(rules.num_overview)
 
 
 def _failures(by_agent: Agents) -> Sheet:
-    """Returns the table of how often each kind of failure is found."""
     found = {id(record): failures_of(record) for own in by_agent.values() for record in own}
 
     def has(kind: str, record: Record) -> float | None:
@@ -334,12 +308,10 @@ def _failures(by_agent: Agents) -> Sheet:
     kinds = [Metric(kind, "", partial(has, kind), True) for kind in FAILURES]
     without = Metric("none of them", "", lambda record: float(not found[id(record)]), True)
     title = "Failures: share of the episodes that can tell (95% interval)"
-    sheet = _of_metrics("failures", title, [*kinds, without], by_agent)
-    return replace(sheet, turned="failure")
+    return replace(_of_metrics("failures", title, [*kinds, without], by_agent), turned="failure")
 
 
 def _costs(by_agent: Agents) -> Sheet:
-    """Returns the table of seconds, and of what agents say that they used."""
     used = sorted({name for own in by_agent.values() for record in own for name in record.usage})
     seconds = [
         Metric("wall s", "", lambda record: record.agent_s + record.decode_s),
@@ -352,14 +324,13 @@ def _costs(by_agent: Agents) -> Sheet:
 
 
 def _usage(name: str, record: Record) -> float | None:
-    """Returns how much of something an episode used, if its agent counted that."""
     return record.usage.get(name)
 
 
 def by_rules(groups: Sequence[tuple[Rules, Agents]]) -> Sheet:
     """Returns the table of accuracy by what the rules of a suite allow.
 
-    The last group of records orders the agents.
+    The last group orders the agents.
     """
     frames, zooms = (next(m for m in METRICS if m.name == name) for name in ("frames", "zooms"))
     lines = [

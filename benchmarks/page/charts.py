@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,35 +15,32 @@ from zoomgym.rules import Rules
 WIDTH = 540
 HEIGHT = 300
 LEFT, RIGHT, TOP, BOTTOM = 42, 12, 22, 42
-"""Margins of a plot."""
 SLOT = 16
-"""Pixels from one agent to the next within a category."""
+"""Pixels between agents in a category."""
 GROUP_GAP = 26
 CHAR = 8
-"""Width of a character of a label, roughly."""
+"""Rough width of a character of a label."""
 MAX_LABEL = 24
-"""Characters of an agent's label."""
 MARK_RADIUS = 7
 LABEL_RISES = (-7, 17, -22, 32, -37, 47, -52, 62)
-"""Pixels from a mark down to the foot of its label, in the order in which they are tried."""
+"""Pixels from a mark down to the foot of its label, in the order to try."""
 NUM_TICKS = 6
 STEPS = (1, 2, 2.5, 5, 10)
 ASIDE = 7
-"""Pixels between agents whose marks would else lie on each other."""
+"""Pixels between agents at the same place."""
 HISTOGRAM_LEFT, HISTOGRAM_TOP, HISTOGRAM_BOTTOM = 150, 6, 26
 MAX_NAME = 16
-"""Characters of an agent's name beside a histogram."""
 ROW_HEIGHT, MOST_BAR_HEIGHT = 48, 28
 BAR_GAP = 6
 FPS_EDGES = (0.5, 1, 2, 4, 8, 16)
-"""Edges of bins: each reaches from one edge up to, but without, the next."""
+"""Edges of half-open bins."""
 MOST_ZOOMS = 8
-"""Most zooms with a bin of their own; more share it."""
+"""More zooms share the last bin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A straight map from values to pixels."""
+    """A linear map from values to pixels."""
 
     low: float
     high: float
@@ -66,7 +63,7 @@ ACCURACY = Scale(0, 1, HEIGHT - BOTTOM, TOP)
 
 
 class Rectangle(NamedTuple):
-    """A rectangle."""
+    """A rectangle, in pixels."""
 
     left: float
     top: float
@@ -74,13 +71,13 @@ class Rectangle(NamedTuple):
     bottom: float
 
     def meets(self, other: "Rectangle") -> bool:
-        """Returns whether the two have room in common."""
-        return (
-            self.left < other.right
-            and other.left < self.right
-            and self.top < other.bottom
-            and other.top < self.bottom
-        )
+        """Returns whether the two overlap."""
+        is_beside = self.left >= other.right or other.left >= self.right
+        return not is_beside and self.top < other.bottom and other.top < self.bottom
+
+    def is_free(self, taken: Iterable["Rectangle"]) -> bool:
+        """Returns whether it overlaps none of the others."""
+        return not any(map(self.meets, taken))
 
     @property
     def is_within_plot(self) -> bool:
@@ -146,7 +143,7 @@ class FramesChart:
 
 @dataclass(frozen=True, slots=True)
 class RulesCurve:
-    """An agent by what the rules allow, the least first."""
+    """An agent's accuracies by the most zooms allowed, the fewest first."""
 
     agent: str
     path: str
@@ -158,17 +155,14 @@ class RulesChart:
     """Accuracy against the most zooms that the rules allow."""
 
     labels: tuple[tuple[float, int], ...]
-    """Place of each number of zooms, and the number."""
+    """x of each number of zooms, and the number."""
     curves: tuple[RulesCurve, ...]
 
 
 def category_chart(
     rows: Sequence[Score], agents: Sequence[str], chances: dict[str, float]
 ) -> CategoryChart:
-    """Returns the chart of accuracy by category, agents within each in their order.
-
-    Categories are in the order of the accuracy of guessing.
-    """
+    """Returns the chart of accuracy by category: in the order of chance, agents in their order."""
     wanted = GROUP_GAP + SLOT * len(agents)
     width = max(WIDTH, LEFT + RIGHT + wanted * len(chances))
     room = (width - LEFT - RIGHT) / len(chances)
@@ -237,37 +231,35 @@ def rules_chart(
 
 def _ink(mark: Mark, low_x: float, high_x: float) -> tuple[Rectangle, Rectangle]:
     """Returns what the whiskers and the middle of a point cover."""
-    upright = Rectangle(mark.x - MARK_RADIUS, mark.high_y, mark.x + MARK_RADIUS, mark.low_y)
-    flat = Rectangle(
-        min(low_x, mark.x - MARK_RADIUS), mark.y - 5, max(high_x, mark.x + MARK_RADIUS), mark.y + 5
-    )
-    return upright, flat
+    left, right = mark.x - MARK_RADIUS, mark.x + MARK_RADIUS
+    upright = Rectangle(left, mark.high_y, right, mark.low_y)
+    return upright, Rectangle(min(low_x, left), mark.y - 5, max(high_x, right), mark.y + 5)
 
 
 def _place_of_chance(chance_y: float, taken: Sequence[Rectangle]) -> Rectangle:
-    """Returns a place for the label of the line of chance that is not taken, or the last one."""
-    for left in (LEFT + 4, WIDTH - RIGHT - 50):
-        for top in (chance_y - 16, chance_y + 5):
-            place = Rectangle(left, top, left + 46, top + 11)
-            if not any(place.meets(box) for box in taken):
-                return place
-    return place
+    """Returns a free place for the label of the line of chance, or else the last place."""
+    places = [
+        Rectangle(left, top, left + 46, top + 11)
+        for left in (LEFT + 4, WIDTH - RIGHT - 50)
+        for top in (chance_y - 16, chance_y + 5)
+    ]
+    return next((one for one in places if one.is_free(taken)), places[-1])
 
 
 def _free_place(mark: Mark, taken: Sequence[Rectangle]) -> Rectangle:
-    """Returns a place for the label of mark that is not taken, or the last one that was tried."""
+    """Returns a free place for the label of a mark, or else the last place."""
     width = CHAR * len(mark.label)
-    for rise in LABEL_RISES:
-        foot = mark.y + rise
-        for left in (mark.x + 10, mark.x - 10 - width):
-            place = Rectangle(left, foot - 11, left + width, foot + 2)
-            if place.is_within_plot and not any(place.meets(box) for box in taken):
-                return place
-    return place
+    places = [
+        Rectangle(left, mark.y + rise - 11, left + width, mark.y + rise + 2)
+        for rise in LABEL_RISES
+        for left in (mark.x + 10, mark.x - 10 - width)
+    ]
+    free = (one for one in places if one.is_within_plot and one.is_free(taken))
+    return next(free, places[-1])
 
 
 def _frames_scale(low: float, high: float) -> Scale:
-    """Returns a scale with room about low and high, between round numbers of frames."""
+    """Returns a scale with room around low and high, between round numbers of frames."""
     step = max(1.0, _round_step(max(high - low, 4) / NUM_TICKS))
     left = max(0.0, (low // step - (low % step < step / 4)) * step)
     right = (high // step + 1 + (high % step > step / 2)) * step
@@ -275,7 +267,7 @@ def _frames_scale(low: float, high: float) -> Scale:
 
 
 def _round_step(least: float) -> float:
-    """Returns the first of 1, 2, 2.5, 5, 10, 20, .. (and their tenths) that is not below least."""
+    """Returns the first of 1, 2, 2.5, 5, 10, 20, .. (and their tenths) that is at least least."""
     power = 1.0
     while power > least:
         power /= 10
@@ -285,16 +277,15 @@ def _round_step(least: float) -> float:
 
 
 def _mark(row: Score, x: float) -> Mark:
-    """Returns the accuracy of a row at x."""
     estimate = row.estimates["accuracy"]
     ys = ACCURACY(estimate.mean), ACCURACY(estimate.low), ACCURACY(estimate.high)
     return Mark(row.agent, shorten(row.agent, MAX_LABEL), row.num_episodes, estimate, x, *ys)
 
 
 def shorten(text: str, most: int) -> str:
-    """Returns both ends of text, in so many characters, three at least: they tell names apart.
+    """Returns at most so many characters (three or more): both ends of text and an ellipsis.
 
-    What is left out in the middle becomes an ellipsis.
+    Names often differ at one end only.
     """
     if len(text) <= most:
         return text
@@ -304,7 +295,7 @@ def shorten(text: str, most: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HistogramBar:
-    """The share of a bin."""
+    """The bar of a bin."""
 
     x: float
     y: float
@@ -317,7 +308,7 @@ class HistogramBar:
 
 @dataclass(frozen=True, slots=True)
 class HistogramRow:
-    """An agent's bars; none if there was nothing to count."""
+    """An agent's bars; none if there is nothing to count."""
 
     agent: str
     foot_y: int
@@ -327,45 +318,37 @@ class HistogramRow:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Bins along x, in lines one below the other the agents."""
+    """Bins along x; a line for each agent."""
 
     height: int
     labels: tuple[tuple[float, str], ...]
-    """The middle of each bin, and what it holds."""
+    """The middle of each bin, and its label."""
     lines: tuple[HistogramRow, ...]
 
 
 def fps_histogram(records: Sequence[Record], agents: Sequence[str]) -> Histogram:
-    """Returns the rates of all zooms that showed frames, in frames per second."""
+    """Returns the histogram of the rates, in frames per second, of zooms that delivered frames."""
     low, high = FPS_EDGES[0], FPS_EDGES[-1]
     inner = (f"{a:g}-{b:g}" for a, b in pairwise(FPS_EDGES))
-    counts = {
-        agent: Counter(
-            bisect_right(FPS_EDGES, zoom.fps)
-            for record in records
-            if record.agent == agent
-            for zoom in zooms_of(record)
-        )
-        for agent in agents
-    }
+    counts = {agent: Counter[int]() for agent in agents}
+    for record in records:
+        if record.agent in counts:
+            counts[record.agent].update(bisect_right(FPS_EDGES, z.fps) for z in zooms_of(record))
     return _histogram(counts, [f"<{low:g}", *inner, f"≥{high:g}"])
 
 
 def zooms_histogram(records: Sequence[Record], agents: Sequence[str]) -> Histogram:
-    """Returns the numbers of zooms that showed frames, of all episodes."""
-    numbers = {
-        agent: [
-            min(len(zooms_of(record)), MOST_ZOOMS) for record in records if record.agent == agent
-        ]
-        for agent in agents
-    }
-    most = max(max(own, default=0) for own in numbers.values())
+    """Returns the histogram of the zooms that delivered frames, an episode."""
+    counts = {agent: Counter[int]() for agent in agents}
+    for record in records:
+        if record.agent in counts:
+            counts[record.agent][min(len(zooms_of(record)), MOST_ZOOMS)] += 1
+    most = max(max(own, default=0) for own in counts.values())
     labels = [f"{k}{'+' * (k == MOST_ZOOMS)}" for k in range(most + 1)]
-    return _histogram({agent: Counter(own) for agent, own in numbers.items()}, labels)
+    return _histogram(counts, labels)
 
 
 def _histogram(counts: Mapping[str, Mapping[int, int]], labels: Sequence[str]) -> Histogram:
-    """Returns the histogram of counts by agent and number of the bin."""
     step = (WIDTH - HISTOGRAM_LEFT - RIGHT) / len(labels)
     lines = []
     for number, (agent, own) in enumerate(counts.items(), start=1):
@@ -381,7 +364,6 @@ def _histogram(counts: Mapping[str, Mapping[int, int]], labels: Sequence[str]) -
 
 
 def _bar(left: float, foot_y: int, step: float, count: int, total: int, label: str) -> HistogramBar:
-    """Returns the bar of count among total, in the slot that begins at left."""
     height = round(max(1.5, MOST_BAR_HEIGHT * count / total), 1)
     box = (round(left + BAR_GAP / 2, 1), round(foot_y - height, 1), round(step - BAR_GAP, 1))
     return HistogramBar(*box, height, count, count / total, label)

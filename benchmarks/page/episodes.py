@@ -1,9 +1,10 @@
-"""Data of the episode viewer of a page: episodes, tasks and small pictures."""
+"""Data of a page's episode viewer: episodes, tasks and small pictures."""
 
 import base64
 import io
 import json
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -20,33 +21,24 @@ from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import letter, read_choice
 from zoomgym.records import Record, replay, task_set_of
 from zoomgym.render import AXIS_STEPS_S, clock
-from zoomgym.rules import (
-    RewardParts,
-    Rules,
-    Segment,
-    Turn,
-    VideoQuestion,
-    ZoomCall,
-    merge_weights,
-    overview_times,
-)
+from zoomgym.rules import RewardParts, Rules, Turn, VideoQuestion, merge_weights, overview_times
 from zoomgym.tasks import SyntheticTasks, TaskSet
 from zoomgym.video import Video
 
 OUTCOMES = ("right", "wrong", "no answer", "ungraded")
 MAX_PICTURED = 40
-"""Episodes with frames."""
+"""Episodes with frames, at most."""
 MAX_PICTURE_BYTES = 3_000_000
 """Bytes of all pictures; base64 adds a third."""
 MAX_EPISODE_BYTES = 16_000_000
 """Bytes of all episodes: 12,000 on synthetic tasks, so that all of `standard-v0` fits."""
 OVERVIEW_PIXELS, CLIP_PIXELS = 96 * 96, 192 * 192
 MOST_FRAMES = 128
-"""Most frames of a strip; a longer one is thinned evenly."""
+"""Frames of a strip, at most: longer ones are thinned evenly."""
 QUALITY = 75
 MOST_AXIS_LABELS = 6
 MAX_TEXT = 800
-"""Characters that are shown of a text that others wrote."""
+"""Characters shown of other people's texts."""
 
 KINDS = tuple(FAILURES)
 Json = dict[str, Any]
@@ -61,26 +53,22 @@ class Thumbnail:
 
 
 class Album:
-    """The pictures of a page: each is kept once, and they are no more than fits."""
+    """The pictures of a page: each is kept once, while there is room."""
 
     def __init__(self, max_bytes: int) -> None:
         self._places: dict[bytes, int] = {}
         self._bytes_left = max_bytes
 
     def add(self, strips: Sequence[Sequence[Thumbnail]]) -> list[list[tuple[float, int]]] | None:
-        """Returns strips with places in the album for pictures; None if there is no room."""
+        """Returns strips with the pictures' places in the album, or None if there is no room."""
         new = {one.webp for strip in strips for one in strip} - self._places.keys()
         cost = sum(map(len, new))
         if cost > self._bytes_left:
             return None
         self._bytes_left -= cost
-        return [
-            [
-                (thumbnail.time_s, self._places.setdefault(thumbnail.webp, len(self._places)))
-                for thumbnail in s
-            ]
-            for s in strips
-        ]
+        for webp in (one.webp for strip in strips for one in strip):
+            self._places.setdefault(webp, len(self._places))
+        return [[(one.time_s, self._places[one.webp]) for one in strip] for strip in strips]
 
     def to_base64(self) -> list[str]:
         """Returns the pictures, WebP in base64, in the order of their places."""
@@ -95,10 +83,10 @@ def viewer_data(
     cache_dir: Path | None,
     tasks_named: TaskSet | None = None,
 ) -> dict[str, Any]:
-    """Returns the episodes that a page has room for, to be written as JSON.
+    """Returns the episodes that fit in a page, for JSON.
 
-    Agents are given the best first. Synthetic videos may be in cache_dir already; videos of
-    tasks_named, the set that the user has named, are shown.
+    Agents come the best first. Synthetic videos may be in cache_dir; videos of tasks_named, the set
+    that the user named, are opened.
     """
     by_task = sorted(records, key=lambda r: (r.task.id, astuple(r.rules), agents.index(r.agent)))
     rows = _kept(by_task)
@@ -114,9 +102,8 @@ def viewer_data(
     ]
     album = Album(MAX_PICTURE_BYTES)
     for index in _pictured(kept, agents):
-        episode = episodes[index]
-        task = tasks[episode["task"]]
-        _illustrate(episode, task, kept[index], album, cache_dir, tasks_named)
+        task = tasks[episodes[index]["task"]]
+        _illustrate(episodes[index], task, kept[index], album, cache_dir, tasks_named)
     return {
         "failures": list(FAILURES.items()),
         "rules": list(names.values()),
@@ -137,18 +124,18 @@ def outcome_of(record: Record) -> str:
 
 
 def cut(text: str) -> str:
-    """Returns the start of a text that may be very long."""
+    """Returns the start of a text, which may be very long."""
     return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} … ({len(text):,} characters)"
 
 
 def _video_key(record: Record) -> Hashable:
-    """Returns what all that `_task` says depends on."""
+    """Returns what the values of `_task` depend on."""
     opened = EpisodeKey.of(record).opened_set
     return (record.task, opened, record.rules, record.duration_s, record.last_frame_s)
 
 
 def _kept(records: Sequence[Record]) -> dict[int, Json]:
-    """Returns the episodes that fit into the page, by position; whole tasks before others."""
+    """Returns the episodes that fit, by position; whole tasks before others."""
     kept: dict[int, Json] = {}
     seen = set()
     bytes_left = MAX_EPISODE_BYTES
@@ -179,9 +166,8 @@ def _fairly(records: Sequence[Record]) -> Iterator[int]:
 def _pictured(records: Sequence[Record], agents: Sequence[str]) -> list[int]:
     """Returns positions of the episodes with frames, the most wanted first.
 
-    First those on the first task of each category, then those on the second, which is of another
-    set if there is one, and so on; on them the best agents' first. Of a task that was played by
-    several rules, those by the last of these, which allow most.
+    The first task of each category comes first, then the second (of another set if there is one),
+    and so on; the best agents first. Of several rules, only the last count: they allow most.
     """
     tasks: dict[str, dict[VideoQuestion, list[int]]] = {}
     for index in _fairly(records):
@@ -197,7 +183,7 @@ def _pictured(records: Sequence[Record], agents: Sequence[str]) -> list[int]:
 
 
 def _by_last_rules(records: Sequence[Record], on_task: Sequence[int]) -> list[int]:
-    """Returns those positions of records on a task that were played by its last rules."""
+    """Returns the positions of records on a task that were played by its last rules."""
     if not on_task:
         return []
     last = max(on_task, key=lambda index: astuple(records[index].rules))
@@ -206,9 +192,9 @@ def _by_last_rules(records: Sequence[Record], on_task: Sequence[int]) -> list[in
 
 
 def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> Json:
-    """Returns what the viewer shows of a task and its video."""
     task, rules = record.task, record.rules
     weights = merge_weights(record.settings["reward_weights"])
+    times_s = overview_times(record.last_frame_s, rules.num_overview)
     return {
         "id": cut(task.id),
         "set": f"{cut(record.task_set)} version {cut(record.task_set_version)}",
@@ -222,7 +208,7 @@ def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> 
         "duration_s": record.duration_s,
         "duration_label": clock(record.duration_s),
         "axis": [[time_s, clock(time_s)] for time_s in _axis(record.duration_s)],
-        "overview_s": _rounded(spread(overview_times(record.last_frame_s, rules.num_overview))),
+        "overview_s": [round(time_s, 3) for time_s in spread(times_s)],
         "max_turns": rules.max_turns,
         "weights": [weights[field.name] for field in fields(RewardParts)],
         "frames": [],
@@ -230,7 +216,6 @@ def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> 
 
 
 def _episode(record: Record) -> Json:
-    """Returns what the viewer shows of an episode, but for its agent, task and frames."""
     options, answer = record.task.options, record.answer
     return {
         "outcome": outcome_of(record),
@@ -250,28 +235,23 @@ def _episode(record: Record) -> Json:
 
 
 def _turn(turn: Turn) -> Json:
-    """Returns what the viewer shows of a turn; its error is in its feedback."""
+    zoom = turn.zoom
     return {
         "reply": cut(turn.reply),
         "feedback": cut(turn.feedback),
         "is_refused": bool(turn.error),
         "is_well_formed": turn.is_well_formed,
-        "zoom": _zoom(turn.zoom) if turn.zoom else None,
-    }
-
-
-def _zoom(zoom: ZoomCall) -> Json:
-    """Returns what the viewer shows of a zoom that was executed."""
-    return {
-        "start_s": zoom.start_s,
-        "end_s": zoom.end_s,
-        "label": f"{clock(zoom.start_s)} - {clock(zoom.end_s)}, {zoom.fps:.3g} fps",
-        "num_frames": zoom.num_frames,
+        "zoom": zoom
+        and {
+            "start_s": zoom.start_s,
+            "end_s": zoom.end_s,
+            "label": f"{clock(zoom.start_s)} - {clock(zoom.end_s)}, {zoom.fps:.3g} fps",
+            "num_frames": zoom.num_frames,
+        },
     }
 
 
 def _axis(duration_s: float) -> list[float]:
-    """Returns round times along a video, some six of them."""
     least_s = duration_s / MOST_AXIS_LABELS
     days_s = max(1, -(-least_s // 86400)) * 86400
     step_s = next((step_s for step_s in AXIS_STEPS_S if step_s >= least_s), days_s)
@@ -286,7 +266,7 @@ def _illustrate(
     cache_dir: Path | None,
     tasks_named: TaskSet | None,
 ) -> None:
-    """Puts frames into an episode and its task; what cannot be shown any more becomes a note."""
+    """Adds frames to an episode and its task; if they cannot be shown, a note."""
     try:
         strips = thumbnails(record, cache_dir, with_overview=not task["frames"], tasks=tasks_named)
     except (ZoomGymError, OSError) as error:
@@ -295,31 +275,27 @@ def _illustrate(
     places = album.add(strips)
     if places is None:
         return
-    frames = [[_frame(*pair, record.task.evidence) for pair in strip] for strip in places]
+    frames = [
+        [
+            [round(t, 3), place, any(part.holds(t) for part in record.task.evidence)]
+            for t, place in s
+        ]
+        for s in places
+    ]
     if not task["frames"]:
         task["frames"] = frames.pop(0)
     episode["clips"], episode["is_pictured"] = frames, True
 
 
-def _frame(time_s: float, place: int, evidence: Iterable[Segment]) -> list[float]:
-    """Returns the time of a frame, the place of its picture, and whether it is on the evidence."""
-    return [round(time_s, 3), place, any(segment.holds(time_s) for segment in evidence)]
-
-
-def _rounded(times_s: Iterable[float]) -> list[float]:
-    """Returns times to the millisecond."""
-    return [round(time_s, 3) for time_s in times_s]
-
-
 def thumbnails(
     record: Record, cache_dir: Path | None, *, with_overview: bool, tasks: TaskSet | None = None
 ) -> list[tuple[Thumbnail, ...]]:
-    """Returns the overview of an episode, if it is wanted, and the clip of every zoom.
+    """Returns the overview of an episode, if wanted, and the clip of every zoom.
 
     Raises:
-        TaskError: the task is neither synthetic nor of the set that the user has named.
-        VideoError: the video cannot be opened or decoded.
-        RecordError: the rules have changed since, or the video.
+        TaskError: the task is neither synthetic nor of the set that the user named.
+        VideoError: the video does not open or decode.
+        RecordError: the rules or the video have changed.
     """
     episode = replay(record)
     tasks = task_set_of(record, tasks, cache_dir=cache_dir)
@@ -327,8 +303,7 @@ def thumbnails(
     wanted += [(zoom.times_s, CLIP_PIXELS) for zoom in episode.zooms]
     if not wanted:
         return []
-    video = _open(tasks, record.task)
-    try:
+    with closing(_open(tasks, record.task)) as video:
         if (video.duration_s, video.last_frame_s) != (record.duration_s, record.last_frame_s):
             raise RecordError(
                 f"{record.key}: needed a video as long as the record says, got another"
@@ -337,13 +312,11 @@ def thumbnails(
             look(video, spread(times_s), min(max_pixels, record.settings["max_pixels"]))
             for times_s, max_pixels in wanted
         ]
-    finally:
-        video.close()
     return [tuple(map(_thumbnail, frames.times_s, frames.images)) for frames in shown]
 
 
 def _open(tasks: TaskSet, task: VideoQuestion) -> Video:
-    """Returns the video of a task. A synthetic one that is not written yet is drawn."""
+    """Returns the video of a task; draws a synthetic one that is not written yet."""
     if isinstance(tasks, SyntheticTasks) and not tasks.is_written(task):
         tasks = replace(tasks, source="scene")
     return tasks.open_video(task)
@@ -355,7 +328,6 @@ def spread(times_s: Sequence[float]) -> Sequence[float]:
 
 
 def _thumbnail(time_s: float, image: NDArray[np.uint8]) -> Thumbnail:
-    """Returns a frame, (H, W, 3) uint8 RGB, as WebP."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "webp", quality=QUALITY)
     return Thumbnail(time_s, buffer.getvalue())

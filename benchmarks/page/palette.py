@@ -1,4 +1,4 @@
-"""Colors and shapes: those of agents, in every chart, and those of zooms, as in a drawn episode."""
+"""Colors and shapes of agents in every chart, and colors of zooms."""
 
 import hashlib
 from collections.abc import Collection
@@ -23,21 +23,21 @@ AGENT_COLORS = (
     ("#6a7079", "#a9b0ba"),
     ("#857500", "#e0d04e"),
 )
-"""On light and on dark, for color-blind people too. Source: after Okabe and Ito, 2008."""
+"""On light and dark, for color-blind people too. Source: after Okabe and Ito, 2008."""
 NUM_LOOKS = len(SHAPES) * len(AGENT_COLORS)
 FIXED = (
     *("coarse_to_fine", "uniform", "oracle", "change", "glance", "keyframe", "blind", "random"),
     *("half", "once", "slow", "tutor"),
 )
-"""Registered agents by their number. The first eight, which are often compared, share no color."""
+"""Registered agents by number. The first eight, often compared, share no color."""
 DARK_ZOOMS = ("#7ba7ff", "#ff9a62", "#c99bff", "#4fc3cd", "#ff85b8", "#cfa06a")
-"""Colors of zooms on dark; on light they are those of the picture of an episode."""
+"""Colors of zooms on dark; on light they are those of an episode's picture."""
 
 
 def number_agents(agents: Collection[str]) -> dict[str, int]:
-    """Returns the number of each agent, which gives it shape and color: the same on every page.
+    """Returns the number of each agent, which gives its shape and color, on every page.
 
-    It depends on the agent's name alone, unless that would make two agents here look alike.
+    It depends on the name alone, unless two agents here would look alike.
     """
     numbers = {agent: FIXED.index(agent) for agent in sorted(agents) if agent in FIXED}
     room = NUM_LOOKS - len(FIXED)
@@ -51,26 +51,25 @@ def number_agents(agents: Collection[str]) -> dict[str, int]:
 
 
 def shape_path(index: int) -> str:
-    """Returns the SVG path of the shape of agent number index."""
+    """Returns the SVG path of an agent's shape."""
     return SHAPES[index % len(SHAPES)]
 
 
 def color_class(index: int) -> str:
-    """Returns the class of the page that gives agent number index its color."""
+    """Returns the CSS class of an agent's color."""
     return f"agent-color-{index % len(AGENT_COLORS)}"
 
 
 def evidence_variables() -> str:
-    """Returns the variables of the page with the colors of evidence on light."""
+    """Returns the CSS variables of the colors of evidence, on light."""
     return f"--evidence: {_hex(EVIDENCE)}; --evidence-soft: {_hex(PALE_EVIDENCE)};"
 
 
 def zoom_variables(is_dark: bool) -> str:
-    """Returns the variables of the page with the colors of zooms."""
+    """Returns the CSS variables of the colors of zooms."""
     colors = DARK_ZOOMS if is_dark else map(_hex, ZOOM_COLORS)
     return " ".join(f"--zoom-{index}: {color};" for index, color in enumerate(colors))
 
 
 def _hex(color: tuple[int, int, int]) -> str:
-    """Returns a color as style sheets have it."""
     return f"#{bytes(color).hex()}"

@@ -12,38 +12,45 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+import timeit
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.speed.decoding.against_peers import PEER_FILES
 from benchmarks.speed.decoding.exactness import measure_exactness
-from benchmarks.speed.decoding.measure import PARTS, measure_video
-from benchmarks.speed.decoding.peers import PEERS
+from benchmarks.speed.decoding.files import FILES, QUICK_FILES, speed_dir
+from benchmarks.speed.decoding.measure import (
+    DecodingPlan,
+    describe_run,
+    print_absent,
+    print_part,
+    write_part,
+)
+from benchmarks.speed.decoding.peers import PEERS, is_installed
+from benchmarks.speed.decoding.sharing import PARTS
 from benchmarks.speed.episodes import measure_episodes
+from benchmarks.speed.tables import number_table
 from zoomgym.errors import ReplyError
 from zoomgym.io import no_folder, unreadable
-from zoomgym.io.commands import Parser, ends_quietly, whole_number
+from zoomgym.io.commands import Parser, add_names, ends_quietly, whole_number
 from zoomgym.rules import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.testing import nasty_replies
 
 REPEATS = 25
 HALF = MAX_REPLY_CHARS // 2
 ROOM = 64
-"""Characters that a nasty reply may have beyond its size."""
-IMPORTS = {
-    "gymnasium, av": "import gymnasium, av",
-    "zoomgym": "import gymnasium, av, zoomgym",
-}
+"""Characters that a nasty reply may exceed its size by."""
+IMPORTS = {"gymnasium, av": "import gymnasium, av", "zoomgym": "import gymnasium, av, zoomgym"}
 
 
 def _measure_parsing(console: Console) -> None:
     """Prints how long replies of 32 and of 64 KiB take to read, and the ratio: 2 is linear."""
-    table = Table(title=f"Reading a reply (best of {REPEATS})", title_justify="left")
-    for name in ("grammar", "reply", "32 KiB, ms", "64 KiB, ms", "ratio"):
-        table.add_column(name, justify="left" if name in ("grammar", "reply") else "right")
+    title = f"Reading a reply (best of {REPEATS})"
+    table = number_table(title, ("grammar", "reply"), ("32 KiB, ms", "64 KiB, ms", "ratio"))
     for grammar in GRAMMARS:
         halves, wholes = nasty_replies(HALF - ROOM), nasty_replies(MAX_REPLY_CHARS - ROOM)
         for name, whole in wholes.items():
@@ -53,26 +60,18 @@ def _measure_parsing(console: Console) -> None:
     console.print(table)
 
 
-def _read(reply: str, grammar: str) -> None:
-    """Reads a reply that may be refused."""
-    try:
-        read_reply(reply, grammar)
-    except ReplyError:
-        return
-
-
 def _best(reply: str, grammar: str) -> float:
-    """Returns the shortest of several readings in seconds: what the machine adds is noise."""
-    durations_s = []
-    for _ in range(REPEATS):
-        started_s = time.perf_counter()
-        _read(reply, grammar)
-        durations_s.append(time.perf_counter() - started_s)
-    return min(durations_s)
+    """Returns the shortest of several readings, in seconds: the machine only adds noise."""
+
+    def read() -> None:
+        with suppress(ReplyError):
+            read_reply(reply, grammar)
+
+    return min(timeit.repeat(read, number=1, repeat=REPEATS))
 
 
 def _measure_imports(console: Console) -> None:
-    """Prints how long a new interpreter takes to import zoomgym, against its two largest parts."""
+    """Prints how long a new interpreter takes to import zoomgym, and its two largest parts."""
     durations_s: dict[str, list[float]] = {name: [] for name in IMPORTS}
     for _ in range(REPEATS):
         for name, code in IMPORTS.items():  # by turns, so that both meet the same machine
@@ -85,8 +84,24 @@ def _measure_imports(console: Console) -> None:
     console.print(f"more: {ours_s - base_s:.3f} s, ratio {ours_s / base_s:.2f}")
 
 
-MEASUREMENTS = {"parse": _measure_parsing, "import": _measure_imports}
-COSTS = {"parse": "a minute", "import": "a minute"}
+def _measure_video(console: Console, args: argparse.Namespace) -> None:
+    """Measures decoding part by part, prints each, and writes it to video.json in --out.
+
+    With --quick, small files and few calls give numbers without meaning.
+    """
+    absent = [name for name in args.peers if not is_installed(name)]
+    present = tuple(name for name in args.peers if name not in absent)
+    files, amounts = (QUICK_FILES, (1, 8, 1, 8)) if args.quick else (FILES, (args.repeats,))
+    plan = DecodingPlan(files, speed_dir(), present, tuple(args.files), *amounts)
+    run = {**describe_run(absent), "is_quick": args.quick}
+    for name in args.parts:  # written as it goes: the whole takes half an hour
+        part = PARTS[name](plan)
+        print_part(console, part)
+        path = write_part(args.out, run, name, part)
+        console.print(f"{len(part.rows)} rows -> {path}")
+    print_absent(console, absent)
+    if args.quick:
+        console.print("quick: it runs, but the numbers mean nothing")
 
 
 @ends_quietly
@@ -97,75 +112,59 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="what", required=True)
-    for name in MEASUREMENTS:
-        commands.add_parser(name, help=f"needs {COSTS[name]}")
-    episodes = commands.add_parser("episodes", help="on drawn video: needs two minutes")
+    commands = parser.add_subparsers(required=True, metavar="WHAT")
+
+    def add(name: str, about: str, measure: Callable[[Console, Any], None]) -> Parser:
+        command = commands.add_parser(name, help=about)
+        command.set_defaults(measure=measure)
+        return command
+
+    add("parse", "needs a minute", lambda console, args: _measure_parsing(console))
+    add("import", "needs a minute", lambda console, args: _measure_imports(console))
+    episodes = add(
+        "episodes",
+        "on drawn video: needs two minutes",
+        lambda console, args: measure_episodes(console, args.episodes),
+    )
     episodes.add_argument("--episodes", type=whole_number(1), default=140, help="for each line")
-    video = commands.add_parser("video", help="decoding: needs minutes, and 4 GB for its files")
-    exactness = commands.add_parser("exactness", help="wrong frames in awkward files")
+    video = add("video", "decoding: needs minutes, and 4 GB for its files", _measure_video)
+    exactness = add(
+        "exactness",
+        "wrong frames in awkward files",
+        lambda console, args: measure_exactness(
+            console, args.out, args.peers, args.clips, folder=args.folder, is_quick=args.quick
+        ),
+    )
+    add_names(video, "--parts", PARTS)
+    add_names(video, "--files", PEER_FILES)
+    video.add_argument(
+        "--repeats", type=whole_number(1), default=5, help="processes per peer and file"
+    )
+    exactness.add_argument("--clips", nargs="*", type=_clip, default=[], help="more files to check")
+    exactness.add_argument(
+        "--folder", type=_folder, help="check the videos in this folder, and not the awkward ones"
+    )
     for command in (video, exactness):
         command.add_argument(
             "--out", type=Path, default=Path("results/speed"), help="results folder"
         )
-        command.add_argument(
-            "--peers",
-            nargs="+",
-            default=list(PEERS),
-            choices=PEERS,
-            metavar="WHO",
-            help=f"of {', '.join(PEERS)}; default: all that are installed",
-        )
+        add_names(command, "--peers", PEERS, "all that are installed")
         command.add_argument("--quick", action="store_true", help="small: to see that it runs")
-    video.add_argument(
-        "--parts",
-        nargs="+",
-        default=list(PARTS),
-        choices=PARTS,
-        metavar="PART",
-        help=f"of {', '.join(PARTS)}; default: all",
-    )
-    video.add_argument(
-        "--files",
-        nargs="+",
-        default=PEER_FILES,
-        choices=PEER_FILES,
-        metavar="FILE",
-        help=f"of {', '.join(PEER_FILES)}; default: all",
-    )
-    video.add_argument(
-        "--repeats", type=whole_number(1), default=5, help="processes per peer and file"
-    )
-    exactness.add_argument("--clips", nargs="*", type=Path, default=[], help="more files to check")
-    exactness.add_argument(
-        "--folder", type=Path, help="check the videos in this folder, and not the awkward ones"
-    )
     args = parser.parse_args(argv)
-    console = Console()
-    if args.what == "video":
-        measure_video(
-            console,
-            args.out,
-            args.parts,
-            args.peers,
-            args.files,
-            args.repeats,
-            is_quick=args.quick,
-        )
-    elif args.what == "episodes":
-        measure_episodes(console, args.episodes)
-    elif args.what == "exactness":
-        if args.folder is not None and not args.folder.is_dir():
-            parser.error(f"--folder {no_folder(args.folder, 'a folder of videos')}")
-        for clip in args.clips:
-            if not clip.is_file():
-                parser.error(f"--clips {unreadable(clip, 'a video file', FileNotFoundError())}")
-        measure_exactness(
-            console, args.out, args.peers, args.clips, folder=args.folder, is_quick=args.quick
-        )
-    else:
-        MEASUREMENTS[args.what](console)
+    args.measure(Console(), args)
     return 0
+
+
+def _clip(text: str) -> Path:
+    if (path := Path(text)).is_file():
+        return path
+    raise argparse.ArgumentTypeError(unreadable(path, "a video file", FileNotFoundError()))
+
+
+def _folder(text: str) -> Path:
+    if (path := Path(text)).is_dir():
+        return path
+    raise argparse.ArgumentTypeError(no_folder(path, "a folder of videos"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""How fast episodes on drawn video are: a turn, the environment, the runner; where time goes.
+"""Speed of episodes on drawn video: a turn, the environment, the runner; and where time goes.
 
-Processor seconds, of all threads and processes, are shown beside the wall clock, as a busy machine
+Processor seconds of all threads and processes appear beside the wall clock: a busy machine
 hardly changes them.
 """
 
@@ -9,17 +9,16 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from multiprocessing import active_children
 from unittest.mock import patch
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.evaluation.crashes import Failure
 from benchmarks.evaluation.runner import Environments, Job, Outcome, play_all, play_one
 from benchmarks.evaluation.suites import SUITES, make_env
 from benchmarks.speed.stopwatch import OTHER, Stopwatch
+from benchmarks.speed.tables import number_table
 from zoomgym import ZoomEnv, rollout
 from zoomgym.agent import Agent
 from zoomgym.envs import env
@@ -38,12 +37,12 @@ from zoomgym.rules import (
 from zoomgym.tasks import Scene, SyntheticTasks
 
 NUM_TURNS = 200
-"""Turns that are measured at once."""
+"""Turns in one measurement."""
 REPEATS = 25
 SIDES = (112, 256)
-"""Pixels of a side of a frame: what policies are trained on, and what a file has."""
+"""Sides of a frame in pixels: for training policies, and of a file."""
 AGENTS = ("blind", "uniform", "oracle")
-"""Agents that see 64 frames, all 128, and the overview with what they are told."""
+"""Agents that see 64 frames, all 128, and only the evidence."""
 WORKERS = (1, 2)
 SUITE = "standard-v0"
 MINUTE_S = 60
@@ -62,47 +61,32 @@ FUNCTIONS = (
     (Record, "checked", "the record"),
     (Environments, "new", "a new environment"),
 )
-"""Who owns what does the work, its name, and what its time is called."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast some episodes were played."""
-
-    num_episodes: int
-    wall_s: float
-    cpu_s: float
-    """Processor seconds of all threads and processes."""
+"""Owner and name of each timed function, and its phase."""
 
 
 def measure_episodes(console: Console, num_episodes: int) -> None:
-    """Prints how long turns and episodes take, so many a line, and where that time goes."""
+    """Prints how long turns and episodes take (num_episodes a line), and where that time goes."""
     _show_turns(console)
     shares: dict[str, dict[str, float]] = {}
-    paces = Table(title="Episodes on drawn video of a minute", title_justify="left")
-    paces.add_column("what", no_wrap=True)
-    for name in ("episodes", "a second", "processor ms"):
-        paces.add_column(name, justify="right")
+    title = "Episodes on drawn video of a minute"
+    paces = number_table(title, ("what",), ("episodes", "a second", "processor ms"))
     for side in SIDES:
         alone = _alone(side * side, num_episodes)
-        paces.add_row(f"ZoomEnv, {side} x {side}, random replies", *_cells(_paced(alone)))
+        paces.add_row(f"ZoomEnv, {side} x {side}, random replies", *_paced(alone))
         shares[f"ZoomEnv {side}"] = share_of_phases(alone)
     for agent in AGENTS:
         jobs = _jobs(agent, num_episodes)
         for workers in WORKERS:
             text = f"runner, 256 x 256, {agent}, {workers} process{'es'[: 2 * (workers > 1)]}"
-            paces.add_row(text, *_cells(_paced(_runner(jobs, workers))))
+            paces.add_row(text, *_paced(_runner(jobs, workers)))
         shares[agent] = share_of_phases(_in_one_process(jobs))
     console.print(paces)
     _show_shares(console, shares)
 
 
 def _show_turns(console: Console) -> None:
-    """Prints how long a turn takes without its frames."""
     title = f"advance, without frames (median of {REPEATS} x {NUM_TURNS})"
-    table = Table(title=title, title_justify="left")
-    for name in ("grammar", "reply", "ms of processor"):
-        table.add_column(name, justify="right" if name.startswith("ms") else "left")
+    table = number_table(title, ("grammar", "reply"), ("ms of processor",))
     for grammar in GRAMMARS:
         for reply, turn_s in time_turns(grammar).items():
             table.add_row(grammar, reply, f"{1e3 * turn_s:.4f}")
@@ -110,7 +94,7 @@ def _show_turns(console: Console) -> None:
 
 
 def time_turns(grammar: str) -> dict[str, float]:
-    """Returns the processor seconds of a turn by what is replied, without any frames."""
+    """Returns the processor seconds of a turn, without frames, by the kind of reply."""
     task = VideoQuestion("q", "v", "Which symbol?", "B", ("star", "heart", "ring", "cross"))
     before = start(task, 60.0, 59.9, Rules(grammar), "key")
     replies = {
@@ -126,7 +110,6 @@ def time_turns(grammar: str) -> dict[str, float]:
 
 
 def _turn_s(before: episode.Episode, reply: str) -> float:
-    """Returns the processor seconds of a turn, the mean of many."""
     started_s = time.process_time()
     for _ in range(NUM_TURNS):
         advance(before, reply)
@@ -134,11 +117,10 @@ def _turn_s(before: episode.Episode, reply: str) -> float:
 
 
 Play = Callable[[], int]
-"""Plays episodes, and returns how many."""
 
 
 def _alone(max_pixels: int, num_episodes: int) -> Play:
-    """Returns what plays an environment of every family with random replies."""
+    """Returns a function that plays every family with random replies."""
 
     def play() -> int:
         zoom_env = ZoomEnv("synthetic", source="scene", max_pixels=max_pixels)
@@ -156,7 +138,6 @@ def _alone(max_pixels: int, num_episodes: int) -> Play:
 
 
 def _jobs(agent: str, num_episodes: int) -> list[Job]:
-    """Returns the first so many episodes of an agent on the videos of a minute of the suite."""
     parts = [part for part in SUITES[SUITE].parts if part.settings["duration_s"] == MINUTE_S]
     sets = [make_env(part).tasks for part in parts]
     places = (divmod(number, len(parts)) for number in range(num_episodes))
@@ -164,7 +145,7 @@ def _jobs(agent: str, num_episodes: int) -> list[Job]:
 
 
 def _runner(jobs: Sequence[Job], workers: int) -> Play:
-    """Returns what plays jobs as the runner does, in so many processes."""
+    """Returns a function that plays jobs as the runner does, in so many processes."""
 
     def play() -> int:
         num_played = _count(play_all(jobs, workers=workers, at_once=None))
@@ -176,7 +157,7 @@ def _runner(jobs: Sequence[Job], workers: int) -> Play:
 
 
 def _in_one_process(jobs: Sequence[Job]) -> Play:
-    """Returns what plays jobs as each process of the runner does."""
+    """Returns a function that plays jobs as each process of the runner does."""
 
     def play() -> int:
         agents: dict[str, Agent] = {}
@@ -187,7 +168,6 @@ def _in_one_process(jobs: Sequence[Job]) -> Play:
 
 
 def _count(outcomes: Iterable[Outcome]) -> int:
-    """Returns how many episodes there were. Raises RuntimeError if one has failed."""
     num_played = 0
     for outcome in outcomes:
         if isinstance(outcome, Failure):
@@ -196,24 +176,16 @@ def _count(outcomes: Iterable[Outcome]) -> int:
     return num_played
 
 
-def _paced(play: Play) -> Pace:
-    """Returns how fast episodes were played."""
-    started_s, cpu_s = time.perf_counter(), sum(os.times()[:4])
-    num_episodes = play()
-    return Pace(num_episodes, time.perf_counter() - started_s, sum(os.times()[:4]) - cpu_s)
-
-
-def _cells(pace: Pace) -> tuple[str, str, str]:
-    """Returns a pace as it is shown."""
-    return (
-        str(pace.num_episodes),
-        f"{pace.num_episodes / pace.wall_s:.1f}",
-        f"{1e3 * pace.cpu_s / pace.num_episodes:.1f}",
-    )
+def _paced(play: Play) -> tuple[str, str, str]:
+    """Returns the number of episodes, how many a second, and processor ms of each."""
+    started_s, started_cpu_s = time.perf_counter(), sum(os.times()[:4])
+    number = play()
+    wall_s, cpu_s = time.perf_counter() - started_s, sum(os.times()[:4]) - started_cpu_s
+    return str(number), f"{number / wall_s:.1f}", f"{1e3 * cpu_s / number:.1f}"
 
 
 def share_of_phases(play: Play) -> dict[str, float]:
-    """Returns the shares of processor time of each phase of play, without those inside it."""
+    """Returns the share of processor time of each phase, without phases inside it."""
     stopwatch = Stopwatch()
     with watched(stopwatch):
         stopwatch.clear()
@@ -225,7 +197,7 @@ def share_of_phases(play: Play) -> dict[str, float]:
 
 @contextmanager
 def watched(stopwatch: Stopwatch) -> Iterator[None]:
-    """Counts the time of FUNCTIONS to their phases."""
+    """Adds the time of FUNCTIONS to their phases."""
     with ExitStack() as patches:
         for owner, name, phase in FUNCTIONS:
             timed = stopwatch.timed(vars(owner)[name], phase)
@@ -234,11 +206,7 @@ def watched(stopwatch: Stopwatch) -> Iterator[None]:
 
 
 def _show_shares(console: Console, shares: Mapping[str, Mapping[str, float]]) -> None:
-    """Prints where time goes, a column for each of what was played."""
-    table = Table(title="Where processor time goes, %", title_justify="left")
-    table.add_column("", no_wrap=True)
-    for name in shares:
-        table.add_column(name, justify="right")
+    table = number_table("Where processor time goes, %", ("",), list(shares))
     for phase in (*dict.fromkeys(phase for _, _, phase in FUNCTIONS), OTHER):
         table.add_row(phase, *(f"{100 * own.get(phase, 0):.1f}" for own in shares.values()))
     console.print(table)

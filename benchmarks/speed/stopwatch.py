@@ -1,4 +1,4 @@
-"""Seconds and memory of phases that may lie inside one another."""
+"""Seconds and memory of phases, which may be nested."""
 
 import sys
 import time
@@ -11,19 +11,19 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 OTHER = "other"
-"""What is no phase."""
+"""The time outside all phases."""
 
 
 class Stopwatch:
-    """Counts every second, and what a GPU held at most, to the innermost phase."""
+    """Adds every second, and the peak memory of a GPU, to the innermost phase."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        """Seconds of each phase, up to the last change or count."""
+        """Seconds by phase, up to the last change or count."""
         self.cpu_seconds: defaultdict[str, float] = defaultdict(float)
-        """Processor seconds of all threads, which a busy machine hardly changes."""
+        """Processor seconds of all threads: a busy machine hardly changes them."""
         self.peak_bytes: defaultdict[str, int] = defaultdict(int)
-        """What a GPU held at most; empty without one."""
+        """Peak memory of a GPU; empty without one."""
         self._phases = [OTHER]
         self._last_s, self._last_cpu_s = time.perf_counter(), time.process_time()
         self.clear()
@@ -36,7 +36,7 @@ class Stopwatch:
         self.peak_bytes.clear()
 
     def begin(self, phase: str) -> None:
-        """Begins a phase, inside the one that is going on."""
+        """Begins a phase inside the current one."""
         self.count()
         self._phases.append(phase)
 
@@ -47,7 +47,7 @@ class Stopwatch:
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Counts what happens inside to a phase."""
+        """Adds what happens inside to a phase."""
         self.begin(name)
         try:
             yield
@@ -55,7 +55,7 @@ class Stopwatch:
             self.end()
 
     def timed(self, function: Callable[..., T], name: str) -> Callable[..., T]:
-        """Returns a function whose time counts to a phase."""
+        """Returns a function whose time is added to a phase."""
 
         @wraps(function)
         def call(*args: Any, **given: Any) -> T:
@@ -65,7 +65,7 @@ class Stopwatch:
         return call
 
     def count(self) -> None:
-        """Gives what has passed since the last change to the innermost phase."""
+        """Adds what has passed since the last change to the innermost phase."""
         phase = self._phases[-1]
         torch: Any = sys.modules.get("torch")  # who has not imported it uses no GPU
         if torch and torch.cuda.is_available():

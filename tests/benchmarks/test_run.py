@@ -62,7 +62,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_tiny(folder: Path, *arguments: str) -> int:
-    return run.main(["--suite", "tiny-v0", "--out", str(folder), "--workers", "1", *arguments])
+    return run.main(["suite", "tiny-v0", "--out", str(folder), "--workers", "1", *arguments])
 
 
 def identities(folder: Path) -> list[tuple[str, str, float]]:
@@ -127,7 +127,7 @@ def test_ctrl_c_ends_a_run_that_can_go_on(
     with monkeypatch.context() as patch:
         patch.setattr(resume, "append_record", stop)
         assert run_tiny(tmp_path) == 130
-    assert f"stopped: run again to go on. Episodes so far: {tmp_path}" in capsys.readouterr().out
+    assert f"stopped: run again to resume. Episodes so far: {tmp_path}" in capsys.readouterr().out
     assert len(identities(tmp_path)) == 1
     assert run_tiny(tmp_path) == 0
     assert len(identities(tmp_path)) == 8
@@ -252,10 +252,39 @@ def test_numbers_that_mean_nothing_are_refused(
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("short", "whole"),
+    [
+        ([], ["suite"]),
+        (["quick-v0", "--limit", "1"], ["suite", "quick-v0", "--limit", "1"]),
+        (["--agents", "blind"], ["suite", "--agents", "blind"]),
+        (["--limit", "1", "--suite", "quick-v0"], ["suite", "quick-v0", "--limit", "1"]),
+        (
+            ["--agents", "a", "b", "--tasks", "my.jsonl"],
+            ["tasks", "my.jsonl", "--agents", "a", "b"],
+        ),
+    ],
+)
+def test_suite_is_the_default_command(short: Sequence[str], whole: Sequence[str]) -> None:
+    parser = run._parser()
+    assert parser.parse_args(run._with_command(short)) == parser.parse_args(whole)
+
+
+def test_each_command_has_its_own_help(capsys: pytest.CaptureFixture[str]) -> None:
+    told = {}
+    for command in ("suite", "tasks", "merge"):
+        with pytest.raises(SystemExit):
+            run.main([command, "--help"])
+        told[command] = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    assert told["tasks"] - told["suite"] == {"--split", "--grammar", "--env"}
+    assert told["suite"] <= told["tasks"]
+    assert told["merge"] == {"--help", "--cache-dir"}
+
+
 @pytest.mark.usefixtures("here")
 def test_a_shard_has_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    run.main(["--suite", "tiny-v0", "--agents", "blind", "--shard", "2/3"])
+    run.main(["suite", "tiny-v0", "--agents", "blind", "--shard", "2/3"])
     assert len(identities(tmp_path / "results" / "tiny-v0-2of3")) == 2
 
 
@@ -342,8 +371,9 @@ def test_episodes_on_other_tasks_of_the_same_names_are_not_mixed_in(
     part = Part(1, {"tasks": str(tmp_path / "my.jsonl")})
     monkeypatch.setitem(SUITES, "own-v0", Suite("own-v0", "a test", (part,), agents=("blind",)))
     # A manifest's version is a hash of its file: held still, so that only the tasks' hash differs.
-    monkeypatch.setattr("zoomgym.tasks.datasets.ManifestTasks.version", "0")
-    arguments = ["--suite", "own-v0", "--out", str(tmp_path / "out"), "--workers", "1"]
+    still = property(lambda _: "0", lambda _, version: None)
+    monkeypatch.setattr("zoomgym.tasks.datasets.ManifestTasks.version", still, raising=False)
+    arguments = ["suite", "own-v0", "--out", str(tmp_path / "out"), "--workers", "1"]
     write_manifest(tmp_path / "my.jsonl", [task])
     assert run.main(arguments) == 0
     write_manifest(tmp_path / "my.jsonl", [replace(task, answer="B")])
@@ -381,7 +411,7 @@ def test_agents_of_ones_own_are_found_here_and_in_pythonpath(tmp_path: Path) -> 
         folder.mkdir()
         (folder / f"in_{folder.name}.py").write_text(MY_AGENT.replace("ANSWER", "A"))
     command = (
-        "-m benchmarks.run --limit 1 --tasks synthetic:flash --env source=scene max_pixels=64 "
+        "-m benchmarks.run tasks synthetic:flash --limit 1 --env source=scene max_pixels=64 "
         "--out out --agents in_here:Agent in_there:Agent"
     )
     subprocess.run(
@@ -483,7 +513,7 @@ def test_one_broken_video_is_counted_and_shown_and_stops_nothing(
     suite = Suite("broken-v0", "a test", parts, agents=("glance",))
     monkeypatch.setitem(SUITES, suite.name, suite)
     folder = tmp_path / "out"
-    assert run.main(["--suite", "broken-v0", "--out", str(folder), "--workers", "1"]) == 1
+    assert run.main(["suite", "broken-v0", "--out", str(folder), "--workers", "1"]) == 1
     assert "broken.mp4" in capsys.readouterr().out.replace("\n", "")
     assert len(identities(folder)) == 4
 
@@ -503,7 +533,7 @@ def test_progress_says_how_many_videos_are_written_first(
     encoded = Part(2, {"tasks": "synthetic:overview", **SMALL, "source": "file", "duration_s": 30})
     suite = Suite("encoded-v0", "a test", (encoded,), agents=("blind",))
     monkeypatch.setitem(SUITES, suite.name, suite)
-    given = ["--suite", "encoded-v0", "--out", str(tmp_path), "--cache-dir", str(tmp_path)]
+    given = ["suite", "encoded-v0", "--out", str(tmp_path), "--cache-dir", str(tmp_path)]
     assert run.main(given) == 0
     assert run.main([*given, "--fresh"]) == 0
     assert said == ["writing 2 videos, playing episodes: 0 of 2", "playing episodes: 0 of 2"]
@@ -580,7 +610,7 @@ sys.exit(run.main(sys.argv[1:]))
 
 def start_short(folder: Path) -> "subprocess.Popen[str]":
     """Starts a real run, in a session of its own, that writes its videos beside its records."""
-    command = [sys.executable, "-c", RUN_SHORT, "--suite", "short-v0", "--workers", "2"]
+    command = [sys.executable, "-c", RUN_SHORT, "suite", "short-v0", "--workers", "2"]
     command += ["--out", str(folder), "--cache-dir", str(folder / "videos")]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec
 
@@ -73,6 +73,21 @@ def whole_number(least: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def add_names(
+    parser: argparse.ArgumentParser, option: str, known: Iterable[str], default: str = "all"
+) -> None:
+    """Adds an option that takes some of the known names; without it, all of them."""
+    names = list(known)
+    parser.add_argument(
+        option,
+        nargs="+",
+        default=names,
+        choices=names,
+        metavar="NAME",
+        help=f"of {', '.join(names)}; default: {default}",
+    )
 
 
 def ends_quietly(main: Callable[Given, int]) -> Callable[Given, int]:

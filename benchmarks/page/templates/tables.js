@@ -1,4 +1,4 @@
-// Tables that are sorted by the buttons in their heads.
+// Sorts tables by the buttons in their heads.
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
   const value = (row, column) => row.cells[column].dataset.sort;

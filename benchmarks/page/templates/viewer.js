@@ -104,7 +104,7 @@ function filter() {
   addRowsBelow();
   const of_all = matching.length < data.episodes.length ? ` of ${data.episodes.length.toLocaleString("en")}` : "";
   count.textContent = matching.length ? `${matching.length.toLocaleString("en")}${of_all} episode${matching.length === 1 && !of_all ? "" : "s"}`
-    : "No episode is like that.";
+    : "No episode matches.";
   detail.replaceChildren();
   if (matching.length) open(0);
 }

@@ -1,7 +1,7 @@
-"""Measures overviews and zooms: ours against every peer, with what each one got wrong.
+"""Measures overviews and zooms: ours against every peer, with the wrong frames of each.
 
-A time counts only beside the number of wrong frames: each frame shows its number, and ours are
-also compared byte for byte with decoding the whole file in order.
+A time only counts beside its number of wrong frames: each frame shows its number, and ours are
+also compared byte for byte with a sequential decode.
 """
 
 import hashlib
@@ -15,16 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.speed.decoding.files import SpeedFile, number_in, number_shown
-from benchmarks.speed.decoding.peers import (
-    OURS,
-    OURS_TWICE,
-    PEERS,
-    FrameCall,
-    PeerJob,
-    PeerOutcome,
-    run_job,
-)
-from benchmarks.speed.decoding.plan import (
+from benchmarks.speed.decoding.measure import (
     COLD,
     HD,
     HOUR,
@@ -36,6 +27,15 @@ from benchmarks.speed.decoding.plan import (
     SpeedClaim,
     Timing,
     calls_of,
+)
+from benchmarks.speed.decoding.peers import (
+    OURS,
+    OURS_TWICE,
+    PEERS,
+    FrameCall,
+    PeerJob,
+    PeerOutcome,
+    run_job,
 )
 from zoomgym.io import cached_file
 from zoomgym.tasks import is_sealed, seal
@@ -50,7 +50,7 @@ ZOOMER = "VideoZoomer's way"
 
 
 def measure_peers(plan: DecodingPlan) -> Measurement:
-    """Measures overviews and zooms by every peer, by turns, each time in a fresh process."""
+    """Measures overviews and zooms of all peers in turn, each time in a new process."""
     rows = [row for name in plan.peer_files for row in _peer_rows(plan, name)]
     wrong = sum(row.num_wrong for row in rows if row.peer in (OURS, OURS_TWICE))
     exact = SpeedClaim("ours: frames that differ from decoding the whole file", wrong, 0)
@@ -58,15 +58,13 @@ def measure_peers(plan: DecodingPlan) -> Measurement:
 
 
 def _peer_rows(plan: DecodingPlan, name: str) -> list[Timing]:
-    """Returns the rows of one file."""
-    file, path = plan.files[name], plan.path(name)
-    size = plan.size(name)
+    file = plan.files[name]
     asked = calls_of(plan, file)
-    expected = _played(plan.folder, file, path, size, asked)
+    expected = _played(plan.folder, file, plan.path(name), plan.size(name), asked)
     turns = [peer for _ in range(plan.repeats) for peer in plan.peers]
     done = []
     for peer in tqdm(turns, file.name, unit="process", leave=False):
-        job = PeerJob(peer, path, size, tuple(_as_asked_of(peer, asked)), plan.path("small_01.mp4"))
+        job = plan.job(peer, name, _as_asked_of(peer, asked))
         done.append((job, run_job(job, JOB_LIMIT_S)))
     return rows_of(name, file, done, expected)
 
@@ -74,7 +72,7 @@ def _peer_rows(plan: DecodingPlan, name: str) -> list[Timing]:
 def rows_of(
     name: str, file: SpeedFile, done: Sequence[tuple[PeerJob, PeerOutcome]], expected: Played | None
 ) -> list[Timing]:
-    """Returns a row for each kind of call and peer. expected: see _num_wrong."""
+    """Returns a row for each kind of call and peer. For `expected`, see `_num_wrong`."""
     rows: dict[tuple[str, str], Timing] = {}
     for job, outcome in done:
         for k, call in enumerate(job.calls):
@@ -85,20 +83,20 @@ def rows_of(
             if frames is None:
                 row = replace(row, error=row.error or outcome.errors[k])
             else:
+                num_wrong = _num_wrong(job.peer, frames, call.times_s, file, expected)
                 row = replace(
                     row,
                     wall_s=(*row.wall_s, outcome.wall_s[k]),
                     cpu_s=(*row.cpu_s, outcome.cpu_s[k]),
                     num_frames=row.num_frames + len(frames),
-                    num_wrong=row.num_wrong
-                    + _num_wrong(job.peer, frames, call.times_s, file, expected),
+                    num_wrong=row.num_wrong + num_wrong,
                 )
             rows[call.name, job.peer] = row
     return list(rows.values())
 
 
 def _as_asked_of(peer: str, asked: Sequence[FrameCall]) -> Iterator[FrameCall]:
-    """Yields the calls that a peer can be asked: floors only when ready, reopeners only cold."""
+    """Yields the calls that suit a peer: floors are only asked when ready, reopeners only cold."""
     for call in asked:
         if PEERS[peer].is_floor:
             if call.name in (OVERVIEW, WARM):
@@ -110,9 +108,9 @@ def _as_asked_of(peer: str, asked: Sequence[FrameCall]) -> Iterator[FrameCall]:
 def _played(
     folder: Path, file: SpeedFile, path: str, size: tuple[int, int], asked: Sequence[FrameCall]
 ) -> Played:
-    """Returns the frames that are asked for, out of decoding the whole file in order.
+    """Returns the wanted frames of a sequential decode.
 
-    That takes a minute for an hour of video, so they are kept.
+    That takes a minute for an hour of video, so they are kept in a file.
     """
     indices = sorted({_index(time_s, file) for call in asked for time_s in call.times_s})
     digest = hashlib.sha256(f"{size} {indices}".encode()).hexdigest()[:12]
@@ -133,7 +131,7 @@ def _played(
 def _play(
     path: str, size: tuple[int, int], indices: set[int], num_frames: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yields the pictures of the frames with these indices, decoding every frame."""
+    """Yields the pictures of these frames, decoding every frame."""
     scaler = Scaler()
     with av.open(path) as container:
         container.streams.video[0].thread_type = "AUTO"
@@ -144,7 +142,6 @@ def _play(
 
 
 def _index(time_s: float, file: SpeedFile) -> int:
-    """Returns the index of the frame on screen."""
     return min(int(time_s * file.rate + 1e-6), file.num_frames - 1)
 
 
@@ -157,7 +154,7 @@ def _num_wrong(
 ) -> int:
     """Returns how many frames show another number than those on screen.
 
-    Ours may not differ in a byte from expected, if that is known.
+    Ours must equal `expected` byte for byte, if it is known.
     """
     indices = [_index(time_s, file) for time_s in times_s]
     if expected is not None and peer in (OURS, OURS_TWICE):
@@ -170,13 +167,14 @@ def _num_wrong(
 
 
 def _peer_bars(rows: Sequence[Timing]) -> Iterator[SpeedClaim]:
-    """Yields what the peers' rows have to show."""
+    """Yields the claims that the peers' rows decide."""
+    files = {row.file for row in rows}
     by_place = {(row.work, row.file, row.peer): row for row in rows}
 
     def bar(file: str, mine: tuple[str, str], theirs: tuple[str, str], limit: float) -> SpeedClaim:
+        unmeasured = Timing("", file, "")
         ours, other = (
-            by_place.get((work, file, peer), Timing(work, file, peer))
-            for work, peer in (mine, theirs)
+            by_place.get((work, file, peer), unmeasured) for work, peer in (mine, theirs)
         )
         claim = f"{file}: {mine[0]}, {mine[1]} / {theirs[1]}"
         if mine[0] != theirs[0]:
@@ -184,7 +182,6 @@ def _peer_bars(rows: Sequence[Timing]) -> Iterator[SpeedClaim]:
         cpu_ratio = ours.median_cpu_s / other.median_cpu_s
         return SpeedClaim(claim, ours.median_s / other.median_s, limit, cpu_ratio=cpu_ratio)
 
-    files = {row.file for row in rows}
     for file, one, two in ((TEN_MIN, 0.45, 0.25), (HOUR, 0.42, 0.24), (HD, 0.65, 0.36)):
         if file not in files:
             continue

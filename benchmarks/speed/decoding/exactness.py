@@ -1,28 +1,28 @@
-"""Counts wrong frames in awkward files: ours and every peer that is installed.
+"""Counts wrong frames in awkward files: ours, and those of every installed peer.
 
-Right is the frame that is on screen when the file is played in order. Ours have to equal it byte
-for byte. A peer scales and converts in its own way, so its frame is right if no other frame of the
-file is clearly nearer to it. Time 0 is what a peer says is the beginning.
+The frame on screen in sequential playback is right. Ours must equal it byte for byte. A peer
+scales and converts in its own way: its frame is right if no other frame of the file is clearly
+nearer. Time 0 is where a peer says that the file begins.
 """
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 from tqdm import tqdm
 
 from benchmarks.speed.decoding.awkward.clips import play
 from benchmarks.speed.decoding.awkward.kinds import INEXACT, KINDS
 from benchmarks.speed.decoding.files import speed_dir
-from benchmarks.speed.decoding.measure import describe_run
+from benchmarks.speed.decoding.measure import describe_run, print_absent
 from benchmarks.speed.decoding.peers import (
     OURS,
     OURS_TWICE,
@@ -33,6 +33,7 @@ from benchmarks.speed.decoding.peers import (
     is_installed,
     run_job,
 )
+from benchmarks.speed.tables import number_table
 from zoomgym.io import written_file
 
 ASKED = tuple(
@@ -40,27 +41,27 @@ ASKED = tuple(
     for name, peer in PEERS.items()
     if not peer.is_floor and (name == OURS_TWICE or "threads" not in name)
 )
-"""Peers that are asked: threads change nothing in what the others return."""
+"""Peers to ask: more threads do not change the frames of the others."""
 SIZE = (48, 80)
 NUM_SINGLES, NUM_OVERVIEW, NUM_ZOOMS = 200, 64, 12
 ZOOM_S = np.arange(16) / 8
 NEAR = 60
-"""Frames to each side among which the one nearest to a peer's frame is looked for."""
+"""Frames on each side to compare with a peer's frame."""
 MARGIN = 1.0
-"""Levels by which another frame has to be nearer: in a still scene frames hardly differ."""
+"""Levels by which another frame must be nearer: frames of a still scene hardly differ."""
 MAX_ERROR = 40
-"""Mean difference in levels at which a picture is no longer the one that it should be."""
+"""Mean difference in levels from which on a picture is another one."""
 LIMIT_S = 60
 QUICK = ("base.mp4", "open_gop.mkv", "base.ts")
 MAX_FRAMES = 20_000
-"""Frames of one file that are held for comparison: 230 MB."""
+"""Frames of one file in memory, at most: 230 MB."""
 MAX_SHIFTED = 16
-"""Frames that can be shown before one that the decoder gave out earlier."""
+"""Frames that may appear before one that was decoded earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedFile:
-    """A file played in order."""
+    """A file, played in order."""
 
     name: str
     path: str
@@ -72,7 +73,7 @@ class PlayedFile:
     def inside(self, time_s: float, part: float) -> tuple[float, int]:
         """Returns a time well inside the frame on screen at time_s, and the frame's index.
 
-        So no peer's rounding, nor a rule about the very border, decides which frame is right.
+        There, no peer's rounding and no rule about borders matters.
         """
         index = max(0, int(np.searchsorted(self.starts_s, time_s, side="right")) - 1)
         start_s = self.starts_s[index]
@@ -89,11 +90,11 @@ class ExactnessCell:
     num_frames: int
     num_wrong: int
     num_missing: int
-    """Frames for which there was an error instead."""
+    """Frames with an error instead."""
     error: str
     """The first error."""
     is_reproducible: bool
-    """Decoding from a keyframe can give what playing in order gives."""
+    """Decoding from a keyframe gives what sequential playback gives."""
 
     @property
     def text(self) -> str:
@@ -115,18 +116,19 @@ def measure_exactness(
 ) -> None:
     """Compares, prints, and writes exactness.json to the folder out.
 
-    Clips are checked beside the awkward files, or those in a folder instead. If `is_quick`, a few
-    files and times are enough. Peers that are not installed are listed as absent.
+    Checks clips beside the awkward files, or only the files in folder. If `is_quick`, a few files
+    and times are enough.
     """
-    asked = [name for name in peers if name in ASKED]
-    absent = [name for name in asked if not is_installed(name)]
-    asked = [name for name in asked if name not in absent]
+    installed = {name: is_installed(name) for name in peers if name in ASKED}
+    absent = [name for name in installed if not installed[name]]
+    asked = [name for name in installed if installed[name]]
     cells: list[ExactnessCell] = []
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         playbacks = _folder(folder, console) if folder else _playbacks(clips, is_quick)
         for playback, is_reproducible in tqdm(playbacks, "files", unit="file", leave=False):
             wanted = _wanted(playback, 20 if is_quick else NUM_SINGLES)
-            jobs = [_job(peer, playback, wanted) for peer in asked]
+            calls = tuple(FrameCall("", "warm", tuple(t for t, _ in call)) for call in wanted)
+            jobs = [PeerJob(peer, playback.path, SIZE, calls) for peer in asked]
             outcomes = threads.map(lambda job: run_job(job, LIMIT_S), jobs)
             for peer, outcome in zip(asked, outcomes, strict=True):
                 cells.append(_cell(peer, playback, wanted, outcome, is_reproducible))
@@ -134,14 +136,9 @@ def measure_exactness(
     for cell in cells:
         if cell.peer == OURS and cell.error:
             console.print(f"ours refuses {cell.error}", markup=False)
-    for name in absent:
-        console.print(f"absent: {name} (needs the package {PEERS[name].package})")
+    print_absent(console, absent)
     out.mkdir(parents=True, exist_ok=True)
-    result = {
-        **describe_run(absent),
-        "is_quick": is_quick,
-        "cells": [asdict(cell) for cell in cells],
-    }
+    result = describe_run(absent) | {"is_quick": is_quick, "cells": [asdict(c) for c in cells]}
     (out / "exactness.json").write_text(json.dumps(result, indent=1) + "\n")
     console.print(f"{len(cells)} cells -> {out / 'exactness.json'}")
 
@@ -162,7 +159,6 @@ def _playbacks(clips: Sequence[Path], is_quick: bool) -> Iterator[tuple[PlayedFi
 
 
 def _folder(folder: Path, console: Console) -> Iterator[tuple[PlayedFile, bool]]:
-    """Yields every file of a folder that FFmpeg can play, played in order, however it is named."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
         try:
@@ -177,7 +173,6 @@ def _folder(folder: Path, console: Console) -> Iterator[tuple[PlayedFile, bool]]
 
 
 def _playback(name: str, path: Path) -> PlayedFile:
-    """Plays a file in order, or the beginning of a long one."""
     played = play(path, SIZE, MAX_FRAMES)
     num_frames = len(played.pts)
     if num_frames == MAX_FRAMES:
@@ -187,7 +182,7 @@ def _playback(name: str, path: Path) -> PlayedFile:
 
 
 def _wanted(playback: PlayedFile, num_singles: int) -> list[list[tuple[float, int]]]:
-    """Returns the calls: each a list of times and of the indices of the frames shown then."""
+    """Returns the calls: each a list of times with the indices of their frames."""
     rng = np.random.default_rng(0)
     end_s = float(playback.starts_s[-1])
     singles = rng.uniform(0, end_s, num_singles)
@@ -200,12 +195,6 @@ def _wanted(playback: PlayedFile, num_singles: int) -> list[list[tuple[float, in
     ]
 
 
-def _job(peer: str, playback: PlayedFile, wanted: Sequence[Sequence[tuple[float, int]]]) -> PeerJob:
-    """Returns the job of asking a peer for everything, in a file that is kept open."""
-    calls = tuple(FrameCall("", "warm", tuple(time_s for time_s, _ in call)) for call in wanted)
-    return PeerJob(peer, playback.path, SIZE, calls)
-
-
 def _cell(
     peer: str,
     playback: PlayedFile,
@@ -213,32 +202,28 @@ def _cell(
     outcome: PeerOutcome,
     is_reproducible: bool,
 ) -> ExactnessCell:
-    """Returns how many frames were wrong."""
-    is_right = _is_same if peer in (OURS, OURS_TWICE) else _is_nearest
+    is_ours = peer in (OURS, OURS_TWICE)
     num_wrong = num_missing = 0
     for call, frames in zip(wanted, outcome.frames, strict=True):
         indices = [index for _, index in call]
         if frames is None or len(frames) != len(indices):
             num_missing += len(indices)
             continue
-        pairs = zip(frames, indices, strict=True)
-        num_wrong += sum(not is_right(frame, index, playback.pictures) for frame, index in pairs)
-    error = next((error for error in outcome.errors if error), "")
-    num_frames = sum(len(call) for call in wanted)
-    return ExactnessCell(
-        playback.name, peer, num_frames, num_wrong, num_missing, error, is_reproducible
-    )
-
-
-def _is_same(frame: NDArray[np.uint8], index: int, pictures: NDArray[np.uint8]) -> bool:
-    """Returns whether frame is the picture with this index, byte for byte."""
-    return np.array_equal(frame, pictures[index])
+        num_wrong += sum(
+            not np.array_equal(frame, playback.pictures[index])
+            if is_ours
+            else not _is_nearest(frame, index, playback.pictures)
+            for frame, index in zip(frames, indices, strict=True)
+        )
+    error = next(filter(None, outcome.errors), "")
+    counts = sum(map(len, wanted)), num_wrong, num_missing
+    return ExactnessCell(playback.name, peer, *counts, error, is_reproducible)
 
 
 def _is_nearest(frame: NDArray[np.uint8], index: int, pictures: NDArray[np.uint8]) -> bool:
     """Returns whether no picture is clearly nearer to frame than the one with this index.
 
-    A picture that is upside down is another fault, and not counted here.
+    An upside-down picture is another fault, which is not counted here.
     """
     first = max(0, index - NEAR)
     near = pictures[first : index + NEAR + 1].astype(np.float32)
@@ -250,18 +235,10 @@ def _is_nearest(frame: NDArray[np.uint8], index: int, pictures: NDArray[np.uint8
 
 
 def _print(console: Console, cells: Sequence[ExactnessCell], peers: Sequence[str]) -> None:
-    """Prints a table: a line per file, a column per peer, and the sums."""
-    by_place: Mapping[tuple[str, str], ExactnessCell] = {
-        (cell.file, cell.peer): cell for cell in cells
-    }
-    files = list(dict.fromkeys(cell.file for cell in cells))
     num_frames = max((cell.num_frames for cell in cells), default=0)
-    table = Table(title=f"Wrong frames of {num_frames} per file", title_justify="left")
-    table.add_column("file")
-    for peer in peers:
-        table.add_column(peer, justify="right")
-    for file in files:
-        row = [by_place[file, peer] for peer in peers]
+    table = number_table(f"Wrong frames of {num_frames} per file", ("file",), peers)
+    for file, of_file in groupby(cells, lambda cell: cell.file):
+        row = list(of_file)
         mark = "" if all(cell.is_reproducible for cell in row) else " *"
         table.add_row(file + mark, *(cell.text for cell in row))
     table.add_section()

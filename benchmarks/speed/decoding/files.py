@@ -1,17 +1,15 @@
 """The video files that the benchmark decodes: drawn, encoded and remuxed here, once, into a folder.
 
-A moving texture with a 1/f spectrum, shapes, grain and jumps between scenes cost a decoder what
-filmed video does. Every frame shows its own number as a strip of black and white blocks, so that
-a wrong frame is seen without decoding the rest.
+A moving texture with a 1/f spectrum, shapes, grain and cuts cost a decoder what filmed video does.
+Every frame shows its own number as black and white blocks, so a wrong frame is easy to see.
 
-Encoding an hour takes long, and a decoder keeps nothing from one minute to the next. So a file is
-a *segment* of a few distinct minutes, whose packets follow each other several times with shifted
-timestamps. A segment starts with a keyframe that nothing before it is needed for: with an open
-GOP too, the border between two copies is closed, and every other one is open. The number in the
-picture starts again with each copy.
+Encoding an hour takes long, so a file repeats a *segment* of a few distinct minutes with shifted
+timestamps: a decoder keeps nothing from one minute to the next. A segment starts with a keyframe
+that needs nothing before it, so borders between copies are closed even where GOPs are open. The
+number in the picture starts again with each copy.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -30,11 +28,11 @@ from zoomgym.io import cache_folder, written_file
 
 NUM_BITS = 20
 TEXTURE = (1200, 2200)
-"""(H, W) of the still picture over which a scene moves."""
+"""(H, W) of the still picture that a scene moves over."""
 SPECTRUM = 1.15
 """Power of 1/f of its amplitudes."""
 LOWEST, HIGHEST = 40, 215
-"""Luma of the texture: room for grain, so that adding it needs no clipping."""
+"""Luma of the texture: leaves room for grain."""
 NUM_GRAINS = 8
 SOUND_RATE = 48_000
 SOUND_FRAME = 1024
@@ -60,7 +58,7 @@ class SourceClip:
 
 @dataclass(frozen=True, slots=True)
 class SpeedFile:
-    """A file: a segment, repeated, in a container, with sound if that holds AAC."""
+    """A file: a segment, repeated, in a container, with sound if that takes AAC."""
 
     name: str
     segment: SourceClip
@@ -77,7 +75,7 @@ class SpeedFile:
         return self.segment.num_frames * self.num_copies
 
     def path(self, folder: Path) -> Path:
-        """Returns the path of the file in folder, written first if need be."""
+        """Returns the path of the file in folder; writes it if it is missing."""
         return written_file(folder / self.name, lambda part: _assemble(self, folder, part))
 
 
@@ -172,14 +170,13 @@ FILES = {
 
 
 def _quick(file: SpeedFile) -> SpeedFile:
-    """Returns a file like this one that is written in a moment: for a smoke run."""
     segment = file.segment
     short = replace(segment, name=f"quick_{segment.name}", size=(96, 160), num_frames=60, scene_s=1)
     return SpeedFile(f"quick_{file.name}", short, min(file.num_copies, 3))
 
 
 QUICK_FILES = {name: _quick(file) for name, file in FILES.items()}
-"""The same names, for files of a few seconds."""
+"""Files of a few seconds under the same names."""
 
 
 def _assemble(file: SpeedFile, folder: Path, part: Path) -> None:
@@ -219,7 +216,6 @@ def _assemble(file: SpeedFile, folder: Path, part: Path) -> None:
 def _packet(
     stored: _StoredPacket, stream: VideoStream | AudioStream, time_base: Fraction
 ) -> "av.Packet[Any]":
-    """Returns a packet of stream."""
     packet: av.Packet[Any] = av.Packet(stored.data)
     packet.stream, packet.time_base = stream, time_base
     packet.pts, packet.dts, packet.duration = stored.pts, stored.dts, stored.duration
@@ -229,7 +225,6 @@ def _packet(
 
 @cache
 def _hum() -> tuple[bytes, ...]:
-    """Returns the AAC frames of two seconds of noise."""
     rng = np.random.default_rng(0)
     encoder = av.AudioCodecContext.create("aac", "w")
     encoder.sample_rate, encoder.layout, encoder.format = SOUND_RATE, "mono", "fltp"
@@ -250,7 +245,6 @@ def _sound(index: int) -> _StoredPacket:
 
 
 def _encode(segment: SourceClip, part: Path) -> None:
-    """Draws and encodes a segment."""
     height, width = segment.size
     with av.open(str(part), "w") as out:
         stream = out.add_stream(segment.codec, rate=segment.rate, options=dict(segment.options))
@@ -269,7 +263,7 @@ def _pictures(segment: SourceClip) -> Iterator[NDArray[np.uint8]]:
     height, width = segment.size
     seed = int.from_bytes(segment.name.encode()) % 2**32
     rng = np.random.default_rng(seed)
-    texture, sprite = _texture(seed % 7), _texture(7)[: height // 3, : width // 4]
+    texture, sprite = _texture(seed % 7), _texture(7)[: height // 3, : width // 4, 0]
     noise = rng.normal(0, segment.grain, (NUM_GRAINS, height, width)).round()
     grains = noise.clip(-20, 20).astype(np.int8).view(np.uint8)  # adding them wraps around
     room = np.array(TEXTURE) - (height, width) - 400
@@ -281,7 +275,8 @@ def _pictures(segment: SourceClip) -> Iterator[NDArray[np.uint8]]:
         sway = 150 * np.sin([0.61 * time_s, 0.9 * time_s])
         planes = _crop(texture, home + sway, segment.size)
         place = (0.5 + 0.5 * np.sin([0.53 * time_s, 0.37 * time_s])) * (2 * height / 3, width / 2)
-        _paste(planes, sprite, place, segment.size)
+        top, left = place.astype(int)
+        planes[:height][top : top + height // 3, left : left + width // 4] = sprite
         planes[:height] += grains[index % NUM_GRAINS]
         _write_number(planes, index, segment.size)
         yield planes
@@ -316,9 +311,9 @@ def _texture(seed: int) -> NDArray[np.uint8]:
 
 
 def _crop(
-    texture: NDArray[np.uint8], place: Sequence[float] | NDArray[np.float64], size: tuple[int, int]
+    texture: NDArray[np.uint8], place: NDArray[np.float64], size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    """Returns the planes, as _pictures yields them, of the part of texture at place (y, x)."""
+    """Returns the planes, as `_pictures` yields them, of the texture at place (y, x)."""
     height, width = size
     top, left = (int(at) // 2 * 2 for at in place)  # whole chroma pixels
     part = texture[top : top + height, left : left + width]
@@ -326,20 +321,8 @@ def _crop(
     return np.concatenate([part[..., 0], *chroma])
 
 
-def _paste(
-    planes: NDArray[np.uint8],
-    sprite: NDArray[np.uint8],
-    place: Sequence[float] | NDArray[np.float64],
-    size: tuple[int, int],
-) -> None:
-    """Puts the luma of sprite into planes at place (y, x)."""
-    top, left = (int(at) for at in place)
-    height, width, _ = sprite.shape
-    planes[: size[0]][top : top + height, left : left + width] = sprite[..., 0]
-
-
 def _write_number(planes: NDArray[np.uint8], number: int, size: tuple[int, int]) -> None:
-    """Draws the number as blocks along the lower edge."""
+    """Draws the number as blocks along the bottom."""
     height, width = size
     bits = (number >> np.arange(NUM_BITS)) & 1
     columns = np.arange(width) * NUM_BITS // width

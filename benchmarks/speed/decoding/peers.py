@@ -1,21 +1,19 @@
-"""Ways to get frames by time out of a file: ours and its peers, behind one pair of calls.
+"""Ways to get frames by time out of a file: ours and its peers, behind one protocol.
 
-python -m benchmarks.speed.decoding.peers FOLDER    does the job that FOLDER/job.json describes
-
-Each peer runs in a process of its own, as the libraries bring copies of FFmpeg that must not meet,
-and as some of them hang. So nothing is imported here before a peer is opened.
+Each peer runs in its own process: the libraries bring copies of FFmpeg that must not meet, and
+some hang. So nothing is imported here before a peer is opened.
 """
 
 import importlib
 import importlib.util
-import json
 import math
+import pickle
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,17 +27,17 @@ Frames = NDArray[np.uint8]
 
 
 class Opened(Protocol):
-    """A file that a peer has opened for frames of one size."""
+    """A file that a peer has opened, for frames of one size."""
 
     def frames_at(self, times_s: Sequence[float]) -> Frames:
         """Returns the frames on screen at times_s, ascending seconds from the first frame."""
 
     def close(self) -> None:
-        """Gives everything back."""
+        """Releases everything."""
 
 
 class Ours:
-    """This package, without its store of frames: every call decodes, and a new one opens."""
+    """This package without its store of frames: every call decodes."""
 
     def __init__(self, path: str, size: tuple[int, int], **settings: Any) -> None:
         from zoomgym.video import FACTS, VideoFile, close_files, set_frame_memory
@@ -137,7 +135,7 @@ class OpenCV:
     """OpenCV: a seek by frame number where the next frame is not near, and area scaling."""
 
     READ_ON = 16
-    """Frames up to which reading on beats a seek."""
+    """Frames up to which reading on is faster than a seek."""
 
     def __init__(self, path: str, size: tuple[int, int]) -> None:
         self._cv2 = importlib.import_module("cv2")
@@ -152,7 +150,7 @@ class OpenCV:
         return np.stack([self._frame(int(time_s * rate + 1e-3)) for time_s in times_s])
 
     def _frame(self, index: int) -> Frames:
-        """Returns the frame that OpenCV says has this number."""
+        """Returns the frame with this number, by OpenCV's count."""
         if not 0 <= index - self._next < self.READ_ON:
             self._capture.set(self._cv2.CAP_PROP_POS_FRAMES, index)
             self._next = index
@@ -170,11 +168,11 @@ class OpenCV:
 
 
 class Floor:
-    """FFmpeg alone: what decoding the packets from the keyframes to the targets costs.
+    """FFmpeg alone: the cost of decoding the packets from the keyframes to the targets.
 
-    All packets are read while the file is opened, and those that a call needs are found when it
-    is made for the first time: time it the second time. Nothing seeks and nothing is read ahead
-    then: one decoder, one thread, the same scaler, every packet decoded unless skips is set.
+    Opening a file reads all packets, and the first time a call is made, it finds those that it
+    needs: time the second time. Then nothing seeks or reads ahead: one decoder, one thread, the
+    same scaler, and every packet is decoded unless `skips` is set.
     """
 
     def __init__(self, path: str, size: tuple[int, int], skips: bool) -> None:
@@ -211,7 +209,7 @@ class Floor:
         return np.stack(pictures)
 
     def _plan(self, times_s: Sequence[float]) -> list[tuple[list[Any], list[int]]]:
-        """Returns runs of packets, from a keyframe to the last of the pts wanted of it."""
+        """Returns runs of packets, each from a keyframe to its last target, and their targets."""
         pts = [packet.pts or 0 for packet in self._packets]
         shown = np.sort(np.array(pts))
         ticks = shown[0] + np.floor((np.array(times_s) + 5e-4) / self._seconds)
@@ -233,15 +231,14 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A way to get frames, and what can be asked of it."""
+    """A way to get frames, and what it can be asked."""
 
     package: str
-    """Package that has to be importable."""
     open: Callable[[str, tuple[int, int]], Opened]
     is_floor: bool = False
-    """Whether it is a lower bound, which knows its calls in advance, and no peer."""
+    """Whether it is a lower bound that knows its calls in advance."""
     reopens: bool = False
-    """Whether it cannot keep a file open, so that it is never warm."""
+    """Whether it cannot keep a file open: it is never warm."""
 
 
 OURS = "ours"
@@ -251,16 +248,13 @@ PEERS = {
     OURS_TWICE: Peer("zoomgym", partial(Ours, num_threads=2)),
     "VideoZoomer's way": Peer("decord", VideoZoomer, reopens=True),
     "decord": Peer("decord", Decord),
-    "torchcodec exact": Peer("torchcodec", partial(TorchCodec, seek_mode="exact", num_threads=1)),
-    "torchcodec exact, 2 threads": Peer(
-        "torchcodec", partial(TorchCodec, seek_mode="exact", num_threads=2)
-    ),
-    "torchcodec approximate": Peer(
-        "torchcodec", partial(TorchCodec, seek_mode="approximate", num_threads=1)
-    ),
-    "torchcodec approximate, 2 threads": Peer(
-        "torchcodec", partial(TorchCodec, seek_mode="approximate", num_threads=2)
-    ),
+    **{
+        f"torchcodec {mode}{', 2 threads' * (threads == 2)}": Peer(
+            "torchcodec", partial(TorchCodec, seek_mode=mode, num_threads=threads)
+        )
+        for mode in ("exact", "approximate")
+        for threads in (1, 2)
+    },
     "OpenCV": Peer("cv2", OpenCV),
     "ffmpeg floor": Peer("av", partial(Floor, skips=False), is_floor=True),
     "ffmpeg floor, skipping": Peer("av", partial(Floor, skips=True), is_floor=True),
@@ -287,7 +281,7 @@ class PeerJob:
     size: tuple[int, int]
     calls: tuple[FrameCall, ...]
     warm_up: str | None = None
-    """A file that is read first, so that nobody's clock sees libraries being loaded."""
+    """A file to read first, so that loading libraries is not timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,13 +292,13 @@ class PeerOutcome:
     cpu_s: tuple[float, ...]
     """Processor time of all threads, which a busy machine hardly changes."""
     errors: tuple[str, ...]
-    """Errors by call; empty where it went well."""
+    """Errors by call; empty if it succeeded."""
     frames: tuple[Frames | None, ...]
-    """None where it did not."""
+    """None if it failed."""
 
 
 def is_installed(name: str) -> bool:
-    """Returns whether the peer's package can be imported, and works once it is."""
+    """Returns whether the peer's package can be imported and works."""
     peer = PEERS[name]
     if importlib.util.find_spec(peer.package) is None:
         return False
@@ -313,11 +307,11 @@ def is_installed(name: str) -> bool:
 
 
 def run_job(job: PeerJob, limit_s: float) -> PeerOutcome:
-    """Returns what came of a job in a process of its own, which is ended after limit_s."""
+    """Returns the outcome of a job in its own process, which is killed after limit_s."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "job.json").write_text(json.dumps(asdict(job)))
-        command = [sys.executable, "-m", "benchmarks.speed.decoding.peers", str(folder)]
+        (folder / "job").write_bytes(pickle.dumps(job))
+        command = [sys.executable, "-c", DO_JOB, str(folder)]
         try:
             done = subprocess.run(
                 command, cwd=ROOT, capture_output=True, timeout=limit_s, check=False
@@ -327,37 +321,35 @@ def run_job(job: PeerJob, limit_s: float) -> PeerOutcome:
         if done.returncode:
             last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
             return _failed(job, f"ends with {done.returncode}: {last[:200]}")
-        found = json.loads((folder / "outcome.json").read_text())
-        with np.load(folder / "frames.npz") as stored:
-            frames = tuple(stored.get(str(k)) for k in range(len(job.calls)))
-        return PeerOutcome(
-            tuple(found["wall_s"]), tuple(found["cpu_s"]), tuple(found["errors"]), frames
-        )
+        outcome: PeerOutcome = pickle.loads((folder / "outcome").read_bytes())
+        return outcome
 
 
 def _failed(job: PeerJob, error: str) -> PeerOutcome:
-    """Returns the outcome of a job that did not end well."""
     count = len(job.calls)
     none = (math.nan,) * count
     return PeerOutcome(none, none, (error,) * count, (None,) * count)
 
 
-def main(folder: Path) -> None:
-    """Does the job that is described in folder and leaves its outcome there."""
-    row = json.loads((folder / "job.json").read_text())
-    calls = tuple(FrameCall(**call) for call in row.pop("calls"))
-    job = PeerJob(**{**row, "size": tuple(row["size"]), "calls": calls})
+DO_JOB = """
+import sys
+from pathlib import Path
+from benchmarks.speed.decoding.peers import do_job
+do_job(Path(sys.argv[1]))
+"""
+
+
+def do_job(folder: Path) -> None:
+    """Does the job in a folder, and leaves its outcome there."""
+    job: PeerJob = pickle.loads((folder / "job").read_bytes())
     peer = PEERS[job.peer]
     if job.warm_up is not None:
         opened = peer.open(job.warm_up, job.size)
         opened.frames_at([0.1, 1.1])
         opened.close()
-    wall_s: list[float] = []
-    cpu_s: list[float] = []
-    errors: list[str] = []
-    frames: dict[str, Frames] = {}
+    done: list[tuple[float, float, str, Frames | None]] = []
     kept: Opened | None = None
-    for k, call in enumerate(job.calls):
+    for call in job.calls:
         try:
             if kept is None and call.how != "cold":
                 kept = peer.open(job.path, job.size)
@@ -366,23 +358,13 @@ def main(folder: Path) -> None:
             started_s, started_cpu_s = time.perf_counter(), time.process_time()
             asked = peer.open(job.path, job.size) if call.how == "cold" else kept
             assert asked is not None
-            frames[str(k)] = asked.frames_at(call.times_s)
+            shown = asked.frames_at(call.times_s)
             if call.how == "cold":
                 asked.close()
-            wall_s.append(time.perf_counter() - started_s)
-            cpu_s.append(time.process_time() - started_cpu_s)
-            errors.append("")
+            wall_s = time.perf_counter() - started_s
+            done.append((wall_s, time.process_time() - started_cpu_s, "", shown))
         except Exception as error:  # noqa: BLE001  strangers' libraries raise what they like
-            wall_s.append(math.nan)
-            cpu_s.append(math.nan)
             told = str(error).strip().replace(f"{Path(job.path).parent}/", "")
-            errors.append(f"{type(error).__name__}: {told[:200]}")
-    (folder / "outcome.json").write_text(
-        json.dumps({"wall_s": wall_s, "cpu_s": cpu_s, "errors": errors})
-    )
-    arrays: dict[str, Any] = frames  # numpy's types allow no other names than its own
-    np.savez(folder / "frames.npz", **arrays)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+            done.append((math.nan, math.nan, f"{type(error).__name__}: {told[:200]}", None))
+    outcome = PeerOutcome(*zip(*done, strict=True))
+    (folder / "outcome").write_bytes(pickle.dumps(outcome))

@@ -1,9 +1,9 @@
-"""Measures what the shared reader is for: length, many rollouts, threads, vectors, and memory."""
+"""Measures the shared reader: long files, many rollouts, threads, vectors, and memory."""
 
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,8 @@ import numpy as np
 from gymnasium.vector import AsyncVectorEnv
 from tqdm import tqdm
 
-from benchmarks.speed.decoding.against_peers import JOB_LIMIT_S, rows_of
-from benchmarks.speed.decoding.peers import OURS, PeerJob, PeerOutcome, run_job
-from benchmarks.speed.decoding.plan import (
+from benchmarks.speed.decoding.against_peers import JOB_LIMIT_S, measure_peers, rows_of
+from benchmarks.speed.decoding.measure import (
     CLIP_FPS,
     COLD,
     OVERVIEW,
@@ -28,6 +27,7 @@ from benchmarks.speed.decoding.plan import (
     calls_of,
     fresh,
 )
+from benchmarks.speed.decoding.peers import OURS, PeerJob, PeerOutcome, run_job
 from zoomgym import ZoomEnv
 from zoomgym.envs.vector import ZoomVectorEnv
 from zoomgym.video import VideoFile, close_files, forget_frames, set_frame_memory
@@ -48,11 +48,11 @@ VECTORS = (
     ((27, 12, 0), "6 different files"),
     (tuple(range(8)), "7 shared files"),
 )
-"""The seed of each environment, chosen so that the tasks they draw are on so many files."""
+"""Seeds of the environments, which draw tasks on so many files."""
 
 
 def measure_length(plan: DecodingPlan) -> Measurement:
-    """Measures zooms in ten hours against ten minutes, encoded alike."""
+    """Measures zooms in ten hours against ten minutes of the same encoding."""
     rows: list[Timing] = []
     bars: list[SpeedClaim] = []
     notes: list[str] = []
@@ -60,12 +60,8 @@ def measure_length(plan: DecodingPlan) -> Measurement:
         names = [f"lean_10min.{suffix}", f"lean_10h.{suffix}"]
         jobs = {}
         for name in names:
-            file = plan.files[name]
-            calls = [call for call in calls_of(plan, file) if call.name != OVERVIEW]
-            size = plan.size(name)
-            jobs[name] = PeerJob(
-                OURS, plan.path(name), size, tuple(calls), plan.path("small_01.mp4")
-            )
+            calls = [call for call in calls_of(plan, plan.files[name]) if call.name != OVERVIEW]
+            jobs[name] = plan.job(OURS, name, calls)
         done: dict[str, list[tuple[PeerJob, PeerOutcome]]] = {name: [] for name in names}
         for _ in range(plan.repeats):
             for name in names:
@@ -92,14 +88,13 @@ def measure_length(plan: DecodingPlan) -> Measurement:
 
 
 def _opening_s(path: str) -> float:
-    """Returns how long FFmpeg alone takes to open a file, in seconds."""
     started_s = time.perf_counter()
     with av.open(path):
         return time.perf_counter() - started_s
 
 
 def _pooled_s(job: PeerJob) -> float:
-    """Returns how long a zoom takes in a file that another VideoFile had open before."""
+    """Returns how long a zoom takes in a file that another VideoFile opened before."""
     first, *_, second = job.calls
     with VideoFile(job.path) as video:
         video.frames_at(first.times_s, job.size)
@@ -110,30 +105,26 @@ def _pooled_s(job: PeerJob) -> float:
 
 
 def measure_rollouts(plan: DecodingPlan) -> Measurement:
-    """Measures the rollouts of one video at once, against one: they share its frames."""
+    """Measures simultaneous rollouts of one video, which share its frames, against one."""
     name = TEN_MIN
     walls: dict[int, list[float]] = {1: [], NUM_ROLLOUTS: []}
     for _ in range(plan.repeats):
         for count, wall_s in walls.items():
             wall_s.append(fresh(_rollouts_s, plan, name, count))
-    rows = [
+    one, many = (
         Timing(f"rollouts: {count}", name, OURS, tuple(wall_s)) for count, wall_s in walls.items()
-    ]
-    ratio = rows[1].median_s / rows[0].median_s
-    return Measurement(
-        tuple(rows), (SpeedClaim(f"{NUM_ROLLOUTS} rollouts of one video / 1", ratio, 1.15),)
     )
+    claim, ratio = f"{NUM_ROLLOUTS} rollouts of one video / 1", many.median_s / one.median_s
+    return Measurement((one, many), (SpeedClaim(claim, ratio, 1.15),))
 
 
 def _rollouts_s(plan: DecodingPlan, name: str, count: int) -> float:
-    """Returns how long count rollouts take on threads: an overview and some zooms each."""
-    file, path = plan.files[name], plan.path(name)
-    size = plan.size(name)
-    overview, *zooms = (call for call in calls_of(plan, file) if call.how == "cold")
+    path, size = plan.path(name), plan.size(name)
+    cold = [call for call in calls_of(plan, plan.files[name]) if call.how == "cold"]
 
     def roll_out(_: int) -> None:
         with VideoFile(path) as video:
-            for call in (overview, *zooms[:ZOOMS_PER_ROLLOUT]):
+            for call in cold[: 1 + ZOOMS_PER_ROLLOUT]:
                 video.frames_at(call.times_s, size)
 
     _warm_up(plan)
@@ -144,21 +135,17 @@ def _rollouts_s(plan: DecodingPlan, name: str, count: int) -> float:
 
 
 def measure_threads(plan: DecodingPlan) -> Measurement:
-    """Measures two videos on two threads, against one after the other."""
+    """Measures two videos on two threads against one thread."""
     pairs = [fresh(_pair_s, plan) for _ in range(plan.repeats)]
-    one_by_one, together = zip(*pairs, strict=True)
-    rows = (
-        Timing("2 overviews, one by one", TEN_MIN, OURS, one_by_one),
-        Timing("2 overviews, 2 threads", TEN_MIN, OURS, together),
+    one, two = (
+        Timing(f"2 overviews, {how}", TEN_MIN, OURS, wall_s)
+        for how, wall_s in zip(("one by one", "2 threads"), zip(*pairs, strict=True), strict=True)
     )
-    ratio = rows[0].median_s / rows[1].median_s
-    return Measurement(
-        rows, (SpeedClaim("2 videos: throughput of 2 threads / 1", ratio, 1.6, is_floor=True),)
-    )
+    claim, ratio = "2 videos: throughput of 2 threads / 1", one.median_s / two.median_s
+    return Measurement((one, two), (SpeedClaim(claim, ratio, 1.6, is_floor=True),))
 
 
 def _pair_s(plan: DecodingPlan) -> tuple[float, float]:
-    """Returns how long the overviews of two files take after each other, and at once."""
     names = (TEN_MIN, "h264_360p_10min_again.mp4")
     size = plan.size(TEN_MIN)
 
@@ -180,7 +167,7 @@ def _pair_s(plan: DecodingPlan) -> tuple[float, float]:
 
 
 def measure_vector(plan: DecodingPlan) -> Measurement:
-    """Measures a vector of environments on threads, against one of worker processes."""
+    """Measures a vector of environments on threads against one of processes."""
     rows: list[Timing] = []
     bars: list[SpeedClaim] = []
     for seeds, files in VECTORS:
@@ -197,9 +184,9 @@ def measure_vector(plan: DecodingPlan) -> Measurement:
 
 
 def _vector_s(plan: DecodingPlan, name: str, seeds: Sequence[int]) -> float:
-    """Returns how long a vector takes for some episodes of an overview, four zooms, an answer.
+    """Returns how long a vector takes for episodes of an overview, four zooms and an answer.
 
-    Both draw the same tasks. Starting the workers does not count.
+    Both kinds draw the same tasks. Starting processes does not count.
     """
     manifest = plan.folder / "vector.jsonl"
     rows = [
@@ -207,12 +194,11 @@ def _vector_s(plan: DecodingPlan, name: str, seeds: Sequence[int]) -> float:
         for file in VECTOR_FILES
     ]
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    num_envs = len(seeds)
-    make = partial(ZoomEnv, tasks=str(manifest))
+    num_envs, tasks = len(seeds), str(manifest)
     vector = (
-        ZoomVectorEnv(num_envs, tasks=str(manifest))
+        ZoomVectorEnv(num_envs, tasks=tasks)
         if name == "ZoomVectorEnv"
-        else AsyncVectorEnv([make] * num_envs)
+        else AsyncVectorEnv([partial(ZoomEnv, tasks=tasks)] * num_envs)
     )
     shortest_s = min(plan.files[file].num_frames / plan.files[file].rate for file in VECTOR_FILES)
     replies = [
@@ -221,10 +207,8 @@ def _vector_s(plan: DecodingPlan, name: str, seeds: Sequence[int]) -> float:
     ]
     started_s = time.perf_counter()
     vector.reset(seed=list(seeds))
-    for _ in range(EPISODES_PER_ENV - 1):
-        for reply in (*replies, '{"answer": "nothing"}', "is passed over by the reset"):
-            vector.step([reply] * num_envs)
-    for reply in (*replies, '{"answer": "nothing"}'):
+    episode = (*replies, '{"answer": "nothing"}', "is passed over by the reset")
+    for reply in (episode * EPISODES_PER_ENV)[:-1]:
         vector.step([reply] * num_envs)
     wall_s = time.perf_counter() - started_s
     vector.close()
@@ -232,17 +216,16 @@ def _vector_s(plan: DecodingPlan, name: str, seeds: Sequence[int]) -> float:
 
 
 def _warm_up(plan: DecodingPlan) -> None:
-    """Loads every library before anything is timed."""
     with VideoFile(plan.path("small_01.mp4")) as video:
         video.frames_at([0.1, 1.1], (90, 160))
 
 
 def measure_memory(plan: DecodingPlan) -> Measurement:
-    """Measures what many openings leave behind."""
+    """Measures the memory that many openings leave behind."""
     if not STATM.exists():
         return Measurement(notes=("resident memory: not measured, it needs /proc",))
-    megabytes = np.array(fresh(_resident_mb, plan))
-    _, second, _, last = (float(quarter.mean()) for quarter in np.array_split(megabytes, 4))
+    quarters = np.array_split(np.array(fresh(_resident_mb, plan)), 4)
+    second, last = float(quarters[1].mean()), float(quarters[3].mean())
     claim = f"resident memory, {plan.num_cycles} cycles over 20 files: last quarter / second"
     note = f"resident memory: second quarter {second:.1f} MB, last {last:.1f} MB"
     return Measurement(bars=(SpeedClaim(claim, last / second, 1.05),), notes=(note,))
@@ -250,11 +233,10 @@ def measure_memory(plan: DecodingPlan) -> Measurement:
 
 STATM = Path("/proc/self/statm")
 MEMORY_ROW_BYTES = 64 * 1024**2
-"""Size of the store of frames: full long before the second quarter begins."""
+"""Size of the store of frames: full before the second quarter begins."""
 
 
 def _resident_mb(plan: DecodingPlan) -> list[float]:
-    """Returns the resident megabytes after each cycle of open, overview, zoom, close."""
     files = [(plan.path(name), plan.files[name]) for name in plan.files if "small" in name]
     size = plan.size("small_00.mp4")
     rng = np.random.default_rng(0)
@@ -269,3 +251,13 @@ def _resident_mb(plan: DecodingPlan) -> list[float]:
         close_files()
         sizes.append(int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6)
     return sizes
+
+
+PARTS: Mapping[str, Callable[[DecodingPlan], Measurement]] = {
+    "peers": measure_peers,
+    "length": measure_length,
+    "rollouts": measure_rollouts,
+    "threads": measure_threads,
+    "vector": measure_vector,
+    "memory": measure_memory,
+}

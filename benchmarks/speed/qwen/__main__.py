@@ -45,7 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         step = Step(load, args.micro_batch, args.gradient_checkpointing)
         measured = measure_step(step, console.print)
         print_step(console, measured)
-    path = _write(args.out / f"qwen_{args.what}.json", load.name, measured | _describe())
+    described = {
+        **describe_run((), PACKAGES),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "num_threads": torch.get_num_threads(),
+    }
+    path = _write(args.out / f"qwen_{args.what}.json", load.name, measured | described)
     console.print(f"{load.name} -> {path}")
     if args.quick:
         console.print("quick: it runs, but the numbers mean nothing")
@@ -53,7 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    """Returns what reads the command line."""
     parser = Parser(
         prog="python -m benchmarks.speed.qwen",
         description=__doc__,
@@ -98,16 +102,6 @@ def _frame(text: str) -> tuple[int, int]:
     if min(width, height) < TOKEN_SIDE_PX or width % TOKEN_SIDE_PX or height % TOKEN_SIDE_PX:
         raise argparse.ArgumentTypeError(f"needed multiples of {TOKEN_SIDE_PX}, got {text!r}")
     return width, height
-
-
-def _describe() -> dict[str, Any]:
-    """Returns when, where and with what this process measures."""
-    has_gpu = torch.cuda.is_available()
-    return {
-        **describe_run((), PACKAGES),
-        "gpu": torch.cuda.get_device_name() if has_gpu else None,
-        "num_threads": torch.get_num_threads(),
-    }
 
 
 def _write(path: Path, name: str, measured: Mapping[str, Any]) -> Path:

@@ -1,6 +1,6 @@
-"""What the benchmarks of Qwen2.5-VL play: a model of a size, and episodes of a fixed course.
+"""Episodes for the benchmarks of Qwen2.5-VL: a model of a size, and a fixed course.
 
-What a model with random weights says cannot be executed: the course is played in its place.
+Replies of a model with random weights cannot be executed, so the course is played instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ TASK = VideoQuestion(
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What happens in every episode: an overview, so many zooms, and an answer."""
+    """The course of every episode: an overview, some zooms, and an answer."""
 
     frame: tuple[int, int] = (28, 28)
     """(W, H) in pixels."""
@@ -46,15 +46,10 @@ class Course:
         """Replies in an episode."""
         return self.num_zooms + 1
 
-    @property
-    def num_clip_frames(self) -> int:
-        """Frames of all zooms."""
-        return self.num_zooms * self.frames_per_zoom
-
     def reply(self, turn: int, said: str) -> str:
-        """Returns what is executed in a turn.
+        """Returns the reply to execute in a turn.
 
-        Answers depend on what was said, so that a group of them earns different rewards.
+        Answers depend on what the model said, so that rewards in a group differ.
         """
         if turn == self.num_zooms:
             return f"<think>.</think><answer>{'AB'[crc32(said.encode()) % 2]}</answer>"
@@ -65,19 +60,19 @@ class Course:
 
 
 def make_env(course: Course) -> ZoomEnv:
-    """Returns an environment whose episodes take a course, on one video of noise."""
+    """Returns an environment that plays a course on one video of noise."""
     return _CourseEnv(
         _NoiseTasks(course),
         grammar="video_zoom",
         num_overview=course.num_overview,
         frames_per_zoom=course.frames_per_zoom,
-        frame_budget=course.num_overview + course.num_clip_frames,
+        frame_budget=course.num_overview + course.num_zooms * course.frames_per_zoom,
         max_turns=course.num_turns,
     )
 
 
 class _CourseEnv(ZoomEnv):
-    """Executes the replies of a course in place of those that are sent."""
+    """Executes the replies of a course instead of those that are sent."""
 
     tasks: "_NoiseTasks"
 
@@ -87,7 +82,7 @@ class _CourseEnv(ZoomEnv):
 
 
 class _NoiseVideo:
-    """Another picture at every time."""
+    """A video with another picture at every time."""
 
     num_damaged = 0
 
@@ -131,7 +126,6 @@ class _NoiseTasks:
 
 
 OURS, STOCK = "KV reuse", "TRL"
-"""The sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +137,12 @@ class Load:
     course: Course
     group_size: int = 8
     num_tokens: int = 48
-    """Tokens of every reply."""
     attention: str = "sdpa"
-    """The kernel."""
+    """Kernel of the attention."""
 
     @property
     def name(self) -> str:
-        """What results are kept under."""
+        """Key of the results."""
         width, height = self.course.frame
         return f"{self.size}, {width}x{height}"
 
@@ -165,7 +158,7 @@ class Load:
         return self.group_size * self.course.num_turns * self.num_tokens
 
     def row(self, dtype: torch.dtype) -> dict[str, Any]:
-        """Returns it as it is kept, with how many weights there are and of what type."""
+        """Returns it for JSON, with the number of weights and their type."""
         with torch.device("meta"):
             model = make_model(SIZES[self.size], make_processor(), 0)
         weights = {"num_weights": model.num_parameters(), "dtype": str(dtype).split(".")[-1]}
@@ -173,7 +166,7 @@ class Load:
 
 
 def title_of(load: Mapping[str, Any]) -> str:
-    """Returns what a table of a load, as it is kept, is called."""
+    """Returns the title of a load's table."""
     width, height = load["course"]["frame"]
     return (
         f"{load['size']} ({load['num_weights'] / 1e6:,.1f} M weights, {load['dtype']}), "
@@ -183,5 +176,5 @@ def title_of(load: Mapping[str, Any]) -> str:
 
 
 def weights_go() -> tuple[str, torch.dtype]:
-    """Returns on which device, and in which type, weights are kept here."""
+    """Returns the device for weights, and their type."""
     return ("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32)

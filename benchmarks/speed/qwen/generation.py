@@ -1,18 +1,17 @@
-"""Measures how long a group of episodes takes to play: ours, and by TRL's own generation."""
+"""Measures how long a group of episodes takes: ours, and by TRL's own generation."""
 
 import statistics
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
 from agents.qwen.model.tiny import SIZES, make_model, make_processor
 from agents.qwen.training.grpo import trl_config
@@ -30,6 +29,7 @@ from benchmarks.speed.qwen.episodes import (
 )
 from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
 from benchmarks.speed.stopwatch import Stopwatch
+from benchmarks.speed.tables import number_table
 
 PHASES = ("vision", "prefill", "decode", "other")
 """The vision encoder; the language model while it reads, and while it speaks; and the rest: frames
@@ -40,40 +40,12 @@ Read = tuple[tuple[int, ...], ...]
 """Token ids of each rollout, with SAID in place of those that the model sampled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """What it took to play a group once."""
-
-    side: str
-    seconds: dict[str, float]
-    """Seconds of each of PHASES."""
-    cpu_s: float
-    """Processor time of all phases."""
-    frames_encoded: int
-    """Frames that the vision encoder read."""
-    tokens_prefilled: int
-    """Tokens that the language model read, padding included."""
-    peak_bytes: int
-    """Peak of a GPU's memory; 0 without one."""
-    read: Read
-
-    @property
-    def total_s(self) -> float:
-        """Seconds from the reset to the last reply."""
-        return sum(self.seconds.values())
-
-    @property
-    def model_s(self) -> float:
-        """Seconds in the model alone."""
-        return self.total_s - self.seconds["other"]
-
-
 def measure_generation(
     load: Load, repeats: int, say: Callable[[str], None] = print
 ) -> dict[str, Any]:
-    """Plays a group by turns on both sides, with one model in one process, and returns all numbers.
+    """Plays a group on both sides in turn, with one model in one process; returns all numbers.
 
-    Raises ValueError if the two sides have not read the same.
+    Raises ValueError if the two sides did not read the same.
     """
     device, dtype = weights_go()
     processor = make_processor(load.tokens_per_frame)
@@ -87,28 +59,29 @@ def measure_generation(
                 OURS: _our_player(model, processor, some),
                 STOCK: _stock_player(model, processor, some, Path(folder)),
             }
-            runs: list[Played] = []  # those of the small course were to warm up
+            reads = set[Read]()
+            runs: list[dict[str, Any]] = []  # those of the small course were to warm up
             for seed in range(number):
                 for side, play in sides.items():
-                    runs.append(_watched(model, side, play, seed))
-                    say(f"{some.name}: {side} {runs[-1].total_s:.2f} s")
-    if len({run.read for run in runs}) > 1:
+                    read, run = _watched(model, side, play, seed)
+                    reads.add(read)
+                    runs.append(run)
+                    say(f"{some.name}: {side} {runs[-1]['total_s']:.2f} s")
+    if len(reads) > 1:
         raise ValueError("both sides need to read the same conversations, and have not")
+    of_side = {side: [run for run in runs if run["side"] == side] for side in sides}
     return {
         "load": load.row(dtype),
-        "runs": [_row(run) for run in runs],
-        "medians": {side: _medians(_of(runs, side)) for side in sides},
-        "ratios": _ratios(_of(runs, OURS), _of(runs, STOCK)),
+        "runs": runs,
+        "medians": {side: _medians(own) for side, own in of_side.items()},
+        "ratios": _ratios(of_side[OURS], of_side[STOCK]),
     }
 
 
 def print_generation(console: Console, measured: dict[str, Any]) -> None:
     """Prints the medians of both sides, and their ratios."""
     title = f"{title_of(measured['load'])} (seconds, medians)"
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for name in ("total", *PHASES, "frames", "tokens"):
-        table.add_column(name, justify="right")
+    table = number_table(title, ("",), ("total", *PHASES, "frames", "tokens"))
     for side, medians in measured["medians"].items():
         seconds = [f"{medians['seconds'][phase]:.2f}" for phase in PHASES]
         counts = [f"{medians[name]:,}" for name in ("frames_encoded", "tokens_prefilled")]
@@ -123,7 +96,6 @@ def print_generation(console: Console, measured: dict[str, Any]) -> None:
 
 
 def _our_player(model: Any, processor: Any, load: Load) -> Callable[[int], Read]:
-    """Returns what plays a group with KV reuse."""
     player = Player(
         processor,
         partial(make_env, load.course),
@@ -143,7 +115,6 @@ def _our_player(model: Any, processor: Any, load: Load) -> Callable[[int], Read]
 
 
 def _stock_player(model: Any, processor: Any, load: Load, folder: Path) -> Callable[[int], Read]:
-    """Returns what plays a group as TRL does."""
     settings = GRPOSettings(
         model="",
         out=folder,
@@ -168,30 +139,32 @@ def _stock_player(model: Any, processor: Any, load: Load, folder: Path) -> Calla
 
 
 def _masked(ids: Sequence[int], is_said: Sequence[bool | int]) -> list[int]:
-    """Returns ids with SAID in place of those that were sampled."""
     return [SAID if said else id_ for id_, said in zip(ids, is_said, strict=True)]
 
 
-def _watched(model: Any, side: str, play: Callable[[int], Read], seed: int) -> Played:
-    """Plays a group once, and returns what that took."""
+def _watched(
+    model: Any, side: str, play: Callable[[int], Read], seed: int
+) -> tuple[Read, dict[str, Any]]:
+    """Plays a group once; returns what was read, and the cost: seconds from reset to last reply."""
     stopwatch, counts = Stopwatch(), Counter[str]()
     with _watching(model, stopwatch, counts):
         read = play(seed)
         stopwatch.count()
-    return Played(
-        side,
-        {phase: stopwatch.seconds[phase] for phase in PHASES},
-        sum(stopwatch.cpu_seconds.values()),
-        counts["frames"],
-        counts["tokens"],
-        max(stopwatch.peak_bytes.values(), default=0),
-        read,
-    )
+    seconds = {phase: stopwatch.seconds[phase] for phase in PHASES}
+    return read, {
+        "side": side,
+        "seconds": seconds,
+        "cpu_s": sum(stopwatch.cpu_seconds.values()),
+        "frames_encoded": counts["frames"],
+        "tokens_prefilled": counts["tokens"],  # padding included
+        "peak_bytes": max(stopwatch.peak_bytes.values(), default=0),  # of a GPU
+        "total_s": sum(seconds.values()),
+    }
 
 
 @contextmanager
 def _watching(model: Any, stopwatch: Stopwatch, counts: Counter[str]) -> Iterator[None]:
-    """Tells the phases of what a model does, and counts what it reads."""
+    """Times the phases of a model, and counts what it reads."""
 
     def begin(_: Any, __: Any, given: dict[str, Any]) -> None:
         num_rows, length = given["input_ids"].shape
@@ -219,36 +192,25 @@ def _watching(model: Any, stopwatch: Stopwatch, counts: Counter[str]) -> Iterato
             hook.remove()
 
 
-def _of(runs: Sequence[Played], side: str) -> list[Played]:
-    """Returns the runs of a side."""
-    return [run for run in runs if run.side == side]
-
-
-def _row(run: Played) -> dict[str, Any]:
-    """Returns a run as it is kept."""
-    row = {name: value for name, value in asdict(run).items() if name != "read"}
-    return {**row, "total_s": run.total_s}
-
-
-def _medians(runs: Sequence[Played]) -> dict[str, Any]:
-    """Returns the medians of a side; counts are the same in all of its runs."""
+def _medians(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "total_s": statistics.median(run.total_s for run in runs),
-        "cpu_s": statistics.median(run.cpu_s for run in runs),
+        "total_s": statistics.median(run["total_s"] for run in runs),
+        "cpu_s": statistics.median(run["cpu_s"] for run in runs),
         "seconds": {
-            phase: statistics.median(run.seconds[phase] for run in runs) for phase in PHASES
+            phase: statistics.median(run["seconds"][phase] for run in runs) for phase in PHASES
         },
-        "frames_encoded": runs[0].frames_encoded,
-        "tokens_prefilled": runs[0].tokens_prefilled,
-        "peak_bytes": max(run.peak_bytes for run in runs),
+        "frames_encoded": runs[0]["frames_encoded"],
+        "tokens_prefilled": runs[0]["tokens_prefilled"],
+        "peak_bytes": max(run["peak_bytes"] for run in runs),
     }
 
 
-def _ratios(ours: Sequence[Played], stock: Sequence[Played]) -> dict[str, float]:
-    """Returns how many times as much TRL takes: the median over pairs that ran side by side."""
+def _ratios(ours: Sequence[dict[str, Any]], stock: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Returns how many times as much TRL takes: medians over pairs that ran side by side."""
+    costs = [
+        [run | {"model_s": run["total_s"] - run["seconds"]["other"]} for run in side]
+        for side in (ours, stock)
+    ]
     names = ("total_s", "model_s", "cpu_s", "frames_encoded", "tokens_prefilled")
-    pairs = list(zip(ours, stock, strict=True))
-    return {
-        name: statistics.median(getattr(b, name) / getattr(a, name) for a, b in pairs)
-        for name in names
-    }
+    pairs = list(zip(*costs, strict=True))
+    return {name: statistics.median(b[name] / a[name] for a, b in pairs) for name in names}

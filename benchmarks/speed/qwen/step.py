@@ -1,4 +1,4 @@
-"""Measures one step of GRPO: seconds and memory of each phase, with KV reuse and by TRL's way."""
+"""Measures one step of GRPO: seconds and memory by phase, with KV reuse and by TRL."""
 
 import resource
 import sys
@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.table import Table
 from transformers import ProgressCallback, TrainerCallback
 from transformers.trainer_utils import SaveStrategy
 from trl import GRPOTrainer
@@ -20,16 +19,17 @@ from agents.qwen.model.loading import load_model, load_processor
 from agents.qwen.model.tiny import save_tiny
 from agents.qwen.training.grpo import make_trainer, trl_config
 from agents.qwen.training.settings import GRPOSettings
-from benchmarks.speed.decoding.plan import fresh
+from benchmarks.speed.decoding.measure import fresh
 from benchmarks.speed.qwen.episodes import OURS, STOCK, Load, make_env, title_of, weights_go
 from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
 from benchmarks.speed.stopwatch import Stopwatch
+from benchmarks.speed.tables import number_table
 
 PHASES = ("generation", "reference", "scoring", "learning")
 """Playing; log-probs of the reference model; rewards, and pictures made ready once more; forward
 and backward passes with the update of the weights."""
 STEPS = 2
-"""The last of them is measured: the first sets things up."""
+"""Only the last is measured: the first sets things up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Step:
 
 
 def measure_step(step: Step, say: Callable[[str], None] = print) -> dict[str, Any]:
-    """Takes a step on each side, each in a process of its own, and returns all numbers."""
+    """Takes a step on each side, each in its own process, and returns all numbers."""
     rows: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model"
@@ -56,7 +56,7 @@ def measure_step(step: Step, say: Callable[[str], None] = print) -> dict[str, An
 
 
 def take_step(step: Step, side: str, model: Path, out: Path) -> dict[str, Any]:
-    """Takes a step of one of the sides, with a model in a folder, and returns its numbers."""
+    """Takes a step of one side, with a model in a folder, and returns its numbers."""
     load = step.load
     settings = GRPOSettings(
         model=str(model),
@@ -91,11 +91,7 @@ def print_step(console: Console, measured: Mapping[str, Any]) -> None:
     """Prints the phases of both sides."""
     step, sides = measured["step"], measured["sides"]
     title = f"{title_of(step['load'])}, micro-batches of {step['micro_batch']}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for side in sides:
-        table.add_column(f"{side}, s", justify="right")
-        table.add_column("GB", justify="right")
+    table = number_table(title, ("",), [name for side in sides for name in (f"{side}, s", "GB")])
     for phase in PHASES:
         cells = [(row["seconds"][phase], row["peak_bytes"].get(phase)) for row in sides.values()]
         table.add_row(phase, *(text for cell in cells for text in _texts(*cell)))
@@ -112,31 +108,27 @@ def print_step(console: Console, measured: Mapping[str, Any]) -> None:
 
 
 def _texts(seconds: float, num_bytes: int | None) -> tuple[str, str]:
-    """Returns the cells of a phase."""
     return f"{seconds:.2f}", "" if num_bytes is None else f"{num_bytes / 1e9:.2f}"
 
 
 def _peak_bytes(row: Mapping[str, Any]) -> int:
-    """Returns the most memory of a step: a GPU's, or else what was resident."""
+    """Returns the peak memory of a step: a GPU's, or else resident memory."""
     return int(max(row["peak_bytes"].values(), default=row["peak_resident_bytes"]))
 
 
 def _save_model(folder: Path, load: Load) -> None:
-    """Writes a model of random weights."""
     device, dtype = weights_go()
     with torch.device(device):
         save_tiny(folder, load.size, tokens_per_frame=load.tokens_per_frame, dtype=dtype)
 
 
 def _our_trainer(settings: GRPOSettings, load: Load) -> GRPOTrainer:
-    """Returns the trainer of `train_grpo`."""
     trainer = make_trainer(settings, partial(make_env, load.course))
     trainer._player.banned_ids = ending_ids(trainer.processing_class)
     return trainer
 
 
 def _stock_trainer(settings: GRPOSettings, load: Load) -> GRPOTrainer:
-    """Returns TRL's trainer, with the same settings."""
     args = trl_config(settings)
     kernel = {"dtype": settings.dtype, "attention": settings.attention}
     model = load_model(settings.model, **kernel, device=args.device)
@@ -145,7 +137,7 @@ def _stock_trainer(settings: GRPOSettings, load: Load) -> GRPOTrainer:
 
 
 def _watch(trainer: GRPOTrainer, stopwatch: Stopwatch) -> dict[str, Any]:
-    """Returns what will hold the numbers of the last step when the trainer is done."""
+    """Returns a dict that holds the numbers of the last step after training."""
     for name, phase in (("_prepare_inputs", "scoring"), ("_generate", "generation")):
         setattr(trainer, name, stopwatch.timed(getattr(trainer, name), phase))
     measure = trainer._get_per_token_logps_and_entropies
@@ -187,6 +179,6 @@ class _LastStep(TrainerCallback):
 
 
 def _peak_resident_bytes() -> int:
-    """Returns the most memory that this process has held, besides a GPU's."""
+    """Returns the peak resident memory of this process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak  # bytes there, else KiB

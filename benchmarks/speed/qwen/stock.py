@@ -1,8 +1,7 @@
-"""TRL's own generation, on the episodes that ours plays: what KV reuse is compared with."""
+"""TRL's own generation, on the same episodes as ours: the baseline of KV reuse."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -20,13 +19,13 @@ from zoomgym.rollout import to_record
 from zoomgym.rules import GRAMMARS
 
 FAR = 1_000_000
-"""TRL's bound of a completion, which counts frames, is not what ends one here."""
+"""Lifts TRL's bound of a completion, which counts frames too."""
 
 
 def ending_ids(processor: Any) -> list[int]:
-    """Returns the ids without which no reply ends early, so that all are as long as they may be.
+    """Returns the ids to ban, so that no reply ends early and all have full length.
 
-    Ours ends a reply after a text; without the last character of it, that text is never complete.
+    Ours ends a reply after a text: without its last character, the text never completes.
     """
     tokenizer = processor.tokenizer
     last = GRAMMARS["video_zoom"].stop[-1]
@@ -35,11 +34,11 @@ def ending_ids(processor: Any) -> list[int]:
 
 
 class StockTrainer(GRPOTrainer):  # type: ignore[misc]
-    """TRL's trainer with TRL's tool loop: a turn reads all of its conversation, in each rollout.
+    """TRL's trainer with TRL's tool loop: in each rollout, a turn reads its whole conversation.
 
     `_tokenize_prompts`, `_generate_single_turn` and `_tool_call_loop` are TRL's. Only what random
-    weights cannot do is done for them: every reply is taken for a call of a tool, and the tool
-    plays a turn of the environment. The arguments of a run of `train_grpo` are changed.
+    weights cannot do is done for them: every reply counts as a tool call, and the tool plays a turn
+    of the environment. Changes the arguments of a run of `train_grpo`.
     """
 
     def __init__(
@@ -69,24 +68,19 @@ class StockTrainer(GRPOTrainer):  # type: ignore[misc]
         self._sync_tool_dicts = [{video_zoom.__name__: partial(_look, env)} for env in envs]
         self._async_tool_dicts: list[dict[str, Any]] = [{} for _ in envs]
         openings = [_for_trl(to_messages(env.observation)) for env in envs]
-        with _every_reply_calls():
+        with mock.patch("trl.trainer.grpo_trainer.parse_response", _called):
             played = super()._generate(openings)
         prompt_ids, completion_ids, masks, said, log_probs, _, pictures, clips = played
-        replies = self._last_replies(completion_ids)
+        last = [ids[-self.generation_kwargs["max_new_tokens"] :] for ids in completion_ids]
+        replies = self._tokenizer.batch_decode(last, skip_special_tokens=True)
         for env, reply in zip(envs, replies, strict=True):
             env.step(reply)
         records = [to_record(env, agent_name=NAME, seed=0, agent_s=0.0) for env in envs]
         extra = {"record": records}
         return prompt_ids, completion_ids, masks, said, log_probs, extra, pictures, clips
 
-    def _last_replies(self, completion_ids: Sequence[Sequence[int]]) -> list[str]:
-        """Returns the texts after which episodes end."""
-        last = [ids[-self.generation_kwargs["max_new_tokens"] :] for ids in completion_ids]
-        texts: list[str] = self._tokenizer.batch_decode(last, skip_special_tokens=True)
-        return texts
-
     def _get_tool_suffix_ids(self, tool_messages: list[Any]) -> list[int]:
-        """Returns what comes back after a reply, which is ended first: it was cut off."""
+        """Returns what follows a reply, after ending it: it was cut off."""
         return [self._tokenizer.eos_token_id, *super()._get_tool_suffix_ids(tool_messages)]
 
 
@@ -95,24 +89,17 @@ def video_zoom() -> list[Any]:
     raise AssertionError("each rollout has a tool of its own")
 
 
-@contextmanager
-def _every_reply_calls() -> Iterator[None]:
-    """Has TRL take every reply for a call of the tool."""
-    with mock.patch("trl.trainer.grpo_trainer.parse_response", _called):
-        yield
-
-
 def _called(*_: Any, **__: Any) -> dict[str, Any]:
-    """Returns a reply, parsed, whatever it was."""
+    """Parses every reply as a call of the tool."""
     function = {"name": video_zoom.__name__, "arguments": {}}
     calls = [{"type": "function", "function": function}]
     return {"role": "assistant", "content": "", "tool_calls": calls}
 
 
 def _look(env: ZoomEnv) -> list[Any]:
-    """Plays one turn, and returns what is shown, as TRL has it from a tool.
+    """Plays one turn, and returns its frames as TRL expects them from a tool.
 
-    The chat template writes what surrounds it.
+    The chat template writes what surrounds them.
     """
     env.step("")
     response = new_messages(env.observation)[-1]
@@ -122,7 +109,7 @@ def _look(env: ZoomEnv) -> list[Any]:
 
 
 def _for_trl(messages: Sequence[Message]) -> list[Mapping[str, Any]]:
-    """Returns messages with pictures as TRL has them."""
+    """Returns messages in TRL's form."""
     return [
         {
             "role": message["role"],

@@ -210,7 +210,7 @@ def test_a_run_ends_with_a_verdict_and_a_false_claim_makes_it_fail(
     part = Part(8, {"tasks": "synthetic:flash", **SMALL})
     suite = Suite("claims-v0", "a test", (part,), ("blind", "oracle"), claims=(claim,))
     monkeypatch.setitem(SUITES, suite.name, suite)
-    arguments = ["--suite", suite.name, "--out", str(tmp_path), "--workers", "1"]
+    arguments = ["suite", suite.name, "--out", str(tmp_path), "--workers", "1"]
     assert run.main(arguments) == status
     assert said in capsys.readouterr().out.splitlines()
 
@@ -222,5 +222,5 @@ def test_a_suite_without_claims_ends_without_a_verdict(
         "plain-v0", "a test", (Part(1, {"tasks": "synthetic:flash", **SMALL}),), ("blind",)
     )
     monkeypatch.setitem(SUITES, suite.name, suite)
-    assert run.main(["--suite", suite.name, "--out", str(tmp_path), "--workers", "1"]) == 0
+    assert run.main(["suite", suite.name, "--out", str(tmp_path), "--workers", "1"]) == 0
     assert "Verdict" not in capsys.readouterr().out

@@ -161,7 +161,7 @@ def test_a_run_leaves_the_table_on_a_terminal_and_the_page_on_its_last_line(tmp_
 
     ours, its = pty.openpty()
     arguments = [
-        "--suite",
+        "suite",
         "tiny-v0",
         "--agents",
         "blind",

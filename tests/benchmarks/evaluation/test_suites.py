@@ -75,7 +75,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_mine(manifest: Path, out: Path, *arguments: str) -> int:
-    given = ["--tasks", str(manifest), "--out", str(out), "--workers", "1", *arguments]
+    given = ["tasks", str(manifest), "--out", str(out), "--workers", "1", *arguments]
     return run.main(given)
 
 
@@ -122,7 +122,7 @@ def test_the_first_screen_on_videos_of_ones_own_fits_the_terminal_and_says_what_
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", str(width))
     write_manifest(mine, [question(number) for number in range(3)])
-    given = ["--tasks", "mine/my.jsonl", "--agents", "blind", "uniform"]
+    given = ["tasks", "mine/my.jsonl", "--agents", "blind", "uniform"]
     assert run.main(given) == 0
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= width
@@ -242,15 +242,17 @@ def test_a_page_is_made_again_from_records(
     assert "3 of 12 tasks" in capsys.readouterr().out
     assert (out / "report.html").read_bytes() == page
     assert (out / "records.jsonl").read_bytes() == records
-    assert run.main(["--page-only", "--out", str(out)]) == 0  # without the tasks, from records
+    assert (
+        run.main(["suite", "--page-only", "--out", str(out)]) == 0
+    )  # without the tasks, from records
     assert "3 episodes" in capsys.readouterr().out
-    other = ["--page-only", "--out", str(out), "--suite", "standard-v0"]
+    other = ["suite", "standard-v0", "--page-only", "--out", str(out)]
     message = "needed records of standard-v0, got those of my.jsonl"
     assert message in refused(capsys, lambda: run.main(other))
     write_manifest(mine, [question(0)])
     again = refused(capsys, lambda: run_mine(mine, out, "--page-only"))
-    assert "got those of other ones: give the tasks" in again
-    nothing = ["--page-only", "--out", str(tmp_path / "nothing")]
+    assert "got those of other tasks: give the tasks" in again
+    nothing = ["suite", "--page-only", "--out", str(tmp_path / "nothing")]
     assert "nothing/records.jsonl: " in refused(capsys, lambda: run.main(nothing))
 
 
@@ -320,7 +322,7 @@ def test_a_served_model_is_ranked_on_video_mme_with_its_official_scores(
     out = tmp_path / "out"
     with judging(chats(TAG), chats(ANSWER)) as server:
         name = f"chat:m@{server.url}?max_concurrent=1"
-        given = ["--tasks", f"videomme:{videomme}", "--split", "test", "--grammar", "video_zoom"]
+        given = ["tasks", f"videomme:{videomme}", "--split", "test", "--grammar", "video_zoom"]
         given += ["--env", '{"num_overview": 4}', "--out", str(out), "--workers", "1"]
         assert run.main([*given, "--agents", name, "--limit", "6"]) == 0
         printed = capsys.readouterr().out
@@ -347,20 +349,21 @@ def test_a_served_model_is_ranked_on_video_mme_with_its_official_scores(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--tasks", "{my}", "--suite", "calls-v0"], "--suite and --tasks both say what is played"),
-        (["--split", "test"], "--split goes with --tasks: the settings of a suite are fixed"),
-        (["--env", "max_turns=3"], "--env goes with --tasks"),
-        (["--grammar", "json"], "--grammar goes with --tasks"),
-        (["--tasks", "{my}", "--split", "test"], "my.jsonl has no splits: leave it out"),
-        (["--tasks", "{my}", "--env", "max_turn=3"], "--env: needs an object of duration_s"),
-        (["--tasks", "{my}", "--env", "max_turns=x"], "max_turns needs a whole number"),
-        (["--tasks", "{my}", "--env", "tasks=x"], "--env: needs an object of "),
-        (["--tasks", "{my}", "--env", "duration_s"], "'duration_s' needs the form NAME=VALUE"),
-        (["--tasks", "{my}", "--env", "subtitles=true"], "has no subtitles"),
-        (["--tasks", "nothing.jsonl"], "nothing.jsonl"),
-        (["--tasks", "videomm:/data"], "did you mean 'videomme:/data'?"),
-        (["--tasks", "videomme:/nowhere"], "/nowhere"),
-        (["--tasks", "{my}", "--agents", "nobody"], "agent needs one of blind"),
+        (["tasks", "{my}", "--suite", "calls-v0"], "run tasks: there is no option --suite"),
+        (["suite", "quick-v0", "--split", "test"], "run suite: there is no option --split"),
+        (["suite", "quick-v0", "--env", "max_turns=3"], "run suite: there is no option --env"),
+        (["suite", "quick-v0", "--grammar", "json"], "run suite: there is no option --grammar"),
+        (["suite", "calls"], "calls-v0, families-v0, "),
+        (["tasks", "{my}", "--split", "test"], "my.jsonl has no splits: leave it out"),
+        (["tasks", "{my}", "--env", "max_turn=3"], "--env: needs an object of duration_s"),
+        (["tasks", "{my}", "--env", "max_turns=x"], "max_turns needs a whole number"),
+        (["tasks", "{my}", "--env", "tasks=x"], "--env: needs an object of "),
+        (["tasks", "{my}", "--env", "duration_s"], "'duration_s' needs the form NAME=VALUE"),
+        (["tasks", "{my}", "--env", "subtitles=true"], "has no subtitles"),
+        (["tasks", "nothing.jsonl"], "nothing.jsonl"),
+        (["tasks", "videomm:/data"], "did you mean 'videomme:/data'?"),
+        (["tasks", "videomme:/nowhere"], "/nowhere"),
+        (["tasks", "{my}", "--agents", "nobody"], "agent needs one of blind"),
     ],
 )
 def test_what_cannot_be_played_is_refused_before_anything_is_written(

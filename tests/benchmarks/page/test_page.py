@@ -158,7 +158,7 @@ def test_filters_narrow_the_list(browser: webdriver.Chrome) -> None:
     assert count(browser) == "49 of 500 episodes"
     assert texts(browser, "#list .chip") == ["✗ wrong"] * 49
     choose(browser, "outcome", "right")
-    assert count(browser) == "No episode is like that."
+    assert count(browser) == "No episode matches."
     assert all_of(browser, "#list [role=option], #episode > *") == []
     one(browser, "#clear").click()
     assert count(browser) == "500 episodes"

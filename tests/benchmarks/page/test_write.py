@@ -197,7 +197,7 @@ def test_settings_of_the_run_stand_at_its_head(tmp_path: Path) -> None:
     assert "<span>0.9 × accuracy + 0.1 × format + 0.5 × tool</span>" in source
     assert "<dt>Seed</dt><dd>7</dd>" in source
     assert "<dd>zoomgym 0.1.0</dd>" in source
-    assert "not run on the same tasks" not in source
+    assert "did not play the same tasks" not in source
 
 
 def test_an_agent_looks_the_same_on_every_page() -> None:
@@ -230,7 +230,7 @@ def test_agents_and_families_are_told_in_one_line_each(tmp_path: Path) -> None:
     assert "<dt>count</dt>" not in source  # of no synthetic set
     assert '<bdi>oracle</bdi><sup title="told where the evidence is">*</sup>' in source
     assert "<bdi>blind</bdi><sup" not in source
-    assert "* told where the evidence is: its numbers say" in source
+    assert "* is told where the evidence is: its numbers show" in source
     assert '<p class="note">What it shows: blind and chat:m@http://h' in source
     assert "<sup" not in page_of(RECORDS, tmp_path).source
 
@@ -259,7 +259,7 @@ def test_a_task_without_a_category_has_a_name_in_the_chart(tmp_path: Path) -> No
 
 
 def test_agents_on_different_tasks_are_marked_as_not_comparable(tmp_path: Path) -> None:
-    assert "The agents were not run on the same tasks" in page_of(RECORDS[:3], tmp_path).source
+    assert "The agents did not play the same tasks" in page_of(RECORDS[:3], tmp_path).source
 
 
 def test_negative_weight_is_subtracted_in_the_formula(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_rules_that_differ_are_told_apart_in_a_table(tmp_path: Path) -> None:
     assert [row[:3] for row in page.tables[named][1:]] == [
         ["zoomer", "1", "128"], ["zoomer", "4", "128"], ["guesser", "4", "128"],
     ]  # fmt: skip
-    assert "played by several rules" in page.source
+    assert "played by several sets of rules" in page.source
     assert named not in page_of(RECORDS, tmp_path).tables
 
 
@@ -400,7 +400,7 @@ def test_every_metric_is_explained(tmp_path: Path) -> None:
 
 def test_no_records_make_a_page_that_says_so(tmp_path: Path) -> None:
     page = page_of([], tmp_path)
-    assert "No episode was finished" in page.source
+    assert "No episode finished" in page.source
     assert page.all("script") == []
 
 
@@ -508,7 +508,7 @@ def test_a_benchmark_is_shown_strictly_and_officially_with_what_parts_them(tmp_p
         ["zoomer", "mlvu", "mean of groups", "2", "0.500", "1.000"],
         ["", "", "category: sky", "2", "0.500", "1.000"],
     ]
-    assert "the readings part on 1 of 2 tasks" in page.source
+    assert "the readings differ on 1 of 2 tasks" in page.source
     assert "&lt;b&gt;it is&lt;/b&gt; A" in page.source
     assert "wrong strictly, right officially" in page.source
     assert "Table of strict and official scores" not in page_of(RECORDS, tmp_path).tables

@@ -15,9 +15,14 @@ from benchmarks.speed.decoding import exactness as video_exactness
 from benchmarks.speed.decoding import files as video_files
 from benchmarks.speed.decoding.awkward.clips import write
 from benchmarks.speed.decoding.files import QUICK_FILES, SpeedFile, number_in, number_shown
-from benchmarks.speed.decoding.measure import print_part, write_part
+from benchmarks.speed.decoding.measure import (
+    Measurement,
+    SpeedClaim,
+    Timing,
+    print_part,
+    write_part,
+)
 from benchmarks.speed.decoding.peers import FrameCall, PeerJob, run_job
-from benchmarks.speed.decoding.plan import Measurement, SpeedClaim, Timing
 
 HOUR = "h264_360p_60min_open.mp4"
 

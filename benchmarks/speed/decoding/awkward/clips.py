@@ -1,4 +1,4 @@
-"""Writes small awkward video files, and plays them from start to end the slow and obvious way.
+"""Writes small awkward video files, and plays them in order, the slow and obvious way.
 
 Frame i of every file shows the number i as eight black or white blocks in its lower half.
 """
@@ -16,7 +16,6 @@ from typing import Any
 
 import av
 import numpy as np
-from av.bitstream import BitStreamFilterContext
 from av.stream import Disposition
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -89,10 +88,10 @@ def write(
 
 @contextmanager
 def _no_more_urgent() -> Iterator[None]:
-    """Leaves this thread as urgent as it was.
+    """Restores this thread's scheduling.
 
-    SVT-AV1, where root runs it, makes the thread that opens it real-time for good, and with it all
-    that the thread starts from then on: nothing else runs beside them.
+    SVT-AV1, run as root, makes the thread that opens it real-time for good, and all that it starts
+    later: nothing else runs beside them.
     """
     if sys.platform != "linux":
         yield
@@ -121,7 +120,6 @@ def remux(
     cut_s: Fraction = Fraction(0),
     format: str | None = None,
     container_options: Mapping[str, str] = {},
-    bitstream_filter: str | None = None,
     num_skipped: int = 0,
 ) -> None:
     """Copies the packets of source, moved cut_s earlier, without the first num_skipped."""
@@ -133,9 +131,6 @@ def remux(
         video = read.streams.video[0]
         stream = out.add_stream_from_template(video)
         packets = [packet for packet in read.demux(video) if packet.size][num_skipped:]
-        if bitstream_filter is not None:
-            context = BitStreamFilterContext(bitstream_filter, video, stream)
-            packets = [new for packet in packets for new in context.filter(packet)]
         for packet in packets:
             shift = round(cut_s / packet.time_base)
             packet.pts, packet.dts = (packet.pts or 0) - shift, (packet.dts or 0) - shift
@@ -143,28 +138,12 @@ def remux(
             out.mux(packet)
 
 
-class Pipe(io.RawIOBase):
-    """A file that can be written but not gone back in, like a pipe."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
-
-    def writable(self) -> bool:
-        """Returns that it can be."""
-        return True
+class Pipe(io.FileIO):
+    """A file without seeks, like a pipe."""
 
     def seekable(self) -> bool:
-        """Returns that it cannot be, which is what it is for."""
+        """Returns false, whatever the file is."""
         return False
-
-    def write(self, data: Any) -> int:
-        """Writes on."""
-        return self._file.write(data)
-
-    def close(self) -> None:
-        """Closes the file too."""
-        self._file.close()
-        super().close()
 
 
 @dataclass(frozen=True)
@@ -185,10 +164,10 @@ class PlayedInOrder:
 def play(
     path: Path, size: tuple[int, int] = (HEIGHT, WIDTH), max_frames: int | None = None
 ) -> PlayedInOrder:
-    """Decodes a file in order, skipping nothing but damaged packets; at most max_frames.
+    """Decodes at most max_frames of a file in order; skips only damaged packets.
 
-    Decoders show frames in their right order, so the n-th frame gets the n-th pts. Mostly that is
-    the frame's own, but FFmpeg's pts of H.264 with B-frames in AVI are in decode order.
+    Decoders show frames in their right order, so the n-th frame gets the n-th pts. That is mostly
+    its own, but FFmpeg's pts of H.264 with B-frames in AVI are in decode order.
     """
     pts: list[int] = []
     pictures: list[NDArray[np.uint8]] = []
@@ -223,7 +202,7 @@ def play(
 
 
 def _decoded(container: Any, stream: Any) -> Any:
-    """Yields the frames of a stream until the end of the file or of what can be read."""
+    """Yields the frames of a stream until its end, or until it cannot be read."""
     packets = container.demux(stream)
     while True:
         try:

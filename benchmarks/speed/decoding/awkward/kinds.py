@@ -1,23 +1,31 @@
-"""The awkward kinds of video file that the tests run over: a name, and how it is written."""
+"""Awkward kinds of video file: a name, and what writes it."""
 
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from benchmarks.speed.decoding.awkward.clips import GOP, NUM_FRAMES, X264, Pipe, draw, remux, write
 from benchmarks.speed.decoding.awkward.strange import STRANGE
 
 Get = Callable[[str], Path]
-"""Returns the path of another kind, written first if need be."""
+"""Returns the path of another kind; writes it if it is missing."""
 
 H264 = X264 | GOP | {"x264-params": "bframes=3:b-adapt=0:open-gop=0"}
 OPEN_GOP = X264 | {"x264-params": "open-gop=1:keyint=30:min-keyint=10:bframes=3:b-adapt=0"}
 X265 = "log-level=none:keyint=25:min-keyint=25:bframes=4"
+HEVC = {"preset": "fast", "x265-params": X265}
+VPX = {"g": "40", "auto-alt-ref": "1", "b": "200k"}
+VP8 = {"deadline": "good", "cpu-used": "5", "lag-in-frames": "10"} | VPX
+VP9 = {"deadline": "realtime", "cpu-used": "6", "lag-in-frames": "16"} | VPX
+AV1 = {"preset": "12", "crf": "45", "g": "40"}
 FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+FRAGMENTS_WITH_SIDX = {"movflags": FRAGMENTS["movflags"] + "+dash"}
 
 
 def uneven_pts(num_frames: int, seed: int, longest: int) -> list[int]:
@@ -42,10 +50,10 @@ def copied(source: str, **settings: Any) -> Callable[[Path, Get], None]:
 
 
 def piped(source: str) -> Callable[[Path, Get], None]:
-    """Returns a writer of mkv into a pipe: no frame count, no duration, no index."""
+    """Returns a writer of mkv into a pipe: no frame count, duration or index."""
 
     def write_piped(path: Path, get: Get) -> None:
-        with Pipe(path) as pipe:
+        with Pipe(path, "wb") as pipe:
             remux(get(source), pipe, format="matroska")
 
     return write_piped
@@ -80,9 +88,6 @@ def large(index: int) -> NDArray[np.uint8]:
 
 def with_second_video(path: Path, get: Get) -> None:
     """Writes a file whose first video stream is small and not the default one."""
-    import av
-    from av.stream import Disposition
-
     with av.open(str(path), "w") as out:
         small = out.add_stream("libx264", rate=25, options=X264)
         small.width, small.height, small.pix_fmt = 32, 32, "yuv420p"
@@ -99,9 +104,6 @@ def with_second_video(path: Path, get: Get) -> None:
 
 def with_cover(path: Path, get: Get) -> None:
     """Writes a video with an attached cover picture."""
-    import av
-    from av.stream import Disposition
-
     with av.open(str(get("base.mp4"))) as read, av.open(str(path), "w") as out:
         video = out.add_stream_from_template(read.streams.video[0])
         cover = out.add_stream("mjpeg", rate=1)
@@ -124,7 +126,7 @@ INEXACT: dict[str, Callable[[Path, Get], None]] = {
     "truncated.mpg": cut_off("mpeg2.mpg", 0.6),
     "truncated.asf": cut_off("wmv2.asf", 0.6),
 }
-"""Files in which some frames look a little different when they are not played from the start."""
+"""Files with frames that look a little different when they are not played from the start."""
 
 KINDS: dict[str, Callable[[Path, Get], None]] = {
     # H.264 in mp4
@@ -154,9 +156,7 @@ KINDS: dict[str, Callable[[Path, Get], None]] = {
     "no_edit_list.mp4": copied("base.mp4", container_options={"use_editlist": "0"}),
     "negative_cts.mp4": copied("base.mp4", container_options={"movflags": "negative_cts_offsets"}),
     "fragments.mp4": copied("open_gop.mp4", container_options=FRAGMENTS),
-    "fragments_sidx.mp4": copied(
-        "open_gop.mp4", container_options={"movflags": FRAGMENTS["movflags"] + "+dash"}
-    ),
+    "fragments_sidx.mp4": copied("open_gop.mp4", container_options=FRAGMENTS_WITH_SIDX),
     # other containers
     "base.mkv": copied("base.mp4"),
     "open_gop.mkv": copied("open_gop.mp4"),
@@ -174,7 +174,7 @@ KINDS: dict[str, Callable[[Path, Get], None]] = {
     # and rarer ones
     "vp8.ivf": copied("vp8.webm"),
     "vp9.ivf": copied("vp9.webm"),
-    "av1.ivf": encoded("libsvtav1", {"preset": "12", "crf": "45", "g": "40"}),
+    "av1.ivf": encoded("libsvtav1", AV1),
     "vp8.ogg": copied("vp8.webm"),
     "mpeg2.mxf": encoded("mpeg2video", {"bf": "2", "g": "15", "b": "900k"}),
     "base.nut": copied("base.mp4"),
@@ -188,26 +188,16 @@ KINDS: dict[str, Callable[[Path, Get], None]] = {
     "base.apng": encoded("apng", {}, pix_fmt="rgb24", pts=range(40)),
     "alpha.apng": encoded("apng", {}, pix_fmt="rgba", pts=range(20)),
     # other codecs
-    "hevc.mp4": encoded("libx265", {"preset": "fast", "x265-params": X265}),
-    "hevc_closed.mp4": encoded("libx265", {"preset": "fast", "x265-params": X265 + ":open-gop=0"}),
+    "hevc.mp4": encoded("libx265", HEVC),
+    "hevc_closed.mp4": encoded("libx265", HEVC | {"x265-params": X265 + ":open-gop=0"}),
     "hevc.ts": copied("hevc.mp4"),
     "hevc.mkv": copied("hevc.mp4"),
-    "hevc_10bit.mp4": encoded(
-        "libx265", {"preset": "fast", "x265-params": X265}, pix_fmt="yuv420p10le"
-    ),
-    "vp9.webm": encoded(
-        "libvpx-vp9",
-        {"deadline": "realtime", "cpu-used": "6", "g": "40", "auto-alt-ref": "1"}
-        | {"lag-in-frames": "16", "b": "200k"},
-    ),
+    "hevc_10bit.mp4": encoded("libx265", HEVC, pix_fmt="yuv420p10le"),
+    "vp9.webm": encoded("libvpx-vp9", VP9),
     "vp9.mp4": copied("vp9.webm"),
-    "vp8.webm": encoded(
-        "libvpx",
-        {"deadline": "good", "cpu-used": "5", "g": "40", "auto-alt-ref": "1"}
-        | {"lag-in-frames": "10", "b": "200k"},
-    ),
-    "av1.mp4": encoded("libsvtav1", {"preset": "12", "crf": "45", "g": "40"}),
-    "av1.mkv": encoded("libsvtav1", {"preset": "12", "crf": "45", "g": "40"}),
+    "vp8.webm": encoded("libvpx", VP8),
+    "av1.mp4": encoded("libsvtav1", AV1),
+    "av1.mkv": encoded("libsvtav1", AV1),
     "mpeg4.avi": encoded("mpeg4", {"bf": "2", "g": "30", "b": "900k"}),
     "mpeg4_one_b.avi": encoded("mpeg4", {"bf": "1", "g": "30", "b": "900k"}),
     "mpeg4_no_b.avi": encoded("mpeg4", {"g": "30", "b": "900k"}),

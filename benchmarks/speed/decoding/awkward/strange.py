@@ -106,12 +106,8 @@ def packed(packets: Packets) -> Packets:
         made.append((place, PACKED_BY_DIVX + data if place == 0 else data))
     changed = [Packet(data) for _, data in made]
     for new, (place, _), old in zip(changed, made, packets, strict=True):
-        new.time_base, new.is_keyframe, new.pts, new.dts = (
-            old.time_base,
-            old.is_keyframe,
-            place,
-            place,
-        )
+        new.time_base, new.is_keyframe = old.time_base, old.is_keyframe
+        new.pts = new.dts = place
     return changed
 
 
