@@ -8,7 +8,7 @@ TORCH_TESTS = tests/agents/qwen tests/agents/sb3/test_sb3.py --deselect tests/ag
     --deselect tests/agents/sb3/test_sb3.py::test_maskable_ppo_learns_to_find_the_symbol_and_to_read_it
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
-.PHONY: setup demo test docs check
+.PHONY: setup demo test docs check lint processors
 
 setup: $(VENV)/.dev
 
@@ -28,23 +28,29 @@ $(VENV)/.dev: $(VENV)/.demo
 demo: $(VENV)/.demo
 	@$(BIN)/python -m benchmarks.run suite
 
+# Without the long tests (`slow`). `make check` asks for coverage too.
 test: setup
-	$(PYTEST)
+	$(PYTEST) $(COVERAGE)
 
 # The documentation site, in build/site.
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# Everything that CI asks of a change: format, lint, types, floors, tests, coverage. The slow part
-# runs the tests of PyTorch, slow ones too, with the instructions of older processors.
-check: setup
+# Everything that CI asks of a change: format, lint, types, floors, the site, tests, coverage.
+check: COVERAGE = --cov --cov-fail-under=90
+check: lint test
+	$(PYTEST) -m slow tests/agents/qwen/training/test_scale.py
+
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	$(PYTEST) --cov --cov-fail-under=90
-	$(PYTEST) -m slow tests/agents/qwen/training/test_scale.py
+
+# The tests of PyTorch, slow ones too, with the instructions of older processors: CI runs this beside
+# `make check`, which uses those of the processor that is there.
+processors: setup
 	ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m "not gpu" $(TORCH_TESTS)
 	ATEN_CPU_CAPABILITY=default $(PYTEST) -m "not gpu" $(TORCH_TESTS)

@@ -43,7 +43,7 @@ RUN_BY = {
 SCRIPT = "examples.draw_a_record"
 """It has no `main` that could be asked."""
 NOT_RUN = {
-    "make": "CI runs the README's two commands and `make check` itself",
+    "make": "CI runs `make demo` and `make check`, which runs `make test`",
     ".venv/bin/pytest": "tests don't run tests",
     "pre-commit": "it needs a repository to install itself into",
 }
