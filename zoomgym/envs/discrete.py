@@ -123,14 +123,14 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
             TaskError: none of the answers is an option of the task.
         """
         super().reset(seed=seed)
-        seen, info = self.zoom_env.reset(seed=seed, options=options)
+        info = self.zoom_env.begin(seed=seed, options=options)
         offered = self.zoom_env.observation.options
         if offered and set(places_of(self.form.answers, offered)) == {None}:
             raise TaskError(
                 f"{info['task_id']}: needed an option among the answers {self.form.answers}, got "
                 f"{offered}: give other answers"
             )
-        return self._look(seen), info
+        return self._see(), info
 
     def step(
         self, action: int
@@ -141,8 +141,8 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
             ValueError: there is no such action.
         """
         reply = self.form.reply(int(action), self.zoom_env.observation)
-        seen, reward, terminated, truncated, info = self.zoom_env.step(reply)
-        return self._look(seen), reward, terminated, truncated, info
+        outcome = self.zoom_env.play(reply)
+        return self._see(), *outcome
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Returns which actions the rules would execute now: (actions,) bool."""
@@ -156,11 +156,9 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
         """Closes the video and the window."""
         self.zoom_env.close()
 
-    def _look(self, seen: dict[str, Any]) -> dict[str, NDArray[Any]]:
-        """Returns the observation, out of what `ZoomEnv` shows."""
-        num_shown = int((seen["clip_call"] >= 0).sum())
-        observation = self.zoom_env.observation
-        return self.form.fill(observation, seen["overview"], seen["clip"][:num_shown])
+    def _see(self) -> dict[str, NDArray[Any]]:
+        """Returns the observation."""
+        return self.form.fill(self.zoom_env.observation, *self.zoom_env.cells())
 
 
 def _vocabulary(tasks: TaskSet) -> tuple[str, ...]:

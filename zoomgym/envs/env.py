@@ -33,7 +33,7 @@ from zoomgym.errors import VideoError
 from zoomgym.grading import make_grader
 from zoomgym.io import plain_number
 from zoomgym.render import Screen, describe, paint
-from zoomgym.rules import Episode, Rules, VideoQuestion, merge_weights, score
+from zoomgym.rules import Episode, RewardParts, Rules, VideoQuestion, merge_weights, score
 from zoomgym.rules import episode as rules_of_play
 from zoomgym.tasks import TaskSet, tasks_of
 from zoomgym.video import ON_DAMAGE, Limits, Video, letterbox
@@ -221,7 +221,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self._episode: Episode | None = None
         self._screen: Screen | None = None
         self._clips: list[Frames] = []
-        self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
+        self._overview_small: NDArray[np.uint8] | None = None
+        self._clips_small: list[NDArray[np.uint8]] = []
 
     @property
     def episode(self) -> Episode:
@@ -248,6 +249,25 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             TaskError: an option or a task is unknown.
             VideoError: the task's video cannot be shown (see `on_video_error`).
         """
+        info = self.begin(seed=seed, options=options)
+        return self._dict(), info
+
+    def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """Plays one turn with the agent's reply.
+
+        Raises:
+            ResetNeeded: the episode is over, or was never begun.
+            TypeError: the reply is no text.
+            VideoError: the frames of a zoom cannot be decoded (see `on_video_error`).
+            GradingError: the answer cannot be graded now. The turn is not played: send it again.
+        """
+        outcome = self.play(action)
+        return self._dict(), *outcome
+
+    def begin(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Does what `reset` does, and returns the info alone: builds no Dict observation."""
         super().reset(seed=seed)
         task_id = task_id_in(options)
         self._videos_skipped = 0
@@ -268,17 +288,10 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.action_space.horizon_s = self.episode.duration_s
         self.action_space.num_options = len(task.options)
         self._render_for_human()
-        return self._see()
+        return self._info(score(self.episode))
 
-    def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
-        """Plays one turn with the agent's reply.
-
-        Raises:
-            ResetNeeded: the episode is over, or was never begun.
-            TypeError: the reply is no text.
-            VideoError: the frames of a zoom cannot be decoded (see `on_video_error`).
-            GradingError: the answer cannot be graded now. The turn is not played: send it again.
-        """
+    def play(self, action: str) -> tuple[float, bool, bool, dict[str, Any]]:
+        """Does what `step` does, and returns all but the Dict observation, which is not built."""
         if not isinstance(action, str):
             raise TypeError(f"a reply needs to be a text, got {type(action).__name__}")
         if over := end_reason(self.episode, self.video_error):
@@ -292,17 +305,24 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                     raise
                 self.video_error = error
                 self._videos_skipped += 1
-                seen, info = self._see()
-                return seen, 0.0, False, True, info
+                return 0.0, False, True, self._info(score(self.episode))
             self._clips.append(clip)
-            small = letterbox(clip.images, self.frame_size)
-            self._clip_small = np.concatenate([self._clip_small, small])
         self._episode = after  # not before: a video that fails leaves the turn unplayed
         self._render_for_human()
-        reward = score(self._episode).total(self.reward_weights)
-        is_over = self._episode.is_over
-        seen, info = self._see()
-        return seen, reward if is_over else 0.0, is_over, False, info
+        parts = score(after)  # all zero before the end
+        return parts.total(self.reward_weights), after.is_over, False, self._info(parts)
+
+    def cells(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Returns the overview and all clip frames at `frame_size`, (N, H, W, 3) uint8, read-only.
+
+        They are shrunk when they are asked for, once.
+        """
+        if self._overview_small is None:
+            self._overview_small = _small(self._overview, self.frame_size)
+        new = self._clips[len(self._clips_small) :]
+        self._clips_small.extend(_small(clip, self.frame_size) for clip in new)
+        none = np.zeros((0, *self.frame_size, 3), np.uint8)
+        return self._overview_small, np.concatenate([none, *self._clips_small])
 
     def render(self) -> NDArray[np.uint8] | str | None:
         """Returns a picture (`rgb_array`) or a text (`ansi`), or shows the picture (`human`)."""
@@ -324,7 +344,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         forks' episodes.
         """
         twin = copy.copy(self)
-        twin._clips = list(self._clips)
+        twin._clips, twin._clips_small = list(self._clips), list(self._clips_small)
         twin._np_random = copy.deepcopy(self._np_random)
         twin.action_space = copy.deepcopy(self.action_space)
         twin._is_fork = True
@@ -354,9 +374,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.decode_s = time.perf_counter() - started_s
         self._overview = self._look(episode.overview_s)
         key = episode_key(draw, task.question, task.options, lengths_s[0], self._overview)
-        self._clips = []
-        self._overview_small = letterbox(self._overview.images, self.frame_size)
-        self._clip_small = np.zeros((0, *self.frame_size, 3), np.uint8)
+        self._clips, self._clips_small, self._overview_small = [], [], None
         self._episode = replace(episode, key=key)
 
     def _close_video(self) -> None:
@@ -372,13 +390,14 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.decode_s += time.perf_counter() - started_s
         return frames
 
-    def _see(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Returns the Dict observation, and the info."""
+    def _dict(self) -> dict[str, Any]:
+        """Returns the Dict observation."""
+        return to_dict(self.observation, *self.cells())
+
+    def _info(self, parts: RewardParts) -> dict[str, Any]:
+        """Returns the info; parts are the reward's."""
         num_damaged = self._video.num_damaged if self._video else 0
-        return (
-            to_dict(self.observation, self._overview_small, self._clip_small),
-            to_info(self.episode, self.video_error, self._videos_skipped, num_damaged),
-        )
+        return to_info(self.episode, parts, self.video_error, self._videos_skipped, num_damaged)
 
     def _paint(self) -> NDArray[np.uint8]:
         """Returns the episode as a picture."""
@@ -393,3 +412,11 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     def __getstate__(self) -> dict[str, Any]:
         """Leaves the window behind: it belongs to one process."""
         return {**self.__dict__, "_screen": None}
+
+
+def _small(frames: Frames, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Returns frames at size (H, W), read-only: they are not copied if they have it."""
+    images = frames.images
+    small = images if images.shape[1:3] == size else letterbox(images, size)
+    small.flags.writeable = False
+    return small

@@ -2,7 +2,7 @@
 
 import ctypes
 import string
-from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,9 @@ from zoomgym.rules import (
     MAX_REPLY_CHARS,
     Answer,
     Episode,
+    RewardParts,
     Rules,
     ZoomCall,
-    score,
     write_reply,
 )
 
@@ -178,6 +178,7 @@ def end_reason(episode: Episode, video_error: VideoError | None) -> str:
 
 def to_info(
     episode: Episode,
+    parts: RewardParts,
     video_error: VideoError | None,
     videos_skipped: int,
     frames_damaged: int,
@@ -186,11 +187,11 @@ def to_info(
 
     Args:
         episode: that is played.
+        parts: its reward terms.
         video_error: what ended it, if that was its video.
         videos_skipped: since the reset.
         frames_damaged: of its video, shown so far.
     """
-    parts = score(episode)
     refusal = episode.turns[-1].error if episode.turns else ""
     over = end_reason(episode, video_error)
     return {
@@ -202,7 +203,7 @@ def to_info(
         "turns_used": len(episode.turns),
         "zooms": len(episode.zooms),
         "frames_used": episode.frames_used,
-        **{f"reward_{name}": value for name, value in asdict(parts).items()},
+        **{f"reward_{name}": value for name, value in parts.by_name().items()},
         "is_success": bool(parts.accuracy),
         "videos_skipped": videos_skipped,
         "frames_damaged": frames_damaged,
@@ -213,11 +214,13 @@ def to_info(
 
 def _pad(values: NDArray[Any], count: int, empty: int) -> NDArray[Any]:
     """Returns values (K, ..) as (count, ..), filled up with empty."""
-    padded = np.full((count, *values.shape[1:]), empty, values.dtype)
+    shape = (count, *values.shape[1:])
+    padded = np.full(shape, empty, values.dtype) if empty else np.zeros(shape, values.dtype)
     padded[: len(values)] = values
     return padded
 
 
+@lru_cache(maxsize=64)
 def _question(question: str, options: tuple[str, ...]) -> str:
     """Returns the question with its lettered options, one a line; a long question is cut first."""
     lettered = [f"\n{letter(index)}. {option}" for index, option in enumerate(options)]
@@ -225,6 +228,7 @@ def _question(question: str, options: tuple[str, ...]) -> str:
     return _shown(question, MAX_QUESTION_CHARS - len(asked)) + asked
 
 
+@lru_cache(maxsize=1024)
 def _shown(text: str, max_chars: int) -> str:
     """Returns text in the characters of the spaces, cut to max_chars; what has none becomes `?`."""
     return transliterated(text[:max_chars], CHARACTERS, SIMILAR)[:max_chars]

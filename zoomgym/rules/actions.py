@@ -60,7 +60,7 @@ class ZoomCall:
                 f"zoom needs start < {duration_s:.2f}, the end of the video, "
                 f"got {self.start_s:g}: start earlier"
             )
-        cut = replace(self, end_s=min(self.end_s, duration_s))
+        cut = self if self.end_s <= duration_s else replace(self, end_s=duration_s)
         if cut.num_frames == 0:
             raise CallError(
                 f"zoom needs at least 1 frame, got fps x length = {cut.fps:g} x "

@@ -211,24 +211,24 @@ def _zoom(episode: Episode, turn: Turn, call: ZoomCall) -> Episode:
     if episode.turns_left == 1:
         raise ReplyError("the last turn needs an answer, got a zoom: it was not executed")
     zoom = call.cut_to(episode.duration_s)
-    budget = episode.budget.spend(zoom.num_frames)
+    num_frames = zoom.num_frames
+    budget = episode.budget.spend(num_frames)
     said = (
-        f"Zoom {len(episode.zooms) + 1}: {number_of(zoom.num_frames, 'frame')} of "
+        f"Zoom {len(episode.zooms) + 1}: {number_of(num_frames, 'frame')} of "
         f"[{zoom.start_s:.2f}, {zoom.end_s:.2f}) s at {zoom.fps:g} fps."
     )
     if zoom.end_s < call.end_s:
         said += f" The end was cut from {call.end_s:.2f} to {zoom.end_s:.2f}, the video's end."
-    return _end_turn(replace(episode, budget=budget), replace(turn, zoom=zoom), said)
+    return _end_turn(replace(episode, budget=budget), turn, said, zoom)
 
 
-def _end_turn(episode: Episode, turn: Turn, said: str) -> Episode:
+def _end_turn(episode: Episode, turn: Turn, said: str, zoom: ZoomCall | None = None) -> Episode:
     """Returns the episode with turn added; its feedback is what was said and what is left."""
-    after = replace(episode, turns=(*episode.turns, turn))
-    if after.is_over:
-        outlook = OUT_OF_TURNS
-    else:
-        outlook = f"Frames left: {after.budget.left}. Turns left: {after.turns_left}."
-        if after.turns_left == 1:
-            outlook += f" {LAST_TURN}"
-    turn = replace(turn, feedback=f"{said} {outlook}")
-    return replace(after, turns=(*episode.turns, turn))
+    turns_left = episode.turns_left - 1
+    outlook = OUT_OF_TURNS
+    if turns_left:
+        outlook = f"Frames left: {episode.budget.left}. Turns left: {turns_left}."
+    if turns_left == 1:
+        outlook += f" {LAST_TURN}"
+    turn = replace(turn, zoom=zoom, feedback=f"{said} {outlook}")
+    return replace(episode, turns=(*episode.turns, turn))

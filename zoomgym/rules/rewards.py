@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from zoomgym.io import brief, is_finite_number
 from zoomgym.rules.episode import Episode
@@ -35,7 +35,11 @@ class RewardParts:
 
     def total(self, weights: Mapping[str, float]) -> float:
         """Returns the reward: the sum of the terms, each times its weight."""
-        return math.fsum(weights[name] * value for name, value in asdict(self).items())
+        return math.fsum(weights[name] * value for name, value in self.by_name().items())
+
+    def by_name(self) -> dict[str, float]:
+        """Returns the terms by their names."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def merge_weights(weights: Mapping[str, float] | None) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Which times an overview and a zoom mean, in seconds from the first displayed frame."""
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ class Segment(NamedTuple):
         return self.start_s <= time_s < self.end_s
 
 
+@lru_cache(maxsize=64)
 def overview_times(last_frame_s: float, num_frames: int) -> tuple[float, ...]:
     """Returns the times of an overview: (num_frames,) seconds, evenly from first to last frame."""
     return tuple(np.linspace(0.0, last_frame_s, num_frames).tolist())

@@ -2,10 +2,11 @@
 
 from zoomgym.video.clock import tick_at
 from zoomgym.video.file import FACTS, ON_DAMAGE, VideoFile
+from zoomgym.video.letterbox import letterbox
 from zoomgym.video.limits import Limits
 from zoomgym.video.pool import POOL
 from zoomgym.video.protocol import Video
-from zoomgym.video.scale import Orientation, Scaler, letterbox, native_size, orientation_of
+from zoomgym.video.scale import Orientation, Scaler, native_size, orientation_of
 from zoomgym.video.store import STORE
 
 __all__ = [

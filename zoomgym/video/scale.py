@@ -13,7 +13,6 @@ from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
-from PIL import Image
 
 # Nearest to accurate RGB resized by Pillow's LANCZOS, and faster than the two steps.
 SCALING = (
@@ -130,27 +129,3 @@ def native_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
     new_width = max(1, math.isqrt(max_pixels * width // height))
     new_height = max(1, min(round(new_width * height / width), max_pixels // new_width))
     return new_height, min(new_width, max_pixels // new_height)
-
-
-def letterbox(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Returns frames (N, h, w, 3) uint8 fitted into size (H, W), between black bars, as a copy.
-
-    Small frames are enlarged; the size (0, 0) costs no time.
-    """
-    num_frames, height, width, _ = frames.shape
-    if (height, width) == size:
-        return frames.copy()
-    if size == (0, 0):
-        return np.zeros((num_frames, 0, 0, 3), np.uint8)
-    scale = min(Fraction(size[0], height), Fraction(size[1], width))
-    fitted_height = max(1, round(height * scale))
-    fitted_width = max(1, round(width * scale))
-    top, left = (size[0] - fitted_height) // 2, (size[1] - fitted_width) // 2
-    boxed = np.zeros((num_frames, *size, 3), np.uint8)
-    for frame, box in zip(frames, boxed, strict=True):
-        fitted = Image.fromarray(frame).resize(
-            (fitted_width, fitted_height),
-            Image.Resampling.HAMMING,  # antialiased, and three times as fast as LANCZOS
-        )
-        box[top : top + fitted_height, left : left + fitted_width] = np.asarray(fitted)
-    return boxed

@@ -1,6 +1,7 @@
 """A scene as a video without a codec: the pictures that the encoder would have been given."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +42,16 @@ class DrawnVideo:
         Raises:
             VideoError: a time is negative or not finite.
         """
-        last = self._scene.num_frames - 1
-        ticks = (tick_at(time_s, TICK_S) for time_s in times_s)
-        indexes = [min(tick // TICKS_PER_FRAME, last) for tick in ticks]
-        return self._scene.draw(np.array(indexes, dtype=np.int64), size)
+        return self._scene.draw(_indexes(tuple(times_s), self._scene.num_frames), size)
 
     def close(self) -> None:
         """Does nothing: a scene holds nothing."""
+
+
+@lru_cache(maxsize=64)
+def _indexes(times_s: tuple[float, ...], num_frames: int) -> NDArray[np.int64]:
+    """Returns which of num_frames frames are on screen at times_s: (N,), read-only."""
+    ticks = (tick_at(time_s, TICK_S) for time_s in times_s)
+    indexes = np.array([min(tick // TICKS_PER_FRAME, num_frames - 1) for tick in ticks], np.int64)
+    indexes.flags.writeable = False
+    return indexes

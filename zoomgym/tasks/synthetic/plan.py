@@ -6,8 +6,10 @@ event.
 """
 
 import math
+from bisect import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -65,7 +67,7 @@ class Plan:
     @property
     def samples(self) -> list[int]:
         """The frames that the default overview shows."""
-        return [k * (self.num_frames - 1) // OVERVIEW_STEPS for k in range(OVERVIEW_STEPS + 1)]
+        return _samples(self.num_frames)
 
     def symbols(self) -> list[str]:
         """Draws all symbols in random order."""
@@ -102,9 +104,11 @@ class Plan:
     def event_starts(self, lit: Stretch, length: int) -> list[range]:
         """Returns the frames in lit at which an event of length hides from the overview."""
         first, last = lit[0] + PAUSE, lit[1] - PAUSE - length
+        samples = self.samples
+        near = slice(max(0, bisect(samples, first) - 1), bisect(samples, last + length) + 1)
         gaps = (
             range(max(before + 1, first), min(after - length, last) + 1)
-            for before, after in pairwise(self.samples)
+            for before, after in pairwise(samples[near])
         )
         return [gap for gap in gaps if gap]
 
@@ -173,6 +177,12 @@ class Family:
     """What options can say."""
     needs_every_frame: bool = False
     """Whether all pictures of the evidence must be seen: slower looks are misled."""
+
+
+@lru_cache(maxsize=64)
+def _samples(num_frames: int) -> list[int]:
+    """Returns which of num_frames frames the default overview shows."""
+    return [k * (num_frames - 1) // OVERVIEW_STEPS for k in range(OVERVIEW_STEPS + 1)]
 
 
 def pick(ranges: Sequence[range], index: int) -> int:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,9 @@ MIN_DURATION_S = 30
 MAX_DURATION_S = 36_000
 HASHED_TASKS = 8
 """Tasks of each family that enter a set's hash, for all of its tasks."""
+
+PUZZLES_KEPT = 64
+"""Puzzles that are kept: a task and its video are drawn together."""
 
 logger = logging.getLogger(__name__)
 
@@ -177,9 +180,7 @@ class SyntheticTasks:
 
     def _puzzle(self, family: str, index: int) -> Puzzle:
         """Returns the scene and question of a task."""
-        seed = self._seed(index)
-        rng = np.random.default_rng([seed, *family.encode()])
-        return FAMILIES[family].draw(Plan(rng, seed, self._num_frames, self._named_difficulty[1]))
+        return _draw(family, self._seed(index), self._num_frames, self._named_difficulty[1])
 
     def _task(self, family: str, index: int) -> VideoQuestion:
         """Returns a task with its options in order."""
@@ -196,6 +197,13 @@ class SyntheticTasks:
             evidence=puzzle.evidence,
             category=family,
         )
+
+
+@lru_cache(maxsize=PUZZLES_KEPT)
+def _draw(family: str, seed: int, num_frames: int, difficulty: Difficulty) -> Puzzle:
+    """Returns the scene and question of a family that a seed draws."""
+    rng = np.random.default_rng([seed, *family.encode()])
+    return FAMILIES[family].draw(Plan(rng, seed, num_frames, difficulty))
 
 
 def _file_name(task: VideoQuestion, scene: Scene) -> str:
