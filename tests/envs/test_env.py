@@ -21,11 +21,12 @@ import zoomgym
 from tests.playing import play_episode
 from zoomgym import TaskError, VideoError, ZoomEnv
 from zoomgym.agent.observation import Observation, episode_key
-from zoomgym.envs.spaces import ReplySpace
+from zoomgym.envs.spaces import ReplySpace, to_dict
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.datasets import write_manifest
 from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
+from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.video import VideoFile
 
 FULL_ZOOM = '{"segment": [4, 6], "fps": 8}'
@@ -721,6 +722,42 @@ def test_the_version_is_that_of_the_package() -> None:
     assert zoomgym.__version__ == "0.1.0"
 
 
+def test_small_frames_of_a_scene_are_drawn_small_unless_max_pixels_is_given() -> None:
+    env, shrinking = scene_env(), scene_env(max_pixels=100_352)
+    for one in (env, shrinking):
+        one.reset(seed=1)
+        one.step(FULL_ZOOM)
+    drawn = scene_env(max_pixels=28 * 28)
+    drawn.reset(seed=1)
+    drawn.step(FULL_ZOOM)
+    overview, clip = env.small_frames
+    assert overview.tobytes() == drawn.observation.overview.images.tobytes()
+    assert clip.tobytes() == drawn.observation.clips[0].images.tobytes()
+    assert shrinking.small_frames[0].tobytes() != overview.tobytes()
+    # what agents see is the same, and so is the episode
+    assert env.observation.overview.images.shape[1:] == (256, 256, 3)
+    assert env.episode == shrinking.episode
+    assert env.settings == shrinking.settings
+
+
+def test_a_reset_and_steps_draw_nothing_that_nobody_asks_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    env, sizes, draw = scene_env(), [], Scene.draw
+
+    def noted(scene: Scene, indexes: Any, size: tuple[int, int]) -> Any:
+        sizes.append((len(indexes), *size))
+        return draw(scene, indexes, size)
+
+    monkeypatch.setattr(Scene, "draw", noted)
+    env.reset(seed=1)
+    env.step(FULL_ZOOM)
+    env.step('{"answer": "A"}')
+    assert sizes == [(64, 28, 28), (16, 28, 28)]
+    env.observation  # noqa: B018
+    assert sizes[2:] == [(64, 256, 256), (16, 256, 256)]
+
+
 def test_a_fork_goes_on_apart_and_shares_what_was_shown() -> None:
     env = scene_env()
     env.reset(seed=1)
@@ -732,7 +769,7 @@ def test_a_fork_goes_on_apart_and_shares_what_was_shown() -> None:
     assert [len(one.observation.clips) for one in (env, twin)] == [1, 2]
     seen, *_ = env.step('{"segment": [10, 12], "fps": 4}')
     assert env.episode == twin.episode
-    assert digest(seen) == digest(twin._see()[0])
+    assert digest(seen) == digest(to_dict(twin.episode, *twin.small_frames))
 
 
 def test_a_fork_draws_its_own_random_numbers_from_the_same_state() -> None:

@@ -107,8 +107,9 @@ def test_an_error_in_one_environment_is_raised_after_all_have_ended() -> None:
 def test_an_episode_that_its_video_ended_is_followed_by_another_one() -> None:
     envs = ZoomVectorEnv(2, on_video_error="skip", **SMALL)
     envs.reset(seed=0)
-    video = envs.envs[1]._video
-    assert video is not None
+    viewing = envs.envs[1]._viewing
+    assert viewing is not None
+    video = viewing.video
 
     def fail(*args: Any) -> Any:
         raise VideoError("flaky.mp4: broken")
@@ -148,8 +149,9 @@ ZOOM = '{"segment": [4, 6], "fps": 8}'
 
 def break_video(envs: ZoomVectorEnv, index: int) -> None:
     """Has the video of one environment fail until its next reset."""
-    video = envs.envs[index]._video
-    assert video is not None
+    viewing = envs.envs[index]._viewing
+    assert viewing is not None
+    video = viewing.video
 
     def fail(*args: Any) -> Any:
         raise VideoError("flaky.mp4: broken")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks.speed.decoding.awkward.clips import X264, write
-from zoomgym.video import Limits, VideoFile, letterbox, native_size
+from zoomgym.video import Limits, VideoFile, native_size
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -246,36 +246,3 @@ def test_what_limits_allow_never_grows_too_long_for_qwen(
 def test_native_size_refuses_nothing_at_all() -> None:
     with pytest.raises(ValueError, match="sizes need to be 1 or more"):
         native_size((10, 0), 100)
-
-
-def test_letterbox_puts_bars_above_and_below() -> None:
-    boxed = letterbox(np.full((2, 10, 20, 3), 200, np.uint8), (40, 40))
-    assert boxed.shape == (2, 40, 40, 3)
-    assert (boxed[:, :10] == 0).all()
-    assert (boxed[:, 10:30] == 200).all()
-    assert (boxed[:, 30:] == 0).all()
-
-
-def test_letterbox_puts_bars_left_and_right() -> None:
-    boxed = letterbox(np.full((1, 90, 30, 3), 200, np.uint8), (30, 40))
-    assert (boxed[0, :, :15] == 0).all()
-    assert (boxed[0, :, 15:25] == 200).all()
-    assert (boxed[0, :, 25:] == 0).all()
-
-
-def test_letterbox_averages_what_it_shrinks() -> None:
-    checks = np.indices((64, 64)).sum(axis=0) % 2 * 255
-    frames = np.repeat(checks.astype(np.uint8)[None, :, :, None], 3, axis=3)
-    assert np.abs(letterbox(frames, (16, 16)).astype(int) - 127).max() <= 30
-
-
-def test_letterbox_copies_what_fits_already() -> None:
-    frames = np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
-    boxed = letterbox(frames, (4, 5))
-    assert (boxed == frames).all()
-    assert not np.shares_memory(boxed, frames)
-
-
-@pytest.mark.parametrize("shape", [(0, 10, 20), (1, 1, 500), (1, 500, 1), (3, 7, 11)])
-def test_letterbox_fills_the_size_asked_for(shape: tuple[int, int, int]) -> None:
-    assert letterbox(np.ones((*shape, 3), np.uint8), (28, 30)).shape == (shape[0], 28, 30, 3)

@@ -2,7 +2,7 @@
 
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.envs.form import COLUMNS, Form
-from zoomgym.envs.spaces import MAX_DURATION_S
+from zoomgym.envs.viewing import MAX_DURATION_S
 
 __all__ = [
     "COLUMNS",

@@ -158,7 +158,7 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
 
     def _see(self) -> dict[str, NDArray[Any]]:
         """Returns the observation."""
-        return self.form.fill(self.zoom_env.observation, *self.zoom_env.cells())
+        return self.form.fill(self.zoom_env.observation, *self.zoom_env.small_frames)
 
 
 def _vocabulary(tasks: TaskSet) -> tuple[str, ...]:

@@ -1,18 +1,17 @@
 """ZoomEnv: an episode behind Gymnasium's interface."""
 
 import copy
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from zoomgym.agent import Frames, Observation, episode_key, look, observe
+from zoomgym.agent import Observation, episode_key, observe
 from zoomgym.envs.arguments import (
     check_choice,
     check_kind,
@@ -22,13 +21,13 @@ from zoomgym.envs.arguments import (
     task_id_in,
 )
 from zoomgym.envs.spaces import (
-    MAX_DURATION_S,
     ReplySpace,
     end_reason,
     observation_space,
     to_dict,
     to_info,
 )
+from zoomgym.envs.viewing import Viewing
 from zoomgym.errors import VideoError
 from zoomgym.grading import make_grader
 from zoomgym.io import plain_number
@@ -36,9 +35,10 @@ from zoomgym.render import Screen, describe, paint
 from zoomgym.rules import Episode, RewardParts, Rules, VideoQuestion, merge_weights, score
 from zoomgym.rules import episode as rules_of_play
 from zoomgym.tasks import TaskSet, tasks_of
-from zoomgym.video import ON_DAMAGE, Limits, Video, letterbox
+from zoomgym.video import ON_DAMAGE, Limits
 
 DEFAULT_HORIZON_S = 10.0
+DEFAULT_PIXELS = 100_352
 MAX_SKIPS = 100
 ON_VIDEO_ERROR = ("raise", "skip")
 
@@ -123,7 +123,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `reward_weights` | None | merged over the defaults above |
     | `grader` | `"strict"` | of open-ended answers: or `"math"`, `{"judge": {..}}`; see `graders` |
     | `frame_size` | (112, 112) | (H, W) of the frames in the Dict observation; (0, 0): no frames |
-    | `max_pixels` | 100352 | bound of a frame in `unwrapped.observation`; lower is faster |
+    | `max_pixels` | None | bound of a frame in `unwrapped.observation`; lower is faster. None: |
+    | | | 100352, and small frames of a drawn scene are drawn small, not shrunk from these |
     | `cache_dir` | None | where synthetic videos are written; None: the user's cache folder |
     | `on_video_error` | `"raise"` | `"skip"`: see below |
     | `on_damage` | `"nearest"` | frames that do not decode: the nearest earlier, or `"raise"` |
@@ -168,7 +169,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         reward_weights: Mapping[str, float] | None = None,
         grader: str | Mapping[str, Any] = "strict",
         frame_size: tuple[int, int] = (112, 112),
-        max_pixels: int = 100_352,
+        max_pixels: int | None = None,
         cache_dir: str | Path | None = None,
         on_video_error: str = "raise",
         on_damage: str = "nearest",
@@ -183,7 +184,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.reward_weights = merge_weights(reward_weights)
         self.grader = make_grader(grader, cache_dir)
         self.frame_size = checked_size(frame_size)
-        self._max_pixels = checked_pixels(max_pixels)
+        self._max_pixels = checked_pixels(DEFAULT_PIXELS if max_pixels is None else max_pixels)
+        self._draws_small = max_pixels is None
         check_choice("on_video_error", on_video_error, ON_VIDEO_ERROR)
         check_choice("on_damage", on_damage, ON_DAMAGE)
         check_kind("subtitles", subtitles, bool, "True or False")
@@ -210,31 +212,40 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         horizon_s = getattr(self.tasks, "duration_s", DEFAULT_HORIZON_S)
         self.action_space: ReplySpace = ReplySpace(self.rules, horizon_s)
         self.observation_space = observation_space(self.rules, self.frame_size)
-        self.decode_s = 0.0
-        """Wall clock spent on opening and decoding in this episode. No info: it is not seeded."""
         self.on_video_error = on_video_error
         self.video_error: VideoError | None = None
         """What ended the episode, if that was its video (see `on_video_error`)."""
         self._videos_skipped = 0
-        self._video: Video | None = None
-        self._is_fork = False  # the video is then another environment's, until the next reset
+        self._viewing: Viewing | None = None
         self._episode: Episode | None = None
+        self._draw = 0
         self._screen: Screen | None = None
-        self._clips: list[Frames] = []
-        self._overview_small: NDArray[np.uint8] | None = None
-        self._clips_small: list[NDArray[np.uint8]] = []
 
     @property
     def episode(self) -> Episode:
         """The episode that is being played. Raises ResetNeeded before the first reset."""
-        if self._episode is None:
-            raise ResetNeeded("there is no episode yet: call reset first")
-        return self._episode
+        episode = self._playing
+        if not episode.key:  # it is told from what agents see, which nobody else needs
+            shown, asked = self._shown.frames(), (episode.task.question, episode.task.options)
+            key = episode_key(self._draw, *asked, episode.duration_s, shown[0])
+            episode = self._episode = replace(episode, key=key)
+        return episode
 
     @property
     def observation(self) -> Observation:
         """What an agent sees now, at the video's own aspect and resolution."""
-        return observe(self.episode, self._overview, self._clips)
+        overview, *clips = self._shown.frames()
+        return observe(self.episode, overview, clips)
+
+    @property
+    def decode_s(self) -> float:
+        """Wall clock spent on opening and decoding in this episode. No info: it is not seeded."""
+        return self._shown.decode_s
+
+    @property
+    def small_frames(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """The overview and all clip frames at `frame_size`: (N, H, W, 3) uint8 each."""
+        return self._shown.small()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -250,7 +261,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             VideoError: the task's video cannot be shown (see `on_video_error`).
         """
         info = self.begin(seed=seed, options=options)
-        return self._dict(), info
+        return to_dict(self._playing, *self.small_frames), info
 
     def step(self, action: str) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
         """Plays one turn with the agent's reply.
@@ -262,7 +273,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             GradingError: the answer cannot be graded now. The turn is not played: send it again.
         """
         outcome = self.play(action)
-        return self._dict(), *outcome
+        return to_dict(self._playing, *self.small_frames), *outcome
 
     def begin(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -285,44 +296,31 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 if not is_skipped or self._videos_skipped >= MAX_SKIPS:
                     raise
                 self._videos_skipped += 1
-        self.action_space.horizon_s = self.episode.duration_s
+        self.action_space.horizon_s = self._playing.duration_s
         self.action_space.num_options = len(task.options)
         self._render_for_human()
-        return self._info(score(self.episode))
+        return self._info(score(self._playing))
 
     def play(self, action: str) -> tuple[float, bool, bool, dict[str, Any]]:
         """Does what `step` does, and returns all but the Dict observation, which is not built."""
         if not isinstance(action, str):
             raise TypeError(f"a reply needs to be a text, got {type(action).__name__}")
-        if over := end_reason(self.episode, self.video_error):
+        if over := end_reason(self._playing, self.video_error):
             raise ResetNeeded(f"the episode is over ({over}): call reset first")
-        after = rules_of_play.advance(self.episode, action, self.grader)
+        after = rules_of_play.advance(self._playing, action, self.grader)
         if zoom := after.turns[-1].zoom:
             try:
-                clip = self._look(zoom.times_s)
+                self._shown.show(zoom.times_s)
             except VideoError as error:
                 if self.on_video_error == "raise":
                     raise
                 self.video_error = error
                 self._videos_skipped += 1
-                return 0.0, False, True, self._info(score(self.episode))
-            self._clips.append(clip)
+                return 0.0, False, True, self._info(score(self._playing))
         self._episode = after  # not before: a video that fails leaves the turn unplayed
         self._render_for_human()
         parts = score(after)  # all zero before the end
         return parts.total(self.reward_weights), after.is_over, False, self._info(parts)
-
-    def cells(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Returns the overview and all clip frames at `frame_size`, (N, H, W, 3) uint8, read-only.
-
-        They are shrunk when they are asked for, once.
-        """
-        if self._overview_small is None:
-            self._overview_small = _small(self._overview, self.frame_size)
-        new = self._clips[len(self._clips_small) :]
-        self._clips_small.extend(_small(clip, self.frame_size) for clip in new)
-        none = np.zeros((0, *self.frame_size, 3), np.uint8)
-        return self._overview_small, np.concatenate([none, *self._clips_small])
 
     def render(self) -> NDArray[np.uint8] | str | None:
         """Returns a picture (`rgb_array`) or a text (`ansi`), or shows the picture (`human`)."""
@@ -344,64 +342,52 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         forks' episodes.
         """
         twin = copy.copy(self)
-        twin._clips, twin._clips_small = list(self._clips), list(self._clips_small)
+        twin._viewing = self._viewing and self._viewing.fork()
         twin._np_random = copy.deepcopy(self._np_random)
         twin.action_space = copy.deepcopy(self.action_space)
-        twin._is_fork = True
         return twin
 
     def close(self) -> None:
         """Closes the video and the window."""
-        self._close_video()
+        if self._viewing is not None:
+            self._viewing.close()
         if self._screen is not None:
             self._screen.close()
 
     def _begin(self, task: VideoQuestion, draw: int) -> None:
         """Opens a task's video and shows its overview; draw enters the key. Raises VideoError."""
         self._episode, self.video_error = None, None  # until all has gone well
-        self._close_video()
-        self.decode_s = 0.0
-        self._video = self.tasks.open_video(task)  # may write the file: that is no decoding
-        self._is_fork = False
-        started_s = time.perf_counter()
-        if self._video.duration_s > MAX_DURATION_S:
-            raise VideoError(
-                f"{task.video}: needed at most {MAX_DURATION_S:g} s of video, "
-                f"got {self._video.duration_s:g} s: cut it"
-            )
-        lengths_s = (self._video.duration_s, self._video.last_frame_s)
-        episode = rules_of_play.start(task, *lengths_s, self.rules, key="")
-        self.decode_s = time.perf_counter() - started_s
-        self._overview = self._look(episode.overview_s)
-        key = episode_key(draw, task.question, task.options, lengths_s[0], self._overview)
-        self._clips, self._clips_small, self._overview_small = [], [], None
-        self._episode = replace(episode, key=key)
+        if self._viewing is not None:
+            self._viewing.close()
+        video = self.tasks.open_video(task)  # may write the file: that is no decoding
+        sizes = self._max_pixels, self.frame_size
+        self._viewing = Viewing(video, *sizes, draws_small=self._draws_small)
+        episode = rules_of_play.start(task, *self._viewing.lengths_s(task), self.rules, key="")
+        self._viewing.show(episode.overview_s)
+        self._draw, self._episode = draw, episode
 
-    def _close_video(self) -> None:
-        """Closes the video, if it is this environment's own."""
-        if self._video is not None and not self._is_fork:
-            self._video.close()
+    @property
+    def _playing(self) -> Episode:
+        """The episode, maybe without its key. Raises ResetNeeded before the first reset."""
+        if self._episode is None:
+            raise ResetNeeded("there is no episode yet: call reset first")
+        return self._episode
 
-    def _look(self, times_s: tuple[float, ...]) -> Frames:
-        """Returns the frames at times_s and counts the time that takes."""
-        assert self._video is not None
-        started_s = time.perf_counter()
-        frames = look(self._video, times_s, self._max_pixels)
-        self.decode_s += time.perf_counter() - started_s
-        return frames
-
-    def _dict(self) -> dict[str, Any]:
-        """Returns the Dict observation."""
-        return to_dict(self.observation, *self.cells())
+    @property
+    def _shown(self) -> Viewing:
+        """What is shown of the episode. Raises ResetNeeded before the first reset."""
+        assert self._playing
+        return cast("Viewing", self._viewing)
 
     def _info(self, parts: RewardParts) -> dict[str, Any]:
         """Returns the info; parts are the reward's."""
-        num_damaged = self._video.num_damaged if self._video else 0
-        return to_info(self.episode, parts, self.video_error, self._videos_skipped, num_damaged)
+        counts = self._videos_skipped, self._shown.num_damaged
+        return to_info(self._playing, parts, self.video_error, *counts)
 
     def _paint(self) -> NDArray[np.uint8]:
         """Returns the episode as a picture."""
-        return paint(self.episode, self._overview, self._clips, self.reward_weights)
+        seen = self.observation
+        return paint(self.episode, seen.overview, seen.clips, self.reward_weights)
 
     def _render_for_human(self) -> None:
         """Shows the episode in a window, if that is the render mode."""
@@ -412,11 +398,3 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     def __getstate__(self) -> dict[str, Any]:
         """Leaves the window behind: it belongs to one process."""
         return {**self.__dict__, "_screen": None}
-
-
-def _small(frames: Frames, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Returns frames at size (H, W), read-only: they are not copied if they have it."""
-    images = frames.images
-    small = images if images.shape[1:3] == size else letterbox(images, size)
-    small.flags.writeable = False
-    return small

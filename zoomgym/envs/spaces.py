@@ -14,7 +14,7 @@ from gymnasium.vector.utils import (
 )
 from numpy.typing import NDArray
 
-from zoomgym.agent import Observation
+from zoomgym.envs.viewing import MAX_DURATION_S
 from zoomgym.errors import VideoError
 from zoomgym.grading import letter
 from zoomgym.io import transliterated
@@ -29,8 +29,6 @@ from zoomgym.rules import (
     write_reply,
 )
 
-MAX_DURATION_S = 864_000.0
-"""Ten days: bounds of spaces must be finite."""
 MAX_SHOWN_BYTES = 4 * 1024**3
 """Most bytes of frames in an observation; the bounds of their spaces take twice as much."""
 MAX_QUESTION_CHARS = 4096
@@ -144,30 +142,28 @@ def observation_space(rules: Rules, frame_size: tuple[int, int]) -> spaces.Dict:
 
 
 def to_dict(
-    observation: Observation, overview: NDArray[np.uint8], clip: NDArray[np.uint8]
+    episode: Episode, overview: NDArray[np.uint8], clip: NDArray[np.uint8]
 ) -> dict[str, Any]:
     """Returns the Dict observation, all of it fresh copies.
 
     Args:
-        observation: what the agent sees.
+        episode: that is played.
         overview: (num_overview, H, W, 3) uint8, its frames at the size of the space.
         clip: (K, H, W, 3) uint8, all clip frames so far at the size of the space.
     """
-    rules = observation.rules
-    num_clip = max(1, rules.max_clip_frames)
-    clip_s = [time_s for shown in observation.clips for time_s in shown.times_s]
-    calls = [call for call, shown in enumerate(observation.clips) for _ in shown.times_s]
+    num_clip = max(1, episode.rules.max_clip_frames)
+    calls = [call for call, zoom in enumerate(episode.zooms) for _ in range(zoom.num_frames)]
     return {
         "overview": overview.copy(),
-        "overview_t": np.array(observation.overview.times_s, np.float64),
+        "overview_t": np.array(episode.overview_s, np.float64),
         "clip": _pad(clip, num_clip, 0),
-        "clip_t": _pad(np.array(clip_s, np.float64), num_clip, -1),
+        "clip_t": _pad(np.array(episode.clip_s, np.float64), num_clip, -1),
         "clip_call": _pad(np.array(calls, np.int8), num_clip, -1),
-        "duration": np.array([observation.duration_s], np.float64),
-        "question": _question(observation.question, observation.options),
-        "feedback": _shown(observation.feedback, MAX_FEEDBACK_CHARS),
-        "frames_left": np.int64(observation.frames_left),
-        "turns_left": np.int64(observation.turns_left),
+        "duration": np.array([episode.duration_s], np.float64),
+        "question": _question(episode.task.question, episode.task.options),
+        "feedback": _shown(episode.feedback, MAX_FEEDBACK_CHARS),
+        "frames_left": np.int64(episode.budget.left),
+        "turns_left": np.int64(episode.turns_left),
     }
 
 

@@ -5,6 +5,7 @@ from zoomgym.tasks.catalog import SYNTHETIC, TASK_SETTINGS, check_task_set, open
 from zoomgym.tasks.datasets.manifest import ManifestTasks, write_manifest
 from zoomgym.tasks.datasets.official import Comparison, Graded, compare
 from zoomgym.tasks.synthetic.difficulty import DIFFICULTIES, named_difficulty
+from zoomgym.tasks.synthetic.drawn import DrawnVideo
 from zoomgym.tasks.synthetic.families import FAMILIES, family_of
 from zoomgym.tasks.synthetic.families.count import NUM_PULSES
 from zoomgym.tasks.synthetic.layout import BARS, BEACON, FPS, SIGN_SIDE, SIGN_TOP
@@ -36,6 +37,7 @@ __all__ = [
     "SYNTHETIC",
     "TASK_SETTINGS",
     "Comparison",
+    "DrawnVideo",
     "Graded",
     "ManifestTasks",
     "Scene",

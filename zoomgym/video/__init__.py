@@ -2,7 +2,7 @@
 
 from zoomgym.video.clock import tick_at
 from zoomgym.video.file import FACTS, ON_DAMAGE, VideoFile
-from zoomgym.video.letterbox import letterbox
+from zoomgym.video.letterbox import fitted_size, letterbox
 from zoomgym.video.limits import Limits
 from zoomgym.video.pool import POOL
 from zoomgym.video.protocol import Video
@@ -18,6 +18,7 @@ __all__ = [
     "Video",
     "VideoFile",
     "close_files",
+    "fitted_size",
     "forget_frames",
     "letterbox",
     "native_size",

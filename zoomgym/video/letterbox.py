@@ -12,8 +12,8 @@ FILTER = Image.Resampling.HAMMING
 """Antialiased, and three times as fast as LANCZOS."""
 HAMMING = float(np.float32(0.54)), float(np.float32(0.46))
 """Its numbers are floats in Pillow's source, and so not quite these."""
-COEFFICIENT_BITS = 22
-"""Pillow's precision: `PRECISION_BITS` in src/libImaging/Resample.c."""
+PARTS = 1 << 22
+"""Of which weights are whole numbers: `PRECISION_BITS` in src/libImaging/Resample.c."""
 SMALL_PRODUCT = 1 << 18
 """Multiplications of a frame up to which matrices resize it faster than Pillow does."""
 
@@ -33,8 +33,8 @@ def letterbox(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.ui
         return frames.copy()
     if size == (0, 0):
         return np.zeros((num_frames, 0, 0, 3), np.uint8)
-    fitted = _fitted((height, width), size)
-    resized = _resize(frames, fitted)
+    fitted = fitted_size((height, width), size)
+    resized = frames if fitted == (height, width) else _resize(frames, fitted)
     if fitted == size:
         return resized
     top, left = (size[0] - fitted[0]) // 2, (size[1] - fitted[1]) // 2
@@ -44,7 +44,7 @@ def letterbox(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.ui
 
 
 @lru_cache(maxsize=64)
-def _fitted(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
+def fitted_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
     """Returns the largest (H, W) in the aspect of size that fits into box."""
     scale = min(Fraction(box[0], size[0]), Fraction(box[1], size[1]))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
@@ -75,7 +75,7 @@ def _rounded(sums: NDArray[np.float64]) -> NDArray[np.uint8]:
 @lru_cache(maxsize=64)
 def _across(width: int, wanted: int) -> NDArray[np.float64]:
     """Returns what resizes rows of RGB: (3 * width, 3 * wanted), for each color its own."""
-    return np.kron(_weights(width, wanted).T, np.eye(3))
+    return np.kron(_weights(width, wanted).T, np.eye(3)).astype(np.float64)
 
 
 @lru_cache(maxsize=64)
@@ -88,15 +88,15 @@ def _weights(length: int, wanted: int) -> NDArray[np.float64]:
     """
     scale = length / wanted
     reach = max(scale, 1.0)
-    weights = np.zeros((wanted, length))
+    weights: NDArray[np.float64] = np.zeros((wanted, length))
     for place, row in enumerate(weights):
         center = (place + 0.5) * scale
         first = max(0, int(center - reach + 0.5))
         end = min(length, int(center + reach + 0.5))
         parts = [_hamming((k - center + 0.5) * (1 / reach)) for k in range(first, end)]
         one = 1 / sum(parts)  # times it, as there: a quotient is rounded otherwise
-        row[first:end] = [int(part * one * (1 << COEFFICIENT_BITS) + 0.5) for part in parts]
-    return weights / (1 << COEFFICIENT_BITS)
+        row[first:end] = [int(part * one * PARTS + 0.5) / PARTS for part in parts]
+    return weights
 
 
 def _hamming(x: float) -> float:
