@@ -101,16 +101,24 @@ class Wheel:
 Plate: TypeAlias = Sign | Board | Wheel
 
 
-def draw_beacon(image: NDArray[np.uint8], beacon: Beacon, index: int) -> None:
-    """Draws a lit beacon, and its countdown if it has one, into image (H, W, 3)."""
-    size = (image.shape[0], image.shape[1])
-    image[BEACON.pixels(size)] = beacon.color
+def draw_beacon(images: NDArray[np.uint8], indexes: NDArray[np.int64], beacon: Beacon) -> None:
+    """Draws a beacon, and its countdown, into those of the images (N, H, W, 3) that show it lit."""
+    lit = shown_in(beacon, indexes)
+    size = (images.shape[1], images.shape[2])
+    rows, columns = BEACON.pixels(size)
+    images[lit, rows, columns] = beacon.color
     if not beacon.targets:
         return
-    for box, share in zip(BARS, _countdown(beacon, index), strict=True):
-        image[box.pixels(size)] = TRACK
-        full = box._replace(right=box.left + share * (box.right - box.left))
-        image[full.pixels(size)] = BAR
+    for image, index in zip(lit, indexes[lit].tolist(), strict=True):
+        for box, share in zip(BARS, _countdown(beacon, index), strict=True):
+            images[image][box.pixels(size)] = TRACK
+            full = box._replace(right=box.left + share * (box.right - box.left))
+            images[image][full.pixels(size)] = BAR
+
+
+def shown_in(mark: Beacon | Plate, indexes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Returns which of the frames indexes (N,) show a mark, as places in indexes."""
+    return ((mark.first <= indexes) & (indexes < mark.end)).nonzero()[0]
 
 
 def _countdown(beacon: Beacon, index: int) -> tuple[float, float]:
@@ -124,7 +132,7 @@ def draw_plate(
     images: NDArray[np.uint8], indexes: NDArray[np.int64], plate: Plate, opacity: float
 ) -> None:
     """Draws a plate into those of the images (N, H, W, 3) of the frames indexes that show it."""
-    shown = np.flatnonzero((plate.first <= indexes) & (indexes < plate.end))
+    shown = shown_in(plate, indexes)
     if not len(shown):
         return
     rows, columns = sign_box(plate.left).pixels((images.shape[1], images.shape[2]))

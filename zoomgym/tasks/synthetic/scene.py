@@ -35,6 +35,35 @@ class Tint(NamedTuple):
     gain: list[int]
 
 
+class Grid(NamedTuple):
+    """What the waves of a scene are at one size (H, W), whatever the moment.
+
+    A wave cos(x + y) is cos x cos y - sin x sin y: two products of a row and a column. They are
+    rounded first, to whole parts. Sums of all waves, within 127 of 0, have less than 2**24 parts,
+    which float32 holds exactly in whatever order they are added, so that every machine gets the
+    same pixels.
+    """
+
+    rows: NDArray[np.float32]
+    """(H, 2 * NUM_WAVES)."""
+    x: NDArray[np.complex128]
+    """(NUM_WAVES, W): cos x and sin x of the still picture, in parts."""
+    stays_in_range: bool
+    """Whether no pixel can leave 0 to 255."""
+
+    def columns(self, moments: NDArray[np.complex128]) -> NDArray[np.float32]:
+        """Returns what `rows` is to be multiplied with: (N, 2 * NUM_WAVES, W).
+
+        Args:
+            moments: (N, NUM_WAVES, 1); a product of complex numbers adds their angles.
+        """
+        turned = self.x * moments
+        columns = np.empty((len(moments), 2, *self.x.shape), np.float32)
+        np.rint(turned.real, out=columns[:, 0], casting="same_kind")
+        np.rint(turned.imag, out=columns[:, 1], casting="same_kind")
+        return columns.reshape(len(moments), -1, self.x.shape[1])
+
+
 @dataclass(frozen=True)
 class Scene:
     """A synthetic video: seeded background, beacons and plates, num_frames long at FPS."""
@@ -50,8 +79,7 @@ class Scene:
         """Returns the frames at indexes (N,) as (N, H, W, 3) uint8 RGB, drawn at size (H, W)."""
         images = self._background(indexes, size)
         for beacon in self.beacons:
-            for i in np.flatnonzero((beacon.first <= indexes) & (indexes < beacon.end)):
-                draw_beacon(images[i], beacon, int(indexes[i]))
+            draw_beacon(images, indexes, beacon)
         for plate in self.plates:
             draw_plate(images, indexes, plate, self.contrast)
         return images
@@ -76,67 +104,66 @@ class Scene:
         """Returns a drift of waves with grain, as (N, H, W, 3) uint8."""
         height, width = size
         images = np.empty((len(indexes), height, width, 3), np.uint8)
-        rows, stays_in_range = self._of_size(size)
-        columns, grain = self._columns(indexes, width), _grain(size)
-        base, gain = np.array(self._tint, np.int16)[..., None, None]
+        grid, grain = self._grid(size), _grain(size)
+        columns = grid.columns(self._moments(indexes))
+        base, gain = self._levels
         grains = (indexes * 5 + self.seed) % NUM_GRAINS
         batch = max(1, BATCH_PIXELS // (height * width))
         for first in range(0, len(indexes), batch):
             some = slice(first, first + batch)
-            product = _multiply(rows, columns[some])
+            product = _multiply(grid.rows, columns[some])
             field = np.floor(product, out=product).astype(np.int16)
             planes = field[:, None] * gain
             planes >>= 8
             planes += grain[grains[some]][:, None]
             planes += base
-            if not stays_in_range:
+            if not grid.stays_in_range:
                 np.clip(planes, 0, 255, out=planes)
             for channel in range(3):  # three times as fast as all at once
                 images[some, ..., channel] = planes[:, channel]
         return images
 
-    def _of_size(self, size: tuple[int, int]) -> tuple[NDArray[np.float32], bool]:
-        """Returns `_rows` of pictures of size (H, W), and whether all stay within 0 to 255."""
-        if size not in self._sizes:
-            most = float(self._waves[:, 4].sum()) + 1  # of all waves, and what rounding adds
-            edge = int(np.abs(_grain(size)).max())
-            stays_in_range = all(
-                edge < base - most * gain / 256 - 1 and base + most * gain / 256 + edge < 255
-                for base, gain in zip(*self._tint, strict=True)
-            )
-            self._sizes[size] = self._rows(size[0]), stays_in_range
-        return self._sizes[size]
+    @cached_property
+    def _levels(self) -> NDArray[np.int16]:
+        """The tint: (2, 3, 1, 1), base and gain of each channel."""
+        return np.array(self._tint, np.int16)[..., None, None]
+
+    def _moments(self, indexes: NDArray[np.int64]) -> NDArray[np.complex128]:
+        """Returns the phase of each wave in the frames indexes: (N, NUM_WAVES, 1), on a circle."""
+        _, _, phase, motion, _ = self._waves.T
+        return _on_circle(phase + motion * indexes[:, None] / FPS)[..., None]
+
+    def _grid(self, size: tuple[int, int]) -> "Grid":
+        """Returns what the waves are at every size (H, W) alone, which is computed once."""
+        if size not in self._grids:
+            height, width = size
+            x_cycles, y_cycles, _, _, strength = self._waves.T[..., None]
+            y = _on_circle(y_cycles * ((np.arange(height) + 0.5) / height))
+            level = strength * WAVE_SCALE
+            rows = np.rint(np.concatenate([level * y.real, -level * y.imag]).T) / WAVE_SCALE**2
+            x = WAVE_SCALE * _on_circle(x_cycles * ((np.arange(width) + 0.5) / width))
+            self._grids[size] = Grid(rows.astype(np.float32), x, self._stays_in_range(size))
+        return self._grids[size]
 
     @cached_property
-    def _sizes(self) -> dict[tuple[int, int], tuple[NDArray[np.float32], bool]]:
-        """What `_of_size` has computed."""
+    def _grids(self) -> dict[tuple[int, int], "Grid"]:
+        """What `_grid` has computed."""
         return {}
 
-    # A wave cos(x + y) is cos x cos y - sin x sin y: two products of a row and a column. They are
-    # rounded first, to whole parts. The sums of all waves, within 127 of 0, have less than 2**24
-    # parts, which float32 holds exactly in whatever order they are added, so that every machine
-    # gets the same pixels.
+    def _stays_in_range(self, size: tuple[int, int]) -> bool:
+        """Returns whether no pixel of a background of size (H, W) can leave 0 to 255."""
+        most = float(self._waves[:, 4].sum()) + 1  # of all waves together, and what rounding adds
+        edge = _largest_grain(size)
+        return all(
+            edge < base - most * gain / 256 - 1 and base + most * gain / 256 + edge < 255
+            for base, gain in zip(*self._tint, strict=True)
+        )
 
-    def _rows(self, height: int) -> NDArray[np.float32]:
-        """Returns (H, 2 * NUM_WAVES): times `_columns`, it is the sum of all waves."""
-        _, y_cycles, _, _, strength = self._waves.T[..., None]
-        angle = 2 * np.pi * y_cycles * ((np.arange(height) + 0.5) / height)
-        level = strength * WAVE_SCALE
-        rows = np.concatenate([level * np.cos(angle), -level * np.sin(angle)]).T
-        rounded: NDArray[np.float32] = (np.rint(rows) / WAVE_SCALE**2).astype(np.float32)
-        return rounded
 
-    def _columns(self, indexes: NDArray[np.int64], width: int) -> NDArray[np.float32]:
-        """Returns (N, 2 * NUM_WAVES, W), see `_rows`."""
-        x_cycles, _, phase, motion, _ = self._waves.T[..., None]
-        x = 2 * np.pi * x_cycles * ((np.arange(width) + 0.5) / width)
-        moment = (2 * np.pi * (phase + motion * indexes / FPS)).T[..., None]
-        # cos(x + moment) and sin(x + moment), of N moments and W places and not of N x W angles
-        turned = WAVE_SCALE * (np.cos(x) + 1j * np.sin(x)) * (np.cos(moment) + 1j * np.sin(moment))
-        columns = np.empty((len(indexes), 2, NUM_WAVES, width), np.float32)
-        np.rint(turned.real, out=columns[:, 0], casting="same_kind")
-        np.rint(turned.imag, out=columns[:, 1], casting="same_kind")
-        return columns.reshape(len(indexes), 2 * NUM_WAVES, width)
+def _on_circle(turns: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """Returns (cos, sin) of angles in turns, as a complex number."""
+    angle = 2 * np.pi * turns
+    return np.cos(angle) + 1j * np.sin(angle)
 
 
 def _multiply(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -158,3 +185,9 @@ def _grain(size: tuple[int, int]) -> NDArray[np.int32]:
     level = NOISE_LEVEL * min(1.0, size[0] / SCENE_SIZE[0], size[1] / SCENE_SIZE[1])
     rng = np.random.default_rng(0)
     return np.rint(level * rng.standard_normal((NUM_GRAINS, *size))).astype(np.int16)
+
+
+@lru_cache(maxsize=8)
+def _largest_grain(size: tuple[int, int]) -> int:
+    """Returns how far the grain of pictures of size (H, W) goes from 0."""
+    return int(np.abs(_grain(size)).max())
