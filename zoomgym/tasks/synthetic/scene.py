@@ -61,7 +61,7 @@ class Grid(NamedTuple):
         columns = np.empty((len(moments), 2, *self.x.shape), np.float32)
         np.rint(turned.real, out=columns[:, 0], casting="same_kind")
         np.rint(turned.imag, out=columns[:, 1], casting="same_kind")
-        return columns.reshape(len(moments), -1, self.x.shape[1])
+        return columns.reshape(len(moments), 2 * NUM_WAVES, self.x.shape[1])
 
 
 @dataclass(frozen=True)
