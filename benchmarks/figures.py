@@ -46,7 +46,13 @@ STYLE: Any = {
     "svg.hashsalt": "zoomgym",
 }
 CHANCE: Any = {"color": "#888888", "linestyle": (0, (4, 4)), "linewidth": 1}
-AXES = {"minutes": "minutes", "steps": "1,000 steps"}
+AXES = {
+    "minutes": "minutes",
+    "processor": "minutes of processor time",
+    "steps": "1,000 steps",
+}
+CLOCKS = {"processor": "time/processor_s"}
+"""Columns of a log with the time of an axis, in seconds; of others time/time_elapsed."""
 STEPS_UNIT = 1000
 OTHERS = "#999999"  # bars of peers
 
@@ -182,8 +188,13 @@ class LearningCurve:
 def read_curve(folder: Path, axis: str) -> LearningCurve:
     """Returns the curve of a run of `agents.sb3`, over all its sessions.
 
-    Its x are `minutes` of training, evaluations included, or `steps`, in thousands. Raises OSError.
+    Its x are `minutes` of training, evaluations included, by the wall clock or of `processor` time,
+    or `steps`, in thousands.
+
+    Raises:
+        OSError: there is no log, or none of processor time.
     """
+    clock = CLOCKS.get(axis, "time/time_elapsed")
     paths = sorted(
         folder.glob("log/from_*/progress.csv"),
         key=lambda path: int(path.parent.name.removeprefix("from_")),  # its first step
@@ -199,9 +210,11 @@ def read_curve(folder: Path, axis: str) -> LearningCurve:
     for path in paths:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
-        timed = [row for row in rows if row["time/time_elapsed"]]
+        if rows and clock not in rows[0]:
+            raise FileNotFoundError(f"{path} needs a column {clock}, found none: use another axis")
+        timed = [row for row in rows if row[clock]]
         steps = [float(row["time/total_timesteps"]) for row in timed]
-        seconds = [start_s + float(row["time/time_elapsed"]) for row in timed]
+        seconds = [start_s + float(row[clock]) for row in timed]
         if not timed:
             continue
         for column, points in (("rollout/success_rate", train), ("eval/success_rate", test)):
@@ -209,7 +222,7 @@ def read_curve(folder: Path, axis: str) -> LearningCurve:
                 if row.get(column):
                     step = float(row["time/total_timesteps"])
                     minutes = float(np.interp(step, steps, seconds)) / 60
-                    x = minutes if axis == "minutes" else step / STEPS_UNIT
+                    x = step / STEPS_UNIT if axis == "steps" else minutes
                     points.append((x, float(row[column])))
         start_s = seconds[-1]
     return LearningCurve(folder.name, tuple(train), tuple(test))

@@ -112,6 +112,20 @@ def test_sessions_follow_each_other_in_steps_and_in_minutes(tmp_path: Path) -> N
     assert by_time.test == ((2.0, 0.4), (4.5, 0.9))
 
 
+def test_progress_in_processor_time_needs_a_log_that_has_it(tmp_path: Path) -> None:
+    run = run_in(tmp_path / "run")
+    for path in run.glob("log/*/progress.csv"):
+        first, *rows = path.read_text().splitlines()
+        elapsed = [row.split(",")[1] for row in rows]
+        quarters = [str(float(seconds) / 4) if seconds else "" for seconds in elapsed]
+        rows = [f"{row},{quarter}" for row, quarter in zip(rows, quarters, strict=True)]
+        path.write_text("\n".join([f"{first},time/processor_s", *rows]) + "\n")
+    of_wall, of_processor = (read_curve(run, axis) for axis in ("minutes", "processor"))
+    assert of_processor.test == tuple((x / 4, y) for x, y in of_wall.test)
+    with pytest.raises(FileNotFoundError, match="needs a column time/processor_s, found none"):
+        read_curve(run_in(tmp_path / "old"), "processor")
+
+
 def run_in(folder: Path) -> Path:
     for name, text in (("from_3000", SECOND), ("from_0", FIRST)):
         (folder / "log" / name).mkdir(parents=True)
