@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO, RecurrentPPO
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from tqdm import tqdm
 
+from agents.sb3.cells import stack, to_cells
 from agents.sb3.settings import MODEL, load_form, load_settings
 from agents.sb3.training import CLASSES
 from agents.threads import use_threads
@@ -67,7 +67,7 @@ class PpoAgent:
                     f"got {observation.rules}"
                 )
         if isinstance(self._model, RecurrentPPO):
-            choices = [self._remember(self._model, seen) for seen in observations]
+            choices = self._remember(self._model, observations)
         else:
             choices = self._choose(observations)
         return [
@@ -80,18 +80,25 @@ class PpoAgent:
         masks: dict[str, Any] = {}
         if isinstance(self._model, MaskablePPO):
             masks["action_masks"] = np.stack([self._form.masks(seen) for seen in observations])
-        batch = _stack([self._form.see(seen) for seen in observations])
+        batch = to_cells(stack([self._form.see(seen) for seen in observations]))
         choices, _ = self._model.predict(batch, deterministic=True, **masks)
         return [int(choice) for choice in choices]
 
-    def _remember(self, model: RecurrentPPO, observation: Observation) -> int:
-        """Returns the choice of a policy with memory."""
-        state, is_start = None, np.ones(1, np.bool_)
-        for seen in (*history(observation), observation):
-            batch = _stack([self._form.see(seen)])
-            choice, state = model.predict(batch, state, is_start, deterministic=True)
-            is_start = np.zeros(1, np.bool_)
-        return int(choice[0])
+    def _remember(self, model: RecurrentPPO, observations: Sequence[Observation]) -> list[int]:
+        """Returns the choices of a policy with memory, which sees all that each agent saw."""
+        lives = [[*history(seen), seen] for seen in observations]
+        longest = sorted(range(len(lives)), key=lambda index: -len(lives[index]))
+        choices, state = [0] * len(lives), None
+        for turn in range(len(lives[longest[0]])):
+            going = [index for index in longest if len(lives[index]) > turn]  # a beginning of it
+            batch = to_cells(stack([self._form.see(lives[index][turn]) for index in going]))
+            if state is not None:
+                state = tuple(part[:, : len(going)] for part in state)
+            is_start = np.full(len(going), turn == 0)
+            chosen, state = model.predict(batch, state, is_start, deterministic=True)
+            for index, choice in zip(going, chosen, strict=True):
+                choices[index] = int(choice)  # that of its last turn stays
+        return choices
 
 
 def history(observation: Observation) -> list[Observation]:
@@ -111,11 +118,6 @@ def history(observation: Observation) -> list[Observation]:
             )
         )
     return earlier
-
-
-def _stack(seen: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """Returns what is seen of some episodes as one batch."""
-    return {name: np.stack([one[name] for one in seen]) for name in seen[0]}
 
 
 @lru_cache(maxsize=4)

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from zoomgym.envs import Form
+from zoomgym.io import brief
 from zoomgym.rules import Rules
 
 ALGORITHMS = ("ppo", "maskable", "recurrent")
 MODEL = "model.zip"
 SETTINGS = "settings.json"
+LAYOUT = 2
+"""Version of a policy's weights and of what it sees; 1, which wrote none, read pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +34,24 @@ class PPOSettings:
     """Threads of PyTorch; 0 leaves the number to it. Small networks gain nothing from more."""
     total_timesteps: int = 100_000
     """Steps of training, of all environments together."""
-    eval_every: int = 10_000
+    eval_every: int = 5_000
     """Steps between two evaluations on test tasks."""
     eval_episodes: int = 100
     """Test episodes of an evaluation."""
     checkpoint_every: int = 10_000
     """Steps between two checkpoints."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Learning rate at the start; it falls to zero in a straight line."""
-    n_steps: int = 64
-    """Steps of each environment between two updates."""
+    n_steps: int = 16
+    """Steps of each environment between two updates, of which each moves the policy only so far."""
     batch_size: int = 128
     """Steps in one gradient step."""
-    n_epochs: int = 10
+    n_epochs: int = 6
     """How often an update goes over its steps."""
     ent_coef: float = 0.003
     """Weight of the entropy bonus."""
-    gamma: float = 1.0
-    """Discount of later rewards."""
+    gamma: float = 0.95
+    """Discount of later rewards: below 1, a policy answers as soon as it knows."""
     gae_lambda: float = 0.95
     """Lambda of generalized advantage estimation."""
     hidden: int = 128
@@ -57,14 +60,14 @@ class PPOSettings:
 
 def save_settings(folder: Path, settings: PPOSettings, form: Form) -> None:
     """Writes settings, and the form in which episodes are seen, into folder."""
-    row = {**asdict(settings), "form": asdict(form)}
+    row = {"layout": LAYOUT, **asdict(settings), "form": asdict(form)}
     (folder / SETTINGS).write_text(json.dumps(row, indent=2) + "\n")
 
 
 def load_settings(folder: Path) -> PPOSettings:
-    """Returns the settings in folder. Raises OSError if there are none."""
+    """Returns the settings in folder. Raises OSError if there are none; ValueError: see `_read`."""
     row = _read(folder)
-    del row["form"]
+    del row["form"], row["layout"]
     return PPOSettings(**row)
 
 
@@ -82,11 +85,21 @@ def load_form(folder: Path) -> Form:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    """Returns what `save_settings` wrote into folder. Raises OSError if there is no such file."""
+    """Returns what `save_settings` wrote into folder.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: the policy has another layout.
+    """
     if not (folder / SETTINGS).is_file():
         raise FileNotFoundError(
             f"{folder}: needed the folder of a run, got none with {SETTINGS}: name the --out of "
             "`python -m agents.sb3 train`"
         )
     row: dict[str, Any] = json.loads((folder / SETTINGS).read_text())
+    if (layout := row.get("layout", 1)) != LAYOUT:
+        raise ValueError(
+            f"{folder}: needed a policy of layout {LAYOUT}, got {brief(layout)}: train it again "
+            "with this version, or play it with the version that trained it"
+        )
     return row

@@ -1,5 +1,6 @@
 """Trains a policy on ZoomEnvDiscrete: environments, model, callbacks, and one call of `learn`."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import torch
 from sb3_contrib import MaskablePPO, RecurrentPPO
 from sb3_contrib.common.maskable.callbacks import MaskableEvalCallback
 from stable_baselines3 import PPO
@@ -19,15 +21,10 @@ from stable_baselines3.common.callbacks import (
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.utils import LinearSchedule
-from stable_baselines3.common.vec_env import (
-    DummyVecEnv,
-    SubprocVecEnv,
-    VecEnv,
-    VecMonitor,
-    VecTransposeImage,
-)
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecMonitor
 from tqdm import tqdm
 
+from agents.sb3.cells import CellBuffer, CellEnvs, MaskableCellBuffer, SameProcess
 from agents.sb3.network import CellExtractor, MaskableMenuPolicy, MenuPolicy
 from agents.sb3.settings import MODEL, PPOSettings, load_form, load_settings, save_settings
 from agents.threads import use_threads
@@ -40,7 +37,9 @@ CLASSES: dict[str, type[PPO] | type[MaskablePPO] | type[RecurrentPPO]] = {
     "recurrent": RecurrentPPO,
 }
 MENU_POLICIES: dict[str, Any] = {"ppo": MenuPolicy, "maskable": MaskableMenuPolicy}
-"""The recurrent algorithm has SB3's own policy: its memory lies between features and choice."""
+BUFFERS = {"ppo": CellBuffer, "maskable": MaskableCellBuffer}
+"""The recurrent algorithm has SB3's own policy and buffer: its memory lies between features and
+choice, and its batches are sequences."""
 CHECKPOINTS = "checkpoints"
 LOG = "log"
 NUM_EVAL_ENVS = 8
@@ -55,24 +54,27 @@ def make_envs(settings: PPOSettings, num_envs: int, seed: int, **changes: Any) -
     """
     make = partial(gym.make, "zoomgym:ZoomEnvDiscrete-v0", **{**settings.env, **changes})
     made: list[Callable[[], gym.Env[Any, Any]]] = [make] * num_envs
-    envs: VecEnv = SubprocVecEnv(made) if settings.in_processes else DummyVecEnv(made)
+    envs: VecEnv = SubprocVecEnv(made) if settings.in_processes else SameProcess(made)
     envs.seed(seed)
-    return VecTransposeImage(VecMonitor(envs))  # torch takes channels first
+    return CellEnvs(VecMonitor(envs))
 
 
 def make_model(settings: PPOSettings, envs: VecEnv, form: Form) -> OnPolicyAlgorithm:
     """Returns a new model."""
     width = settings.hidden
+    more: dict[str, Any] = {}
     policy_kwargs: dict[str, Any] = {
         "features_extractor_class": CellExtractor,
         "features_extractor_kwargs": {
             "overview_rows": form.num_rows[0],
             "num_bins": form.num_bins,
         },
+        "optimizer_kwargs": {"eps": 1e-5, "fused": True},
     }
     if settings.algorithm in MENU_POLICIES:
         lengths = [length for _, length in form.kinds]
         policy_kwargs |= {"net_arch": {"pi": [], "vf": [width]}, "lengths": lengths}
+        more["rollout_buffer_class"] = BUFFERS[settings.algorithm]
     else:
         policy_kwargs |= {"net_arch": [width], "lstm_hidden_size": width}
     return CLASSES[settings.algorithm](
@@ -87,11 +89,13 @@ def make_model(settings: PPOSettings, envs: VecEnv, form: Form) -> OnPolicyAlgor
         gae_lambda=settings.gae_lambda,
         policy_kwargs=policy_kwargs,
         seed=settings.seed,
+        **more,
     )
 
 
 def train(settings: PPOSettings, folder: Path) -> Path:
     """Trains a new policy and returns the file of its model in folder, which has to be empty."""
+    use_threads(settings.num_threads)
     env = ZoomEnvDiscrete(**settings.env)
     form = env.form
     env.close()
@@ -114,6 +118,7 @@ def resume(folder: Path, total_timesteps: int | None = None) -> Path:
     if total_timesteps is not None:
         settings = replace(settings, total_timesteps=total_timesteps)
         save_settings(folder, settings, load_form(folder))
+    use_threads(settings.num_threads)
     envs = make_envs(settings, settings.num_envs, settings.seed)
     model = CLASSES[settings.algorithm].load(path, env=envs)
     envs.seed(settings.seed + model.num_timesteps)  # other episodes than at the start
@@ -140,11 +145,10 @@ def _steps_of(checkpoint: Path) -> int:
 
 def _learn(model: OnPolicyAlgorithm, envs: VecEnv, settings: PPOSettings, folder: Path) -> Path:
     """Trains model until it has played all its steps, and returns its file."""
-    use_threads(settings.num_threads)
     log = folder / LOG / f"from_{model.num_timesteps}"
     model.set_logger(configure(str(log), ["csv", "tensorboard"]))
     tests = make_envs(settings, NUM_EVAL_ENVS, TEST_SEED, split="test")
-    callbacks = CallbackList([*_callbacks(settings, folder, tests), Progress()])
+    callbacks = CallbackList([*_callbacks(settings, folder, tests), ProcessorTime(), Progress()])
     try:
         model.learn(
             settings.total_timesteps - model.num_timesteps,
@@ -206,6 +210,30 @@ class Checkpoints(BaseCallback):
             self._last = self.num_timesteps
             _checkpoint(self.model, self._folder)
         return True
+
+
+class ProcessorTime(BaseCallback):
+    """Logs processor time of this process since the start, the share of learning, and threads."""
+
+    def _on_training_start(self) -> None:
+        """Begins to count."""
+        self._started_s = self._played_s = time.process_time()
+        self._learning_s = 0.0
+
+    def _on_rollout_start(self) -> None:
+        """Counts what was learned since the last step; before the first, nothing."""
+        self._learning_s += time.process_time() - self._played_s
+
+    def _on_step(self) -> bool:
+        """Goes on."""
+        return True
+
+    def _on_rollout_end(self) -> None:
+        """Adds to what is logged next."""
+        self._played_s = time.process_time()
+        self.logger.record("time/processor_s", self._played_s - self._started_s)
+        self.logger.record("time/learning_s", self._learning_s)
+        self.logger.record("time/num_threads", torch.get_num_threads())
 
 
 class Progress(BaseCallback):

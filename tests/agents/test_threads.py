@@ -1,5 +1,6 @@
 """PyTorch's threads wait asleep, and are as many as settings say."""
 
+import csv
 import os
 import subprocess
 import sys
@@ -58,6 +59,9 @@ def test_ppo_trains_and_plays_on_one_thread_unless_told_otherwise(
     out = tmp_path / "run"
     assert main(["train", "--out", str(out), *few, *small]) == 0
     assert asked == [1]
+    [log] = out.glob("log/*/progress.csv")
+    [row] = csv.DictReader(log.read_text().splitlines())
+    assert row["time/num_threads"] == "1"
     assert main(["evaluate", str(out), "--episodes", "1"]) == 0
     assert asked == [1, 1]
     assert main(["train", "--out", str(tmp_path / "3"), *few, *small, "--num-threads", "3"]) == 0
