@@ -7,20 +7,24 @@ only new tokens and new pictures; rows of any length, age and frame size fit int
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
+from agents.qwen.model.attention import KeysAndValues, Span, Spans, see, use_layouts
 from agents.qwen.model.chunks import Chunk
+from agents.qwen.model.decoding import Continuation
 
-KeysAndValues = list[tuple[Tensor, Tensor]]
-"""Keys and values of each layer, each (heads, tokens, size)."""
 MAX_STOP_TOKENS = 16
 """Last tokens that are searched for a stop text."""
+SHARE_KEPT = 0.75
+"""Share of a batch that still speaks, from which on the others are left out of it."""
 
 
 @dataclass(slots=True)
@@ -113,8 +117,9 @@ def read(
 ) -> None:
     """Lets each conversation read its chunk: ids, memory and logits grow.
 
-    A batch has at most max_tokens, padding included; a longer row goes alone.
+    A batch has at most max_tokens; a longer row goes alone.
     """
+    use_layouts(model)
     pieces = []
     for conversation, chunk in zip(conversations, chunks, strict=True):
         unread = conversation.ids[conversation.num_read :]
@@ -148,42 +153,88 @@ def say(
     the others in the batch, up to the rounding of sums in batches of other sizes. At temperature 0,
     generators are unused. Replies are added to the conversations.
     """
-    stop, max_tokens = sampling.stop, sampling.max_tokens
-    batch = _Batch(model, conversations)
-    draws = np.stack([rng.random(max_tokens) for rng in rngs])
-    said: list[list[int]] = [[] for _ in conversations]
-    log_probs: list[list[float]] = [[] for _ in conversations]
-    going = list(range(len(conversations)))
+    use_layouts(model)
     logits = torch.stack([_logits(conversation) for conversation in conversations])
-    for step in range(max_tokens):
-        ids, chosen = _sample(logits, draws[:, step], sampling)
-        for row in going:
-            said[row].append(ids[row])
-            log_probs[row].append(chosen[row])
-        going = [row for row in going if not _has_ended(tokenizer, said[row], stop)]
-        if not going or step == max_tokens - 1:
+    memories = [conversation.memory for conversation in conversations]
+    decoder = Continuation(model, memories, [one.next_position for one in conversations])
+    draws = np.stack([rng.random(sampling.max_tokens) for rng in rngs])
+    replies = [GrowingReply(tokenizer, sampling.stop) for _ in conversations]
+    rows = list(range(len(conversations)))
+    """Rows of the decoder, as places among the conversations."""
+    for step in range(sampling.max_tokens):
+        ids, chosen = _sample(logits, draws[rows, step], sampling)
+        for row, id_, log_prob in zip(rows, ids, chosen, strict=True):
+            replies[row].add(id_, log_prob)
+        going = [place for place, row in enumerate(rows) if not replies[row].is_over]
+        is_last = not going or step == sampling.max_tokens - 1
+        if is_last or len(going) <= SHARE_KEPT * len(rows):
+            leaving = range(len(rows)) if is_last else sorted({*range(len(rows))} - {*going})
+            for place in leaving:
+                num_read = (
+                    len(replies[rows[place]].ids) - 1
+                )  # the last is read with what comes back
+                _remember(conversations[rows[place]], decoder.segment(place, num_read), num_read)
+        if is_last:
             break
-        logits = batch.step(ids)
-    replies = [
-        Reply(tuple(ids), tuple(chosen), _text(tokenizer, ids, stop))
-        for ids, chosen in zip(said, log_probs, strict=True)
-    ]
-    for row, (conversation, reply) in enumerate(zip(conversations, replies, strict=True)):
-        _remember(conversation, reply, batch.segment(row, len(reply.ids) - 1))
-    return replies
+        if len(going) <= SHARE_KEPT * len(rows):
+            decoder.keep(going)
+            rows, ids = [rows[place] for place in going], [ids[place] for place in going]
+        logits = widened(decoder.step(ids))
+    done = [reply.whole() for reply in replies]
+    for conversation, reply in zip(conversations, done, strict=True):
+        conversation.answer(reply)
+    return done
 
 
 def end_reply(
     tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], log_probs: Sequence[float], stop: str
 ) -> Reply:
     """Returns sampled ids as a reply that ends where one of `say` would."""
-    so_far: list[int] = []
-    for id_ in ids:
-        so_far.append(id_)
-        if _has_ended(tokenizer, so_far, stop):
-            break
-    log_probs = tuple(log_probs[: len(so_far)])
-    return Reply(tuple(so_far), log_probs, _text(tokenizer, so_far, stop))
+    reply = GrowingReply(tokenizer, stop)
+    for id_, log_prob in zip(ids, log_probs, strict=True):
+        reply.add(id_, log_prob)
+    return reply.whole()
+
+
+class GrowingReply:
+    """A reply that ends with the model's own end token, or with a stop text.
+
+    Only ids whose own text has the last character of the stop text can complete it: so most ids
+    need no text, and a reply is decoded once.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: str) -> None:
+        self._tokenizer, self._stop = tokenizer, stop
+        self._end_id = tokenizer.eos_token_id
+        self._completing = _ids_with(tokenizer, stop[-1]) if stop else frozenset()
+        self.ids: list[int] = []
+        self._log_probs: list[float] = []
+        self.is_over = False
+
+    def add(self, id_: int, log_prob: float) -> None:
+        """Adds what was sampled next; after the end, does nothing."""
+        if self.is_over:
+            return
+        self.ids.append(id_)
+        self._log_probs.append(log_prob)
+        self.is_over = id_ == self._end_id or (
+            id_ in self._completing
+            and self._stop in self._tokenizer.decode(self.ids[-MAX_STOP_TOKENS:])
+        )
+
+    def whole(self) -> Reply:
+        """Returns the reply, with its text cut after the stop text."""
+        text = str(self._tokenizer.decode(self.ids, skip_special_tokens=True))
+        if self._stop and self._stop in text:
+            text = text[: text.index(self._stop) + len(self._stop)]
+        return Reply(tuple(self.ids), tuple(self._log_probs), text)
+
+
+@lru_cache(maxsize=8)
+def _ids_with(tokenizer: PreTrainedTokenizerBase, character: str) -> frozenset[int]:
+    """Returns the ids whose text has a character."""
+    texts = tokenizer.batch_decode([[id_] for id_ in range(len(tokenizer))])
+    return frozenset(id_ for id_, text in enumerate(texts) if character in text)
 
 
 def widened(logits: Tensor) -> Tensor:
@@ -191,72 +242,23 @@ def widened(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def _has_ended(tokenizer: PreTrainedTokenizerBase, ids: list[int], stop: str) -> bool:
-    """Returns whether a reply is complete with the last of its ids."""
-    if ids[-1] == tokenizer.eos_token_id:
-        return True
-    return bool(stop) and stop in tokenizer.decode(ids[-MAX_STOP_TOKENS:])
-
-
-def _text(tokenizer: PreTrainedTokenizerBase, ids: list[int], stop: str) -> str:
-    """Returns ids as text without special tokens, cut after the stop text."""
-    text = str(tokenizer.decode(ids, skip_special_tokens=True))
-    return text[: text.index(stop) + len(stop)] if stop and stop in text else text
-
-
-def _remember(conversation: Conversation, reply: Reply, segment: KeysAndValues) -> None:
-    """Adds a reply to a conversation; its last id is read with what comes back."""
-    if len(reply.ids) > 1:
+def _remember(conversation: Conversation, segment: KeysAndValues, num_read: int) -> None:
+    """Adds what was read of a reply to a conversation."""
+    if num_read:
         conversation.memory = (*conversation.memory, segment)
-    conversation.answer(reply)
-    conversation.next_position += len(reply.ids) - 1
+    conversation.next_position += num_read
     conversation.next_logits = None
 
 
-class _Batch:
-    """A batch of conversations, continued a token at a time.
-
-    Rows that have ended continue too; what they read then is ignored.
-    """
-
-    def __init__(self, model: Any, conversations: Sequence[Conversation]) -> None:
-        self._model = model
-        self._cache, self._mask = _assemble(model, conversations)
-        positions = [conversation.next_position for conversation in conversations]
-        self._positions = torch.tensor(positions, device=model.device)
-        self._num_before = self._mask.shape[1]
-
-    def step(self, ids: Sequence[int]) -> Tensor:
-        """Lets every row read its id, and returns the next (rows, vocabulary) logits."""
-        self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
-        output = self._model(
-            input_ids=torch.tensor(ids, device=self._model.device)[:, None],
-            attention_mask=self._mask,
-            position_ids=self._positions[None, :, None].expand(3, -1, 1),
-            past_key_values=self._cache,
-            use_cache=True,
-        )
-        self._positions = self._positions + 1
-        return widened(output.logits[:, -1])
-
-    def segment(self, row: int, num_tokens: int) -> KeysAndValues:
-        """Returns the first tokens that a row has read in this batch."""
-        return _cut(self._cache, row, slice(self._num_before, self._num_before + num_tokens))
-
-
 def _read_batch(model: Any, conversations: Sequence[Conversation], pieces: Sequence[Piece]) -> None:
-    """Lets conversations read pieces, in one batch padded on the left."""
+    """Lets conversations read pieces, one after the other in a row without padding."""
+    ends = list(accumulate(len(piece.ids) for piece in pieces))
+    spans = [
+        Span(end - len(piece.ids), end, memory=conversation.memory)
+        for conversation, piece, end in zip(conversations, pieces, ends, strict=True)
+    ]
+    layout = Spans(spans, keeps=True)
     device = model.device
-    longest = max(len(piece.ids) for piece in pieces)
-    cache, mask = _assemble(model, conversations)
-    ids = torch.zeros(len(pieces), longest, dtype=torch.long)
-    new_mask = torch.zeros(len(pieces), longest, dtype=torch.long)
-    positions = torch.zeros(3, len(pieces), longest, dtype=torch.long)
-    for row, piece in enumerate(pieces):
-        start = longest - len(piece.ids)
-        ids[row, start:] = torch.tensor(piece.ids)
-        new_mask[row, start:] = 1
-        positions[:, row, start:] = piece.positions
     pictures = {}
     if any(piece.grids for piece in pieces):
         pixels = [piece.pixels for piece in pieces if piece.pixels is not None]
@@ -266,59 +268,16 @@ def _read_batch(model: Any, conversations: Sequence[Conversation], pieces: Seque
             "image_grid_thw": torch.tensor(grids, device=device),
         }
     output = model(
-        input_ids=ids.to(device),
-        attention_mask=torch.cat([mask, new_mask.to(device)], dim=1),
-        position_ids=positions.to(device),
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
+        input_ids=torch.tensor([[id_ for piece in pieces for id_ in piece.ids]], device=device),
+        attention_mask=see(layout),
+        position_ids=torch.cat([piece.positions for piece in pieces], dim=1)[:, None].to(device),
+        use_cache=False,
+        logits_to_keep=torch.tensor(ends, device=device) - 1,
         **pictures,
     )
-    for row, (conversation, piece) in enumerate(zip(conversations, pieces, strict=True)):
-        last = slice(-len(piece.ids), None)
-        conversation.memory = (*conversation.memory, _cut(cache, row, last))
-        conversation.next_logits = widened(output.logits[row, -1])
-
-
-def _assemble(model: Any, conversations: Sequence[Conversation]) -> tuple[DynamicCache, Tensor]:
-    """Returns the memories as one cache padded on the left, and its (rows, tokens) mask."""
-    text_config = model.config.get_text_config()
-    cache = DynamicCache(config=text_config)
-    lengths = [conversation.num_read for conversation in conversations]
-    longest = max(lengths)
-    mask = torch.zeros(len(lengths), longest, dtype=torch.long, device=model.device)
-    for row, length in enumerate(lengths):
-        mask[row, longest - length :] = 1
-    if longest == 0:
-        return cache, mask
-    memories = [conversation.memory for conversation in conversations]
-    for layer in range(text_config.num_hidden_layers):
-        keys, values = (_stack(memories, layer, kind, longest) for kind in (0, 1))
-        cache.update(keys, values, layer)
-    return cache, mask
-
-
-def _cut(cache: DynamicCache, row: int, span: slice) -> KeysAndValues:
-    """Returns what a row has read in a span of a cache."""
-    layers: list[Any] = cache.layers
-    pairs = [(layer.keys[row, :, span], layer.values[row, :, span]) for layer in layers]
-    return [(keys.clone(), values.clone()) for keys, values in pairs]  # frees the rest of the batch
-
-
-def _stack(
-    memories: Sequence[tuple[KeysAndValues, ...]], layer: int, kind: int, longest: int
-) -> Tensor:
-    """Returns the keys (kind 0) or values (1) of a layer: (rows, heads, longest, size)."""
-    example = next(memory[0][layer][kind] for memory in memories if memory)
-    heads, _, size = example.shape
-    stacked = example.new_zeros(len(memories), heads, longest, size)
-    for row, memory in enumerate(memories):
-        end = longest
-        for segment in reversed(memory):
-            part = segment[layer][kind]
-            stacked[row, :, end - part.shape[1] : end] = part
-            end -= part.shape[1]
-    return stacked
+    for row, (conversation, span) in enumerate(zip(conversations, spans, strict=True)):
+        conversation.memory = (*conversation.memory, layout.cut(span))
+        conversation.next_logits = widened(output.logits[0, row])
 
 
 def _sample(logits: Tensor, draws: Any, sampling: Sampling) -> tuple[list[int], list[float]]:
@@ -345,14 +304,14 @@ def _logits(conversation: Conversation) -> Tensor:
 
 
 def _batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
-    """Yields rows in their order, as many at once as fit when padded to the longest."""
+    """Yields rows in their order, as many at once as fit."""
     rows: list[int] = []
-    longest = 0
+    total = 0
     for row, length in enumerate(lengths):
-        longest = max(longest, length)
-        if rows and longest * (len(rows) + 1) > max_tokens:
+        total += length
+        if rows and total > max_tokens:
             yield rows
-            rows, longest = [], length
+            rows, total = [], length
         rows.append(row)
     if rows:
         yield rows

@@ -24,12 +24,18 @@ from torch import nn
 from transformers import BatchFeature, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 from trl.models import unwrap_model_for_generation
+from trl.trainer.utils import (
+    split_pixel_values_by_grid,
+    split_tensor_dict,
+    unsplit_pixel_values_by_grid,
+)
 
 from agents.qwen.model.speakers import ModelSpeaker, Speaker, VLLMSpeaker
 from agents.qwen.training.monitors import Monitor, summarize
 from agents.qwen.training.resuming import Resumable
 from agents.qwen.training.rollouts import Picture, Player, RolloutGroup
 from agents.qwen.training.settings import GRPOSettings
+from agents.qwen.training.tree import plant, read_rows, score
 from zoomgym.records import Record, write_records
 
 RECORDS = "episodes"
@@ -68,6 +74,9 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
         self._monitor = Monitor()
         self.groups: list[RolloutGroup] = []
         """Groups of the last generation, on this process, that the model learns from."""
+        self._buffered_inputs: list[Any] | None
+        self._marks: list[list[bool]] = []
+        """Marks of what is scored in the rows that come next."""
         self._played: list[RolloutGroup] = []
         """Groups of the last generation as drawn first, and then those drawn instead."""
 
@@ -91,6 +100,7 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
             [int(said and rollout.record is not None) for said in rollout.is_said]
             for rollout in rollouts
         ]
+        self._marks = [[bool(mark) for mark in row] for row in masks]
         pictures = [rollout.pictures for rollout in rollouts]
         records = [rollout.record for rollout in rollouts]
         return (
@@ -174,18 +184,78 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
             batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         finally:
             self.processing_class = processor
-        torch.manual_seed(hash((self._settings.seed, self.state.global_step)))  # TRL shuffles next
-        image_token = processor.image_token_id
         ids = torch.cat([batch["prompt_ids"], batch["completion_ids"]], dim=1)
-        num_tokens = int((ids == image_token).sum())
-        merge = processor.image_processor.merge_size**2
-        num_patches = len(batch.get("pixel_values", ()))
-        if num_patches != num_tokens * merge:
+        self._check_pictures(ids, batch.get("pixel_values"))
+        return batch
+
+    def _check_pictures(self, ids: Any, pixels: Any) -> None:
+        """Raises ValueError if TRL has dropped pictures."""
+        processor = self._player.processor
+        num_tokens = int((ids == processor.image_token_id).sum())
+        num_needed = num_tokens * processor.image_processor.merge_size**2
+        num_patches = 0 if pixels is None else len(pixels)
+        if num_patches != num_needed:
             raise ValueError(
-                f"{num_tokens} image tokens need {num_tokens * merge} patches, got {num_patches}: "
+                f"{num_tokens} image tokens need {num_needed} patches, got {num_patches}: "
                 "TRL has dropped pictures"
             )
-        return batch
+
+    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
+        """Returns the next micro-batch, after playing where the last generation is used up.
+
+        Source: trl 1.16 shuffles the episodes of a generation; here the tasks are in random order
+        already, and groups stay together, so that a beginning is shared by as many as possible.
+        """
+        num_batches = self.args.steps_per_generation
+        if self._step % (num_batches * self.num_iterations) == 0 or self._buffered_inputs is None:
+            batch = self._generate_and_score_completions(generation_batch)
+            parts = split_tensor_dict(split_pixel_values_by_grid(batch), num_batches)
+            self._buffered_inputs = [unsplit_pixel_values_by_grid(part) for part in parts]
+        inputs: dict[str, Any] = self._buffered_inputs[self._step % num_batches]
+        return inputs
+
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, **given: Any
+    ) -> tuple[Any, Any, Any]:
+        """Scores rows; where beginnings are shared, what the model has not said scores 0."""
+        if not self._settings.share_prompt:
+            plain: tuple[Any, Any, Any] = super()._get_per_token_logps_and_entropies(
+                model, input_ids, attention_mask, logits_to_keep, **given
+            )
+            return plain
+        pixels = given.get("pixel_values")
+        self._check_pictures(input_ids, pixels)
+        rows = read_rows(
+            input_ids,
+            attention_mask,
+            logits_to_keep,
+            self._player.processor,
+            pixels,
+            given.get("image_grid_thw"),
+            given.get("num_images"),
+        )
+        marks = [
+            marks[: len(following.ids)]
+            for marks, (_, following) in zip(self._marks, rows, strict=True)
+        ]
+        size = given.get("batch_size") or len(rows)
+        trees = [
+            plant(rows[first : first + size], marks[first : first + size])
+            for first in range(0, len(rows), size)
+        ]
+        with self.accelerator.autocast():
+            scores = [score(model, tree) for tree in trees]
+        is_said = torch.zeros(len(rows), logits_to_keep, dtype=torch.bool)
+        for row, row_marks in enumerate(marks):
+            is_said[row, : len(row_marks)] = torch.tensor(row_marks)
+        is_said = is_said.to(input_ids.device)
+        log_probs, entropies = (
+            torch.cat(parts).new_zeros(is_said.shape).masked_scatter(is_said, torch.cat(parts))
+            if parts[0] is not None
+            else None
+            for parts in zip(*scores, strict=True)
+        )
+        return log_probs, entropies, None
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> Any:
         """Weighs every token's entropy alike, as all else in the loss.
@@ -193,7 +263,9 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
         Source: trl 1.16 takes the entropy's mean in each micro-batch, so that tokens among few
         count more, and the loss depends on the number of processes.
         """
-        num_tokens = (inputs["completion_mask"] * inputs["tool_mask"]).sum()
+        is_said = inputs["completion_mask"] * inputs["tool_mask"]
+        self._marks = is_said.bool().tolist()
+        num_tokens = is_said.sum()
         num_batches = self.args.steps_per_generation * self.accelerator.num_processes
         share = num_tokens * num_batches / inputs["num_items_in_batch"].clamp(min=1)
         self.entropy_coef = self.args.entropy_coef * share

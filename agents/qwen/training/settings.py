@@ -16,6 +16,8 @@ from zoomgym.errors import ZoomGymError
 from zoomgym.io.commands import Parser, ends_quietly
 
 VLLM_MODES = ("colocate", "server")
+SHARING_KERNELS = ("sdpa", "eager")
+"""Attention kernels with which a shared prompt is learned from once."""
 
 Settings = TypeVar("Settings", bound="TrainingSettings")
 
@@ -179,6 +181,8 @@ class GRPOSettings(TrainingSettings):
     """Weight of the distance (KL) to the model that the run started from."""
     entropy: float = 1e-3
     """Weight of the entropy bonus."""
+    share_prompt: bool = True
+    """Whether rollouts of a task in a micro-batch learn from their prompt and overview once."""
     freeze_vision: bool = False
     vllm: str = ""
     """Where vLLM runs: in each process (`colocate`), at vllm_url (`server`); empty: nowhere."""
@@ -201,6 +205,12 @@ class GRPOSettings(TrainingSettings):
             raise ValueError(f"group_size needs at least 2 rollouts, got {self.group_size}")
         self.check_counts("tasks_per_generation", "tasks_per_update", "micro_batch")
         self.check_counts("steps", "rows", "save_steps")
+        if self.share_prompt and self.attention not in SHARING_KERNELS:
+            raise ValueError(
+                f"share_prompt needs an attention kernel of {SHARING_KERNELS}, got "
+                f"{self.attention!r}, which takes no layout of a shared prompt: choose another "
+                "kernel, or turn share_prompt off"
+            )
         if self.vllm not in ("", *VLLM_MODES):
             raise ValueError(f"vllm needs one of {VLLM_MODES}, or nothing, got {self.vllm!r}")
         if self.tasks_per_generation % self.tasks_per_update:

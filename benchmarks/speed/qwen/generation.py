@@ -9,10 +9,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 from rich.console import Console
 
+from agents.qwen.model.decoding import Continuation
 from agents.qwen.model.tiny import SIZES, make_model, make_processor
 from agents.qwen.training.grpo import trl_config
 from agents.qwen.training.rollouts import Player
@@ -185,8 +187,12 @@ def _watching(model: Any, stopwatch: Stopwatch, counts: Counter[str]) -> Iterato
         vision.register_forward_pre_hook(begin_vision, with_kwargs=True),
         vision.register_forward_hook(end),
     ]
+    step = stopwatch.timed(
+        Continuation.step, "decode"
+    )  # it calls parts of the model, not the whole
     try:
-        yield
+        with mock.patch.object(Continuation, "step", step):
+            yield
     finally:
         for hook in hooks:
             hook.remove()

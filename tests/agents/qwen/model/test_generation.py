@@ -183,28 +183,22 @@ def test_a_reply_ends_with_the_end_token(tiny: Loaded) -> None:
     assert reply.ids[-1] == tiny.processor.tokenizer.eos_token_id
 
 
-class Scripted:
-    """A model that wants to say a text, whatever it reads."""
-
-    def __init__(self, tiny: Loaded, script: str) -> None:
-        self._model = tiny.model
-        self.config, self.device = tiny.model.config, tiny.model.device
-        tokenizer = tiny.processor.tokenizer
-        self._ids = [*tokenizer.encode(script), tokenizer.eos_token_id]
-
-    def __call__(self, **given: Any) -> Any:
-        output = self._model(**given)
-        output.logits[:, -1] = 0.0
-        output.logits[:, -1, self._ids.pop(0)] = 99.0
-        return output
-
-
 def scripted(tiny: Loaded, script: str, stop: str) -> Reply:
-    talk, model = Conversation(), Scripted(tiny, script)
-    read(model, [talk], [encode(tiny.processor, to_messages(seen(short_episode())))])
+    """Returns the reply of a model that wants to say a text, whatever it reads."""
     tokenizer = tiny.processor.tokenizer
-    settings: dict[str, Any] = {"temperature": 0.0, "max_tokens": 60, "stop": stop}
-    [reply] = say(model, tokenizer, [talk], rngs(1), Sampling(**settings))
+    ids = [*tokenizer.encode(script), tokenizer.eos_token_id]
+
+    def want(_: Any, __: Any, logits: Tensor) -> None:
+        logits.zero_()[..., ids.pop(0)] = 99.0
+
+    hook = tiny.model.lm_head.register_forward_hook(want)
+    try:
+        talk = Conversation()
+        read(tiny.model, [talk], [encode(tiny.processor, to_messages(seen(short_episode())))])
+        settings: dict[str, Any] = {"temperature": 0.0, "max_tokens": 60, "stop": stop}
+        [reply] = say(tiny.model, tokenizer, [talk], rngs(1), Sampling(**settings))
+    finally:
+        hook.remove()
     return reply
 
 

@@ -95,7 +95,7 @@ def test_the_loss_sees_the_log_probs_that_were_sampled(
 def test_no_gradient_reaches_what_the_model_did_not_say(
     settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = make_trainer(replace(settings, steps=1, entropy=0.1))
+    trainer = make_trainer(replace(settings, steps=1, entropy=0.1, share_prompt=False))
     watched = Watched(trainer, monkeypatch)
     trainer.train()
     assert len(watched.batches) == 2

@@ -1,0 +1,220 @@
+"""Continues conversations a token at a time.
+
+Keys and values lie in buffers that are made ahead and grow by blocks. What conversations share, the
+prompt of a group, lies there once, and a step reads it once for all of them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.qwen.model.attention import KeysAndValues, bare
+
+BLOCK = 64
+"""Tokens by which buffers grow."""
+Memory = Sequence[KeysAndValues]
+"""Segments that followed one another in a conversation."""
+
+
+class Continuation:
+    """A batch of conversations that continue from their memories, each by the same number of ids.
+
+    Args:
+        model: a Qwen2.5-VL, with adapters or not.
+        memories: of each conversation. First segments that are the same object are stored once.
+        positions: rotary positions of the next tokens.
+    """
+
+    def __init__(self, model: Any, memories: Sequence[Memory], positions: Sequence[int]) -> None:
+        self._bare = bare(model)
+        firsts = {id(memory[0]): memory[0] for memory in memories}
+        places = {key: place for place, key in enumerate(firsts)}
+        self._groups = [places[id(memory[0])] for memory in memories]
+        example = memories[0][0]
+        self._shared = _Buffers([[first] for first in firsts.values()], example, room=0)
+        self._own = _Buffers([memory[1:] for memory in memories], example, room=BLOCK)
+        self._num_before = self._own.length
+        self._positions = torch.tensor(positions, device=self._bare.device)
+        self._place_rows()
+
+    def step(self, ids: Sequence[int]) -> Tensor:
+        """Lets every row read an id; returns the next (rows, vocabulary) logits.
+
+        Source: `Qwen2_5_VLTextModel.forward` of transformers 5.23 and what it calls, for one token
+        a row. Most of its own time would go into what one token needs not.
+        """
+        self._own.lengthen()
+        text_model = self._bare.model.language_model
+        state = text_model.embed_tokens(torch.tensor(ids, device=self._positions.device))
+        cosines, sines = text_model.rotary_emb(state, self._positions[None, :, None])
+        for index, layer in enumerate(text_model.layers):
+            state = state + self._attend(index, layer, layer.input_layernorm(state), cosines, sines)
+            state = state + layer.mlp(layer.post_attention_layernorm(state))
+        self._positions = self._positions + 1
+        logits: Tensor = self._bare.lm_head(text_model.norm(state))
+        return logits
+
+    def _attend(
+        self, index: int, layer: Any, state: Tensor, cosines: Tensor, sines: Tensor
+    ) -> Tensor:
+        """Returns what attention adds to the (rows, size) state of a layer."""
+        attention = layer.self_attn
+        size, num_heads = attention.head_dim, attention.num_heads
+        parts = [project(state) for project in (attention.q_proj, attention.k_proj)]
+        turned = torch.cat(parts, dim=-1).view(len(state), -1, size)
+        turned = turned * cosines + _half_turned(turned) * sines
+        values = attention.v_proj(state).view(len(state), -1, size)
+        attended = self.attend(index, turned[:, :num_heads], turned[:, num_heads:], values)
+        out: Tensor = attention.o_proj(attended.reshape(len(state), -1))
+        return out
+
+    def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Returns what the new tokens attend to; all are (rows, heads, size)."""
+        self._own.add(layer, keys, values)
+        num_rows, num_heads, size = queries.shape
+        scaled = queries.reshape(num_rows, keys.shape[1], -1, size) * size**-0.5
+        to_own = self._own.scores(layer, scaled)
+        to_shared = self._by_rows(self._shared.scores(layer, self._by_groups(scaled)))
+        largest = torch.maximum(to_own.amax(-1, keepdim=True), to_shared.amax(-1, keepdim=True))
+        own, shared = ((scores - largest).exp_() for scores in (to_own, to_shared))
+        total = own.sum(-1, keepdim=True) + shared.sum(-1, keepdim=True)
+        attended = self._own.weighted(layer, own)
+        attended += self._by_rows(self._shared.weighted(layer, self._by_groups(shared)))
+        attended /= total
+        return attended.view(num_rows, num_heads, size).to(queries.dtype)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Continues only with some of the rows."""
+        index = torch.tensor(rows, device=self._positions.device)
+        self._own.select(index)
+        self._positions = self._positions[index]
+        groups = [self._groups[row] for row in rows]
+        left = sorted(set(groups))
+        if len(left) < self._shared.num_rows:
+            self._shared.select(torch.tensor(left, device=self._positions.device))
+        self._groups = [left.index(group) for group in groups]
+        self._place_rows()
+
+    def segment(self, row: int, num_tokens: int) -> KeysAndValues:
+        """Returns the first tokens that a row has read here."""
+        return self._own.cut(row, self._num_before, num_tokens)
+
+    def _place_rows(self) -> None:
+        """Gives each row a place among those of its group."""
+        counts = [0] * self._shared.num_rows
+        places = []
+        for group in self._groups:
+            places.append((group, counts[group]))
+            counts[group] += 1
+        self._width = max(counts)
+        flat = [group * self._width + place for group, place in places]
+        is_plain = flat == list(range(len(counts) * self._width))
+        self._places = None if is_plain else torch.tensor(flat, device=self._positions.device)
+
+    def _by_groups(self, rows: Tensor) -> Tensor:
+        """Returns (rows, heads, some, size) as (groups, heads, some of all their rows, size)."""
+        _, num_heads, some, size = rows.shape
+        num_groups = self._shared.num_rows
+        if self._places is not None:
+            placed = rows.new_zeros(num_groups * self._width, num_heads, some, size)
+            rows = placed.index_copy_(0, self._places, rows)
+        rows = rows.view(num_groups, self._width, num_heads, some, size).transpose(1, 2)
+        return rows.reshape(num_groups, num_heads, self._width * some, size)
+
+    def _by_rows(self, groups: Tensor) -> Tensor:
+        """Returns what `_by_groups` has put together, row by row again."""
+        num_groups, num_heads, together, size = groups.shape
+        some = together // self._width
+        rows = groups.view(num_groups, num_heads, self._width, some, size).transpose(1, 2)
+        rows = rows.reshape(num_groups * self._width, num_heads, some, size)
+        return rows if self._places is None else rows[self._places]
+
+
+def _half_turned(heads: Tensor) -> Tensor:
+    """Returns heads (.., size) with their halves swapped, the new first one negative."""
+    first, second = heads.chunk(2, dim=-1)
+    return torch.cat([-second, first], dim=-1)
+
+
+class _Buffers:
+    """Keys and values of some memories, in columns that all end together.
+
+    Args:
+        memories: to store.
+        example: any segment.
+        room: number of columns to keep free.
+    """
+
+    def __init__(self, memories: Sequence[Memory], example: KeysAndValues, room: int) -> None:
+        lengths = [sum(part[0][0].shape[1] for part in memory) for memory in memories]
+        self.num_rows, self.length = len(memories), max(lengths)
+        """Number of rows, and of columns that are filled."""
+        starts = [self.length - length for length in lengths]
+        num_columns = self.length + room
+        self._pairs = []
+        for layer, (keys, _) in enumerate(example):
+            heads, _, size = keys.shape
+            pair = (
+                keys.new_zeros(self.num_rows, heads, size, num_columns),  # as scores are made
+                keys.new_zeros(self.num_rows, heads, num_columns, size),
+            )
+            for row, (memory, at) in enumerate(zip(memories, starts, strict=True)):
+                for segment in memory:
+                    until = at + segment[layer][0].shape[1]
+                    pair[0][row, :, :, at:until] = segment[layer][0].mT
+                    pair[1][row, :, at:until] = segment[layer][1]
+                    at = until
+            self._pairs.append(pair)
+        self._hidden = None
+        if any(starts):
+            self._hidden = torch.zeros(self.num_rows, 1, 1, num_columns, device=keys.device)
+            for row, start in enumerate(starts):
+                self._hidden[row, ..., :start] = -torch.inf
+
+    def lengthen(self) -> None:
+        """Begins another column, in more room where there is none."""
+        self.length += 1
+        if self.length <= self._pairs[0][0].shape[-1]:
+            return
+        pad = torch.nn.functional.pad
+        room = max(BLOCK, self.length // 2)
+        self._pairs = [
+            (pad(keys, (0, room)), pad(values, (0, 0, 0, room))) for keys, values in self._pairs
+        ]
+        if self._hidden is not None:
+            self._hidden = pad(self._hidden, (0, room))
+
+    def add(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """Fills the last column: both (rows, heads, size)."""
+        pair = self._pairs[layer]
+        pair[0][..., self.length - 1] = keys
+        pair[1][..., self.length - 1, :] = values
+
+    def scores(self, layer: int, queries: Tensor) -> Tensor:
+        """Returns how well queries, (rows, heads, some, size), fit: (.., columns), `widened`."""
+        scores = queries @ self._pairs[layer][0][..., : self.length]
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        if self._hidden is not None:
+            scores += self._hidden[..., : self.length]
+        return scores
+
+    def weighted(self, layer: int, weights: Tensor) -> Tensor:
+        """Returns the sums of values by weights (rows, heads, some, columns)."""
+        values = self._pairs[layer][1][..., : self.length, :]
+        return (weights.to(values.dtype) @ values).to(weights.dtype)
+
+    def select(self, rows: Tensor) -> None:
+        """Keeps only some of the rows."""
+        self.num_rows = len(rows)
+        self._pairs = [(keys[rows], values[rows]) for keys, values in self._pairs]
+        self._hidden = None if self._hidden is None else self._hidden[rows]
+
+    def cut(self, row: int, start: int, num_tokens: int) -> KeysAndValues:
+        """Returns a copy of some columns of a row."""
+        span = slice(start, start + num_tokens)
+        return [
+            (keys[row, ..., span].mT.contiguous(), values[row, :, span].clone())
+            for keys, values in self._pairs
+        ]
