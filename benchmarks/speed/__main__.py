@@ -5,6 +5,7 @@ python -m benchmarks.speed import     importing zoomgym, gymnasium and av
 python -m benchmarks.speed episodes   turns, environments and the runner
 python -m benchmarks.speed video      decoding, and every installed peer's
 python -m benchmarks.speed exactness  wrong frames in awkward files
+python -m benchmarks.speed compare    this code and that of another commit
 """
 
 import argparse
@@ -20,6 +21,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.speed.compare import WORK, commit, compare
 from benchmarks.speed.decoding.against_peers import PEER_FILES
 from benchmarks.speed.decoding.exactness import measure_exactness
 from benchmarks.speed.decoding.files import FILES, QUICK_FILES, speed_dir
@@ -135,6 +137,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             console, args.out, args.peers, args.clips, folder=args.folder, is_quick=args.quick
         ),
     )
+    other = add(
+        "compare",
+        "with another commit: needs half an hour",
+        lambda console, args: compare(
+            console, args.rev, args.work, args.repeats, out=args.out / "compare.json"
+        ),
+    )
+    other.add_argument("rev", type=commit, metavar="REV", help="the other commit, as git names it")
+    add_names(other, "--work", WORK)
+    other.add_argument("--repeats", type=whole_number(1), default=3, help="runs of each")
     add_names(video, "--parts", PARTS)
     add_names(video, "--files", PEER_FILES)
     video.add_argument(
@@ -144,10 +156,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     exactness.add_argument(
         "--folder", type=_folder, help="check the videos in this folder, and not the awkward ones"
     )
-    for command in (video, exactness):
+    for command in (video, exactness, other):
         command.add_argument(
             "--out", type=Path, default=Path("results/speed"), help="results folder"
         )
+    for command in (video, exactness):
         add_names(command, "--peers", PEERS, "all that are installed")
         command.add_argument("--quick", action="store_true", help="small: to see that it runs")
     args = parser.parse_args(argv)

@@ -35,7 +35,7 @@ class Tint(NamedTuple):
     gain: list[int]
 
 
-class Grid(NamedTuple):
+class WaveGrid(NamedTuple):
     """What the waves of a scene are at one size (H, W), whatever the moment.
 
     A wave cos(x + y) is cos x cos y - sin x sin y: two products of a row and a column. They are
@@ -133,7 +133,7 @@ class Scene:
         _, _, phase, motion, _ = self._waves.T
         return _on_circle(phase + motion * indexes[:, None] / FPS)[..., None]
 
-    def _grid(self, size: tuple[int, int]) -> "Grid":
+    def _grid(self, size: tuple[int, int]) -> "WaveGrid":
         """Returns what the waves are at every size (H, W) alone, which is computed once."""
         if size not in self._grids:
             height, width = size
@@ -142,11 +142,11 @@ class Scene:
             level = strength * WAVE_SCALE
             rows = np.rint(np.concatenate([level * y.real, -level * y.imag]).T) / WAVE_SCALE**2
             x = WAVE_SCALE * _on_circle(x_cycles * ((np.arange(width) + 0.5) / width))
-            self._grids[size] = Grid(rows.astype(np.float32), x, self._stays_in_range(size))
+            self._grids[size] = WaveGrid(rows.astype(np.float32), x, self._stays_in_range(size))
         return self._grids[size]
 
     @cached_property
-    def _grids(self) -> dict[tuple[int, int], "Grid"]:
+    def _grids(self) -> dict[tuple[int, int], "WaveGrid"]:
         """What `_grid` has computed."""
         return {}
 
