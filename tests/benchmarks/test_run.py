@@ -412,7 +412,7 @@ def test_agents_of_ones_own_are_found_here_and_in_pythonpath(tmp_path: Path) -> 
         (folder / f"in_{folder.name}.py").write_text(MY_AGENT.replace("ANSWER", "A"))
     command = (
         "-m benchmarks.run tasks synthetic:flash --limit 1 --env source=scene max_pixels=64 "
-        "--out out --agents in_here:Agent in_there:Agent"
+        "--out out --agents in_here:Agent in_there:Agent --workers 1"
     )
     subprocess.run(
         [sys.executable, *command.split()],
@@ -424,10 +424,12 @@ def test_agents_of_ones_own_are_found_here_and_in_pythonpath(tmp_path: Path) -> 
     assert {record.agent for record in records} == {"in_here:Agent", "in_there:Agent"}
 
 
+@pytest.mark.usefixtures("here")
 def test_an_agent_that_has_changed_is_played_again_and_others_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # its age is in seconds: too coarse here
     out, name = tmp_path / "out", "my_own_changing_agent:Agent"
 
     def played(answer: str, *arguments: str) -> tuple[str, set[str | None]]:

@@ -62,20 +62,25 @@ def trajectory(env: gym.Env[Any, Any], seed: int, num_steps: int = 12) -> list[s
 def test_the_environment_passes_gymnasiums_checker_without_a_warning(
     settings: dict[str, Any],
 ) -> None:
-    check_env(gym.make("ZoomEnv-v0", source="scene", **settings).unwrapped)
+    check_env(gym.make("ZoomEnv-v0", source="scene", frame_size=(28, 28), **settings).unwrapped)
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which synthetic videos are written once for all tests here."""
+    """A folder in which the one video of `file_env` is written once for all tests here."""
     return tmp_path_factory.mktemp("cache")
 
 
-def test_the_environment_on_files_passes_the_checker(cache: Path) -> None:
-    env = gym.make(
-        "zoomgym:ZoomEnv-v0", tasks="synthetic:flash", duration_s=30, cache_dir=str(cache)
-    )
-    env.unwrapped.tasks = OnlyFirst(env.unwrapped.tasks)  # type: ignore[attr-defined]
+def file_env(cache: Path | str) -> ZoomEnv:
+    settings = {"duration_s": 30, "cache_dir": cache, "frame_size": (28, 28)}
+    env = ZoomEnv("synthetic:overview", **settings)  # type: ignore[arg-type]
+    env.tasks = OnlyFirst(env.tasks)  # type: ignore[assignment, arg-type]
+    return env
+
+
+def test_the_environment_on_files_passes_the_checker(tmp_path: Path, clip: Path) -> None:
+    tasks = manifest_of(tmp_path, clip)
+    env = gym.make("zoomgym:ZoomEnv-v0", tasks=tasks, frame_size=(28, 28))
     check_env(env.unwrapped)
     env.close()
 
@@ -180,30 +185,15 @@ def test_one_environment_seeded_again_repeats_itself() -> None:
     assert trajectory(env, seed=3) == trajectory(env, seed=3)
 
 
-def test_another_process_gives_the_same_trajectory() -> None:
+def test_scenes_and_files_give_the_same_trajectory_in_every_process(cache: Path) -> None:
     code = (
-        "from tests.envs.test_env import scene_env, trajectory; "
-        "print(*trajectory(scene_env(), seed=5))"
+        "import sys; from tests.envs.test_env import file_env, scene_env, trajectory; "
+        "print(*trajectory(scene_env(), seed=5), *trajectory(file_env(sys.argv[1]), 5, 2))"
     )
-    printed = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    ).stdout
-    assert printed.split() == trajectory(scene_env(), seed=5)
-
-
-def test_files_give_the_same_trajectory_in_every_process(cache: Path) -> None:
-    settings = {
-        "tasks": "synthetic:overview", "duration_s": 30, "cache_dir": str(cache),
-        "frame_size": (28, 28),
-    }  # fmt: skip
-    code = (
-        "import json, sys; from zoomgym import ZoomEnv; from tests.envs.test_env import trajectory;"
-        "print(*trajectory(ZoomEnv(**json.loads(sys.argv[1])), 5, 2))"
-    )
-    command = [sys.executable, "-c", code, json.dumps(settings)]
+    command = [sys.executable, "-c", code, str(cache)]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    env = ZoomEnv(**settings)  # type: ignore[arg-type]
-    assert printed.split() == trajectory(env, 5, 2)
+    env = file_env(cache)
+    assert printed.split() == trajectory(scene_env(), seed=5) + trajectory(env, 5, 2)
     env.close()
 
 
@@ -366,7 +356,7 @@ def test_a_fresh_start_forgets_the_last_episode() -> None:
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
 def test_a_copy_in_mid_episode_goes_on_alike(copied: Any, cache: Path) -> None:
-    for env in (scene_env(), ZoomEnv("synthetic:overview", duration_s=30, cache_dir=cache)):
+    for env in (scene_env(), file_env(cache)):
         env.reset(seed=4)
         env.step(FULL_ZOOM)
         twin = copied(env)
@@ -470,9 +460,10 @@ def manifest_of(folder: Path, *paths: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
-    return tasks.write_video(tasks[0], tmp_path_factory.mktemp("clip"))
+def clip(cache: Path) -> Path:
+    tasks = file_env(cache).tasks
+    with tasks.open_video(tasks[0]) as video:
+        return Path(video.path)
 
 
 def test_a_manifest_plays_through_the_environment(tmp_path: Path, clip: Path) -> None:
@@ -784,7 +775,7 @@ def test_a_fork_draws_its_own_random_numbers_from_the_same_state() -> None:
 
 
 def test_a_fork_leaves_the_video_of_its_parent_open(cache: Path) -> None:
-    env = ZoomEnv("synthetic:flash", cache_dir=cache, duration_s=30)
+    env = file_env(cache)
     env.reset(seed=1)
     twin = env.fork()
     twin.close()

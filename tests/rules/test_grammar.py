@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import new_episode
@@ -346,6 +346,7 @@ REPLIES = st.one_of(
 )
 
 
+@settings(max_examples=50)  # tests/attacks/test_replies.py tries many more
 @given(st.lists(REPLIES, max_size=8), st.sampled_from(["json", "video_zoom"]))
 def test_no_text_breaks_an_episode_or_its_bounds(replies: list[str], grammar: str) -> None:
     episode = new_episode(grammar=grammar)

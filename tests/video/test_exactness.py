@@ -35,14 +35,15 @@ def wanted_times(playback: PlayedInOrder, video: VideoFile, num_each: int) -> It
     yield np.linspace(0, video.last_frame_s, 64).tolist()
     yield from ([time_s] for time_s in rng.uniform(0, end_s + 1, 2 * num_each).tolist())
     yield from rng.uniform(0, end_s + 1, (num_each, 8)).tolist()
-    yield from ((start_s + np.arange(16) / 8).tolist() for start_s in rng.uniform(0, end_s, 4))
+    zooms_s = rng.uniform(0, end_s, min(2 * num_each, 4))
+    yield from ((start_s + np.arange(16) / 8).tolist() for start_s in zooms_s)
     starts_s = [playback.time_s(int(i)) for i in rng.integers(0, len(playback.pts), num_each)]
     yield from ([start_s] for start_s in starts_s)
     yield from ([max(0, start_s - tick_s)] for start_s in starts_s)
     yield [0, video.last_frame_s, end_s, end_s + 10, 1e9]
 
 
-@pytest.mark.parametrize("num_each", [2, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("num_each", [1, pytest.param(40, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", KINDS | INEXACT)
 def test_frames_are_those_of_playing_the_whole_file(
     name: str, num_each: int, clip: Callable[[str], Path]

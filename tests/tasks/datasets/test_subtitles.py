@@ -125,13 +125,12 @@ def test_what_holds_no_subtitles_is_refused_by_name_and_never_quoted(
     folder: Path, content: bytes, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_file(folder / "subtitle" / "one.srt", content)
-    tasks = open_tasks("videomme", folder, subtitles=True)
+    env = ZoomEnv(f"videomme:{folder}", split="test", subtitles=True)
     with pytest.raises(TaskError) as caught:
-        _ = tasks[0]
+        _ = env.tasks[0]
     assert str(caught.value).startswith(f"{path}: {message}")
     assert "Christmas" not in str(caught.value)
     assert "404" not in str(caught.value)
-    env = ZoomEnv(f"videomme:{folder}", split="test", subtitles=True)
     with pytest.raises(TaskError, match=r"one\.srt: needed subtitles"):
         env.reset(seed=0, options={"task_id": "one"})
 

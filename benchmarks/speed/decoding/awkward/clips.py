@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,14 +29,17 @@ GOP = {"g": "20", "keyint_min": "20"}
 X264 = {"preset": "veryfast", "crf": "20"}
 
 
+@cache
 def draw(index: int) -> NDArray[np.uint8]:
-    """Returns frame `index`, (96, 160, 3) uint8: a drifting texture above the number."""
+    """Returns frame `index`, (96, 160, 3) uint8, read-only: a drifting texture above the number."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     texture = 128 + 60 * np.sin((x + 3 * index) / 9) + 50 * np.cos((y - 2 * index) / 7)
     picture = np.stack([texture, 255 - texture, np.roll(texture, 5 * index, axis=1)], axis=2)
     bits = np.array([index >> k & 1 for k in range(8)]) * 255
     picture[HEIGHT // 2 :] = np.repeat(bits, WIDTH // 8)[None, :, None]
-    return picture.astype(np.uint8)
+    drawn = picture.astype(np.uint8)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def number_in(picture: NDArray[np.uint8]) -> int:
