@@ -148,7 +148,7 @@ def _learn(model: OnPolicyAlgorithm, envs: VecEnv, settings: PPOSettings, folder
     log = folder / LOG / f"from_{model.num_timesteps}"
     model.set_logger(configure(str(log), ["csv", "tensorboard"]))
     tests = make_envs(settings, NUM_EVAL_ENVS, TEST_SEED, split="test")
-    callbacks = CallbackList([*_callbacks(settings, folder, tests), ProcessorTime(), Progress()])
+    callbacks = CallbackList([*_callbacks(settings, folder, tests), CostLog(), Progress()])
     try:
         model.learn(
             settings.total_timesteps - model.num_timesteps,
@@ -212,7 +212,7 @@ class Checkpoints(BaseCallback):
         return True
 
 
-class ProcessorTime(BaseCallback):
+class CostLog(BaseCallback):
     """Logs processor time of this process since the start, the share of learning, and threads."""
 
     def _on_training_start(self) -> None:
