@@ -21,7 +21,7 @@ from benchmarks.speed.stopwatch import OTHER, Stopwatch
 from benchmarks.speed.tables import number_table
 from zoomgym import ZoomEnv, rollout
 from zoomgym.agent import Agent
-from zoomgym.envs import env
+from zoomgym.envs import env, viewing
 from zoomgym.records import Record
 from zoomgym.rules import (
     GRAMMARS,
@@ -52,7 +52,7 @@ FUNCTIONS = (
     (SyntheticTasks, "open_video", "the task"),
     (vars(SyntheticTasks)["content_hash"], "func", "the hash of the task set"),
     (Scene, "draw", "drawing frames"),
-    (env, "letterbox", "shrinking frames"),
+    (viewing, "letterbox", "shrinking frames"),
     (env, "to_dict", "the Dict observation"),
     (env, "to_info", "the info"),
     (episode, "advance", "the rules of a turn"),

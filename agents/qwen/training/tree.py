@@ -84,7 +84,7 @@ def score(model: nn.Module, tree: Tree) -> tuple[Tensor, Tensor | None]:
     """Returns log-probs and entropies, (said,), of what was said.
 
     The model has TRL's fused head, which adds the temperature; it may have adapters, be wrapped for
-    several processes, or make its activations anew.
+    several processes, or recompute its activations.
     """
     use_layouts(model)
     device = next(model.parameters()).device
