@@ -1,7 +1,6 @@
 """Plays episodes: an agent in one environment or many, from reset to record."""
 
 import logging
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +15,7 @@ from zoomgym.errors import AgentError, RecordError, VideoError
 from zoomgym.io import attempt
 from zoomgym.records import Record
 from zoomgym.rules import score
+from zoomgym.video import cost_s
 
 __all__ = [
     "Start",
@@ -236,9 +236,9 @@ def _ask(games: Sequence[Game], agent: Agent) -> list[str]:
             replace(seen, evidence=game.zoom_env.episode.task.evidence)
             for seen, game in zip(observations, games, strict=True)
         ]
-    started_s = time.perf_counter()
+    started_s = cost_s()
     replies = reply_to(agent, observations)
-    agent_s = (time.perf_counter() - started_s) / len(games)
+    agent_s = (cost_s() - started_s) / len(games)
     if len(replies) != len(games):
         raise AgentError(f"act_batch needs to return {len(games)} replies, got {len(replies)}")
     for game in games:

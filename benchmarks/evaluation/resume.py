@@ -151,9 +151,8 @@ def _open_jobs(
 ) -> tuple[list[Job], int, int]:
     """Returns the missing jobs, how many wanted episodes exist, and how many videos to write.
 
-    Records of other agents and other tasks of the suite are fine: they belong to its table. An
-    agent's tasks follow each other, so that no two workers write the same video. Raises RecordError
-    if out holds another run.
+    Records of other agents and other tasks of the suite are fine: they belong to its table. Raises
+    RecordError if out holds another run.
     """
     done: dict[EpisodeKey, set[str]] = {}
     for record in recorded:
@@ -161,8 +160,10 @@ def _open_jobs(
     jobs, known, num_done, num_videos = list[Job](), set[EpisodeKey](), 0, 0
     for part_index, part in enumerate(suite.parts):
         env = make_env(part, cache_dir)
-        task_ids = [env.tasks[index].id for index in range(part.num_tasks)]
         tasks = env.tasks.name, env.tasks.version, env.tasks.content_hash
+        first = [env.tasks[index] for index in range(part.num_tasks)]
+        videos = {task.id: f"{env.tasks.content_hash} {task.video}" for task in first}
+        task_ids = list(videos)
         keys = {
             task_id: EpisodeKey.make(suite.name, __version__, seed, tasks, env.settings, task_id)
             for task_id in task_ids
@@ -176,8 +177,8 @@ def _open_jobs(
             num_done += len(wanted) - len(missing)
             to_play.update(one.task_id for one in missing)
             jobs += [
-                Job(suite.name, part, one.task_id, name, seed, cache_dir, made_of)
-                for one in missing
+                Job(suite.name, part, task_id, name, seed, cache_dir, made_of, videos[task_id])
+                for task_id in (one.task_id for one in missing)
             ]
         num_videos += _num_unwritten(env.tasks, to_play)
         env.close()

@@ -6,11 +6,11 @@ others, whose time goes into decoding.
 
 import json
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -18,20 +18,24 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from signal import SIG_IGN, SIGINT, signal
 from threading import RLock, Thread
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from agents.registry import make_agent
 from benchmarks.evaluation.crashes import Failure, tell_failure
+from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.suites import Part, make_env
 from zoomgym import ZoomEnv
 from zoomgym.agent import Agent, BatchAgent, SharedAgent
 from zoomgym.io import attempt
 from zoomgym.records import Record
 from zoomgym.rollout import Start, is_skipped, try_episodes
-from zoomgym.video import close_files, forget_frames
+from zoomgym.tasks import set_drawn_memory
 
 NUM_IN_BATCH = 8
+DRAWN_BYTES = 256 * 1024**2
+"""Of drawn frames that a process keeps: those that 8 agents see of one video take 110 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Job:
     cache_dir: Path | None
     agent_hash: str = ""
     """Hash of the agent's code or weights, see `fingerprint`."""
+    video: str = ""
+    """Name of its video; empty: that of the task. Jobs with the same one share its frames."""
 
 
 Outcome = Record | Failure
@@ -62,11 +68,14 @@ def play_all(
     agents = {name: make_agent(name) for name in dict.fromkeys(job.agent for job in jobs)}
     models = {name for name, one in agents.items() if isinstance(one, SharedAgent | BatchAgent)}
     yield from _in_processes([job for job in jobs if job.agent not in models], workers)
-    for name in agents:
-        if name in models:
-            yield from _with_model(
-                [job for job in jobs if job.agent == name], agents[name], at_once
-            )
+    set_drawn_memory(DRAWN_BYTES)
+    try:
+        for name in agents:
+            if name in models:
+                its = [job for job in jobs if job.agent == name]
+                yield from _with_model(its, agents[name], at_once)
+    finally:
+        set_drawn_memory(0)
 
 
 class Environments:
@@ -137,7 +146,6 @@ def _failure(job: Job, error: BaseException) -> Failure:
 
 def _with_model(jobs: Sequence[Job], agent: Agent, at_once: int | None) -> Iterator[Outcome]:
     """Yields the outcomes of the jobs of one agent, which they share."""
-    forget_frames()  # each agent pays for its own, so that their seconds compare
     begun = attempt(partial(agent.reset, jobs[0].seed))
     if begun is not None:
         yield from (_failure(job, begun) for job in jobs)
@@ -173,33 +181,70 @@ def _on_threads(jobs: Sequence[Job], agent: Agent, num_threads: int) -> Iterator
 # Processes ---------------------------------------------------------------------------------------
 
 
+class Busy(NamedTuple):
+    """A process that plays a job."""
+
+    process: SpawnProcess
+    job: Job
+    following: deque[Job]
+    """What it plays next: jobs of the same video."""
+    is_shared: bool
+    """Whether others may take some of them: the file of the video is written."""
+
+
 def _in_processes(jobs: Sequence[Job], num_workers: int) -> Iterator[Outcome]:
     """Yields the outcomes of jobs in processes.
 
-    If a process dies, its job has failed, and a new process takes the next one.
+    One process plays the jobs of a video, so that it gets the frames for all agents, and that no
+    other one writes the same file. At the end, those that are free help the others. If a process
+    dies, its job has failed, and a new process takes the next one.
     """
-    waiting = iter(jobs)
-    busy: dict[Connection, tuple[SpawnProcess, Job]] = {}
+    videos = deque(deque(some) for some in grouped(jobs, _video_of).values())
+    busy, free = dict[Connection, Busy](), list[tuple[Connection, SpawnProcess]]()
     try:
-        for job in islice(waiting, num_workers):
-            _hand_over(job, *_start_worker(), busy)
-        while busy:
+        while videos or busy:
+            while len(busy) < num_workers and (taken := _take(videos, busy)):
+                _hand_over(*taken, free, busy)
             ready = set(wait(list(busy)))
             for pipe in [one for one in busy if one in ready]:
-                process, job = busy.pop(pipe)
+                process, job, following, _ = busy.pop(pipe)
                 outcome = _receive(pipe, process, job)
-                following = next(waiting, None)
-                if following is not None and process.is_alive():
-                    _hand_over(following, pipe, process, busy)
+                if process.is_alive():
+                    free.append((pipe, process))
                 else:
-                    pipe.close()  # which ends it
-                    if following is not None:
-                        _hand_over(following, *_start_worker(), busy)
+                    pipe.close()
+                if following:
+                    _hand_over(following, True, free, busy)
+                elif taken := _take(videos, busy):
+                    _hand_over(*taken, free, busy)
                 yield outcome
     finally:
-        for process, _ in busy.values():
-            process.terminate()
-            process.join()
+        for pipe, _ in free:
+            pipe.close()  # which ends it
+        for one in busy.values():
+            one.process.terminate()
+            one.process.join()
+
+
+def _video_of(job: Job) -> str:
+    return job.video or job.task_id
+
+
+def _take(
+    videos: deque[deque[Job]], busy: Mapping[Connection, Busy]
+) -> tuple[deque[Job], bool] | None:
+    """Returns the jobs of the next video, or half of what follows at a process; None if none.
+
+    Also returns whether they may be shared.
+    """
+    if videos:
+        return videos.popleft(), False
+    shared = [one.following for one in busy.values() if one.is_shared]
+    longest = max(shared, key=len, default=deque[Job]())
+    half = deque[Job]()
+    for _ in range((len(longest) + 1) // 2):
+        half.appendleft(longest.pop())
+    return (half, True) if half else None
 
 
 def _start_worker() -> tuple[Connection, SpawnProcess]:
@@ -217,12 +262,15 @@ def _start_worker() -> tuple[Connection, SpawnProcess]:
 
 
 def _hand_over(
-    job: Job,
-    pipe: Connection,
-    process: SpawnProcess,
-    busy: dict[Connection, tuple[SpawnProcess, Job]],
+    jobs: deque[Job],
+    is_shared: bool,
+    free: list[tuple[Connection, SpawnProcess]],
+    busy: dict[Connection, Busy],
 ) -> None:
-    busy[pipe] = (process, job)
+    """Has a free process, or a new one, play jobs: sends it the first."""
+    pipe, process = free.pop() if free else _start_worker()
+    job = jobs.popleft()
+    busy[pipe] = Busy(process, job, jobs, is_shared)
     with suppress(OSError):  # it is gone: that is seen when the outcome is received
         pipe.send(job)
 
@@ -241,6 +289,7 @@ def work(pipe: Connection) -> None:
     """Plays the jobs that come through a pipe until it closes. Runs in a process of its own."""
     tqdm.set_lock(RLock())  # its own is for many processes, and left behind by one that is ended
     Thread(target=_end_with_parent, daemon=True).start()
+    set_drawn_memory(DRAWN_BYTES)
     environments, agents = Environments(), dict[str, Agent]()
     with suppress(EOFError, OSError):
         while True:
@@ -249,8 +298,6 @@ def work(pipe: Connection) -> None:
 
 def play_one(job: Job, agents: dict[str, Agent], environments: Environments) -> Outcome:
     """Returns the outcome of a job; makes its agent once, and resets it."""
-    close_files()  # each episode pays for its own, so that their seconds compare
-    forget_frames()
     agent = attempt(partial(_ready_agent, job, agents))
     if isinstance(agent, BaseException):
         return _failure(job, agent)

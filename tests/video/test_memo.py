@@ -1,11 +1,13 @@
 """Memo: bounded, single flight, errors shared and not remembered."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from zoomgym.video import charge, cost_s
 from zoomgym.video.memo import Memo
 
 
@@ -126,3 +128,44 @@ def test_child_of_a_fork_does_not_wait_for_its_parents_threads() -> None:
     memo.reset_in_child()
     assert (memo.get("key", lambda: b"own"), memo.get("kept", lambda: b"new")) == (b"own", b"123")
     assert memo.weight == 6
+
+
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the wall clock stand still, so that only what is charged counts."""
+    monkeypatch.setattr(time, "perf_counter", lambda: 7.0)
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    started_s = cost_s()
+    call()
+    return cost_s() - started_s
+
+
+def takes(seconds: float) -> Callable[[], bytes]:
+    return lambda: charge(seconds) or b"frames"  # type: ignore[func-returns-value]
+
+
+@pytest.mark.usefixtures("still")
+def test_who_asks_later_is_charged_what_the_value_took_to_make() -> None:
+    memo: Memo[str, bytes] = Memo(10, len)
+    costs = [seconds_of(lambda: memo.get_charged("key", takes(4))) for _ in range(3)]
+    assert costs == [4, 4, 4]
+    assert seconds_of(lambda: memo.get("key", takes(4))) == 0
+    memo.put("key", takes(2))
+    assert seconds_of(lambda: memo.get_charged("key", takes(4))) == 2
+
+
+@pytest.mark.usefixtures("still")
+def test_who_waits_for_another_thread_is_charged_what_the_value_takes() -> None:
+    memo: Memo[str, bytes] = Memo(10, len)
+    maker = Maker(takes(4))
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(seconds_of, lambda: memo.get_charged("key", maker))
+        assert maker.has_begun.wait(20)
+        flight = memo._in_flight["key"]
+        waiting = threads.submit(seconds_of, lambda: memo.get_charged("key", maker))
+        while not flight._condition._waiters:  # type: ignore[attr-defined]
+            pass
+        maker.may_end.set()
+    assert (first.result(), waiting.result(), maker.num_made) == (4, 4, 1)

@@ -239,7 +239,10 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     @property
     def decode_s(self) -> float:
-        """Wall clock spent on opening and decoding in this episode. No info: it is not seeded."""
+        """Seconds that opening and decoding took in this episode. No info: they are not seeded.
+
+        Frames that were decoded for an earlier episode count what they took then.
+        """
         return self._shown.decode_s
 
     @property

@@ -1,6 +1,5 @@
 """The video of an episode, and what was shown of it: for agents, and small, for observations."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
@@ -12,7 +11,7 @@ from zoomgym.agent import Frames, look
 from zoomgym.errors import VideoError
 from zoomgym.rules import VideoQuestion
 from zoomgym.tasks import DrawnVideo
-from zoomgym.video import Video, fitted_size, letterbox
+from zoomgym.video import Video, cost_s, fitted_size, letterbox
 
 MAX_DURATION_S = 864_000.0
 """Ten days: bounds of spaces must be finite."""
@@ -33,7 +32,7 @@ class Viewing:
         self, video: Video, max_pixels: int, small: tuple[int, int], *, draws_small: bool
     ) -> None:
         self.decode_s = 0.0
-        """Seconds that opening the video and getting frames took so far."""
+        """Seconds that opening the video and getting frames took so far: see `cost_s`."""
         self.video = video
         self._max_pixels = max_pixels
         self._size = small
@@ -107,8 +106,8 @@ class Viewing:
     @contextmanager
     def _counted(self) -> Iterator[None]:
         """Counts the time that is spent inside."""
-        started_s = time.perf_counter()
+        started_s = cost_s()
         try:
             yield
         finally:
-            self.decode_s += time.perf_counter() - started_s
+            self.decode_s += cost_s() - started_s

@@ -1,9 +1,11 @@
 """Video: a length, and the frames on screen at given times. Only this package decodes files."""
 
 from zoomgym.video.clock import tick_at
+from zoomgym.video.cost import charge, cost_s
 from zoomgym.video.file import FACTS, ON_DAMAGE, VideoFile
 from zoomgym.video.letterbox import fitted_size, letterbox
 from zoomgym.video.limits import Limits
+from zoomgym.video.memo import Memo, after_fork
 from zoomgym.video.pool import POOL
 from zoomgym.video.protocol import Video
 from zoomgym.video.scale import Orientation, Scaler, native_size, orientation_of
@@ -13,11 +15,15 @@ __all__ = [
     "FACTS",
     "ON_DAMAGE",
     "Limits",
+    "Memo",
     "Orientation",
     "Scaler",
     "Video",
     "VideoFile",
+    "after_fork",
+    "charge",
     "close_files",
+    "cost_s",
     "fitted_size",
     "forget_frames",
     "letterbox",

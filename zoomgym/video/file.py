@@ -66,6 +66,7 @@ class VideoFile:
         self._num_threads = num_threads
         self._on_damage = on_damage
         self._limits = limits
+        self._opened: FileKey | None = None
 
     @property
     def duration_s(self) -> float:
@@ -103,8 +104,7 @@ class VideoFile:
         try:
             clip = self._clip(key, self._facts(key), times_s, size)
         except Doubt:
-            facts = _measured(key, self._limits, is_doubted=True)
-            FACTS.put((key, self._limits), facts)
+            facts = FACTS.put((key, self._limits), lambda: _measured(key, self._limits, True))
             clip = self._clip(key, facts, times_s, size)
         if clip.num_damaged and self._on_damage == "raise":
             raise VideoError(
@@ -138,14 +138,16 @@ class VideoFile:
         except VideoError as error:
             raise VideoError(f"{self.path}: {error}") from error
         clip_key = ClipKey(key, pts, (int(size[0]), int(size[1])), facts.playback is not None)
-        return STORE.get(
+        return STORE.get_charged(
             (clip_key, self._limits),
             lambda: decode_clip(clip_key, facts, self._limits, self._num_threads),
         )
 
     def _facts(self, key: FileKey) -> Facts:
         """Returns the facts of the file, opening it if they are not known."""
-        return FACTS.get((key, self._limits), lambda: _measured(key, self._limits))
+        is_new, self._opened = key != self._opened, key
+        get = FACTS.get_charged if is_new else FACTS.get
+        return get((key, self._limits), lambda: _measured(key, self._limits))
 
 
 def _measured(key: FileKey, limits: Limits, is_doubted: bool = False) -> Facts:

@@ -5,10 +5,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError, Future
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
+
+from zoomgym.video.cost import charge, cost_s
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+class Made(NamedTuple, Generic[V]):
+    """A value, and the seconds that it took to make."""
+
+    value: V
+    took_s: float
 
 
 class Memo(Generic[K, V]):
@@ -22,10 +31,15 @@ class Memo(Generic[K, V]):
         """Starts empty. weigh says what a value counts of max_weight."""
         self._max_weight = max_weight
         self._weigh = weigh
-        self._made: OrderedDict[K, V] = OrderedDict()
-        self._in_flight: dict[K, Future[V]] = {}
+        self._made: OrderedDict[K, Made[V]] = OrderedDict()
+        self._in_flight: dict[K, Future[Made[V]]] = {}
         self._weight = 0
         self._lock = Lock()
+
+    @property
+    def max_weight(self) -> int:
+        """The bound."""
+        return self._max_weight
 
     @property
     def weight(self) -> int:
@@ -34,6 +48,17 @@ class Memo(Generic[K, V]):
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         """Returns the value of key, made now, earlier, or by another thread meanwhile."""
+        return self._get(key, make).value
+
+    def get_charged(self, key: K, make: Callable[[], V]) -> V:
+        """Does what `get` does, and has `cost_s` count what the value took to make."""
+        started_s = cost_s()
+        value, took_s = self._get(key, make)
+        charge(max(0.0, took_s - (cost_s() - started_s)))
+        return value
+
+    def _get(self, key: K, make: Callable[[], V]) -> Made[V]:
+        """Returns what is made of key."""
         while True:
             with self._lock:
                 if key in self._made:
@@ -48,12 +73,14 @@ class Memo(Generic[K, V]):
             except CancelledError:  # the thread that was making it was interrupted
                 continue
 
-    def put(self, key: K, value: V) -> None:
-        """Keeps value, in the place of what was known of key before."""
+    def put(self, key: K, make: Callable[[], V]) -> V:
+        """Makes the value of key and keeps it, in the place of what was known of key before."""
+        made = _made(make)
         with self._lock:
             if key in self._made:
-                self._weight -= self._weigh(self._made.pop(key))
-            self._keep(key, value)
+                self._weight -= self._weigh(self._made.pop(key).value)
+            self._keep(key, made)
+        return made.value
 
     def resize(self, max_weight: int) -> None:
         """Sets the bound, and forgets what is over it."""
@@ -71,12 +98,12 @@ class Memo(Generic[K, V]):
         """Gives up, in a forked child, what belongs to threads that only its parent has."""
         self._lock = Lock()
         self._in_flight = {}
-        self._weight = sum(self._weigh(value) for value in self._made.values())
+        self._weight = sum(self._weigh(made.value) for made in self._made.values())
 
-    def _fly(self, key: K, make: Callable[[], V], flight: Future[V]) -> V:
+    def _fly(self, key: K, make: Callable[[], V], flight: Future[Made[V]]) -> Made[V]:
         """Makes the value of key and tells those who wait for flight."""
         try:
-            value = make()
+            made = _made(make)
         except BaseException as error:
             with self._lock:
                 self._in_flight.pop(key, None)
@@ -87,22 +114,29 @@ class Memo(Generic[K, V]):
             raise
         with self._lock:
             self._in_flight.pop(key, None)
-            self._keep(key, value)
-        flight.set_result(value)
-        return value
+            self._keep(key, made)
+        flight.set_result(made)
+        return made
 
-    def _keep(self, key: K, value: V) -> None:
+    def _keep(self, key: K, made: Made[V]) -> None:
         """Adds a value unless it would push out all others. Needs the lock."""
-        if self._weigh(value) <= self._max_weight:
-            self._made[key] = value
-            self._weight += self._weigh(value)
+        if self._weigh(made.value) <= self._max_weight:
+            self._made[key] = made
+            self._weight += self._weigh(made.value)
             self._shrink()
 
     def _shrink(self) -> None:
         """Forgets what was used longest ago until the rest fits. Needs the lock."""
         while self._weight > self._max_weight:
-            _, value = self._made.popitem(last=False)
-            self._weight -= self._weigh(value)
+            _, made = self._made.popitem(last=False)
+            self._weight -= self._weigh(made.value)
+
+
+def _made(make: Callable[[], V]) -> Made[V]:
+    """Makes a value."""
+    started_s = cost_s()
+    value = make()
+    return Made(value, cost_s() - started_s)
 
 
 def after_fork(act: Callable[[], None]) -> None:

@@ -4,20 +4,35 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.evaluation.crashes import Failure
-from benchmarks.evaluation.runner import NUM_IN_BATCH, Job, play_all
+from benchmarks.evaluation.runner import (
+    NUM_IN_BATCH,
+    Busy,
+    Environments,
+    Job,
+    _take,
+    play_all,
+    play_one,
+)
 from benchmarks.evaluation.suites import Part
 from tests.benchmarks.players import Gated, Local
 from tests.grading.judges import chats, fails, judging, meets
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
+from zoomgym.tasks import Scene, set_drawn_memory
+from zoomgym.tasks.synthetic.drawn import DRAWN
+from zoomgym.video import charge, clip, forget_frames
+from zoomgym.video import file as video_file
 
 FLASH = Part(6, {"tasks": "synthetic:flash", "split": "test", "source": "scene", "max_pixels": 256})
 RELAY = replace(FLASH, settings={**FLASH.settings, "tasks": "synthetic:relay"})
@@ -210,6 +225,92 @@ def test_a_process_that_dies_costs_only_its_episode(
         flash(4): Failure(f"{PLAYERS}Dying", flash(4), reason),
         flash(3): in_a_process[flash(3)],
     }
+
+
+def test_a_process_that_dies_leaves_the_other_agents_of_its_video_to_a_new_one(
+    in_a_process: dict[str, Record | Failure],
+) -> None:
+    name = f"{PLAYERS}Dying"
+    jobs = [*jobs_of(name, [4]), *jobs_of("random", [4])]
+    failure, record = play_all(jobs, workers=1, at_once=None)
+    assert failure == Failure(name, flash(4), "its process ended with exit code 7")
+    assert isinstance(record, Record)
+    assert replace(record, agent="", agent_s=0.0, decode_s=0.0) == in_a_process[flash(4)]
+
+
+def test_all_agents_play_a_video_before_the_next_one() -> None:
+    agents = ("blind", "random", "glance")
+    jobs = [job for name in agents for job in jobs_of(name, [0, 1])]
+    outcomes = [one for one in play_all(jobs, workers=1, at_once=None) if isinstance(one, Record)]
+    assert [(one.task.id, one.agent) for one in outcomes] == [
+        (flash(index), name) for index in (0, 1) for name in agents
+    ]
+
+
+def test_a_free_process_takes_the_next_video_or_helps_where_the_file_is_written() -> None:
+    def busy(jobs: str, is_shared: bool) -> Busy:
+        return Busy(None, "job", deque(jobs), is_shared)  # type: ignore[arg-type]
+
+    playing: Any = {1: busy("abcdefgh", False), 2: busy("12345", True), 3: busy("xy", True)}
+    videos: Any = deque([deque("new")])
+    assert _take(videos, playing) == (deque("new"), False)
+    assert _take(videos, playing) == (deque("345"), True)
+    assert [_take(videos, playing) for _ in range(3)] == [
+        (deque("2"), True),
+        (deque("y"), True),
+        (deque("1"), True),
+    ]
+    assert _take(videos, playing) == (deque("x"), True)
+    assert _take(videos, playing) is None
+    assert playing[1].following == deque("abcdefgh")
+
+
+def slowly(do: Callable[..., Any], calls: list[object]) -> Callable[..., Any]:
+    """Returns a function that takes 3 s more, by the clock of costs."""
+
+    def done(*args: Any) -> Any:
+        calls.append(args)
+        charge(3.0)
+        return do(*args)
+
+    return done
+
+
+def test_what_is_shown_to_many_agents_is_drawn_once_and_counts_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = list[object]()
+    monkeypatch.setattr(time, "perf_counter", lambda: 7.0)
+    monkeypatch.setattr(Scene, "draw", slowly(Scene.draw, calls))
+    set_drawn_memory(2**20)
+    try:
+        [job] = jobs_of("blind", [2])
+        outcomes = [
+            play_one(replace(job, agent=name), {}, Environments()) for name in ("blind", "glance")
+        ]
+        assert DRAWN.weight == 64 * 256 * 3
+    finally:
+        set_drawn_memory(0)
+    assert DRAWN.weight == 0
+    assert [one.decode_s for one in outcomes if isinstance(one, Record)] == [3.0, 3.0]
+    assert len(calls) == 1
+
+
+def test_what_is_decoded_for_many_agents_is_decoded_once_and_counts_for_each(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    decoded, measured = list[object](), list[object]()
+    monkeypatch.setattr(time, "perf_counter", lambda: 7.0)
+    monkeypatch.setattr(video_file, "decode_clip", slowly(clip.decode_clip, decoded))
+    monkeypatch.setattr(video_file, "measure", slowly(video_file.measure, measured))
+    forget_frames()
+    settings = {**FLASH.settings, "source": "file", "duration_s": 30}
+    job = Job("tiny-v0", Part(1, settings), "flash-easy-30s-test-00002", "blind", 5, tmp_path)
+    outcomes = [
+        play_one(replace(job, agent=name), {}, Environments()) for name in ("blind", "glance")
+    ]
+    assert [one.decode_s for one in outcomes if isinstance(one, Record)] == [6.0, 6.0]
+    assert (len(decoded), len(measured)) == (1, 1)
 
 
 def test_what_cannot_be_read_again_is_no_record() -> None:

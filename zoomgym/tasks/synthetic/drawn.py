@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from zoomgym.tasks.synthetic.layout import FPS, SCENE_SIZE
 from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.tasks.synthetic.write import TICK_S, TICKS_PER_FRAME
-from zoomgym.video import tick_at
+from zoomgym.video import Memo, after_fork, tick_at
+
+DRAWN: Memo[tuple[Scene, bytes, tuple[int, int]], NDArray[np.uint8]] = Memo(
+    0, lambda images: images.nbytes
+)
+"""Frames that this process has drawn: none, unless `set_drawn_memory` makes room for some."""
+after_fork(DRAWN.reset_in_child)
 
 
 class DrawnVideo:
@@ -39,13 +45,32 @@ class DrawnVideo:
     def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Returns the frames on screen at times_s as (N, H, W, 3) uint8 RGB, drawn at size (H, W).
 
+        They are read-only if they are kept, see `set_drawn_memory`.
+
         Raises:
             VideoError: a time is negative or not finite.
         """
-        return self._scene.draw(_indexes(tuple(times_s), self._scene.num_frames), size)
+        indexes = _indexes(tuple(times_s), self._scene.num_frames)
+        if not DRAWN.max_weight:
+            return self._scene.draw(indexes, size)
+        key = (self._scene, indexes.tobytes(), (int(size[0]), int(size[1])))
+        return DRAWN.get_charged(key, lambda: _read_only(self._scene.draw(indexes, key[2])))
 
     def close(self) -> None:
         """Does nothing: a scene holds nothing."""
+
+
+def set_drawn_memory(max_bytes: int) -> None:
+    """Keeps so many bytes of drawn frames, for episodes that see the same ones; 0 keeps none.
+
+    That is the default: training draws another scene for each episode.
+    """
+    DRAWN.resize(max_bytes)
+
+
+def _read_only(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    images.flags.writeable = False
+    return images
 
 
 @lru_cache(maxsize=64)
