@@ -68,8 +68,8 @@ class Viewing:
 
     def frames(self) -> list[Frames]:
         """Returns the overview and the clips so far, as agents see them."""
-        with self._counted():
-            for times_s in self._times_s[len(self._frames) :]:
+        for times_s in self._times_s[len(self._frames) :]:
+            with self._counted():
                 self._frames.append(look(self.video, times_s, self._max_pixels))
         return self._frames
 

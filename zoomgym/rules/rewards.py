@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from zoomgym.io import brief, is_finite_number
 from zoomgym.rules.episode import Episode
@@ -39,7 +39,7 @@ class RewardParts:
 
     def by_name(self) -> dict[str, float]:
         """Returns the terms by their names."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def merge_weights(weights: Mapping[str, float] | None) -> dict[str, float]:
