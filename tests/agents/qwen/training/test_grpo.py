@@ -46,6 +46,14 @@ def settings(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> G
     )
 
 
+@pytest.fixture
+def short(settings: GRPOSettings) -> GRPOSettings:
+    """A run of one step, the first of a generation's two: two tasks, two rollouts each."""
+    return replace(
+        settings, steps=1, group_size=2, tasks_per_generation=2, tasks_per_update=1, micro_batch=2
+    )
+
+
 class Watched:
     """What the loss saw in each of its passes, and the states that all of it comes from."""
 
@@ -130,9 +138,9 @@ def test_rewards_in_the_trainer_are_those_of_the_episodes(settings: GRPOSettings
 
 
 def test_a_dropped_picture_is_an_error(
-    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
+    short: GRPOSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = make_trainer(replace(settings, steps=1))
+    trainer = make_trainer(short)
     play = trainer._player.play
 
     def lose_one(*args: Any) -> list[RolloutGroup]:
@@ -191,8 +199,8 @@ def test_a_video_that_cannot_be_shown_ends_no_run(
     assert "q1 is not played: noise.mp4: needed a video, got none" in caplog.text
 
 
-def test_flat_groups_pull_nowhere(settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = make_trainer(replace(settings, steps=1, max_redraws=1, kl=0.0, entropy=0.0))
+def test_flat_groups_pull_nowhere(short: GRPOSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = make_trainer(replace(short, max_redraws=1, kl=0.0, entropy=0.0))
     play = trainer._player.play
     monkeypatch.setattr(
         trainer._player, "play", lambda *args: [flatten(group) for group in play(*args)]
@@ -254,37 +262,36 @@ def test_a_run_that_is_resumed_ends_where_the_whole_run_ends(
     assert [line["step"] for line in lines if "reward" in line] == [1, 3]
 
 
-def test_a_run_that_has_ended_is_resumed_without_another_step(settings: GRPOSettings) -> None:
-    whole = replace(settings, steps=1)  # the first of a generation's two updates
-    train_grpo(whole)
-    path = settings.out / "model.safetensors"
+def test_a_run_that_has_ended_is_resumed_without_another_step(short: GRPOSettings) -> None:
+    train_grpo(short)
+    path = short.out / "model.safetensors"
     before = load_file(path)
     path.unlink()
-    assert train_grpo(whole, resume=True).state.global_step == 1
+    assert train_grpo(short, resume=True).state.global_step == 1
     after = load_file(path)
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_a_run_that_broke_off_before_its_first_checkpoint_is_begun_again(
-    settings: GRPOSettings,
+    short: GRPOSettings,
 ) -> None:
-    module.keep_settings(settings.out, settings, resume=False)
-    assert train_grpo(settings, resume=True).state.global_step == 2
+    module.keep_settings(short.out, short, resume=False)
+    assert train_grpo(short, resume=True).state.global_step == 1
 
 
-def test_a_trained_model_plays(settings: GRPOSettings) -> None:
-    train_grpo(replace(settings, steps=1))
-    agent = QwenAgent(str(settings.out), max_tokens=4)
+def test_a_trained_model_plays(short: GRPOSettings) -> None:
+    train_grpo(short)
+    agent = QwenAgent(str(short.out), max_tokens=4)
     agent.reset(0)
     env = scripted_env()
     env.reset(options={"task_id": "q0"})
     assert isinstance(agent.act(env.observation), str)
-    assert json.loads((settings.out / "settings.json").read_text())["clip_high"] == 0.27
+    assert json.loads((short.out / "settings.json").read_text())["clip_high"] == 0.27
 
 
-def test_a_run_is_not_written_over_nor_resumed_with_other_settings(settings: GRPOSettings) -> None:
-    train_grpo(replace(settings, steps=1))
-    other = replace(settings, steps=1, kl=0.5)
+def test_a_run_is_not_written_over_nor_resumed_with_other_settings(short: GRPOSettings) -> None:
+    train_grpo(short)
+    other = replace(short, kl=0.5)
     with pytest.raises(ValueError, match="needed a new folder, got one with checkpoints: resume"):
         train_grpo(other)
     with pytest.raises(ValueError, match=r"settings of the run to resume, kl=0\.001, got 0\.5"):
