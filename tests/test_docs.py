@@ -12,6 +12,7 @@ from typing import Any, get_origin
 import gymnasium as gym
 import pytest
 
+from examples import own_agent
 from tests.tasks.datasets.layouts import write_file, write_json, write_parquet
 from tests.tasks.datasets.test_lvbench import VIDEO
 from tests.tasks.datasets.test_videomme import ROW, SRT
@@ -109,13 +110,13 @@ def test_the_fork_of_the_api_page_works_on_what_gym_make_returns() -> None:
     assert not env.unwrapped.observation.clips  # type: ignore[attr-defined]
 
 
-def test_the_example_agent_beats_a_glance() -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "examples.own_agent"],
-        capture_output=True, text=True, check=True, cwd=ROOT,
-    )  # fmt: skip
+def test_the_example_agent_beats_a_glance(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["examples.own_agent"])
+    assert own_agent.main() == 0
     assert (
-        run.stdout
+        capsys.readouterr().out
         == "BrightAgent keeps the contract\nbright: 17 of 20 right\nglance: 3 of 20 right\n"
     )
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import TASK
 from zoomgym.cli import main
 from zoomgym.io.commands import PIPE_CLOSED, Parser, whole_number
+from zoomgym.tasks.datasets import write_manifest
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,21 +89,22 @@ def test_every_command_refuses_arguments_in_the_same_way() -> None:
 @pytest.mark.parametrize(
     ("command", "unbuffered"),
     [
-        (("zoomgym", "tasks", "synthetic:flash"), ""),  # it fails at the end, when all is sent
-        (("zoomgym", "tasks", "synthetic:flash"), "1"),  # it fails in `print`
+        (("zoomgym", "tasks", "my.jsonl"), ""),  # it fails at the end, when all is sent
+        (("zoomgym", "tasks", "my.jsonl"), "1"),  # it fails in `print`
         (("zoomgym", "--help"), ""),
         (("examples.own_agent",), "1"),
     ],
 )
 def test_a_command_ends_quietly_where_nobody_reads_on(
-    command: tuple[str, ...], unbuffered: str
+    command: tuple[str, ...], unbuffered: str, tmp_path: Path
 ) -> None:
+    write_manifest(tmp_path / "my.jsonl", [TASK])
     reading, writing = os.pipe()
     os.close(reading)  # as `| head` does when it has its lines
     run = subprocess.run(
         [sys.executable, "-m", *command],
-        stdout=writing, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        stdout=writing, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered},
     )  # fmt: skip
     os.close(writing)
     assert (run.stderr, run.returncode) == ("", PIPE_CLOSED)

@@ -22,7 +22,7 @@ from zoomgym.rollout import run_episodes
 from zoomgym.rules.episode import advance
 from zoomgym.rules.grammar import GRAMMARS
 
-NUM_TASKS = 5
+NUM_TASKS = 3
 ZOOM = '<think></think><video_zoom>{"segment": [4, 6], "fps": 2}</video_zoom>'
 ANSWER = "<think></think><answer>B</answer>"
 
