@@ -129,9 +129,9 @@ def test_coarse_to_fine_follows_a_countdown(family: str) -> None:
     [
         ("change", 60, [3, 2, 4, 1, 1, 4]),
         ("keyframe", 60, [4, 3, 4, 4, 4, 4]),
-        ("keyframe", 3600, [3, 0, 3, 2, 1, 4]),
+        pytest.param("keyframe", 3600, [3, 0, 3, 2, 1, 4], marks=pytest.mark.slow),
         ("coarse_to_fine", 60, [4, 4, 4, 4, 3, 4]),
-        ("coarse_to_fine", 3600, [4, 4, 4, 4, 1, 4]),
+        pytest.param("coarse_to_fine", 3600, [4, 4, 4, 4, 1, 4], marks=pytest.mark.slow),
     ],
 )
 def test_each_family_is_solved_by_those_who_look_well_enough(

@@ -43,7 +43,7 @@ def test_every_task_is_solvable_from_pixels_within_the_rules(family: str, durati
 @pytest.mark.parametrize("duration_s", [60, 36_000])
 def test_hard_tasks_are_solvable_too(difficulty: str, duration_s: int) -> None:
     env = small_env("synthetic", duration_s=duration_s, difficulty=difficulty)
-    num_tasks = 2 * len(FAMILIES)
+    num_tasks = len(FAMILIES)  # many more in the slow run
     assert solve(SolverAgent(), env, num_tasks) == [1.0] * num_tasks
 
 
