@@ -36,6 +36,8 @@ OVERVIEW_PIXELS, CLIP_PIXELS = 96 * 96, 192 * 192
 MOST_FRAMES = 128
 """Frames of a strip, at most: longer ones are thinned evenly."""
 QUALITY = 75
+METHOD = 1
+"""Of WebP: takes a quarter of the time of the default, 4, and about as many bytes."""
 MOST_AXIS_LABELS = 6
 MAX_TEXT = 800
 """Characters shown of other people's texts."""
@@ -329,5 +331,5 @@ def spread(times_s: Sequence[float]) -> Sequence[float]:
 
 def _thumbnail(time_s: float, image: NDArray[np.uint8]) -> Thumbnail:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "webp", quality=QUALITY)
+    Image.fromarray(image).save(buffer, "webp", quality=QUALITY, method=METHOD)
     return Thumbnail(time_s, buffer.getvalue())

@@ -239,10 +239,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     @property
     def decode_s(self) -> float:
-        """Seconds that opening and decoding took in this episode. No info: they are not seeded.
-
-        Frames that were decoded for an earlier episode count what they took then.
-        """
+        """Seconds that its frames took to decode, now or for others. No info: it is not seeded."""
         return self._shown.decode_s
 
     @property

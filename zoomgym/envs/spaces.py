@@ -1,5 +1,6 @@
 """The Gymnasium spaces of the environment, how an observation fills them, and the info beside."""
 
+import copy
 import ctypes
 import string
 from functools import lru_cache
@@ -54,6 +55,12 @@ class ReplySpace(spaces.Text):
         self.horizon_s = horizon_s
         self.num_options = num_options
         self._rules = rules
+
+    def __deepcopy__(self, memo: Any) -> "ReplySpace":
+        """Returns a space with its own random numbers; the tables of characters are shared."""
+        twin = copy.copy(self)
+        twin._np_random = copy.deepcopy(self._np_random, memo)
+        return twin
 
     def sample(self, mask: Any = None, probability: Any = None) -> str:
         """Returns a random reply; with a mask or a probability, random characters as in `Text`."""

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from benchmarks.evaluation import statistics
 from benchmarks.evaluation.statistics import Estimate, bootstrap, rate, wilson
 
 
@@ -78,3 +79,10 @@ def test_differences_that_are_all_alike_may_still_be_otherwise_elsewhere() -> No
     assert bootstrap([1.0] * 12, bounds=(-1, 1)).low == pytest.approx(2 * low - 1)
     few = bootstrap([0.0] * 12, "abc" * 4, bounds=(-1, 1))
     assert few.high == pytest.approx(1 - wilson([1.0] * 3).low)
+
+
+def test_resampling_for_tables_and_page_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = [0.25, 3.5, 17.0, 17.5]
+    first = bootstrap(values)
+    monkeypatch.setattr(statistics, "_draws", None)
+    assert bootstrap(list(values)) == first
