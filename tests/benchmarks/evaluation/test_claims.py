@@ -136,7 +136,7 @@ def test_no_interval_of_a_verdict_is_broken(
 
 
 SMALL = {"split": "test", "source": "scene", "max_pixels": 32 * 32, "frame_size": (8, 8)}
-NUM_TASKS = 12
+NUM_TASKS = 8
 
 
 def small_run(agents: Sequence[str]) -> list[Record]:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:.*gradient_checkpointing.*:FutureWarning"  # TRL asks, and turns it off, by the old name
 )
 
-SMALL = {"tasks_per_generation": 2, "tasks_per_update": 2}
+SMALL = {"tasks_per_generation": 2, "tasks_per_update": 2, "group_size": 2}
 
 
 def run(folder: Path, out: Path, **given: Any) -> ZoomTrainer:
