@@ -62,7 +62,13 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def small_env(**settings: Any) -> ZoomEnv:
-    given = {"num_overview": 4, "frame_budget": 20, "source": "scene", "max_pixels": 1024}
+    given = {
+        "num_overview": 4,
+        "frame_budget": 20,
+        "source": "scene",
+        "max_pixels": 1024,
+        "frame_size": (8, 8),
+    }
     return ZoomEnv("synthetic:flash", **{**given, **settings})
 
 

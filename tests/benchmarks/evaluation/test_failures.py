@@ -133,7 +133,8 @@ def test_nobody_says_that_an_ungraded_answer_is_wrong() -> None:
 def episodes() -> list[Record]:
     records = []
     for family in ("flash", "overview", "count", "relay"):
-        env = ZoomEnv(f"synthetic:{family}", source="scene", max_pixels=32 * 32, split="test")
+        settings = {"max_pixels": 32 * 32, "frame_size": (8, 8)}
+        env = ZoomEnv(f"synthetic:{family}", source="scene", split="test", **settings)  # type: ignore[arg-type]
         task_ids = [env.tasks[index].id for index in range(5)]
         for name in ("blind", "glance", "random", "slow", "once", "oracle"):
             agent = make_agent(name)

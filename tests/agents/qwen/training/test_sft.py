@@ -61,6 +61,7 @@ def demonstration(index: int, max_pixels: int = 784, first_turn: int = 0) -> Dem
         frames_per_zoom=4,
         max_turns=4,
         max_pixels=max_pixels,
+        frame_size=(8, 8),
     )
     agent = Careless() if first_turn else TutorAgent()
     agent.reset(0)
