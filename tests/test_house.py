@@ -4,6 +4,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,13 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {name_of(path): ast.parse(path.read_text("utf-8")) for path in SOURCES}
+MODULES = {name_of(path): path for path in SOURCES}
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    """Returns the syntax tree of a module."""
+    return ast.parse(MODULES[module].read_text("utf-8"))
 
 
 def room_of(module: str) -> str | None:
@@ -44,7 +51,7 @@ def room_of(module: str) -> str | None:
 
 def exports(room: str) -> set[str]:
     """Returns the names in the `__all__` of a room."""
-    for node in MODULES[f"zoomgym.{room}"].body:
+    for node in tree_of(f"zoomgym.{room}").body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return set(ast.literal_eval(node.value))
     return set()
@@ -52,7 +59,7 @@ def exports(room: str) -> set[str]:
 
 def imports_of(module: str) -> Iterator[tuple[str, str]]:
     """Yields the module and the name of everything that a module imports by name."""
-    for node in ast.walk(MODULES[module]):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.ImportFrom) and node.module in MODULES:
             for alias in node.names:
                 yield node.module, alias.name
@@ -77,8 +84,8 @@ def test_no_private_name_is_imported() -> None:
 
 def test_no_class_name_is_used_twice() -> None:
     places = defaultdict(list)
-    for module, tree in MODULES.items():
-        for node in tree.body:
+    for module in MODULES:
+        for node in tree_of(module).body:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(module)
     assert {name: found for name, found in places.items() if len(found) > 1} == {}

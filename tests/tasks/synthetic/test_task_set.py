@@ -160,16 +160,25 @@ def test_a_task_is_the_same_in_another_process() -> None:
     assert printed.strip() == digest(tasks_of("order"), 77)
 
 
-def test_the_file_shows_the_pictures_of_the_scene_up_to_compression(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder into which the video of the first task was written."""
+    folder = tmp_path_factory.mktemp("written")
+    tasks = tasks_of("flash", source="file", duration_s=30, cache_dir=folder)
+    tasks.open_video(tasks[0]).close()
+    return folder
+
+
+def test_the_file_shows_the_pictures_of_the_scene_up_to_compression(written: Path) -> None:
     drawn, encoded = (
-        tasks_of("flash", source=source, duration_s=30, cache_dir=tmp_path)
+        tasks_of("flash", source=source, duration_s=30, cache_dir=written)
         for source in ("scene", "file")
     )
-    scene, file = drawn.open_video(drawn[3]), encoded.open_video(encoded[3])
+    scene, file = drawn.open_video(drawn[0]), encoded.open_video(encoded[0])
     assert isinstance(file, VideoFile)
     assert (file.duration_s, file.last_frame_s, file.size) == (30.0, 359 / 12, (256, 256))
     assert (scene.duration_s, scene.last_frame_s, scene.size) == (30.0, 359 / 12, (256, 256))
-    times_s = [*np.linspace(0, 30, 40), drawn[3].evidence[0].start_s, drawn[3].evidence[0].end_s]
+    times_s = [*np.linspace(0, 30, 40), drawn[0].evidence[0].start_s, drawn[0].evidence[0].end_s]
     pictures = [video.frames_at(times_s, (256, 256)).astype(int) for video in (scene, file)]
     difference = np.abs(pictures[0] - pictures[1]).mean(axis=(1, 2, 3))
     assert difference.max() < 6  # a frame beside an event's edge differs by far more
@@ -263,11 +272,11 @@ def test_symbols_under_blue_rule_nothing_out(family: str) -> None:
     assert abs(right - decoys / 8) < 2.6 * (decoys * 7 / 64) ** 0.5
 
 
-def test_scene_and_file_change_pictures_at_the_same_times(tmp_path: Path) -> None:
+def test_scene_and_file_change_pictures_at_the_same_times(written: Path) -> None:
     tasks = tasks_of("flash", duration_s=30)
     [segment] = tasks[0].evidence
     times_s = [segment.start_s + delta for delta in (-6e-4, -4e-4, -1e-4, -3e-5, 0, 1e-4)]
-    with VideoFile(tasks.write_video(tasks[0], tmp_path)) as file:
+    with VideoFile(next(written.rglob("*.mp4"))) as file:
         pictures = [
             video.frames_at(times_s, (64, 64)).astype(int)
             for video in (tasks.open_video(tasks[0]), file)
