@@ -157,7 +157,12 @@ def test_a_run_plays_with_vllm_and_brings_it_up_to_date(
     folder: Path, tmp_path: Path, mode: str
 ) -> None:
     trainer = launched.grpo(
-        str(folder), str(tmp_path), vllm=mode, tasks_per_generation=2, tasks_per_update=2
+        str(folder),
+        str(tmp_path),
+        vllm=mode,
+        tasks_per_generation=2,
+        tasks_per_update=2,
+        group_size=2,
     )
     vllm = trainer.vllm_generation
     assert vllm.num_synced == 2
