@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+PYTEST = $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 TORCH_TESTS = tests/agents/qwen tests/agents/sb3/test_sb3.py --deselect tests/agents/qwen/training/test_recipes.py \
     --deselect tests/agents/sb3/test_sb3.py::test_maskable_ppo_learns_to_find_the_symbol_and_to_read_it
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
