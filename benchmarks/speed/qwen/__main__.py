@@ -1,6 +1,7 @@
 """Measures playing and learning with Qwen2.5-VL, reusing KV and by TRL's own way.
 
 python -m benchmarks.speed.qwen generation   a group of episodes, on both sides
+python -m benchmarks.speed.qwen learning     gradients of a group, with a shared prompt and not
 python -m benchmarks.speed.qwen step         a step of GRPO: seconds, memory
 
 An episode is an overview of 64 frames, four zooms of 16, and an answer. Weights
@@ -23,6 +24,7 @@ from agents.qwen.model.tiny import SIZES, TOKEN_SIDE_PX
 from benchmarks.speed.decoding.measure import describe_run
 from benchmarks.speed.qwen.episodes import Course, Load
 from benchmarks.speed.qwen.generation import measure_generation, print_generation
+from benchmarks.speed.qwen.learning import measure_learning, print_learning
 from benchmarks.speed.qwen.step import Step, measure_step, print_step
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
 
@@ -41,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.what == "generation":
         measured = measure_generation(load, args.repeats, console.print)
         print_generation(console, measured)
+    elif args.what == "learning":
+        measured = measure_learning(load, args.repeats, console.print)
+        print_learning(console, measured)
     else:
         step = Step(load, args.micro_batch, args.gradient_checkpointing)
         measured = measure_step(step, console.print)
@@ -65,13 +70,15 @@ def _parser() -> Parser:
     )
     commands = parser.add_subparsers(dest="what", required=True)
     generation = commands.add_parser("generation", help="a group of episodes, on both sides")
-    generation.add_argument("--repeats", type=whole_number(1), default=3, help="on each side [3]")
+    learning = commands.add_parser("learning", help="gradients of a group, on both sides")
     step = commands.add_parser("step", help="a step of GRPO, on both sides")
     step.add_argument(
         "--micro-batch", type=whole_number(1), default=1, help="episodes in a pass [1]"
     )
     step.add_argument("--gradient-checkpointing", action="store_true", help="less memory, slower")
-    for command in (generation, step):
+    for command in (generation, learning):
+        command.add_argument("--repeats", type=whole_number(1), default=3, help="on each side [3]")
+    for command in (generation, learning, step):
         command.add_argument("--size", default="tiny", choices=SIZES, help="of the model [tiny]")
         command.add_argument(
             "--frame",
@@ -80,7 +87,7 @@ def _parser() -> Parser:
             metavar="WxH",
             help="pixels of a frame, multiples of 28 [28x28]; 448x224 is the most by default",
         )
-        least = 2 if command is step else 1
+        least = 1 if command is generation else 2
         command.add_argument("--group", type=whole_number(least), default=8, help="episodes [8]")
         command.add_argument(
             "--tokens", type=whole_number(1), default=48, help="of every reply [48]"

@@ -14,6 +14,7 @@ import torch
 from trl import GRPOTrainer
 
 from agents.qwen.model import tiny
+from agents.qwen.model.chunks import encode
 from agents.qwen.model.tiny import SIZES, make_model, make_processor
 from benchmarks.speed.qwen import __main__ as qwen_speed
 from benchmarks.speed.qwen import episodes as qwen_episodes
@@ -21,8 +22,10 @@ from benchmarks.speed.qwen import generation as qwen_generation
 from benchmarks.speed.qwen import step as qwen_step
 from benchmarks.speed.qwen.episodes import OURS, STOCK, TASK_ID, Course, Load, make_env
 from benchmarks.speed.qwen.generation import SAID, measure_generation
+from benchmarks.speed.qwen.learning import PLAIN, SHARED, measure_learning
 from benchmarks.speed.qwen.step import Step, take_step
 from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
+from zoomgym.agent import to_messages
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*gradient_checkpointing.*:FutureWarning"  # TRL says it by its old names
@@ -105,6 +108,16 @@ def test_frames_are_counted_as_they_are_encoded() -> None:
     for row in measured["runs"]:
         assert row["total_s"] == pytest.approx(sum(row["seconds"].values()))
         assert all(seconds > 0 for seconds in row["seconds"].values())
+
+
+def test_a_shared_prompt_is_learned_from_once_with_the_same_gradients() -> None:
+    measured = measure_learning(LOAD, 1, lambda _: None)
+    shared, plain = (measured["medians"][side]["tokens"] for side in (SHARED, PLAIN))
+    env = make_env(COURSE)
+    env.reset(options={"task_id": TASK_ID})
+    prompt = encode(new(LOAD.tokens_per_frame), to_messages(env.observation))
+    assert plain - shared == len(prompt.ids)  # two episodes, as long as each other
+    assert measured["ratios"]["apart"] < 1e-5
 
 
 def test_sides_that_read_something_else_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
