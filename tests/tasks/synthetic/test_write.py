@@ -12,7 +12,7 @@ from tests.tasks.synthetic.test_task_set import tasks_of
 from zoomgym.tasks.synthetic import write
 from zoomgym.video import VideoFile
 
-LONG_S = 60
+LONG_S = 30
 WRITE = f"""
 import signal
 import sys

@@ -341,36 +341,45 @@ WILD: dict[str, Any] = {
 """Steps so large that the loss soon rises, and the patience to see two of them."""
 
 
-def test_the_best_of_a_run_is_kept_and_it_ends_when_nothing_gets_better(
-    folder: Path, file: Path, tmp_path: Path
-) -> None:
-    train_sft(settings(folder, file, tmp_path, **WILD))
-    after = state(tmp_path)
+@pytest.fixture(scope="module")
+def wild(folder: Path, file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of such steps."""
+    out = tmp_path_factory.mktemp("wild")
+    train_sft(settings(folder, file, out, **WILD))
+    return out
+
+
+def test_the_best_of_a_run_is_kept_and_it_ends_when_nothing_gets_better(wild: Path) -> None:
+    after = state(wild)
     losses = [entry["eval_loss"] for entry in after["log_history"] if "eval_loss" in entry]
     best = losses.index(min(losses))
     assert len(losses) == best + 1 + 2 < 80
-    assert after["best_model_checkpoint"] == str(tmp_path / f"checkpoint-{best + 1}")
-    assert difference(tmp_path, tmp_path / f"checkpoint-{best + 1}") == 0
-    assert difference(tmp_path, tmp_path / f"checkpoint-{len(losses)}") > 0
+    assert after["best_model_checkpoint"] == str(wild / f"checkpoint-{best + 1}")
+    assert difference(wild, wild / f"checkpoint-{best + 1}") == 0
+    assert difference(wild, wild / f"checkpoint-{len(losses)}") > 0
 
 
 @pytest.mark.parametrize("num_short", [1, 0])
 def test_a_run_that_was_broken_off_is_as_patient_as_if_it_had_not_been(
-    folder: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_short: int
+    folder: Path,
+    file: Path,
+    wild: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    num_short: int,
 ) -> None:
-    train_sft(settings(folder, file, tmp_path / "whole", **WILD))
-    num_steps = state(tmp_path / "whole")["global_step"]
-    broken = settings(folder, file, tmp_path / "broken", **WILD)
+    num_steps = state(wild)["global_step"]
+    broken = settings(folder, file, tmp_path, **WILD)
     with monkeypatch.context() as patch:
         step = module.ReplyTrainer.training_step
         patch.setattr(module.ReplyTrainer, "training_step", Broken(step, num_steps - num_short))
         patch.setattr(module.ReplyTrainer, "_load_best_model", Broken(step, 0))
         with pytest.raises(InterruptedError):
             train_sft(broken)
-    assert (tmp_path / "broken" / f"checkpoint-{num_steps - num_short}").exists()
+    assert (tmp_path / f"checkpoint-{num_steps - num_short}").exists()
     train_sft(broken, resume=True)
-    assert state(tmp_path / "broken")["global_step"] == num_steps
-    assert difference(tmp_path / "whole", tmp_path / "broken") == 0
+    assert state(tmp_path)["global_step"] == num_steps
+    assert difference(wild, tmp_path) == 0
 
 
 def test_stages_follow_one_another_and_the_vision_encoder_stays_as_it_was(
