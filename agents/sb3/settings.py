@@ -34,24 +34,24 @@ class PPOSettings:
     """Threads of PyTorch; 0 leaves the number to it. Small networks gain nothing from more."""
     total_timesteps: int = 100_000
     """Steps of training, of all environments together."""
-    eval_every: int = 5_000
+    eval_every: int = 10_000
     """Steps between two evaluations on test tasks."""
     eval_episodes: int = 100
     """Test episodes of an evaluation."""
     checkpoint_every: int = 10_000
     """Steps between two checkpoints."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     """Learning rate at the start; it falls to zero in a straight line."""
-    n_steps: int = 16
-    """Steps of each environment between two updates, of which each moves the policy only so far."""
+    n_steps: int = 64
+    """Steps of each environment between two updates."""
     batch_size: int = 128
     """Steps in one gradient step."""
-    n_epochs: int = 6
+    n_epochs: int = 10
     """How often an update goes over its steps."""
     ent_coef: float = 0.003
     """Weight of the entropy bonus."""
-    gamma: float = 0.95
-    """Discount of later rewards: below 1, a policy answers as soon as it knows."""
+    gamma: float = 1.0
+    """Discount of later rewards."""
     gae_lambda: float = 0.95
     """Lambda of generalized advantage estimation."""
     hidden: int = 128
