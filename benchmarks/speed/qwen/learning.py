@@ -1,4 +1,4 @@
-"""Measures learning from a group of episodes: its prompt once, and with each episode anew."""
+"""Measures learning from a group of episodes: its prompt once, and again with each episode."""
 
 import statistics
 import tempfile
