@@ -217,7 +217,7 @@ def _measure_grpo(root: Path, folder: Path) -> Seconds:
         "max-tokens": 80,
         "kl": 0,
         "entropy": 0,
-        "num-threads": 1,
+        **({"num-threads": 1} if is_new else {}),  # older ones obey OMP_NUM_THREADS
     }
     flags = [part for name, value in settings.items() for part in (f"--{name}", str(value))]
     return _run(root, folder, "-m", f"agents.qwen.{grpo}", *flags)[1]
