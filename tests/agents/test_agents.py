@@ -115,8 +115,9 @@ def run(agent: str, tasks: str, num_tasks: int, **settings: object) -> list[floa
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 @pytest.mark.parametrize("duration_s", [30, 600, 36_000])
-def test_the_oracle_is_always_right(difficulty: str, duration_s: int) -> None:
-    num_tasks = len(FAMILIES)
+@pytest.mark.parametrize("num_each", [1, pytest.param(10, marks=pytest.mark.slow)])
+def test_the_oracle_is_always_right(difficulty: str, duration_s: int, num_each: int) -> None:
+    num_tasks = num_each * len(FAMILIES)
     right = run("oracle", "synthetic", num_tasks, difficulty=difficulty, duration_s=duration_s)
     assert right == [1.0] * num_tasks
 

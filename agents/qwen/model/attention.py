@@ -6,7 +6,8 @@ So a prompt that many conversations share is one span, computed once.
 
 Each span is a call of PyTorch's kernel of its own. A single call over the whole row would need a
 mask over all pairs of tokens, most of which belong to different conversations; a batch of
-conversations would need padding. Both take longer (see docs/performance.md).
+conversations would need padding. Both took longer where they were measured: 84 and 52 ms, forward
+and backward, against 33.
 """
 
 import copy

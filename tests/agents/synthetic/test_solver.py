@@ -54,7 +54,7 @@ def test_encoded_tasks_are_solvable_too(family: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("difficulty", ["easy", "hard"])
+@pytest.mark.parametrize("difficulty", ["easy", "medium", "hard"])
 @pytest.mark.parametrize("duration_s", [60, 600, 3600, 36_000])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_98_of_100_tasks_are_solved(family: str, duration_s: int, difficulty: str) -> None:
