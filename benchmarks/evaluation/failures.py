@@ -1,4 +1,4 @@
-"""What went wrong in an episode: kinds of failure, each found from its record alone.
+"""Kinds of failure of an episode, each found from its record alone.
 
 A kind describes what the agent did, even if its answer was right.
 """
@@ -25,7 +25,7 @@ def is_told(kind: str, record: Record) -> bool:
 
 @dataclass(frozen=True)
 class _EpisodeFacts:
-    """What a record says about its episode, computed once."""
+    """Facts of an episode that kinds of failure are found from, read from its record once."""
 
     record: Record
 

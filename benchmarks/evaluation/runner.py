@@ -35,7 +35,7 @@ from zoomgym.tasks import set_drawn_memory
 
 NUM_IN_BATCH = 8
 DRAWN_BYTES = 256 * 1024**2
-"""Of drawn frames that a process keeps: those that 8 agents see of one video take 110 MB."""
+"""Bytes of drawn frames that a process keeps: 8 agents see 110 MB of one video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Busy(NamedTuple):
     process: SpawnProcess
     job: Job
     following: deque[Job]
-    """What it plays next: jobs of the same video."""
+    """Jobs of the same video that it plays next."""
     is_shared: bool
     """Whether others may take some of them: the file of the video is written."""
 

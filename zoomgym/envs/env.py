@@ -204,7 +204,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             "on_damage": on_damage,
             "subtitles": subtitles,
         }
-        """Arguments that make the same environment again (without `tasks`, if that was no name)."""
+        """Arguments that play the same episodes again (without `tasks`, if that was no name)."""
         work = Limits.merged(limits)
         if isinstance(tasks, str):
             tasks = tasks_of(self.settings, cache_dir=cache_dir, limits=work)
@@ -376,7 +376,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     @property
     def _shown(self) -> Viewing:
         """What is shown of the episode. Raises ResetNeeded before the first reset."""
-        assert self._playing
+        _ = self._playing
         return cast("Viewing", self._viewing)
 
     def _info(self, parts: RewardParts) -> dict[str, Any]:

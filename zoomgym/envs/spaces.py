@@ -231,7 +231,6 @@ def _question(question: str, options: tuple[str, ...]) -> str:
     return _shown(question, MAX_QUESTION_CHARS - len(asked)) + asked
 
 
-@lru_cache(maxsize=1024)
 def _shown(text: str, max_chars: int) -> str:
     """Returns text in the characters of the spaces, cut to max_chars; what has none becomes `?`."""
     return transliterated(text[:max_chars], CHARACTERS, SIMILAR)[:max_chars]

@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from zoomgym.errors import CallError, ReplyError
@@ -52,7 +51,6 @@ class Grammar:
     """Text that ends a reply, besides a model's own end; empty if there is none."""
 
 
-@lru_cache(maxsize=256)
 def read_reply(reply: str, grammar: str) -> Reading:
     """Reads the one action in a reply.
 

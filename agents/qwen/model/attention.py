@@ -31,7 +31,7 @@ NAME = "zoomgym"
 
 
 class AttentionLayout(Protocol):
-    """What the tokens of a pass see. It is given in place of an attention mask."""
+    """Says which tokens each token of a pass sees, in place of an attention mask."""
 
     def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Returns what the tokens of a layer attend to.

@@ -185,7 +185,7 @@ class GRPOSettings(TrainingSettings):
     """Whether rollouts of a task in a micro-batch learn from their prompt and overview once."""
     freeze_vision: bool = False
     vllm: str = ""
-    """Where vLLM runs: in each process (`colocate`), at vllm_url (`server`); empty: nowhere."""
+    """Place of vLLM: `colocate` (in each process), `server` (at vllm_url); empty: not used."""
     vllm_url: str = "http://localhost:8000"
     """Address of the server, for vllm=server."""
     vllm_memory: float = 0.3

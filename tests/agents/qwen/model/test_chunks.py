@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from agents.qwen.model.chunks import ASSISTANT, Chunk, encode, encode_response
 from tests.agents.qwen.small import Loaded, seen, short_episode
-from zoomgym.agent.conversation import new_messages, to_messages
+from zoomgym.agent.conversation import images_of, new_messages, to_messages
 from zoomgym.rules.episode import advance
 from zoomgym.rules.question import VideoQuestion
 
@@ -22,6 +23,28 @@ def test_every_picture_takes_the_tokens_of_its_size(tiny: Loaded) -> None:
     assert chunk.ids.count(tiny.processor.image_token_id) == 3 * 1 + 4 * 2
     assert chunk.pixels is not None
     assert tuple(chunk.pixels.shape) == (3 * 4 + 4 * 8, 3 * 2 * 14 * 14)
+
+
+def test_a_chunk_is_what_the_processor_itself_makes_of_messages(tiny: Loaded) -> None:
+    messages = to_messages(seen(advance(short_episode(), ZOOM), (28, 28), (56, 28)))
+    plain = [
+        {
+            **message,
+            "content": [
+                {"type": "image"} if part["type"] == "image" else part
+                for part in message["content"]
+            ],
+        }
+        for message in messages
+    ]
+    text = tiny.processor.apply_chat_template(plain, tokenize=False, add_generation_prompt=True)
+    pictures = [Image.fromarray(image) for image in images_of(messages)]
+    made = tiny.processor(text=[text], images=pictures, return_tensors="pt")
+    chunk = encode(tiny.processor, messages)
+    assert chunk.ids == tuple(made["input_ids"][0].tolist())
+    assert chunk.grids == tuple(map(tuple, made["image_grid_thw"].tolist()))
+    assert chunk.pixels is not None
+    assert torch.equal(chunk.pixels, made["pixel_values"])
 
 
 def test_chunks_of_the_turns_make_up_the_chunk_of_the_whole(tiny: Loaded) -> None:
