@@ -34,6 +34,13 @@ def test_small_frames_are_resized_to_the_bytes_of_pillow() -> None:
     assert sum(number <= SMALL_PRODUCT for number in num_products) > 200
 
 
+@pytest.mark.parametrize(("side", "wanted"), [(15, 5), (18, 6), (33, 3)])
+def test_weights_are_those_of_pillow_to_their_last_bit(side: int, wanted: int) -> None:
+    frames = np.random.default_rng(2).integers(0, 256, (800, side, side, 3), np.uint8)
+    box = (wanted, wanted)  # a bit in a weight changes a few of so many pixels
+    assert letterbox(frames, box).tobytes() == by_pillow(frames, box).tobytes()
+
+
 @pytest.mark.parametrize("size", [(64, 48), (97, 130)])
 def test_large_frames_are_resized_by_pillow(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(1)
