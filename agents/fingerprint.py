@@ -86,6 +86,8 @@ def _file_of(module: str) -> Path | None:
         return Path(known)
     places, spec, parts = None, None, module.split(".")
     for number in range(len(parts)):
+        if number and places is None:  # a name in a module that is no package
+            return None
         spec = PathFinder.find_spec(".".join(parts[: number + 1]), places)
         if spec is None:
             return None

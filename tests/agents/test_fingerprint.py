@@ -72,6 +72,13 @@ def test_nothing_else_changes_it(own: Path) -> None:
     assert fingerprint(NAME) == before
 
 
+def test_a_folder_called_like_an_imported_name_does_not_matter(own: Path) -> None:
+    before = {name: fingerprint(name) for name in (NAME, "oracle")}
+    for name in ("ANSWER", "DEPTH", "cache", "lru_cache", "dataclass", "Path", "ndarray"):
+        (own / name).mkdir()
+    assert {name: fingerprint(name) for name in before} == before
+
+
 def test_where_the_modules_lie_does_not_matter(
     own: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
