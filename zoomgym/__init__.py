@@ -27,7 +27,7 @@ from zoomgym.video import Limits, VideoFile
 
 if TYPE_CHECKING:
     from zoomgym.envs.discrete import ZoomEnvDiscrete
-    from zoomgym.envs.vector import ZoomVectorEnv
+    from zoomgym.envs.vector import ZoomVectorEnv, ZoomVectorEnvDiscrete
     from zoomgym.records import Record, read_records, replay, write_records
     from zoomgym.rollout import run_episodes
     from zoomgym.testing import check_agent
@@ -52,6 +52,7 @@ __all__ = [
     "ZoomEnvDiscrete",
     "ZoomGymError",
     "ZoomVectorEnv",
+    "ZoomVectorEnvDiscrete",
     "__version__",
     "check_agent",
     "open_task_set",
@@ -67,6 +68,7 @@ _LATER = {
     "Record": "zoomgym.records",
     "ZoomEnvDiscrete": "zoomgym.envs.discrete",
     "ZoomVectorEnv": "zoomgym.envs.vector",
+    "ZoomVectorEnvDiscrete": "zoomgym.envs.vector",
     "check_agent": "zoomgym.testing",
     "read_records": "zoomgym.records",
     "replay": "zoomgym.records",
@@ -84,7 +86,11 @@ def __getattr__(name: str) -> Any:
 
 
 gym.register(id="ZoomEnv-v0", entry_point="zoomgym.envs.env:ZoomEnv")
-gym.register(id="ZoomEnvDiscrete-v0", entry_point="zoomgym.envs.discrete:ZoomEnvDiscrete")
+gym.register(
+    id="ZoomEnvDiscrete-v0",
+    entry_point="zoomgym.envs.discrete:ZoomEnvDiscrete",
+    vector_entry_point="zoomgym.envs.vector:ZoomVectorEnvDiscrete",
+)
 gym.register(
     id="ZoomVectorEnv-v0",
     entry_point="zoomgym.envs.vector:refuse_single",

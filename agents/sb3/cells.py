@@ -1,8 +1,9 @@
 """Observations as cells: the frames of ZoomEnvDiscrete as rows of numbers, each stored once."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, cast
 
+import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from zoomgym.envs import COLUMNS
+from zoomgym.envs.discrete import ZoomEnvDiscrete, see_all
 
 Seen = dict[str, NDArray[Any]]
 
@@ -23,6 +25,8 @@ def stack(seen: Sequence[Seen]) -> Seen:
 
 def to_cells(seen: Mapping[str, NDArray[Any]]) -> Seen:
     """Returns what is seen with `cells` (.., N, values) uint8 in place of the montage `image`."""
+    if "cells" in seen:
+        return dict(seen)
     image = seen["image"]
     *batch, height, width, _ = image.shape
     side = width // COLUMNS
@@ -43,24 +47,43 @@ def cells_space(space: spaces.Dict) -> spaces.Dict:
 
 
 class SameProcess(DummyVecEnv):
-    """Environments in this process, stepped without SB3's deep copies.
+    """Environments in this process, seen together, with `cells` and without SB3's deep copies."""
 
-    Observations are stacked into fresh arrays, and each step of ZoomEnvDiscrete makes its own info.
-    """
+    def __init__(self, made: list[Callable[[], gym.Env[Any, Any]]]) -> None:
+        super().__init__(made)
+        self._played = [cast("ZoomEnvDiscrete", env.unwrapped) for env in self.envs]
+        for env in self._played:
+            env.zoom_env.draws_later = True
+
+    def reset(self) -> Seen:
+        """Starts an episode in each."""
+        for index, env in enumerate(self._played):
+            options = self._options[index] or None
+            self.reset_infos[index] = env.begin(seed=self._seeds[index], options=options)
+        self._reset_seeds()
+        self._reset_options()
+        return _flat(see_all(self._played))
 
     def step_wait(self) -> VecEnvStepReturn:
         """Plays a turn in each environment; one whose episode ends starts another."""
-        seen, infos = [], []
-        for index, (env, action) in enumerate(zip(self.envs, self.actions, strict=True)):
-            one, self.buf_rews[index], terminated, truncated, info = env.step(action)
+        infos = []
+        for index, (env, action) in enumerate(zip(self._played, self.actions, strict=True)):
+            self.buf_rews[index], terminated, truncated, info = env.play(action)
             is_over = self.buf_dones[index] = terminated or truncated
             info["TimeLimit.truncated"] = truncated and not terminated
             if is_over:
-                info["terminal_observation"] = one
-                one, self.reset_infos[index] = env.reset()
-            seen.append(one)
+                last = _flat(see_all([env]))
+                info["terminal_observation"] = {name: one[0] for name, one in last.items()}
+                self.reset_infos[index] = env.begin()
             infos.append(info)
-        return stack(seen), self.buf_rews.copy(), self.buf_dones.copy(), infos
+        seen = _flat(see_all(self._played))
+        return seen, self.buf_rews.copy(), self.buf_dones.copy(), infos
+
+
+def _flat(seen: Seen) -> Seen:
+    """Returns a batch with each of its cells as one row of numbers: (B, N, values)."""
+    cells = seen["cells"]
+    return {**seen, "cells": cells.reshape(*cells.shape[:2], -1)}
 
 
 class CellEnvs(VecEnvWrapper):

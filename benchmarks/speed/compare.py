@@ -45,6 +45,19 @@ actions = play(1000, [])
 def work():
     play(1000, actions)
 """
+VECTOR = """
+import gymnasium, numpy, zoomgym
+envs = gymnasium.make_vec("zoomgym:ZoomEnvDiscrete-v0", num_envs=8, tasks="synthetic:flash",
+                          source="scene", cell_px=8, max_pixels=256)
+rng = numpy.random.default_rng(0)
+turns = numpy.arange(8)
+actions = [numpy.where((turns + k) % 5 < 4, rng.integers(0, 58, 8), 105) for k in range(125)]
+def work():  # each plays four zooms of 4 to 16 frames, an answer, and is reset
+    envs.reset(seed=0)
+    for action in actions:
+        envs.step(action)
+work()
+"""
 EPISODES = """
 from zoomgym import ZoomEnv
 env = ZoomEnv("synthetic", source="scene", **SETTINGS)
@@ -251,6 +264,7 @@ def _episodes(settings: str) -> Callable[[Path, Path], Seconds]:
 
 WORK: Mapping[str, Work] = {
     "steps": Work("1,000 steps of ZoomEnvDiscrete, flash, cells of 8", _timed_code(STEPS)),
+    "vector": Work("1,000 steps of 8 of them, make_vec", _timed_code(VECTOR)),
     "env": Work("40 episodes of ZoomEnv, 112 x 112", _episodes("{}")),
     "env-112": Work("the same, max_pixels 112 x 112", _episodes("{'max_pixels': 12544}")),
     "runner": Work(

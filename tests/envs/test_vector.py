@@ -9,10 +9,12 @@ from gymnasium.error import ResetNeeded
 
 from zoomgym import TaskError, VideoError
 from zoomgym.envs import vector
-from zoomgym.envs.vector import ZoomVectorEnv
+from zoomgym.envs.discrete import ZoomEnvDiscrete
+from zoomgym.envs.vector import ZoomVectorEnv, ZoomVectorEnvDiscrete
 from zoomgym.errors import GradingError
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.synthetic import SyntheticTasks
+from zoomgym.tasks.synthetic import drawn as drawn_module
 from zoomgym.video import Video
 
 SMALL: dict[str, Any] = {"source": "scene", "max_pixels": 256, "frame_size": (16, 16)}
@@ -296,4 +298,102 @@ def test_before_the_first_reset_a_step_says_so_and_a_reset_helps() -> None:
     envs.reset(seed=0)
     *_, info = envs.step([ZOOM] * 2)
     assert info["zooms"].tolist() == [1, 1]
+    envs.close()
+
+
+# Environments that take numbers -------------------------------------------------------------------
+
+MENU: dict[str, Any] = {"source": "scene", "cell_px": 8, "max_pixels": 256}
+
+
+def legal(envs: ZoomVectorEnvDiscrete, rng: np.random.Generator) -> list[int]:
+    """Returns an action for each environment that its rules would execute."""
+    return [int(rng.choice(np.flatnonzero(masks))) for masks in envs.action_masks()]
+
+
+@pytest.mark.parametrize("more", [{}, {"max_pixels": 64}, {"tasks": "synthetic:count"}])
+def test_scenes_that_are_drawn_together_are_those_that_each_draws_alone(
+    more: dict[str, Any],
+) -> None:
+    envs = gym.make_vec("zoomgym:ZoomEnvDiscrete-v0", num_envs=3, **{**MENU, **more}).unwrapped
+    assert isinstance(envs, ZoomVectorEnvDiscrete)
+    theirs = gym.make_vec(
+        "ZoomEnvDiscrete-v0", num_envs=3, vectorization_mode="sync", **{**MENU, **more}
+    )
+    rng = np.random.default_rng(0)
+    outcomes = [one.reset(seed=4) for one in (envs, theirs)]
+    num_episodes = 3
+    while num_episodes < 12:
+        ours, others = outcomes
+        assert set(ours[0]) == set(others[0])
+        for name, value in others[0].items():
+            assert (ours[0][name].dtype, ours[0][name].tolist()) == (value.dtype, value.tolist())
+        for one, other in zip(ours[1:-1], others[1:-1], strict=True):
+            assert one.tolist() == other.tolist()
+        assert {name: str(value) for name, value in ours[-1].items()} == {
+            name: str(value) for name, value in others[-1].items()
+        }
+        num_episodes += int((ours[-1]["turns_used"] == 0).sum())
+        actions = legal(envs, rng)
+        outcomes = [one.step(np.array(actions)) for one in (envs, theirs)]
+    envs.close()
+    theirs.close()
+
+
+def test_all_scenes_of_a_step_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[list[int]] = []
+    draw_all = drawn_module.draw_all
+
+    def noted(shots: Any, size: tuple[int, int]) -> Any:
+        drawn.append([len(indexes) for _, indexes in shots])
+        return draw_all(shots, size)
+
+    monkeypatch.setattr(drawn_module, "draw_all", noted)
+    envs = ZoomVectorEnvDiscrete(3, **MENU)
+    envs.reset(seed=0)
+    zooms = [(zoom.frames_per_bin, zoom.num_bins) for zoom in envs.envs[0].form.zooms]
+    answer = len(zooms)
+    envs.step([zooms.index((4, 1)), answer, zooms.index((8, 2))])
+    envs.step([answer] * 3)  # the second one starts another episode: it is drawn alone
+    assert drawn == [[64, 64, 64], [4, 16]]
+    seconds = [env.zoom_env.decode_s for env in envs.envs]
+    assert min(seconds) > 0
+    envs.close()
+
+
+def test_what_a_step_returns_is_not_changed_by_later_ones() -> None:
+    envs = ZoomVectorEnvDiscrete(2, **MENU)
+    before, _ = envs.reset(seed=0)
+    kept = {name: value.copy() for name, value in before.items()}
+    masks = envs.action_masks()
+    envs.step([0, 1])
+    assert all(np.array_equal(before[name], value) for name, value in kept.items())
+    assert masks.shape == (2, envs.single_action_space.n)  # type: ignore[attr-defined]
+    envs.close()
+
+
+def test_a_number_that_is_no_action_costs_the_others_nothing() -> None:
+    envs = ZoomVectorEnvDiscrete(3, **MENU)
+    envs.reset(seed=0)
+    with pytest.raises(ValueError, match="choice needs to be 0 to 118, got 999") as failure:
+        envs.step([0, 999, 1])
+    assert "in environment 1 of 0 to 2" in failure.value.__notes__[0]
+    *_, info = envs.step([5, 0, 5])
+    assert info["zooms"].tolist() == [1, 1, 1]
+    assert [env.zoom_env.episode.turns[0].zoom.start_s for env in envs.envs] == [0, 0, 3.75]
+    envs.close()
+
+
+def test_a_scene_plays_in_this_thread_and_files_in_several() -> None:
+    assert isinstance(ZoomVectorEnvDiscrete(2, **MENU)._pool, vector.InThisThread)
+    several = ZoomVectorEnvDiscrete(2, num_threads=2, **MENU)
+    assert not isinstance(several._pool, vector.InThisThread)
+    several.reset(seed=0)
+    several.close()
+
+
+def test_a_vector_sees_a_single_environment_as_that_sees_itself() -> None:
+    envs, alone = ZoomVectorEnvDiscrete(1, **MENU), ZoomEnvDiscrete(**MENU)
+    seen, alone_seen = envs.reset(seed=3)[0], alone.reset(seed=3)[0]
+    assert all(np.array_equal(seen[name][0], value) for name, value in alone_seen.items())
     envs.close()

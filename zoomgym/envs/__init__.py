@@ -1,4 +1,4 @@
-"""Gymnasium environments: `ZoomEnv`, `ZoomEnvDiscrete` and `ZoomVectorEnv`."""
+"""Gymnasium environments: `ZoomEnv`, `ZoomEnvDiscrete`, and vectors of both."""
 
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.envs.form import COLUMNS, Form

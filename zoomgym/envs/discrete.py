@@ -8,10 +8,13 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from zoomgym.agent import Observation
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.envs.form import LETTERS, MAX_CELL_PX, Form, check_count, places_of
+from zoomgym.envs.viewing import small_frames
 from zoomgym.errors import TaskError
 from zoomgym.io import brief
+from zoomgym.rules import Episode
 from zoomgym.tasks import FAMILIES, SyntheticTasks, TaskSet
 
 
@@ -113,6 +116,7 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
         self.observation_space = self.form.space  # type: ignore[assignment]
         self.action_space = spaces.Discrete(self.form.num_choices)  # type: ignore[assignment]
         self.render_mode = self.zoom_env.render_mode
+        self._observed: tuple[Episode, Observation] | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -122,14 +126,7 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
         Raises:
             TaskError: none of the answers is an option of the task.
         """
-        super().reset(seed=seed)
-        info = self.zoom_env.begin(seed=seed, options=options)
-        offered = self.zoom_env.observation.options
-        if offered and set(places_of(self.form.answers, offered)) == {None}:
-            raise TaskError(
-                f"{info['task_id']}: needed an option among the answers {self.form.answers}, got "
-                f"{offered}: give other answers"
-            )
+        info = self.begin(seed=seed, options=options)
         return self._see(), info
 
     def step(
@@ -140,13 +137,38 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
         Raises:
             ValueError: there is no such action.
         """
-        reply = self.form.reply(int(action), self.zoom_env.observation)
-        outcome = self.zoom_env.play(reply)
+        outcome = self.play(action)
         return self._see(), *outcome
+
+    def begin(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Does what `reset` does, and returns the info alone; see `see_all`."""
+        super().reset(seed=seed)
+        info = self.zoom_env.begin(seed=seed, options=options)
+        offered = self.zoom_env.task.options
+        if offered and set(places_of(self.form.answers, offered)) == {None}:
+            raise TaskError(
+                f"{info['task_id']}: needed an option among the answers {self.form.answers}, got "
+                f"{offered}: give other answers"
+            )
+        return info
+
+    def play(self, action: int) -> tuple[float, bool, bool, dict[str, Any]]:
+        """Does what `step` does, and returns all but the observation; see `see_all`."""
+        return self.zoom_env.play(self.form.reply(int(action), self.observation))
+
+    @property
+    def observation(self) -> Observation:
+        """What an agent would see now: that of `zoom_env`."""
+        episode = self.zoom_env.episode
+        if self._observed is None or self._observed[0] is not episode:
+            self._observed = episode, self.zoom_env.observation
+        return self._observed[1]
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Returns which actions the rules would execute now: (actions,) bool."""
-        return self.form.masks(self.zoom_env.observation)
+        return self.form.masks(self.observation)
 
     def render(self) -> NDArray[np.uint8] | str | None:
         """Renders as `ZoomEnv` does."""
@@ -158,7 +180,16 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
 
     def _see(self) -> dict[str, NDArray[Any]]:
         """Returns the observation."""
-        return self.form.fill(self.zoom_env.observation, *self.zoom_env.small_frames)
+        return self.form.fill(self.observation, *self.zoom_env.small_frames)
+
+
+def see_all(envs: Sequence[ZoomEnvDiscrete]) -> dict[str, NDArray[Any]]:
+    """Returns what is seen in every one of B environments of one form: see `Form.fill_all`.
+
+    Scenes that are drawn later (`ZoomEnv.draws_later`) are drawn together.
+    """
+    frames = small_frames([env.zoom_env.viewing for env in envs])
+    return envs[0].form.fill_all([env.observation for env in envs], frames)
 
 
 def _vocabulary(tasks: TaskSet) -> tuple[str, ...]:

@@ -20,13 +20,7 @@ from zoomgym.envs.arguments import (
     checked_tasks,
     task_id_in,
 )
-from zoomgym.envs.spaces import (
-    ReplySpace,
-    end_reason,
-    observation_space,
-    to_dict,
-    to_info,
-)
+from zoomgym.envs.spaces import ReplySpace, end_reason, observation_space, to_dict, to_info
 from zoomgym.envs.viewing import Viewing
 from zoomgym.errors import VideoError
 from zoomgym.grading import make_grader
@@ -216,6 +210,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.video_error: VideoError | None = None
         """What ended the episode, if that was its video (see `on_video_error`)."""
         self._videos_skipped = 0
+        self.draws_later = False  # see `Viewing`
         self._viewing: Viewing | None = None
         self._episode: Episode | None = None
         self._draw = 0
@@ -226,26 +221,31 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         """The episode that is being played. Raises ResetNeeded before the first reset."""
         episode = self._playing
         if not episode.key:  # it is told from what agents see, which nobody else needs
-            shown, asked = self._shown.frames(), (episode.task.question, episode.task.options)
+            shown, asked = self.viewing.frames(), (episode.task.question, episode.task.options)
             key = episode_key(self._draw, *asked, episode.duration_s, shown[0])
             episode = self._episode = replace(episode, key=key)
         return episode
 
     @property
+    def task(self) -> VideoQuestion:
+        """The task that is being played. Raises ResetNeeded before the first reset."""
+        return self._playing.task
+
+    @property
     def observation(self) -> Observation:
         """What an agent sees now, at the video's own aspect and resolution."""
-        overview, *clips = self._shown.frames()
+        overview, *clips = self.viewing.frames()
         return observe(self.episode, overview, clips)
 
     @property
     def decode_s(self) -> float:
         """Seconds that its frames took to decode, now or for others. No info: it is not seeded."""
-        return self._shown.decode_s
+        return self.viewing.decode_s
 
     @property
     def small_frames(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """The overview and all clip frames at `frame_size`: (N, H, W, 3) uint8 each."""
-        return self._shown.small()
+        return self.viewing.small()
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -310,7 +310,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         after = rules_of_play.advance(self._playing, action, self.grader)
         if zoom := after.turns[-1].zoom:
             try:
-                self._shown.show(zoom.times_s)
+                self.viewing.show(zoom.times_s)
             except VideoError as error:
                 if self.on_video_error == "raise":
                     raise
@@ -360,8 +360,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         if self._viewing is not None:
             self._viewing.close()
         video = self.tasks.open_video(task)  # may write the file: that is no decoding
-        sizes = self._max_pixels, self.frame_size
-        self._viewing = Viewing(video, *sizes, draws_small=self._draws_small)
+        how = {"draws_small": self._draws_small, "draws_later": self.draws_later}
+        self._viewing = Viewing(video, self._max_pixels, self.frame_size, **how)
         episode = rules_of_play.start(task, *self._viewing.lengths_s(task), self.rules, key="")
         self._viewing.show(episode.overview_s)
         self._draw, self._episode = draw, episode
@@ -374,14 +374,14 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         return self._episode
 
     @property
-    def _shown(self) -> Viewing:
-        """What is shown of the episode. Raises ResetNeeded before the first reset."""
+    def viewing(self) -> Viewing:
+        """What was shown of the episode. Raises ResetNeeded before the first reset."""
         _ = self._playing
         return cast("Viewing", self._viewing)
 
     def _info(self, parts: RewardParts) -> dict[str, Any]:
         """Returns the info; parts are the reward's."""
-        counts = self._videos_skipped, self._shown.num_damaged
+        counts = self._videos_skipped, self.viewing.num_damaged
         return to_info(self._playing, parts, self.video_error, *counts)
 
     def _paint(self) -> NDArray[np.uint8]:

@@ -112,10 +112,8 @@ class Form:
         return np.concatenate([affordable, self.offered(observation)])
 
     def offered(self, observation: Observation) -> NDArray[np.bool_]:
-        """Returns which answers are options: (answers,) bool. All, if none of them is one."""
-        places = places_of(self.answers, observation.options)
-        are_options = np.array([place is not None for place in places])
-        return are_options if are_options.any() else np.ones(len(places), np.bool_)
+        """Returns which answers are options: (answers,) bool, read-only. All, if none is one."""
+        return _offered(self.answers, observation.options)
 
     def reply(self, choice: int, observation: Observation) -> str:
         """Returns the reply that says a choice; an answer that is no option is said as it is.
@@ -180,27 +178,47 @@ class Form:
             overview: (num_overview, cell_px, cell_px, 3) uint8 RGB.
             clip: (K, cell_px, cell_px, 3) uint8 RGB, all clip frames so far.
         """
+        seen = self.fill_all([observation], [(overview, clip)])
+        return {name: values[0] for name, values in self.with_image(seen).items()}
+
+    def fill_all(
+        self,
+        observations: Sequence[Observation],
+        frames: Sequence[tuple[NDArray[np.uint8], NDArray[np.uint8]]],
+    ) -> dict[str, NDArray[Any]]:
+        """Returns what `fill` returns for each of B observations, as one batch.
+
+        The picture is still in its parts, `cells`: (B, N, cell_px, cell_px, 3) uint8.
+        """
         num_overview, num_clip = (COLUMNS * rows for rows in self.num_rows)
-        cells = np.zeros((num_overview + num_clip, self.cell_px, self.cell_px, 3), np.uint8)
-        times = np.full(len(cells), EMPTY, np.float32)
-        for first, images, shown in (
-            (0, overview, (observation.overview,)),
-            (num_overview, clip, observation.clips),
+        shape = len(observations), num_overview + num_clip
+        cells = np.zeros((*shape, self.cell_px, self.cell_px, 3), np.uint8)
+        times = np.full(shape, EMPTY, np.float32)
+        for row, (observation, (overview, clip)) in enumerate(
+            zip(observations, frames, strict=True)
         ):
-            cells[first : first + len(images)] = images
-            times[first : first + len(images)] = _times_s(shown) / observation.duration_s
-        rules = self.rules
-        left = (
-            observation.frames_left / rules.frame_budget,
-            observation.turns_left / rules.max_turns,
-        )
+            for first, images, shown in (
+                (0, overview, (observation.overview,)),
+                (num_overview, clip, observation.clips),
+            ):
+                cells[row, first : first + len(images)] = images
+                shares = _times_s(shown) / observation.duration_s
+                times[row, first : first + len(images)] = shares
+        most = self.rules.frame_budget, self.rules.max_turns
+        left = [(seen.frames_left, seen.turns_left) for seen in observations]
+        asked = [_asked(self.answers, seen.question) for seen in observations]
         return {
-            "image": _montage(cells),
+            "cells": cells,
             "times": times,
-            "offered": self.offered(observation).astype(np.float32),
-            "asked": np.array(_asked(self.answers, observation.question), np.float32),
-            "left": np.array(left, np.float32),
+            "offered": np.array([self.offered(seen) for seen in observations], np.float32),
+            "asked": np.array(asked, np.float32),
+            "left": (np.array(left) / most).astype(np.float32),
         }
+
+    def with_image(self, seen: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Returns a batch of `fill_all` in `space`: with `image` in the place of `cells`."""
+        others = {name: values for name, values in seen.items() if name != "cells"}
+        return {"image": _montage(seen["cells"]), **others}
 
 
 def check_count(name: str, value: object, most: int) -> None:
@@ -213,6 +231,15 @@ def check_count(name: str, value: object, most: int) -> None:
 def places_of(answers: tuple[str, ...], options: tuple[str, ...]) -> tuple[int | None, ...]:
     """Returns which option each answer names, None if it names none."""
     return tuple(read_choice(name, options) for name in answers)
+
+
+@lru_cache(maxsize=1024)
+def _offered(answers: tuple[str, ...], options: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Returns which answers name an option, or that all may be given if none does."""
+    are_options = np.array([place is not None for place in places_of(answers, options)])
+    offered = are_options if are_options.any() else np.ones(len(answers), np.bool_)
+    offered.flags.writeable = False
+    return offered
 
 
 @lru_cache(maxsize=1024)
@@ -229,7 +256,7 @@ def _times_s(shown: Sequence[Frames]) -> NDArray[np.float64]:
 
 
 def _montage(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Returns cells (N, side, side, 3) as one picture, row by row: (H, W, 3) uint8."""
-    side = cells.shape[1]
-    grid = cells.reshape(-1, COLUMNS, side, side, 3).swapaxes(1, 2)
-    return np.ascontiguousarray(grid).reshape(-1, COLUMNS * side, 3)
+    """Returns cells (B, N, side, side, 3) as B pictures, row by row: (B, H, W, 3) uint8."""
+    batch, _, side, _, _ = cells.shape
+    grid = cells.reshape(batch, -1, COLUMNS, side, side, 3).swapaxes(2, 3)
+    return np.ascontiguousarray(grid).reshape(batch, -1, COLUMNS * side, 3)

@@ -1,8 +1,8 @@
-"""ZoomVectorEnv: many episodes in one process, whose videos are decoded at the same time."""
+"""Many episodes in one process: videos are decoded at the same time, scenes drawn together."""
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -11,7 +11,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array, iterate
 from numpy.typing import NDArray
 
+from zoomgym.envs.discrete import ZoomEnvDiscrete, see_all
 from zoomgym.envs.env import ZoomEnv
+from zoomgym.envs.form import Form
 from zoomgym.io import brief, is_whole_number, plain_number
 
 MAX_ENVS = 10_000
@@ -29,7 +31,20 @@ def refuse_single(**settings: Any) -> NoReturn:
     )
 
 
-class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
+class InThisThread(Executor):
+    """Calls what it is given at once: a thread would cost more."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Returns what came of a call, which is over."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - the future's reader gets it
+            future.set_exception(error)
+        return future
+
+
+class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[Any], NDArray[Any]]):
     """Steps num_envs copies of `ZoomEnv` on threads.
 
     Decoding needs no lock of the interpreter, so threads do what worker processes do without
@@ -56,7 +71,7 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
                     f"{name} needs at least 1, got {brief(value)}: give a whole number up to "
                     f"{MAX_ENVS}"
                 )
-        self.envs = [ZoomEnv(**settings) for _ in range(num_envs)]
+        self.envs: list[Any] = [self._make(settings) for _ in range(num_envs)]
         self.num_envs = num_envs
         self.metadata = {**ZoomEnv.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}
         self.render_mode = self.envs[0].render_mode
@@ -65,7 +80,9 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._num_threads = min(num_envs, num_threads or os.cpu_count() or 1)
-        self._pool = ThreadPoolExecutor(self._num_threads, thread_name_prefix="zoomgym")
+        self._pool: Executor = InThisThread()
+        if self._num_threads > 1:
+            self._pool = ThreadPoolExecutor(self._num_threads, thread_name_prefix="zoomgym")
         self._is_over = np.zeros(num_envs, np.bool_)
         self._turns: list[Future[Turn] | None] = [None] * num_envs
         """What each environment plays or has played in a step that has not returned yet."""
@@ -92,7 +109,7 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         wait([turn for turn in self._turns if turn])  # a step may have been interrupted
         self._turns = [None] * self.num_envs
         starts = [
-            self._pool.submit(env.reset, seed=seeds[index], options=options)
+            self._pool.submit(self._begin, env, seed=seeds[index], options=options)
             for index, env in enumerate(self.envs)
         ]
         self._raise_first(starts, "call reset again")
@@ -114,11 +131,10 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         replies = list(iterate(self.action_space, actions))
         if len(replies) != self.num_envs:
             raise ValueError(f"actions needs {self.num_envs} replies, got {len(replies)}")
-        turns = [
-            turn or self._pool.submit(self._step_one, index, replies[index])
-            for index, turn in enumerate(self._turns)
-        ]
-        self._turns = list(turns)
+        turns = []
+        for index, turn in enumerate(self._turns):
+            turns.append(turn or self._pool.submit(self._step_one, index, replies[index]))
+            self._turns[index] = turns[-1]
         wait(turns)
         self._turns = [None if turn.exception() else turn for turn in turns]
         self._raise_first(
@@ -147,12 +163,26 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         for env in self.envs:
             env.close()
 
-    def _step_one(self, index: int, reply: str) -> Turn:
+    def _make(self, settings: dict[str, Any]) -> Any:
+        """Returns an environment."""
+        return ZoomEnv(**settings)
+
+    def _begin(self, env: Any, **how: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Starts an episode in an environment."""
+        observation, info = env.reset(**how)
+        return observation, info
+
+    def _play(self, env: Any, action: Any) -> Turn:
+        """Plays a turn in an environment."""
+        observation, *outcome = env.step(action)
+        return observation, *outcome
+
+    def _step_one(self, index: int, action: Any) -> Turn:
         """Plays a turn in one environment, or starts another episode if its last one is over."""
         if self._is_over[index]:
-            observation, info = self.envs[index].reset()
+            observation, info = self._begin(self.envs[index])
             return observation, 0.0, False, False, info
-        return self.envs[index].step(reply)
+        return self._play(self.envs[index], action)
 
     def _raise_first(self, calls: Sequence[Future[Any]], remedy: str) -> None:
         """Raises the first error of calls, one an environment, after all ended; names those."""
@@ -176,3 +206,41 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[str], NDArray[Any]]):
         for index, info in enumerate(infos):
             merged = self._add_info(merged, info, index)
         return merged
+
+
+class ZoomVectorEnvDiscrete(ZoomVectorEnv):
+    """Steps num_envs copies of `ZoomEnvDiscrete`, as `ZoomVectorEnv` does those of `ZoomEnv`.
+
+    Scenes (`source="scene"`) are drawn for all of them at once, which is what small frames gain
+    most from; they play in this thread, unless num_threads is given.
+
+    Args:
+        num_envs, num_threads: as in `ZoomVectorEnv`.
+        settings: arguments of `ZoomEnvDiscrete`, the same for all.
+    """
+
+    def __init__(
+        self, num_envs: int = 1, *, num_threads: int | None = None, **settings: Any
+    ) -> None:
+        if num_threads is None and settings.get("source") == "scene":
+            num_threads = 1
+        super().__init__(num_envs, num_threads=num_threads, **settings)
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Returns which actions the rules would execute now: (num_envs, actions) bool."""
+        return np.stack([env.action_masks() for env in self.envs])
+
+    def _make(self, settings: dict[str, Any]) -> Any:
+        env = ZoomEnvDiscrete(**settings)
+        env.zoom_env.draws_later = True
+        return env
+
+    def _begin(self, env: Any, **how: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {}, env.begin(**how)
+
+    def _play(self, env: Any, action: Any) -> Turn:
+        return {}, *env.play(action)
+
+    def _batch(self, observations: list[dict[str, Any]]) -> dict[str, Any]:
+        form: Form = self.envs[0].form
+        return form.with_image(see_all(self.envs))

@@ -1,6 +1,7 @@
 """The video of an episode, and what was shown of it: for agents, and small, for observations."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from zoomgym.agent import Frames, look
 from zoomgym.errors import VideoError
 from zoomgym.rules import VideoQuestion
-from zoomgym.tasks import DrawnVideo
-from zoomgym.video import Video, cost_s, fitted_size, letterbox
+from zoomgym.tasks import DrawnVideo, frames_together
+from zoomgym.video import Video, cost_s, fitted_size, letterbox, native_size
 
 MAX_DURATION_S = 864_000.0
 """Ten days: bounds of spaces must be finite."""
@@ -26,17 +27,27 @@ class Viewing:
         small: (H, W) of the frames for Dict observations; (0, 0): none.
         draws_small: a drawn scene draws small frames, and those for agents only if they are asked
             for. Otherwise small frames are shrunk from those for agents.
+        draws_later: a scene is drawn when its frames are asked for, so that `small_frames` can draw
+            several together.
     """
 
     def __init__(
-        self, video: Video, max_pixels: int, small: tuple[int, int], *, draws_small: bool
+        self,
+        video: Video,
+        max_pixels: int,
+        small: tuple[int, int],
+        *,
+        draws_small: bool,
+        draws_later: bool = False,
     ) -> None:
         self.decode_s = 0.0
         """Seconds that opening the video and getting frames took so far: see `cost_s`."""
         self.video = video
         self._max_pixels = max_pixels
         self._size = small
-        self._draws_small = draws_small and isinstance(video, DrawnVideo) and small != (0, 0)
+        is_drawn = isinstance(video, DrawnVideo)
+        self._draws_small = draws_small and is_drawn and small != (0, 0)
+        self._draws_later = draws_later and is_drawn  # for what is drawn cannot fail
         self._is_fork = False
         self._times_s: list[tuple[float, ...]] = []
         self._frames: list[Frames] = []
@@ -60,6 +71,8 @@ class Viewing:
     def show(self, times_s: tuple[float, ...]) -> None:
         """Shows the frames at times_s. Raises VideoError: then nothing is shown."""
         self._times_s.append(times_s)
+        if self._draws_later:
+            return
         try:
             self.small() if self._draws_small else self.frames()
         except BaseException:
@@ -75,19 +88,7 @@ class Viewing:
 
     def small(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Returns the overview and all clip frames in small: (N, H, W, 3) uint8 each."""
-        new = self._times_s[len(self._small) :]
-        if self._draws_small:
-            size = fitted_size(self.video.size, self._size)
-            with self._counted():
-                shown = [self.video.frames_at(times_s, size) for times_s in new]
-        else:
-            shown = [frames.images for frames in self.frames()[len(self._small) :]]
-        self._small += [
-            images if images.shape[1:3] == self._size else letterbox(images, self._size)
-            for images in shown
-        ]
-        overview, *clips = self._small
-        return overview, np.concatenate([overview[:0], *clips])
+        return small_frames([self])[0]
 
     def fork(self) -> Self:
         """Returns another viewing of the same video, which shares what was shown so far."""
@@ -111,3 +112,72 @@ class Viewing:
             yield
         finally:
             self.decode_s += cost_s() - started_s
+
+    def _undrawn(self) -> tuple[tuple[int, int], list[tuple[float, ...]]]:
+        """Returns what of a scene is still to be drawn: a size (H, W), and the times."""
+        if self._draws_small:
+            return fitted_size(self.video.size, self._size), self._times_s[len(self._small) :]
+        return native_size(self.video.size, self._max_pixels), self._times_s[len(self._frames) :]
+
+    def _take(self, times_s: tuple[float, ...], images: NDArray[np.uint8], took_s: float) -> None:
+        """Takes the frames at times_s, which took so long to draw, in the order of `_undrawn`."""
+        self.decode_s += took_s
+        if self._draws_small:
+            self._small.append(letterbox(images, self._size))
+            return
+        images.flags.writeable = False
+        self._frames.append(Frames(times_s, images))
+
+
+def small_frames(
+    viewings: Sequence[Viewing],
+) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Returns what `small` returns of each viewing: all scenes are drawn, and shrunk, at once.
+
+    Small frames cost less together, as a call of NumPy takes as long as several of them.
+
+    Raises:
+        VideoError: a video cannot be read.
+    """
+    _draw(viewings)
+    large = defaultdict(list)
+    for viewing in viewings:
+        if not viewing._draws_small:
+            for frames in viewing.frames()[len(viewing._small) :]:
+                large[frames.images.shape[1:3], viewing._size].append((viewing, frames.images))
+    for (_, size), some in large.items():
+        images = [images for _, images in some]
+        for (viewing, _), small in zip(some, _letterbox_all(images, size), strict=True):
+            viewing._small.append(small)
+    return [
+        (viewing._small[0], np.concatenate([viewing._small[0][:0], *viewing._small[1:]]))
+        for viewing in viewings
+    ]
+
+
+def _draw(viewings: Sequence[Viewing]) -> None:
+    """Draws what scenes have yet to show, those of one size together."""
+    wanted = defaultdict(list)
+    for viewing in viewings:
+        if isinstance(viewing.video, DrawnVideo):
+            size, undrawn = viewing._undrawn()
+            for times_s in undrawn:
+                wanted[size].append((viewing, viewing.video, times_s))
+    for size, some in wanted.items():
+        started_s = cost_s()
+        drawn = frames_together([(video, times_s) for _, video, times_s in some], size)
+        frame_s = (cost_s() - started_s) / max(1, sum(map(len, drawn)))
+        for (viewing, _, times_s), images in zip(some, drawn, strict=True):
+            viewing._take(times_s, images, len(images) * frame_s)
+
+
+def _letterbox_all(
+    clips: Sequence[NDArray[np.uint8]], size: tuple[int, int]
+) -> Sequence[NDArray[np.uint8]]:
+    """Returns clips (N, h, w, 3) of one size fitted into size (H, W)."""
+    if clips[0].shape[1:3] == size:
+        return clips
+    if len(clips) == 1:
+        return [letterbox(clips[0], size)]
+    boxed = letterbox(np.concatenate(clips), size)
+    return np.split(boxed, np.cumsum([len(images) for images in clips[:-1]]))

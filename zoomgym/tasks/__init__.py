@@ -5,7 +5,7 @@ from zoomgym.tasks.catalog import SYNTHETIC, TASK_SETTINGS, check_task_set, open
 from zoomgym.tasks.datasets.manifest import ManifestTasks, write_manifest
 from zoomgym.tasks.datasets.official import Comparison, Graded, compare
 from zoomgym.tasks.synthetic.difficulty import DIFFICULTIES, named_difficulty
-from zoomgym.tasks.synthetic.drawn import DrawnVideo, set_drawn_memory
+from zoomgym.tasks.synthetic.drawn import DrawnVideo, frames_together, set_drawn_memory
 from zoomgym.tasks.synthetic.families import FAMILIES, family_of
 from zoomgym.tasks.synthetic.families.count import NUM_PULSES
 from zoomgym.tasks.synthetic.layout import BARS, BEACON, FPS, SIGN_SIDE, SIGN_TOP
@@ -48,6 +48,7 @@ __all__ = [
     "check_task_set",
     "compare",
     "family_of",
+    "frames_together",
     "hash_tasks",
     "is_sealed",
     "named_difficulty",

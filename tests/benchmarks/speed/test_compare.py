@@ -95,9 +95,14 @@ def test_what_names_no_commit_is_refused(
     assert f"needed a commit of this repository, got {text!r}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["steps", "env", "env-112"])
-def test_programs_run(name: str, tmp_path: Path) -> None:
-    shorter = [code.STEPS.replace("1000", "20"), code.EPISODES.replace("40", "1")]
-    text = shorter[0] if name == "steps" else "SETTINGS = {}\n" + shorter[1]
+@pytest.mark.parametrize(
+    "text",
+    [
+        code.STEPS.replace("1000", "20"),
+        code.VECTOR.replace("125", "6"),
+        "SETTINGS = {}\n" + code.EPISODES.replace("40", "1"),
+    ],
+)
+def test_programs_run(text: str, tmp_path: Path) -> None:
     seconds = code._timed_code(text)(code.ROOT, tmp_path)
     assert seconds.cpu > 0

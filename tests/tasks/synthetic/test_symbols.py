@@ -45,7 +45,7 @@ def test_a_background_that_leaves_the_range_of_pixels_is_cut(
     base: int, low: int, high: int
 ) -> None:
     scene = Scene(1, 100, (), ())
-    scene.__dict__["_tint"] = Tint([base] * 3, [256] * 3)
+    scene.__dict__["tint"] = Tint([base] * 3, [256] * 3)
     pictures = scene.draw(np.arange(0, 100, 5), (64, 64))  # waves are within 100 of the base
     assert low <= pictures.min() <= pictures.max() <= high
     assert pictures.max() == 255 or pictures.min() == 0
@@ -59,7 +59,7 @@ def test_backgrounds_that_need_no_cut_stay_in_range(
     waves = np.tile([0.0, 0.0, phase, 0.0, 10.0], (NUM_WAVES, 1))
     scenes = [Scene(0, 720, (), ()) for _ in range(256)]
     for base, scene in enumerate(scenes):
-        scene.__dict__.update(_waves=waves, _tint=Tint([base] * 3, [256] * 3))
+        scene.__dict__.update(waves=waves, tint=Tint([base] * 3, [256] * 3))
     are_safe = [scene._stays_in_range((32, 32)) for scene in scenes]
     assert {False, True} == set(are_safe)
     drawn = [scene.draw(np.arange(8), (32, 32)) for scene in scenes]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.tasks.synthetic.layout import FPS, SCENE_SIZE
-from zoomgym.tasks.synthetic.scene import Scene
+from zoomgym.tasks.synthetic.scene import Scene, Shot, draw_all
 from zoomgym.tasks.synthetic.write import TICK_S, TICKS_PER_FRAME
 from zoomgym.video import Memo, after_fork, tick_at
 
@@ -50,14 +50,33 @@ class DrawnVideo:
         Raises:
             VideoError: a time is negative or not finite.
         """
-        indexes = _indexes(tuple(times_s), self._scene.num_frames)
+        scene, indexes = self.shot(times_s)
         if not DRAWN.max_weight:
-            return self._scene.draw(indexes, size)
-        key = (self._scene, indexes.tobytes(), (int(size[0]), int(size[1])))
-        return DRAWN.get_charged(key, lambda: _read_only(self._scene.draw(indexes, key[2])))
+            return scene.draw(indexes, size)
+        key = (scene, indexes.tobytes(), (int(size[0]), int(size[1])))
+        return DRAWN.get_charged(key, lambda: _read_only(scene.draw(indexes, key[2])))
+
+    def shot(self, times_s: Sequence[float]) -> Shot:
+        """Returns which frames are on screen at times_s. Raises VideoError, as `frames_at`."""
+        return Shot(self._scene, _indexes(tuple(times_s), self._scene.num_frames))
 
     def close(self) -> None:
         """Does nothing: a scene holds nothing."""
+
+
+def frames_together(
+    wanted: Sequence[tuple[DrawnVideo, Sequence[float]]], size: tuple[int, int]
+) -> list[NDArray[np.uint8]]:
+    """Returns what `frames_at(times_s, size)` of each video returns, drawn at once if it can be."""
+    if len(wanted) == 1 or DRAWN.max_weight:
+        return [video.frames_at(times_s, size) for video, times_s in wanted]
+    shots = [video.shot(times_s) for video, times_s in wanted]
+    images = draw_all(shots, size)
+    ends = np.cumsum([len(indexes) for _, indexes in shots]).tolist()
+    return [
+        images[end - len(indexes) : end].copy()  # a part would keep all of them in memory
+        for end, (_, indexes) in zip(ends, shots, strict=True)
+    ]
 
 
 def set_drawn_memory(max_bytes: int) -> None:

@@ -4,6 +4,7 @@ A scene is a drifting, noisy background on which beacons are lit and plates are 
 costs the frames that are asked for and nothing else, however long the scene is.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -51,18 +52,6 @@ class WaveGrid(NamedTuple):
     stays_in_range: bool
     """Whether no pixel can leave 0 to 255."""
 
-    def columns(self, moments: NDArray[np.complex128]) -> NDArray[np.float32]:
-        """Returns what `rows` is to be multiplied with: (N, 2 * NUM_WAVES, W).
-
-        Args:
-            moments: (N, NUM_WAVES, 1); a product of complex numbers adds their angles.
-        """
-        turned = self.x * moments
-        columns = np.empty((len(moments), 2, *self.x.shape), np.float32)
-        np.rint(turned.real, out=columns[:, 0], casting="same_kind")
-        np.rint(turned.imag, out=columns[:, 1], casting="same_kind")
-        return columns.reshape(len(moments), 2 * NUM_WAVES, self.x.shape[1])
-
 
 @dataclass(frozen=True)
 class Scene:
@@ -77,21 +66,16 @@ class Scene:
 
     def draw(self, indexes: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Returns the frames at indexes (N,) as (N, H, W, 3) uint8 RGB, drawn at size (H, W)."""
-        images = self._background(indexes, size)
-        for beacon in self.beacons:
-            draw_beacon(images, indexes, beacon)
-        for plate in self.plates:
-            draw_plate(images, indexes, plate, self.contrast)
-        return images
+        return draw_all([Shot(self, indexes)], size)
 
     @cached_property
-    def _tint(self) -> Tint:
+    def tint(self) -> Tint:
         """The muted color of the background."""
         rng = np.random.default_rng([self.seed, 0])
         return Tint(rng.integers(72, 109, 3).tolist(), rng.integers(176, 257, 3).tolist())
 
     @cached_property
-    def _waves(self) -> NDArray[np.float64]:
+    def waves(self) -> NDArray[np.float64]:
         """(NUM_WAVES, 5): x and y cycles, phase in turns, turns per second, strength."""
         rng = np.random.default_rng([self.seed, 1])
         cycles = rng.uniform(-1, 1, (NUM_WAVES, 2)) * CYCLES
@@ -100,44 +84,11 @@ class Scene:
         strength = rng.uniform(10, 18, (NUM_WAVES, 1)) * STRENGTHS
         return np.hstack([cycles, phase, motion, strength])
 
-    def _background(self, indexes: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.uint8]:
-        """Returns a drift of waves with grain, as (N, H, W, 3) uint8."""
-        height, width = size
-        images = np.empty((len(indexes), height, width, 3), np.uint8)
-        grid, grain = self._grid(size), _grain(size)
-        columns = grid.columns(self._moments(indexes))
-        base, gain = self._levels
-        grains = (indexes * 5 + self.seed) % NUM_GRAINS
-        batch = max(1, BATCH_PIXELS // (height * width))
-        for first in range(0, len(indexes), batch):
-            some = slice(first, first + batch)
-            product = _multiply(grid.rows, columns[some])
-            field = np.floor(product, out=product).astype(np.int16)
-            planes = field[:, None] * gain
-            planes >>= 8
-            planes += grain[grains[some]][:, None]
-            planes += base
-            if not grid.stays_in_range:
-                np.clip(planes, 0, 255, out=planes)
-            for channel in range(3):  # three times as fast as all at once
-                images[some, ..., channel] = planes[:, channel]
-        return images
-
-    @cached_property
-    def _levels(self) -> NDArray[np.int16]:
-        """The tint: (2, 3, 1, 1), base and gain of each channel."""
-        return np.array(self._tint, np.int16)[..., None, None]
-
-    def _moments(self, indexes: NDArray[np.int64]) -> NDArray[np.complex128]:
-        """Returns the phase of each wave in the frames indexes: (N, NUM_WAVES, 1), on a circle."""
-        _, _, phase, motion, _ = self._waves.T
-        return _on_circle(phase + motion * indexes[:, None] / FPS)[..., None]
-
-    def _grid(self, size: tuple[int, int]) -> "WaveGrid":
+    def grid(self, size: tuple[int, int]) -> "WaveGrid":
         """Returns what the waves are at every size (H, W) alone, which is computed once."""
         if size not in self._grids:
             height, width = size
-            x_cycles, y_cycles, _, _, strength = self._waves.T[..., None]
+            x_cycles, y_cycles, _, _, strength = self.waves.T[..., None]
             y = _on_circle(y_cycles * ((np.arange(height) + 0.5) / height))
             level = strength * WAVE_SCALE
             rows = np.rint(np.concatenate([level * y.real, -level * y.imag]).T) / WAVE_SCALE**2
@@ -147,17 +98,99 @@ class Scene:
 
     @cached_property
     def _grids(self) -> dict[tuple[int, int], "WaveGrid"]:
-        """What `_grid` has computed."""
+        """What `grid` has computed."""
         return {}
 
     def _stays_in_range(self, size: tuple[int, int]) -> bool:
         """Returns whether no pixel of a background of size (H, W) can leave 0 to 255."""
-        most = float(self._waves[:, 4].sum()) + 1  # of all waves together, and what rounding adds
+        most = float(self.waves[:, 4].sum()) + 1  # of all waves together, and what rounding adds
         edge = _largest_grain(size)
         return all(
             edge < base - most * gain / 256 - 1 and base + most * gain / 256 + edge < 255
-            for base, gain in zip(*self._tint, strict=True)
+            for base, gain in zip(*self.tint, strict=True)
         )
+
+
+class Shot(NamedTuple):
+    """Frames of a scene, (N,), that are to be drawn."""
+
+    scene: Scene
+    indexes: NDArray[np.int64]
+
+
+def draw_all(shots: Sequence[Shot], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Returns the frames of all shots, one after the other: (N, H, W, 3) uint8, of size (H, W).
+
+    Small frames cost less together: a call of NumPy takes as long as several of them.
+    """
+    images = _backgrounds(shots, size)
+    first = 0
+    for scene, indexes in shots:
+        own = images[first : first + len(indexes)]
+        for beacon in scene.beacons:
+            draw_beacon(own, indexes, beacon)
+        for plate in scene.plates:
+            draw_plate(own, indexes, plate, scene.contrast)
+        first += len(indexes)
+    return images
+
+
+def _backgrounds(shots: Sequence[Shot], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Returns the drift of waves with grain that is behind every frame: (N, H, W, 3) uint8."""
+    grids = [scene.grid(size) for scene, _ in shots]
+    rows, x = np.stack([grid.rows for grid in grids]), np.stack([grid.x for grid in grids])
+    tints = np.array([scene.tint for scene, _ in shots], np.int16)[..., None, None]
+    stay_in_range = all(grid.stays_in_range for grid in grids)
+    indexes = np.concatenate([indexes for _, indexes in shots])
+    which = np.repeat(np.arange(len(shots)), [len(indexes) for _, indexes in shots])
+    moments = _moments(np.stack([scene.waves for scene, _ in shots])[which], indexes)
+    seeds = np.array([scene.seed for scene, _ in shots])
+    grain, grains = _grain(size), (indexes * 5 + seeds[which]) % NUM_GRAINS
+    images = np.empty((len(indexes), *size, 3), np.uint8)
+    batch = max(1, BATCH_PIXELS // (size[0] * size[1]))
+    for first in range(0, len(indexes), batch):
+        some = slice(first, first + batch)
+        scene = which[some] if len(shots) > 1 else slice(None)  # which spares copies
+        field = _multiply(rows[scene], _columns(x[scene], moments[some]))
+        level = np.floor(field, out=field).astype(np.int16)
+        noise, plane = grain[grains[some]], np.empty_like(level)
+        for channel in range(3):
+            base, gain = tints[scene, 0, channel], tints[scene, 1, channel]
+            np.multiply(level, gain, out=plane)
+            plane >>= 8
+            plane += noise
+            plane += base
+            if not stay_in_range:
+                np.maximum(plane, 0, out=plane)
+                np.minimum(plane, 255, out=plane)
+            images[some, ..., channel] = plane
+    return images
+
+
+def _moments(waves: NDArray[np.float64], indexes: NDArray[np.int64]) -> NDArray[np.complex128]:
+    """Returns the phase of each wave in each frame: (N, NUM_WAVES, 1), on a circle.
+
+    Args:
+        waves: (N, NUM_WAVES, 5), those of the frame's scene.
+        indexes: (N,), of the frames.
+    """
+    phase, motion = waves[..., 2], waves[..., 3]
+    return _on_circle(phase + motion * indexes[:, None] / FPS)[..., None]
+
+
+def _columns(x: NDArray[np.complex128], moments: NDArray[np.complex128]) -> NDArray[np.float32]:
+    """Returns what the rows of `WaveGrid` are multiplied with: (N, 2 * NUM_WAVES, W).
+
+    Args:
+        x: (N or 1, NUM_WAVES, W), of `WaveGrid`.
+        moments: (N, NUM_WAVES, 1); a product of complex numbers adds their angles.
+    """
+    turned = x * moments
+    count, _, width = turned.shape
+    columns = np.empty((count, 2, NUM_WAVES, width), np.float32)
+    np.rint(turned.real, out=columns[:, 0], casting="same_kind")
+    np.rint(turned.imag, out=columns[:, 1], casting="same_kind")
+    return columns.reshape(count, 2 * NUM_WAVES, width)
 
 
 def _on_circle(turns: NDArray[np.float64]) -> NDArray[np.complex128]:
@@ -167,15 +200,15 @@ def _on_circle(turns: NDArray[np.float64]) -> NDArray[np.complex128]:
 
 
 def _multiply(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Returns the matrix left (H, K) times each of right (N, K, W): (N, H, W).
+    """Returns matrices left (N or 1, H, K) times right (N, K, W): (N, H, W).
 
     In parts that are too small for threads: those would wait for each other on a busy machine.
     """
-    (height, depth), (count, _, width) = left.shape, right.shape
+    (_, height, depth), (count, _, width) = left.shape, right.shape
     product = np.empty((count, height, width), np.float32)
     num_rows = max(1, SMALL_PRODUCT // (depth * width))
     for top in range(0, height, num_rows):
-        np.matmul(left[top : top + num_rows], right, out=product[:, top : top + num_rows])
+        np.matmul(left[:, top : top + num_rows], right, out=product[:, top : top + num_rows])
     return product
 
 
