@@ -1,6 +1,5 @@
 """Agents by their names."""
 
-import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ from agents.synthetic.heuristics import ChangeAgent, CoarseToFineAgent, Keyframe
 from agents.synthetic.probes import HalfAgent, OnceAgent, SlowAgent
 from agents.synthetic.tutor import TutorAgent
 from zoomgym.agent import Agent, is_privileged
-from zoomgym.io import did_you_mean, nearest
+from zoomgym.io import import_named, nearest
 
 AGENTS: dict[str, Callable[[], Agent]] = {
     "blind": BlindAgent,
@@ -94,30 +93,8 @@ def make_agent(name: str) -> Agent:
 
 def _import(name: str, target: str) -> Callable[..., Any]:
     """Returns what target, a `module:Class`, names. Raises ValueError, which shows name."""
-    module, _, attribute = target.partition(":")
-    if not all(part.isidentifier() for part in [*module.split("."), attribute]):
-        dotted = module.removesuffix(".py").strip("./").replace("/", ".")
-        written = f"{dotted or 'my_module'}:{attribute or 'MyAgent'}"
-        raise ValueError(f"agent needs module:Class, like {written}, got {name!r}")
-    try:
-        found = importlib.import_module(module)
-    except ImportError as error:
-        raise ValueError(f"agent {name!r}: {_why_missing(module, error)}") from error
-    if not hasattr(found, attribute):
-        hint = did_you_mean(attribute, vars(found))
-        raise ValueError(f"agent {name!r}: {module} has no {attribute}{hint}")
-    kind: Callable[..., Any] = getattr(found, attribute)
+    kind: Callable[..., Any] = import_named("agent", name, target, "MyAgent", how_to_install)
     return kind
-
-
-def _why_missing(module: str, error: ImportError) -> str:
-    """Returns why a module cannot be imported, and what to do."""
-    if error.name and f"{module}.".startswith(f"{error.name}."):
-        return (
-            f"needed a module {error.name}, got none: start in the folder that holds "
-            f"{module.replace('.', '/')}.py, or name that folder in PYTHONPATH"
-        )
-    return how_to_install(error) or f"needed to be importable, got: {error}"
 
 
 def _own(name: str, kind: Callable[..., Any]) -> Agent:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def show_ranking(console: Console, records: Sequence[Record], suite: Suite | Non
     played = apart(in_order(records))
     for rules, own in played.items():
         if len(played) > 1:
-            title = ", ".join(f"{name} {value}" for name, value in asdict(rules).items())
+            title = ", ".join(f"{name} {value}" for name, value in rules.by_name().items())
             _show_title(console, title)
         show_table(console, leaderboard(own), own, suite)
 
@@ -74,7 +74,7 @@ def _of_suite(records: Sequence[Record]) -> list[Block]:
         rows = leaderboard(own)
         of_agent = grouped(own, lambda record: record.agent)
         by_agent = {row.agent: of_agent[row.agent] for row in rows if row.category == ALL}
-        about = {**suite, **{name: str(value) for name, value in asdict(rules).items()}}
+        about = {**suite, **{name: str(value) for name, value in rules.by_name().items()}}
         played = {frozenset(EpisodeKey.of(r).task for r in some) for some in by_agent.values()}
         notes = (UNEVEN,) * (len(played) > 1)
         found.append(Block(about, notes, (*ranking(rows, own), *details(by_agent))))

@@ -13,6 +13,10 @@ class GradingError(ZoomGymError):
     """An answer could not be graded. It is neither right nor wrong; the message says why."""
 
 
+class OverviewError(ZoomGymError):
+    """What picks an overview, such as a function of the user, did not return one. Names it."""
+
+
 class RecordError(ZoomGymError):
     """A records file, or an episode in it, is wrong. The message names file and line."""
 

@@ -11,10 +11,10 @@ import gymnasium as gym
 
 from zoomgym.agent import Agent, Observation, is_privileged, reply_to, usage_of
 from zoomgym.envs import ZoomEnv
-from zoomgym.errors import AgentError, RecordError, VideoError
+from zoomgym.errors import AgentError, OverviewError, RecordError, VideoError
 from zoomgym.io import attempt
 from zoomgym.records import Record
-from zoomgym.rules import score
+from zoomgym.rules import Overview, score
 from zoomgym.video import cost_s
 
 __all__ = [
@@ -38,6 +38,8 @@ class Start(NamedTuple):
     env: gym.Env[Any, Any]
     task_id: str | None
     """None draws one."""
+    overview: Overview | None = None
+    """None picks one."""
 
 
 @dataclass(slots=True)
@@ -165,7 +167,11 @@ def watch_again(
         VideoError: the video cannot be shown.
         RecordError: task, rules or turns differ from the record's.
     """
-    game = _begin(Start(env, record.task.id), record.seed)
+    picked = None if record.picked_s is None else record.overview
+    try:
+        game = _begin(Start(env, record.task.id, picked), record.seed)
+    except OverviewError as error:
+        raise RecordError(f"{record.key}: {error}") from error
     turns = record.turns[:num_turns]
     for turn in turns:
         _step(game, turn.reply)
@@ -204,13 +210,16 @@ def to_record(env: ZoomEnv, *, agent_name: str, seed: int, agent_s: float) -> Re
         agent_s=agent_s,
         decode_s=env.decode_s,
         grading=episode.graded_by,
+        picked_s=None if episode.rules.is_overview_fixed else episode.overview_s,
+        frames_scanned=episode.frames_scanned,
     )
 
 
 def _begin(start: Start, seed: int) -> Game:
     """Resets an environment to a task. Raises TypeError and VideoError."""
     zoom_env = _inside(start.env)
-    options = None if start.task_id is None else {"task_id": start.task_id}
+    given = {"task_id": start.task_id, "overview": start.overview}
+    options = {name: value for name, value in given.items() if value is not None} or None
     start.env.reset(seed=seed, options=options)
     return Game(start, zoom_env)
 

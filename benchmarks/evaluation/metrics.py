@@ -11,7 +11,7 @@ from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
 from zoomgym.records import Record
-from zoomgym.rules import Segment, ZoomCall, overview_times
+from zoomgym.rules import Segment, ZoomCall
 from zoomgym.tasks import Comparison, Graded, compare
 
 ALL = "all"
@@ -217,7 +217,7 @@ def zooms_of(record: Record) -> list[ZoomCall]:
 
 def missed(record: Record, zooms: Sequence[ZoomCall]) -> list[Segment]:
     """Returns the parts of the evidence that neither the overview nor these zooms show."""
-    times_s = [*overview_times(record.last_frame_s, record.rules.num_overview)]
+    times_s = [*record.overview.times_s]
     times_s += [time_s for zoom in zooms for time_s in zoom.times_s]
     return missing_parts(record.task.question, record.task.evidence, times_s)
 

@@ -3,8 +3,9 @@
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import Any
 
 from rich.console import Console
 
@@ -177,6 +178,7 @@ WORDS = {
     "num_overview": "{} overview frames",
     "frames_per_zoom": "{} frames a zoom",
     "frame_budget": "{} frames in all",
+    "overview": "overview {}",
 }
 """Words for rules that differ; turns are given as zooms."""
 
@@ -184,7 +186,7 @@ WORDS = {
 def apart(records: Sequence[Record]) -> dict[Rules, list[Record]]:
     """Returns records by rules, in the order of the rules."""
     by_rules = grouped(records, lambda record: record.rules)
-    return {rules: by_rules[rules] for rules in sorted(by_rules, key=astuple)}
+    return {rules: by_rules[rules] for rules in sorted(by_rules, key=lambda rules: rules.order)}
 
 
 def names_of(every: Sequence[Rules]) -> dict[Rules, str]:
@@ -197,9 +199,11 @@ def names_of(every: Sequence[Rules]) -> dict[Rules, str]:
     }
 
 
-def _words(name: str, value: str | int) -> str:
+def _words(name: str, value: Any) -> str:
     if name == "max_turns":
         return f"at most {number_of(int(value) - 1, 'zoom')}"
+    if isinstance(value, tuple):
+        value = " or ".join(map(str, value))
     return WORDS[name].format(value)
 
 
@@ -281,22 +285,23 @@ def _by_frames(by_agent: Agents) -> Sheet:
     for agent, own in by_agent.items():
         for step, some in sorted(grouped(own, _step).items()):
             cells = (len(some), len(some) / len(own), estimate(ACCURACY, some))
-            lines.append(Line((agent, _frames(some[0].rules, step)), cells))
+            lines.append(Line((agent, _frames(some[0].rules, *step)), cells))
     title = "Accuracy by frames used, overview and zooms"
     columns = ("episodes", "share", "accuracy")
     return Sheet("frames", title, ("agent", "frames"), columns, tuple(lines))
 
 
-def _step(record: Record) -> int:
-    """Returns the used clip frames as a number of full zooms, rounded up."""
-    of_clips = record.frames_used - record.rules.num_overview
-    return math.ceil(of_clips / record.rules.frames_per_zoom)
+def _step(record: Record) -> tuple[int, int]:
+    """Returns the frames of the overview, and how many full zooms those of the clips make."""
+    num_overview = len(record.overview.times_s)
+    of_clips = record.frames_used - num_overview
+    return num_overview, math.ceil(of_clips / record.rules.frames_per_zoom)
 
 
-def _frames(rules: Rules, step: int) -> str:
-    least = rules.num_overview + (step - 1) * rules.frames_per_zoom + 1
+def _frames(rules: Rules, num_overview: int, num_zooms: int) -> str:
+    least = num_overview + (num_zooms - 1) * rules.frames_per_zoom + 1
     most = min(least + rules.frames_per_zoom - 1, rules.frame_budget)
-    return f"{least} to {most}" if step else str(rules.num_overview)
+    return f"{least} to {most}" if num_zooms else str(num_overview)
 
 
 def _failures(by_agent: Agents) -> Sheet:
@@ -319,6 +324,8 @@ def _costs(by_agent: Agents) -> Sheet:
         Metric("model s", "", lambda record: record.agent_s),
     ]
     usage = [Metric(name, "", partial(_usage, name)) for name in used]
+    if any(record.frames_scanned for own in by_agent.values() for record in own):
+        usage.append(Metric("frames scanned", "", lambda record: float(record.frames_scanned)))
     title = "What an episode took (mean, 95% interval)"
     return _of_metrics("costs", title, [*seconds, *usage], by_agent)
 

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import letter, read_choice
 from zoomgym.records import Record, replay, task_set_of
 from zoomgym.render import AXIS_STEPS_S, clock
-from zoomgym.rules import RewardParts, Rules, Turn, VideoQuestion, merge_weights, overview_times
+from zoomgym.rules import RewardParts, Rules, Turn, VideoQuestion, merge_weights
 from zoomgym.tasks import SyntheticTasks, TaskSet
 from zoomgym.video import Video
 
@@ -90,7 +90,7 @@ def viewer_data(
     Agents come the best first. Synthetic videos may be in cache_dir; videos of tasks_named, the set
     that the user named, are opened.
     """
-    by_task = sorted(records, key=lambda r: (r.task.id, astuple(r.rules), agents.index(r.agent)))
+    by_task = sorted(records, key=lambda r: (r.task.id, r.rules.order, agents.index(r.agent)))
     rows = _kept(by_task)
     kept = [by_task[index] for index in sorted(rows)]
     numbers: dict[Hashable, int] = {}
@@ -133,7 +133,12 @@ def cut(text: str) -> str:
 def _video_key(record: Record) -> Hashable:
     """Returns what the values of `_task` depend on."""
     opened = EpisodeKey.of(record).opened_set
-    return (record.task, opened, record.rules, record.duration_s, record.last_frame_s)
+    return (record.task, opened, *_shown_by(record), record.duration_s, record.last_frame_s)
+
+
+def _shown_by(record: Record) -> tuple[Hashable, ...]:
+    """Returns the rules of an episode and, unless they fix its overview, the times of that."""
+    return record.rules, record.picked_s
 
 
 def _kept(records: Sequence[Record]) -> dict[int, Json]:
@@ -188,15 +193,14 @@ def _by_last_rules(records: Sequence[Record], on_task: Sequence[int]) -> list[in
     """Returns the positions of records on a task that were played by its last rules."""
     if not on_task:
         return []
-    last = max(on_task, key=lambda index: astuple(records[index].rules))
-    keys = {i: (EpisodeKey.of(records[i]).opened_task, records[i].rules) for i in on_task}
+    last = max(on_task, key=lambda index: records[index].rules.order)
+    keys = {i: (EpisodeKey.of(records[i]).opened_task, *_shown_by(records[i])) for i in on_task}
     return [index for index in on_task if keys[index] == keys[last]]
 
 
 def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> Json:
     task, rules = record.task, record.rules
     weights = merge_weights(record.settings["reward_weights"])
-    times_s = overview_times(record.last_frame_s, rules.num_overview)
     return {
         "id": cut(task.id),
         "set": f"{cut(record.task_set)} version {cut(record.task_set_version)}",
@@ -210,7 +214,7 @@ def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> 
         "duration_s": record.duration_s,
         "duration_label": clock(record.duration_s),
         "axis": [[time_s, clock(time_s)] for time_s in _axis(record.duration_s)],
-        "overview_s": [round(time_s, 3) for time_s in spread(times_s)],
+        "overview_s": [round(time_s, 3) for time_s in spread(record.overview.times_s)],
         "max_turns": rules.max_turns,
         "weights": [weights[field.name] for field in fields(RewardParts)],
         "frames": [],
@@ -326,7 +330,7 @@ def _open(tasks: TaskSet, task: VideoQuestion) -> Video:
 
 def spread(times_s: Sequence[float]) -> Sequence[float]:
     """Returns at most MOST_FRAMES of times_s, evenly spread."""
-    return times_s[:: -(-len(times_s) // MOST_FRAMES)]
+    return times_s[:: max(1, -(-len(times_s) // MOST_FRAMES))]
 
 
 def _thumbnail(time_s: float, image: NDArray[np.uint8]) -> Thumbnail:

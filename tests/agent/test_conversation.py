@@ -6,11 +6,15 @@ import pytest
 from tests.conftest import TASK, new_episode
 from zoomgym.agent.conversation import Message, images_of, new_messages, to_messages
 from zoomgym.agent.observation import Frames, Observation, observe
-from zoomgym.rules.episode import Episode, advance
+from zoomgym.rules.episode import Episode, Rules, advance, start
+from zoomgym.rules.overview import Overview
 from zoomgym.rules.question import VideoQuestion
 
 FULL_ZOOM = '{"segment": [4, 6], "fps": 1}'
 BAD = '{"segment": [6, 4], "fps": 1}'
+
+
+NO_FRAMES = Frames((), np.zeros((0, 2, 3, 3), np.uint8))
 
 
 def frames(times_s: tuple[float, ...]) -> Frames:
@@ -43,6 +47,33 @@ def test_the_opening_holds_the_rules_the_labeled_overview_and_the_question() -> 
         "Which colour?\nA. red\nB. green\nC. blue\nD. a man"
     )
     assert (system["role"], user["role"]) == ("system", "user")
+
+
+@pytest.mark.parametrize(
+    ("overview", "told"),
+    [
+        ("random", "2 frames, at random times of the whole video, each after"),
+        ("change", "2 frames, more of them where the picture changes, each after"),
+        ("mine:pick", "2 frames, chosen from the whole video, each after"),
+    ],
+)
+def test_the_opening_says_how_the_overview_was_picked(overview: str, told: str) -> None:
+    rules = Rules(overview=overview, num_overview=(2, 3))
+    episode = start(TASK, 60.0, 59.9, rules, "", Overview((5.0, 9.5)))
+    [system, user] = to_messages(seen(episode))
+    assert f"You are shown an overview: {told} a label with its time" in text_of(system)
+    assert text_of(user).startswith("<frame0_time5.00s>[]<frame1_time9.50s>[]The video lasts")
+
+
+def test_without_an_overview_the_opening_says_so_and_shows_no_picture() -> None:
+    [system, user] = to_messages(observe(new_episode(num_overview=0), NO_FRAMES, ()))
+    assert text_of(system).startswith(
+        "You answer a question about a video. You are shown none of its frames at first. To see "
+        "some, each after a label with its time in seconds, zoom: you may ask for the frames of a "
+        "stretch at a rate of your choice, at most 16 frames a zoom. You have 5 turns"
+    )
+    assert text_of(user).startswith("The video lasts 60.00 s.\nWhich colour?")
+    assert images_of([system, user]) == []
 
 
 def test_a_zoom_comes_back_as_a_user_turn_with_its_clip_labeled_anew() -> None:

@@ -118,6 +118,23 @@ def test_play_takes_a_file_and_a_question_of_ones_own(
     assert capsys.readouterr().out.endswith("right\n")
 
 
+def test_play_shows_the_overview_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda prompt: "quit")
+    arguments = ["play", "--tasks", "synthetic:flash", "--seed", "1", "--duration", "30"]
+    arguments += ["--cache-dir", str(tmp_path / "cache"), "--num-overview", "3"]
+    out = tmp_path / "out"
+    assert main([*arguments, "--overview", "random", "--out", str(out)]) == 0
+    names = sorted(path.name for path in (out / "overview").iterdir())
+    assert len(names) == 3
+    assert names[0] != "000_0.00s.png"
+    assert main([*arguments, "0", "--seed", "2", "--out", str(tmp_path / "other")]) == 0
+    assert len(list((tmp_path / "other" / "overview").iterdir())) in (0, 3)
+    assert main([*arguments, "--overview", "chagne"]) == 1
+    assert "got 'chagne': did you mean 'change'?" in capsys.readouterr().err
+
+
 def test_play_of_a_file_that_is_no_video_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -169,7 +169,7 @@ def test_a_number_that_is_none_is_refused(record: Record, field: str, value: str
         (("reward",), -1e13, r"reward needs a number from -1e\+12 to 1e\+12"),
         (("agent_s",), -1, r"agent_s needs a number from 0 to 1e\+09, got -1"),
         (("decode_s",), 1e10, r"decode_s needs a number from 0 to 1e\+09"),
-        (("rules", "num_overview"), 10**9, "num_overview needs a whole number from 1 to 10000"),
+        (("rules", "num_overview"), 10**9, "num_overview needs a whole number from 0 to 10000"),
         (("task", "evidence"), [[0, 1]] * 1001, "evidence needs a list of at most 1000, got 1001"),
         (("task", "evidence"), "no list", "evidence needs a list of at most 1000, got 'no list'"),
         (("task", "evidence"), [[0, 1e200]], "evidence needs a number from 0 to"),

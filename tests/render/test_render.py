@@ -183,7 +183,7 @@ def test_an_open_ended_question_shows_both_answers() -> None:
     assert num_pixels(painted(played('{"answer": "Seven"}', task=task)), WRONG) == 0
 
 
-@pytest.mark.parametrize("num_overview", [1, 2, 3, 63, 64, 100, 256, 600])
+@pytest.mark.parametrize("num_overview", [0, 1, 2, 3, 63, 64, 100, 256, 600])
 def test_any_number_of_overview_frames_fits(num_overview: int) -> None:
     picture = painted(new_episode(num_overview=num_overview, frame_budget=1000))
     assert (gutters(picture) == PAGE).all()

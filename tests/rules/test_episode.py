@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.conftest import new_episode
+from tests.conftest import TASK, new_episode
 from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import Episode, Rules, advance, error_kind
+from zoomgym.rules.episode import Episode, Rules, advance, error_kind, start
 from zoomgym.rules.grammar import MAX_REPLY_CHARS
+from zoomgym.rules.overview import Overview
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import score
 
@@ -192,7 +193,17 @@ def test_an_episode_is_a_value(episode: Episode) -> None:
     ("rules", "message"),
     [
         ({"grammar": "xml"}, "grammar needs one of .*, got 'xml'"),
-        ({"num_overview": 0}, "num_overview needs a whole number from 1 to 10000, got 0"),
+        ({"num_overview": -1}, "num_overview needs a whole number from 0 to 10000, or several"),
+        ({"num_overview": ()}, r"or several that differ, got \(\)"),
+        ({"num_overview": (4, 4)}, r"or several that differ, got \(4, 4\)"),
+        ({"num_overview": (4, True)}, r"or several that differ, got \(4, True\)"),
+        ({"num_overview": (4, 8.0)}, r"or several that differ, got \(4, 8.0\)"),
+        ({"num_overview": "48"}, "or several that differ, got '48'"),
+        ({"num_overview": (4, 129)}, "room for the overview of 129 frames, got 128"),
+        ({"overview": ""}, "overview needs a name on one line, got ''"),
+        ({"overview": "a\nb"}, "overview needs a name on one line"),
+        ({"overview": 3}, "overview needs a name on one line, got 3"),
+        ({"overview": "x" * 1001}, "overview needs a name of at most 1000 characters, got 1001"),
         ({"max_turns": 2.5}, "max_turns needs a whole number from 1 to 100, got 2.5"),
         ({"max_turns": True}, "max_turns needs a whole number"),
         ({"frame_budget": 63}, "room for the overview of 64 frames, got 63"),
@@ -208,3 +219,64 @@ def test_the_most_clip_frames_are_bounded_by_budget_and_by_turns() -> None:
     assert Rules(max_turns=3).max_clip_frames == 32
     assert Rules(max_turns=1).max_clip_frames == 0
     assert Rules(frame_budget=70).max_clip_frames == 6
+    assert Rules(num_overview=0, frame_budget=50).max_clip_frames == 50
+    assert Rules(num_overview=(4, 64), frame_budget=64).max_clip_frames == 60
+
+
+def test_several_numbers_are_kept_in_order_and_one_is_a_number() -> None:
+    rules = Rules(num_overview=[8, 0, 4])  # type: ignore[arg-type]
+    assert (rules.num_overview, rules.overview_sizes) == ((0, 4, 8), (0, 4, 8))
+    assert Rules(num_overview=(64,)) == Rules()
+    assert hash(rules) == hash(Rules(num_overview=(0, 4, 8)))
+
+
+def test_rules_are_named_as_in_the_first_records_unless_later_ones_are_set() -> None:
+    first = {
+        "grammar": "json",
+        "num_overview": 64,
+        "frames_per_zoom": 16,
+        "frame_budget": 128,
+        "max_turns": 5,
+    }
+    assert Rules().by_name() == first
+    several = Rules(num_overview=(8, 4), overview="change")
+    assert several.by_name() == {**first, "num_overview": [4, 8], "overview": "change"}
+    assert Rules(**several.by_name()) == several
+
+
+def test_rules_with_one_number_and_with_several_can_be_ordered() -> None:
+    every = [Rules(), Rules(num_overview=(4, 64)), Rules(num_overview=4), Rules(overview="change")]
+    ordered = sorted(every, key=lambda rules: rules.order)
+    assert ordered == [every[2], every[1], every[3], every[0]]
+
+
+def test_an_episode_pays_for_the_overview_that_was_picked() -> None:
+    rules = Rules(num_overview=(0, 2, 4), overview="mine:pick")
+    episode = start(TASK, 60.0, 59.9, rules, "", Overview((1.0, 1.0), 77))
+    assert (episode.overview_s, episode.frames_scanned) == ((1.0, 1.0), 77)
+    assert (episode.frames_used, episode.budget.left) == (2, 126)
+    assert start(TASK, 60.0, 59.9, rules, "", Overview(())).budget.left == 128
+
+
+@pytest.mark.parametrize(
+    ("rules", "overview", "message"),
+    [
+        (
+            Rules(num_overview=(2, 4)),
+            None,
+            r"overviews of \(2, 4\) frames by uniform needs the times",
+        ),
+        (Rules(overview="change"), None, "overviews of 64 frames by change needs the times"),
+        (Rules(num_overview=(2, 4)), (0.0, 1.0, 2.0), "needs 2 or 4 times, got 3"),
+        (Rules(num_overview=(2, 4)), (0.0, 30.0), "uniform overview needs evenly spread times"),
+        (Rules(num_overview=2, overview="x"), (2.0, 1.0), "needs times in ascending order"),
+        (Rules(num_overview=2, overview="x"), (0.0, 60.0), "from 0 to 59.9, .* got 60"),
+        (Rules(num_overview=2, overview="x"), (-1e-9, 1.0), "from 0 to 59.9, .* got -1e-09"),
+        (Rules(num_overview=2, overview="x"), (0.0, float("nan")), "from 0 to 59.9, .* got nan"),
+    ],
+)
+def test_an_overview_that_is_none_of_the_video_is_refused(
+    rules: Rules, overview: tuple[float, ...] | None, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        start(TASK, 60.0, 59.9, rules, "", None if overview is None else Overview(overview))

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.grading import letter
 from zoomgym.io import encodable
-from zoomgym.rules import GRAMMARS
+from zoomgym.rules import GRAMMARS, UNIFORM, Rules
+
+CHOSEN = {
+    UNIFORM: "evenly spread over the whole video",
+    "random": "at random times of the whole video",
+    "change": "more of them where the picture changes",
+}
+"""What a model is told about the frames of an overview, by the name of their picker."""
 
 
 class TextPart(TypedDict):
@@ -74,11 +81,10 @@ def text_of(message: Message) -> str:
 def _opening(observation: Observation) -> list[Message]:
     """Returns the rules, and the overview with the question."""
     rules, overview = observation.rules, observation.overview
+    rate = "a higher rate" if overview.times_s else "a rate of your choice"
     system = (
-        "You answer a question about a video. You are shown an overview: "
-        f"{len(overview.times_s)} frames, evenly spread over the whole video, each after a label "
-        "with its time in seconds. Where that is too coarse, zoom: you may ask for the frames of a "
-        f"stretch at a higher rate, at most {rules.frames_per_zoom} frames a zoom. "
+        f"You answer a question about a video. {_told_overview(rules, overview)} you may ask for "
+        f"the frames of a stretch at {rate}, at most {rules.frames_per_zoom} frames a zoom. "
         f"You have {rules.max_turns} turns, one reply each; the last one must be your answer.\n"
         f"{GRAMMARS[rules.grammar].lesson}"
     )
@@ -90,6 +96,20 @@ def _opening(observation: Observation) -> list[Message]:
         {"role": "system", "content": [_text(system)]},
         {"role": "user", "content": [*_labeled(overview), _text("\n".join(asked))]},
     ]
+
+
+def _told_overview(rules: Rules, overview: Frames) -> str:
+    """Returns what a model is told about the overview; ends where it may ask for more."""
+    if not overview.times_s:
+        return (
+            "You are shown none of its frames at first. To see some, each after a label with its "
+            "time in seconds, zoom:"
+        )
+    chosen = CHOSEN.get(rules.overview, "chosen from the whole video")
+    return (
+        f"You are shown an overview: {len(overview.times_s)} frames, {chosen}, each after a label "
+        "with its time in seconds. Where that is too coarse, zoom:"
+    )
 
 
 def _exchange(observation: Observation, index: int) -> list[Message]:

@@ -80,14 +80,19 @@ def play_one(args: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         tasks = _own_task(args, Path(scratch)) if args.video else args.tasks or "synthetic"
-        env = ZoomEnv(
-            tasks,
-            split=args.split,
-            duration_s=args.duration,
-            difficulty=args.difficulty,
-            cache_dir=args.cache_dir,
-            limits=asdict(args.limits),
-        )
+        try:
+            env = ZoomEnv(
+                tasks,
+                split=args.split,
+                duration_s=args.duration,
+                difficulty=args.difficulty,
+                num_overview=args.num_overview,
+                overview=args.overview,
+                cache_dir=args.cache_dir,
+                limits=asdict(args.limits),
+            )
+        except ValueError as error:
+            raise TaskError(str(error)) from error
         play(
             env,
             folder,

@@ -84,6 +84,10 @@ def _parser() -> Parser:
     add("--answer", help="answer of --question; without it nothing is graded")
     add("--out", type=Path, help="new or empty folder for the pictures; default: a temporary one")
     add("--cache-dir", type=Path, help="where synthetic videos are written")
+    several = "frames of the overview; of several, one is drawn; default: 64"
+    add("--num-overview", type=whole_number(0), nargs="+", default=[64], metavar="N", help=several)
+    picked = "what picks them: uniform, random, change or module:function; default: uniform"
+    add("--overview", default="uniform", metavar="NAME", help=picked)
     _add_limits(add)
     _add_synthetic(add)
 

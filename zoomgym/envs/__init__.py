@@ -2,11 +2,18 @@
 
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.envs.form import COLUMNS, Form
+from zoomgym.envs.pickers import PICKERS, Known, NamedPicker, Picker, ScannedVideo, Scorer
 from zoomgym.envs.viewing import MAX_DURATION_S
 
 __all__ = [
     "COLUMNS",
     "MAX_DURATION_S",
+    "PICKERS",
     "Form",
+    "Known",
+    "NamedPicker",
+    "Picker",
+    "ScannedVideo",
+    "Scorer",
     "ZoomEnv",
 ]

@@ -5,11 +5,45 @@ from pathlib import Path
 from typing import Any
 
 from zoomgym.errors import TaskError
-from zoomgym.io import brief, is_whole_number, plain_number
+from zoomgym.io import brief, is_number_within, is_whole_number, plain_number
+from zoomgym.rules import Overview, Rules
 from zoomgym.tasks import TaskSet
+from zoomgym.video import ON_DAMAGE
 
 MOST_PIXELS = 10**12
 """More than any picture has; beyond it, arithmetic with pixels would not be exact."""
+MOST_SCANNED = 10**12
+DEFAULT_PIXELS = 100_352
+ON_VIDEO_ERROR = ("raise", "skip")
+RENDER_MODES = (None, "human", "rgb_array", "ansi")
+
+
+def make_rules(grammar: str, num_overview: object, counts: Iterable[object], name: str) -> Rules:
+    """Returns the rules that numbers give, from Python, JSON or NumPy. Raises ValueError.
+
+    Args:
+        grammar: of replies.
+        num_overview: one number or several.
+        counts: the other numbers, in their order.
+        name: of what picks the overview.
+    """
+    if isinstance(num_overview, Iterable) and not isinstance(num_overview, str | bytes):
+        num_overview = tuple(map(plain_number, num_overview))
+    frames_per_zoom, frame_budget, max_turns = map(plain_number, counts)
+    return Rules(
+        grammar, plain_number(num_overview), frames_per_zoom, frame_budget, max_turns, name
+    )
+
+
+def check_choices(
+    cache_dir: object, on_video_error: object, on_damage: object, subtitles: object, mode: object
+) -> None:
+    """Refuses arguments that are not among what is known, or of another kind. Raises ValueError."""
+    check_kind("cache_dir", cache_dir, str | Path | None, "a path or None")
+    check_choice("on_video_error", on_video_error, ON_VIDEO_ERROR)
+    check_choice("on_damage", on_damage, ON_DAMAGE)
+    check_kind("subtitles", subtitles, bool, "True or False")
+    check_choice("render_mode", mode, RENDER_MODES)
 
 
 def checked_tasks(tasks: object) -> str | TaskSet:
@@ -22,8 +56,8 @@ def checked_tasks(tasks: object) -> str | TaskSet:
 
 
 def checked_pixels(max_pixels: object) -> int:
-    """Returns the bound of a frame. Raises ValueError if it is none."""
-    number = plain_number(max_pixels)
+    """Returns the bound of a frame, the default for None. Raises ValueError if it is none."""
+    number = DEFAULT_PIXELS if max_pixels is None else plain_number(max_pixels)
     if not is_whole_number(number, 1, MOST_PIXELS):
         raise ValueError(
             f"max_pixels needs a whole number >= 1, got {brief(number)}: give at most {MOST_PIXELS}"
@@ -55,13 +89,29 @@ def check_kind(name: str, value: object, kind: Any, needed: str) -> None:
         raise ValueError(f"{name} needs {needed}, got {brief(value)}")
 
 
-def task_id_in(options: dict[str, Any] | None) -> str | None:
-    """Returns the task named by the options of a reset. Raises TaskError on any other option."""
+def asked_in(options: dict[str, Any] | None) -> tuple[str | None, Overview | None]:
+    """Returns the task and the overview that the options of a reset ask for; None if for none.
+
+    Raises TaskError on any other option.
+    """
     if options is None:
-        return None
-    if not isinstance(options, dict) or options.keys() - {"task_id"}:
+        return None, None
+    if not isinstance(options, dict) or options.keys() - {"task_id", "overview"}:
         raise TaskError(f"reset options need to be {{'task_id': ..}} or None, got {options!r}")
-    task_id: str | None = options.get("task_id")
+    task_id, overview = options.get("task_id"), options.get("overview")
     if task_id is not None and not isinstance(task_id, str):
         raise TaskError(f"task_id needs to be a text, got {task_id!r}")
-    return task_id
+    if overview is None:
+        return task_id, None
+    try:
+        times_s, frames_scanned = overview
+        times_s = tuple(map(plain_number, times_s))
+        are_numbers = all(is_number_within(time_s, 0, float("inf")) for time_s in times_s)
+    except (TypeError, ValueError):
+        are_numbers = False
+    if not are_numbers or not is_whole_number(frames_scanned, 0, MOST_SCANNED):
+        raise TaskError(
+            "the reset option overview needs to be a pair of times in seconds and a number of "
+            f"frames scanned, got {brief(overview)}"
+        )
+    return task_id, Overview(tuple(map(float, times_s)), frames_scanned)

@@ -38,7 +38,7 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
     ## Observation Space
 
     A `Dict`. A *cell* is a frame of `cell_px` x `cell_px`, which keeps its aspect ratio. N cells
-    are in eight columns, row by row: first `num_overview` of the overview, then, from a new row on,
+    are in eight columns, row by row: first those of the overview, then, from a new row on,
     those of all clips so far, in the order in which they were shown. Empty cells are black.
 
     | key | space | meaning |

@@ -1,8 +1,8 @@
 """ZoomEnv: an episode behind Gymnasium's interface."""
 
 import copy
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -13,28 +13,27 @@ from numpy.typing import NDArray
 
 from zoomgym.agent import Observation, episode_key, observe
 from zoomgym.envs.arguments import (
-    check_choice,
-    check_kind,
+    RENDER_MODES,
+    asked_in,
+    check_choices,
     checked_pixels,
     checked_size,
     checked_tasks,
-    task_id_in,
+    make_rules,
 )
+from zoomgym.envs.pickers import NamedPicker, find_picker
 from zoomgym.envs.spaces import ReplySpace, end_reason, observation_space, to_dict, to_info
 from zoomgym.envs.viewing import Viewing
 from zoomgym.errors import VideoError
 from zoomgym.grading import make_grader
-from zoomgym.io import plain_number
 from zoomgym.render import Screen, describe, paint
-from zoomgym.rules import Episode, RewardParts, Rules, VideoQuestion, merge_weights, score
+from zoomgym.rules import Episode, Overview, RewardParts, VideoQuestion, merge_weights, score
 from zoomgym.rules import episode as rules_of_play
 from zoomgym.tasks import TaskSet, tasks_of
-from zoomgym.video import ON_DAMAGE, Limits
+from zoomgym.video import Limits
 
 DEFAULT_HORIZON_S = 10.0
-DEFAULT_PIXELS = 100_352
 MAX_SKIPS = 100
-ON_VIDEO_ERROR = ("raise", "skip")
 
 
 class ZoomEnv(gym.Env[dict[str, Any], str]):
@@ -50,12 +49,13 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     ## Observation Space
 
     A `Dict`. Times are seconds from the first frame; H, W is `frame_size`; frames keep their aspect
-    ratio inside it. N = `num_overview`; K is the most clip frames the rules allow (64).
+    ratio inside it. N = `num_overview`, the largest of several and 1 at least; K is the most clip
+    frames the rules allow (64).
 
     | key | space | meaning |
     |---|---|---|
-    | `overview` | Box uint8 (N, H, W, 3) | the overview, RGB |
-    | `overview_t` | Box float64 (N,) | its times |
+    | `overview` | Box uint8 (N, H, W, 3) | the overview, RGB, then zeros if it has fewer frames |
+    | `overview_t` | Box float64 (N,) | its times, -1 where empty |
     | `clip` | Box uint8 (K, H, W, 3) | all clip frames so far, then zeros: see `clip_t` |
     | `clip_t` | Box float64 (K,) | their times, -1 where empty: `clip[clip_t >= 0]` are frames |
     | `clip_call` | Box int8 (K,) | which zoom showed them, from 0, -1 where empty |
@@ -95,7 +95,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     ## Starting State
 
     A task drawn uniformly from the task set by the environment's own random numbers, or the one
-    named by `reset(options={"task_id": ..})`.
+    named by `reset(options={"task_id": ..})`. Its overview is paid for; frames that a picker only
+    looked at are not: they are counted in `frames_scanned`, which `info` has unless it is uniform.
 
     ## Episode End
 
@@ -112,7 +113,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `difficulty` | `"easy"` | `"medium"`, `"hard"`, or a mapping: see `synthetic.Difficulty` |
     | `source` | `"file"` | `"scene"`: the same pictures without a codec, faster: for training |
     | `grammar` | `"json"` | or `"video_zoom"` |
-    | `num_overview`, `frames_per_zoom` | 64, 16 | frames |
+    | `num_overview`, `frames_per_zoom` | 64, 16 | frames; of several `num_overview`, one is drawn |
+    | `overview` | `"uniform"` | what picks its frames: `"random"`, `"change"`, .. see `pickers` |
     | `frame_budget`, `max_turns` | 128, 5 | frames in all, replies in all |
     | `reward_weights` | None | merged over the defaults above |
     | `grader` | `"strict"` | of open-ended answers: or `"math"`, `{"judge": {..}}`; see `graders` |
@@ -143,7 +145,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 - Gymnasium declares it so
-        "render_modes": ["human", "rgb_array", "ansi"],
+        "render_modes": [*filter(None, RENDER_MODES)],
         "render_fps": 1,
     }
 
@@ -156,7 +158,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         difficulty: str | Mapping[str, Any] = "easy",
         source: str = "file",
         grammar: str = "json",
-        num_overview: int = 64,
+        num_overview: int | Sequence[int] = 64,
+        overview: str | NamedPicker = "uniform",
         frames_per_zoom: int = 16,
         frame_budget: int = 128,
         max_turns: int = 5,
@@ -171,19 +174,16 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         subtitles: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        counts = (num_overview, frames_per_zoom, frame_budget, max_turns)
-        self.rules = Rules(grammar, *map(plain_number, counts))
+        name, self._picker = find_picker(overview)
+        counts = (frames_per_zoom, frame_budget, max_turns)
+        self.rules = make_rules(grammar, num_overview, counts, name)
         tasks = checked_tasks(tasks)
-        check_kind("cache_dir", cache_dir, str | Path | None, "a path or None")
+        check_choices(cache_dir, on_video_error, on_damage, subtitles, render_mode)
         self.reward_weights = merge_weights(reward_weights)
         self.grader = make_grader(grader, cache_dir)
         self.frame_size = checked_size(frame_size)
-        self._max_pixels = checked_pixels(DEFAULT_PIXELS if max_pixels is None else max_pixels)
+        self._max_pixels = checked_pixels(max_pixels)
         self._draws_small = max_pixels is None
-        check_choice("on_video_error", on_video_error, ON_VIDEO_ERROR)
-        check_choice("on_damage", on_damage, ON_DAMAGE)
-        check_kind("subtitles", subtitles, bool, "True or False")
-        check_choice("render_mode", render_mode, (None, *self.metadata["render_modes"]))
         self.render_mode = render_mode
         self.settings = {
             "tasks": tasks if isinstance(tasks, str) else None,
@@ -191,7 +191,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             "duration_s": duration_s,
             "difficulty": difficulty,
             "source": source,
-            **asdict(self.rules),
+            **self.rules.by_name(),
             "reward_weights": self.reward_weights,
             "grader": grader,
             "max_pixels": self._max_pixels,
@@ -254,7 +254,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
         Args:
             seed: seeds all randomness of the environment.
-            options: `{"task_id": ..}` names the task; None draws one.
+            options: `{"task_id": ..}` names the task; None draws one. `{"overview": ..}`, an
+                `Overview`, is shown instead of one that would be picked: for replays.
 
         Raises:
             TaskError: an option or a task is unknown.
@@ -280,7 +281,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     ) -> dict[str, Any]:
         """Does what `reset` does, and returns the info alone: builds no Dict observation."""
         super().reset(seed=seed)
-        task_id = task_id_in(options)
+        task_id, overview = asked_in(options)
         self._videos_skipped = 0
         while True:
             if task_id is not None:
@@ -289,7 +290,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 task = self.tasks[int(self.np_random.integers(len(self.tasks)))]
             draw = int(self.np_random.integers(2**32))
             try:
-                self._begin(task, draw)
+                self._begin(task, draw, overview)
                 break
             except VideoError:
                 is_skipped = self.on_video_error == "skip" and task_id is None
@@ -354,16 +355,15 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         if self._screen is not None:
             self._screen.close()
 
-    def _begin(self, task: VideoQuestion, draw: int) -> None:
-        """Opens a task's video and shows its overview; draw enters the key. Raises VideoError."""
+    def _begin(self, task: VideoQuestion, draw: int, overview: Overview | None) -> None:
+        """Opens a task's video and shows an overview. Raises VideoError, OverviewError."""
         self._episode, self.video_error = None, None  # until all has gone well
         if self._viewing is not None:
             self._viewing.close()
         video = self.tasks.open_video(task)  # may write the file: that is no decoding
         how = {"draws_small": self._draws_small, "draws_later": self.draws_later}
         self._viewing = Viewing(video, self._max_pixels, self.frame_size, **how)
-        episode = rules_of_play.start(task, *self._viewing.lengths_s(task), self.rules, key="")
-        self._viewing.show(episode.overview_s)
+        episode = self._viewing.start(task, self.rules, self._picker, draw, overview)
         self._draw, self._episode = draw, episode
 
     @property

@@ -143,7 +143,7 @@ class Form:
     @property
     def num_rows(self) -> tuple[int, int]:
         """Rows of the montage: of the overview, and below of the clips."""
-        counts = self.rules.num_overview, self.rules.max_clip_frames
+        counts = max(1, self.rules.overview_sizes[-1]), self.rules.max_clip_frames
         return -(-counts[0] // COLUMNS), -(-counts[1] // COLUMNS)
 
     @property
@@ -175,7 +175,7 @@ class Form:
 
         Args:
             observation: where everything else is taken from.
-            overview: (num_overview, cell_px, cell_px, 3) uint8 RGB.
+            overview: (N, cell_px, cell_px, 3) uint8 RGB, the frames of the overview.
             clip: (K, cell_px, cell_px, 3) uint8 RGB, all clip frames so far.
         """
         seen = self.fill_all([observation], [(overview, clip)])

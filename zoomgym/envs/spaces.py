@@ -22,6 +22,7 @@ from zoomgym.io import transliterated
 from zoomgym.rules import (
     MAX_OPTIONS,
     MAX_REPLY_CHARS,
+    UNIFORM,
     Answer,
     Episode,
     RewardParts,
@@ -118,8 +119,8 @@ def observation_space(rules: Rules, frame_size: tuple[int, int]) -> spaces.Dict:
     Raises:
         ValueError: the frames of an observation would not fit into memory.
     """
-    num_clip = max(1, rules.max_clip_frames)
-    num_bytes = (rules.num_overview + num_clip) * frame_size[0] * frame_size[1] * 3
+    num_overview, num_clip = max(1, rules.overview_sizes[-1]), max(1, rules.max_clip_frames)
+    num_bytes = (num_overview + num_clip) * frame_size[0] * frame_size[1] * 3
     if num_bytes > MAX_SHOWN_BYTES:
         raise ValueError(
             f"an observation needs at most {MAX_SHOWN_BYTES} bytes of frames, got {num_bytes}: "
@@ -134,8 +135,8 @@ def observation_space(rules: Rules, frame_size: tuple[int, int]) -> spaces.Dict:
 
     return spaces.Dict(
         {
-            "overview": images(rules.num_overview),
-            "overview_t": times(0, rules.num_overview),
+            "overview": images(num_overview),
+            "overview_t": times(0 if rules.overview_sizes[0] == num_overview else -1, num_overview),
             "clip": images(num_clip),
             "clip_t": times(-1, num_clip),
             "clip_call": spaces.Box(-1, rules.max_turns, (num_clip,), np.int8),
@@ -155,14 +156,15 @@ def to_dict(
 
     Args:
         episode: that is played.
-        overview: (num_overview, H, W, 3) uint8, its frames at the size of the space.
+        overview: (N, H, W, 3) uint8, its frames at the size of the space.
         clip: (K, H, W, 3) uint8, all clip frames so far at the size of the space.
     """
-    num_clip = max(1, episode.rules.max_clip_frames)
+    rules = episode.rules
+    num_overview, num_clip = max(1, rules.overview_sizes[-1]), max(1, rules.max_clip_frames)
     calls = [call for call, zoom in enumerate(episode.zooms) for _ in range(zoom.num_frames)]
     return {
-        "overview": overview.copy(),
-        "overview_t": np.array(episode.overview_s, np.float64),
+        "overview": _pad(overview, num_overview, 0),
+        "overview_t": _pad(np.array(episode.overview_s, np.float64), num_overview, -1),
         "clip": _pad(clip, num_clip, 0),
         "clip_t": _pad(np.array(episode.clip_s, np.float64), num_clip, -1),
         "clip_call": _pad(np.array(calls, np.int8), num_clip, -1),
@@ -210,13 +212,16 @@ def to_info(
         "is_success": bool(parts.accuracy),
         "videos_skipped": videos_skipped,
         "frames_damaged": frames_damaged,
+        **({} if episode.rules.overview == UNIFORM else {"frames_scanned": episode.frames_scanned}),
         "answer": episode.answer or "",
         "truth": episode.task.truth if over else "",
     }
 
 
 def _pad(values: NDArray[Any], count: int, empty: int) -> NDArray[Any]:
-    """Returns values (K, ..) as (count, ..), filled up with empty."""
+    """Returns a copy of values (K, ..) as (count, ..), filled up with empty."""
+    if len(values) == count:
+        return values.copy()
     shape = (count, *values.shape[1:])
     padded = np.full(shape, empty, values.dtype) if empty else np.zeros(shape, values.dtype)
     padded[: len(values)] = values

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.agent import Frames, look
-from zoomgym.errors import VideoError
-from zoomgym.rules import VideoQuestion
+from zoomgym.envs.pickers import Picker, pick_overview
+from zoomgym.errors import OverviewError, VideoError
+from zoomgym.rules import Episode, Overview, Rules, VideoQuestion, start
 from zoomgym.tasks import DrawnVideo, frames_together
 from zoomgym.video import Video, cost_s, fitted_size, letterbox, native_size
 
@@ -49,6 +50,7 @@ class Viewing:
         self._draws_small = draws_small and is_drawn and small != (0, 0)
         self._draws_later = draws_later and is_drawn  # for what is drawn cannot fail
         self._is_fork = False
+        self._scan_damaged = 0
         self._times_s: list[tuple[float, ...]] = []
         self._frames: list[Frames] = []
         self._small: list[NDArray[np.uint8]] = []
@@ -56,7 +58,7 @@ class Viewing:
     @property
     def num_damaged(self) -> int:
         """Frames shown so far that did not decode."""
-        return self.video.num_damaged
+        return self.video.num_damaged - self._scan_damaged
 
     def lengths_s(self, task: VideoQuestion) -> tuple[float, float]:
         """Returns the length of the video and the time of its last frame. Raises VideoError."""
@@ -67,6 +69,40 @@ class Viewing:
                     f"got {self.video.duration_s:g} s: cut it"
                 )
             return self.video.duration_s, self.video.last_frame_s
+
+    def start(
+        self,
+        task: VideoQuestion,
+        rules: Rules,
+        picker: Picker,
+        draw: int,
+        overview: Overview | None = None,
+    ) -> Episode:
+        """Returns a new episode, without its key, and shows its overview.
+
+        Args:
+            task: whose video this is.
+            rules: of the episode.
+            picker: of its overview; asked if the rules do not fix it.
+            draw: a random number of the episode.
+            overview: what to show instead, if given.
+
+        Raises:
+            VideoError: the video cannot be shown.
+            OverviewError: the overview is not one of this video by these rules.
+        """
+        lengths_s = self.lengths_s(task)
+        if overview is None and not rules.is_overview_fixed:
+            before = self.video.num_damaged
+            with self._counted():
+                overview = pick_overview(picker, rules, self.video, task, draw)
+            self._scan_damaged = self.video.num_damaged - before
+        try:
+            episode = start(task, *lengths_s, rules, "", overview)
+        except ValueError as error:
+            raise OverviewError(f"{rules.overview} on {task.video}: {error}") from error
+        self.show(episode.overview_s)
+        return episode
 
     def show(self, times_s: tuple[float, ...]) -> None:
         """Shows the frames at times_s. Raises VideoError: then nothing is shown."""
@@ -95,6 +131,7 @@ class Viewing:
         self.frames()  # so that they are drawn for both
         twin = type(self)(self.video, self._max_pixels, self._size, draws_small=self._draws_small)
         twin.decode_s, twin._is_fork = self.decode_s, True
+        twin._scan_damaged = self._scan_damaged
         twin._times_s, twin._frames = list(self._times_s), list(self._frames)
         twin._small = list(self._small)
         return twin

@@ -24,6 +24,7 @@ from zoomgym.io.hints import (
     reason,
     unreadable,
 )
+from zoomgym.io.imports import import_named
 from zoomgym.io.numbers import is_finite_number, is_number_within, is_whole_number, plain_number
 from zoomgym.io.post import post
 from zoomgym.io.strict_json import load_json
@@ -52,6 +53,7 @@ __all__ = [
     "encodable",
     "excerpt",
     "file_in",
+    "import_named",
     "in_words",
     "is_finite_number",
     "is_folder",

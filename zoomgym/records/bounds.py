@@ -12,7 +12,7 @@ from typing import Any
 from zoomgym.envs import MAX_DURATION_S
 from zoomgym.errors import RecordError
 from zoomgym.io import UNPRINTABLE, brief, is_finite_number, load_json, plain
-from zoomgym.rules import Rules, merge_weights
+from zoomgym.rules import Rules, check_times, merge_weights
 
 MOST_LINE_BYTES = 96 * 1024**2
 """Longest line: 100 turns of the longest replies, with every character escaped."""
@@ -26,6 +26,8 @@ MOST_ITEMS = 1000
 """Most segments of evidence, labels, and kinds of usage."""
 MOST_COMPARED = 1_000_000
 """Most pairs of a segment of evidence and a frame that are compared."""
+MOST_SCANNED = 10**12
+"""Most frames that were looked at to pick an overview."""
 MOST_TOLD_CHARS = 300
 """Longest text of an error within another."""
 LARGEST = 1e12
@@ -106,7 +108,8 @@ def check_row(row: Mapping[str, Any], rules: Rules) -> None:
             f"got {row['duration_s']}"
         )
     _check_whole("seed", row["seed"], 0, MOST_SEED)
-    _check_whole("frames_used", row["frames_used"], rules.num_overview, rules.frame_budget)
+    _check_whole("frames_used", row["frames_used"], rules.overview_sizes[0], rules.frame_budget)
+    _check_overview(row, rules)
     _check_parts(row["reward_parts"], rules)
     for name, number in _items("usage", row.get("usage", {}), dict).items():
         _check_name("name in usage", name)
@@ -120,6 +123,22 @@ def check_row(row: Mapping[str, Any], rules: Rules) -> None:
         )
     _check_turns(row["turns"], rules, row["duration_s"])
     _check_settings(row["settings"])
+
+
+def _check_overview(row: Mapping[str, Any], rules: Rules) -> None:
+    """Checks the times that were picked, if the rules do not fix them."""
+    _check_whole("frames_scanned", row.get("frames_scanned", 0), 0, MOST_SCANNED)
+    picked_s = row.get("picked_s")
+    if (picked_s is None) != rules.is_overview_fixed:
+        needed = "no times" if rules.is_overview_fixed else "the times"
+        raise RecordError(f"picked_s needs {needed} of the overview, got {brief(picked_s)}")
+    if picked_s is None:
+        return
+    if not isinstance(picked_s, list):
+        raise RecordError(f"picked_s needs a list of times, got {brief(picked_s)}")
+    for time_s in picked_s:
+        _check_number("picked_s", time_s, 0, MAX_DURATION_S)
+    check_times(picked_s, rules.overview_sizes, row["duration_s"], row["last_frame_s"])
 
 
 def _check_turns(turns: Any, rules: Rules, duration_s: float) -> None:

@@ -19,6 +19,7 @@ from zoomgym.io import brief, open_named, open_own, reason, replaced, unreadable
 from zoomgym.records.bounds import MOST_LINE_BYTES, check_row, load_row, told
 from zoomgym.rules import (
     Episode,
+    Overview,
     RewardParts,
     Rules,
     Segment,
@@ -27,6 +28,7 @@ from zoomgym.rules import (
     ZoomCall,
     advance,
     merge_weights,
+    overview_times,
     score,
     start,
 )
@@ -34,6 +36,8 @@ from zoomgym.rules import (
 SCHEMA = 1
 """Changes when an older reader would misread a record."""
 NEEDED = "an episode's record"
+LATER = {"picked_s": None, "frames_scanned": 0}
+"""Fields that records hold only where they are not the default: the first records lack them."""
 BLOCK_BYTES = 1024**2
 """Bytes to read at once from the end of a file."""
 
@@ -81,6 +85,18 @@ class Record:
     """The suite that it was played for; empty if for none."""
     agent_hash: str = ""
     """Hash of the agent's code or weights; empty if unknown."""
+    picked_s: tuple[float, ...] | None = None
+    """Seconds: the times of the overview; None if the rules fix them, see `Rules`."""
+    frames_scanned: int = 0
+    """Frames that were looked at to pick the overview."""
+
+    @property
+    def overview(self) -> Overview:
+        """The overview that was shown."""
+        if self.picked_s is None:
+            [num_frames] = self.rules.overview_sizes
+            return Overview(overview_times(self.last_frame_s, num_frames))
+        return Overview(self.picked_s, self.frames_scanned)
 
     @property
     def is_graded(self) -> bool:
@@ -89,7 +105,9 @@ class Record:
 
     def to_json(self) -> str:
         """Returns the record as one line of ASCII."""
-        return json.dumps({"schema": SCHEMA, **asdict(self)}, allow_nan=False)
+        row = {"schema": SCHEMA, **asdict(self), "rules": self.rules.by_name()}
+        kept = {name: row[name] for name in row if name not in LATER or row[name] != LATER[name]}
+        return json.dumps(kept, allow_nan=False)
 
     def checked(self) -> Self:
         """Returns the record as its line reads. Raises RecordError if no record can say this."""
@@ -120,8 +138,12 @@ class Record:
             row["task"]["labels"] = tuple((kind, value) for kind, value in row["task"]["labels"])
             row["task"] = VideoQuestion(**row["task"])
             row["turns"] = tuple(_turn(turn, rules) for turn in row["turns"])
+            num_overview = rules.overview_sizes[0]
+            if (picked_s := row.get("picked_s")) is not None:
+                row["picked_s"] = tuple(map(float, picked_s))
+                num_overview = len(picked_s)
             zooms = [turn.zoom for turn in row["turns"] if turn.zoom]
-            shown = rules.num_overview + sum(zoom.num_frames for zoom in zooms)
+            shown = num_overview + sum(zoom.num_frames for zoom in zooms)
             if row["frames_used"] != shown:
                 raise RecordError(f"frames_used needs {shown}, as shown, got {row['frames_used']}")
             row["reward_parts"] = RewardParts(**row["reward_parts"])
@@ -243,7 +265,11 @@ def regrade(record: Record, grader: Grader) -> Record:
 def _play_again(record: Record, grader: Grader) -> Episode:
     """Returns the episode that the replies of a record make. Raises GradingError."""
     lengths_s = (record.duration_s, record.last_frame_s)
-    episode = start(record.task, *lengths_s, record.rules, record.key)
+    picked = None if record.picked_s is None else record.overview
+    try:
+        episode = start(record.task, *lengths_s, record.rules, record.key, picked)
+    except ValueError as error:
+        raise RecordError(f"{record.key}: {error}") from error
     for turn in record.turns:
         if episode.is_over:
             break

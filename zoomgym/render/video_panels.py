@@ -37,6 +37,9 @@ def _known_evidence(episode: Episode) -> tuple[Segment, ...]:
 def draw_overview(canvas: Canvas, box: Rect, episode: Episode, overview: Frames) -> None:
     """Draws all frames of the overview as a contact strip, in the order of time."""
     count = len(overview.times_s)
+    if not count:
+        heading(canvas, box, "Overview", "no frames")
+        return
     stretch = f"{clock(overview.times_s[0])} to {clock(overview.times_s[-1])}"
     remark = f"{number_of(count, 'frame')}, {stretch}"
     if count > MOST_CELLS:

@@ -14,6 +14,15 @@ from zoomgym.rules.grammar import (
     read_reply,
     write_reply,
 )
+from zoomgym.rules.overview import (
+    UNIFORM,
+    Overview,
+    check_times,
+    random_times,
+    scan_times,
+    times_by_change,
+    times_by_score,
+)
 from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion
 from zoomgym.rules.rewards import RewardParts, merge_weights, score
 from zoomgym.rules.timeline import Segment, count_frames, overview_times, zoom_times
@@ -24,9 +33,11 @@ __all__ = [
     "MAX_OPTIONS",
     "MAX_REPLY_CHARS",
     "THINK",
+    "UNIFORM",
     "Action",
     "Answer",
     "Episode",
+    "Overview",
     "RewardParts",
     "Rules",
     "Segment",
@@ -35,13 +46,18 @@ __all__ = [
     "ZoomCall",
     "action_in",
     "advance",
+    "check_times",
     "count_frames",
     "error_kind",
     "merge_weights",
     "overview_times",
+    "random_times",
     "read_reply",
+    "scan_times",
     "score",
     "start",
+    "times_by_change",
+    "times_by_score",
     "write_reply",
     "zoom_times",
 ]

@@ -4,25 +4,29 @@ Pure values: `advance` takes an episode and a reply and returns the next episode
 here; nothing is decoded.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, TypeAlias
 
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.grading import STRICT, Grader
-from zoomgym.io import brief, is_whole_number, number_of
+from zoomgym.io import UNPRINTABLE, brief, is_whole_number, number_of
 from zoomgym.rules.actions import Answer, ZoomCall
 from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
+from zoomgym.rules.overview import UNIFORM, Overview, check_times
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import overview_times
 
 LAST_TURN = "This is the last turn: only an answer counts."
+MOST_OVERVIEW = 10_000
 MOST = {
-    "num_overview": 10_000,
     "frames_per_zoom": 10_000,
     "frame_budget": 100_000,
     "max_turns": 100,
 }
+MOST_NAME_CHARS = 1000
+LATER = ("overview",)
+"""Rules that records hold only where they are not the default: the first records lack them."""
 OUT_OF_TURNS = "The episode is over: no turns are left."
 
 
@@ -31,35 +35,87 @@ class Rules:
     """The numbers an episode is played by. Raises ValueError if they leave no episode to play."""
 
     grammar: str = "json"
-    num_overview: int = 64
-    """Frames of the overview; they count against the budget."""
+    num_overview: int | tuple[int, ...] = 64
+    """Frames of the overview; they count against the budget. Of several, which end in ascending
+    order, one is drawn for each episode."""
     frames_per_zoom: int = 16
     frame_budget: int = 128
     """Frames in all, overview and clips."""
     max_turns: int = 5
     """Replies in all; the last one must answer."""
+    overview: str = UNIFORM
+    """Name of what picks the times of the overview."""
 
     def __post_init__(self) -> None:
         """Refuses numbers that leave no episode to play."""
         if not isinstance(self.grammar, str) or self.grammar not in GRAMMARS:
             raise ValueError(f"grammar needs one of {list(GRAMMARS)}, got {brief(self.grammar)}")
+        sizes = _sizes(self.num_overview)
+        object.__setattr__(self, "num_overview", sizes if len(sizes) > 1 else sizes[0])
         for name, most in MOST.items():
             value = getattr(self, name)
             if not is_whole_number(value, 1, most):
                 raise ValueError(
                     f"{name} needs a whole number from 1 to {most}, got {brief(value)}"
                 )
-        if self.frame_budget < self.num_overview:
+        if self.frame_budget < sizes[-1]:
             raise ValueError(
-                f"frame_budget needs room for the overview of {self.num_overview} frames, "
+                f"frame_budget needs room for the overview of {sizes[-1]} frames, "
                 f"got {self.frame_budget}: raise it or lower num_overview"
             )
+        name = self.overview
+        if not isinstance(name, str) or not name.strip() or UNPRINTABLE.search(name):
+            raise ValueError(f"overview needs a name on one line, got {brief(name)}")
+        if len(name) > MOST_NAME_CHARS:
+            raise ValueError(
+                f"overview needs a name of at most {MOST_NAME_CHARS} characters, got {len(name)}"
+            )
+
+    @property
+    def overview_sizes(self) -> tuple[int, ...]:
+        """Numbers of frames that an overview may have, ascending."""
+        sizes = self.num_overview
+        return sizes if isinstance(sizes, tuple) else (sizes,)
+
+    @property
+    def is_overview_fixed(self) -> bool:
+        """Whether the rules and the video alone say the times of the overview."""
+        return self.overview == UNIFORM and len(self.overview_sizes) == 1
 
     @property
     def max_clip_frames(self) -> int:
         """The most frames that all zooms of an episode can show."""
         by_turns = (self.max_turns - 1) * self.frames_per_zoom
-        return min(by_turns, self.frame_budget - self.num_overview)
+        return min(by_turns, self.frame_budget - self.overview_sizes[0])
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """What rules are sorted by."""
+        return tuple({**asdict(self), "num_overview": self.overview_sizes}.values())
+
+    def by_name(self) -> dict[str, Any]:
+        """Returns the rules by their names, as JSON holds them; `LATER` ones if they are set."""
+        default = {one.name: one.default for one in fields(self)}
+        rules = asdict(self)
+        if isinstance(self.num_overview, tuple):
+            rules["num_overview"] = list(self.num_overview)
+        return {
+            name: value
+            for name, value in rules.items()
+            if name not in LATER or value != default[name]
+        }
+
+
+def _sizes(num_overview: object) -> tuple[int, ...]:
+    """Returns the numbers of frames that an overview may have, ascending. Raises ValueError."""
+    sizes = tuple(num_overview) if isinstance(num_overview, tuple | list) else (num_overview,)
+    are_numbers = all(is_whole_number(size, 0, MOST_OVERVIEW) for size in sizes)
+    if not sizes or not are_numbers or len(set(sizes)) < len(sizes):
+        raise ValueError(
+            f"num_overview needs a whole number from 0 to {MOST_OVERVIEW}, or several that differ, "
+            f"got {brief(num_overview)}"
+        )
+    return tuple(sorted(sizes))
 
 
 ErrorKind: TypeAlias = Literal["", "unreadable", "impossible", "refused"]
@@ -92,16 +148,15 @@ class Episode:
     duration_s: float
     last_frame_s: float
     budget: FrameBudget
+    overview_s: tuple[float, ...]
+    """Seconds: the times of the overview, ascending."""
+    frames_scanned: int = 0
+    """Frames that were looked at to pick those of the overview. They are not shown or paid for."""
     turns: tuple[Turn, ...] = ()
     answer: str | None = None
     """The answer action's own text; None until there is one."""
     is_right: bool = False
     graded_by: str = STRICT.name
-
-    @property
-    def overview_s(self) -> tuple[float, ...]:
-        """(num_overview,) seconds: the times of the overview."""
-        return overview_times(self.last_frame_s, self.rules.num_overview)
 
     @property
     def zooms(self) -> tuple[ZoomCall, ...]:
@@ -144,11 +199,41 @@ class Episode:
 
 
 def start(
-    task: VideoQuestion, duration_s: float, last_frame_s: float, rules: Rules, key: str
+    task: VideoQuestion,
+    duration_s: float,
+    last_frame_s: float,
+    rules: Rules,
+    key: str,
+    overview: Overview | None = None,
 ) -> Episode:
-    """Returns a new episode on a task, with the overview paid for."""
-    budget = FrameBudget(rules.frame_budget - rules.num_overview, rules.frames_per_zoom)
-    return Episode(key, task, rules, duration_s, last_frame_s, budget)
+    """Returns a new episode on a task, with the overview paid for.
+
+    Args:
+        task: to play.
+        duration_s: seconds of its video.
+        last_frame_s: time of the last frame.
+        rules: to play by.
+        key: names the episode.
+        overview: as it was picked; may be None if the rules fix it (see `is_overview_fixed`).
+
+    Raises:
+        ValueError: the overview is not one of this video by these rules.
+    """
+    if overview is None:
+        if not rules.is_overview_fixed:
+            raise ValueError(
+                f"an episode with overviews of {brief(rules.num_overview)} frames by "
+                f"{rules.overview} needs the times that were picked, got none"
+            )
+        overview = Overview(overview_times(last_frame_s, rules.overview_sizes[0]))
+    else:
+        check_times(overview.times_s, rules.overview_sizes, duration_s, last_frame_s)
+        if rules.overview == UNIFORM and overview.times_s != overview_times(
+            last_frame_s, len(overview.times_s)
+        ):
+            raise ValueError("a uniform overview needs evenly spread times, got others")
+    budget = FrameBudget(rules.frame_budget - len(overview.times_s), rules.frames_per_zoom)
+    return Episode(key, task, rules, duration_s, last_frame_s, budget, *overview)
 
 
 def advance(episode: Episode, reply: str, grader: Grader = STRICT) -> Episode:
