@@ -5,6 +5,8 @@ the same way and then guess.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -35,22 +37,35 @@ NUM_COARSE = 2
 """Zooms on a whole passage: the second falls between the frames of the first."""
 IS_ODD = 1.4
 """How many times as far from the median of its passage an odd frame is as the others."""
+EVEN_S = 1e-6
+"""Most seconds by which the gaps of an even overview differ."""
 NUM_CLOSE = 2
 """Zooms at the highest rate: before and after what was found."""
 
 
 class Heuristic(SeededAgent, ABC):
-    """Looks where a rule says, then answers; answers at once if the overview does."""
+    """Looks where a rule says, then answers; answers at once if the overview does.
+
+    Without an overview, it first looks at the whole video, and takes that clip as one.
+    """
 
     def act(self, observation: Observation) -> str:
         """Takes the next look that the rules allow, or answers."""
-        is_read = not observation.clips and choose_option(observation)
-        look = None if is_read else self.next_look(observation)
+        look = self._look(observation)
         if look is None or _room(observation) == 0 or look[0].start_s >= observation.duration_s:
             return answer_seen(observation, self._seed)
         (start_s, end_s), num_frames, thought = look
         end_s = min(max(end_s, start_s + 1 / FPS), observation.duration_s)
         return reply(observation, ZoomCall(start_s, end_s, num_frames / (end_s - start_s)), thought)
+
+    def _look(self, observation: Observation) -> Look | None:
+        """Returns where to look, with an overview or without; None to answer."""
+        if not observation.overview.times_s and not observation.clips:
+            whole = Segment(0.0, observation.duration_s)
+            return whole, _room(observation), "I look at the whole video."
+        seen = _with_overview(observation)
+        is_read = not seen.clips and choose_option(seen)
+        return None if is_read else self.next_look(seen)
 
     @abstractmethod
     def next_look(self, observation: Observation) -> Look | None:
@@ -128,6 +143,20 @@ class CoarseToFineAgent(Heuristic):
         return _by_oddity(observation, stretch)
 
 
+def _with_overview(observation: Observation) -> Observation:
+    """Returns an observation in which, if there is no overview, the first clip is one."""
+    if observation.overview.times_s:
+        return observation
+    rules = observation.rules
+    return replace(
+        observation,
+        rules=replace(rules, max_turns=rules.max_turns - 1),
+        overview=observation.clips[0],
+        clips=observation.clips[1:],
+        turns=observation.turns[1:],
+    )
+
+
 def _room(observation: Observation) -> int:
     """Returns how many frames a zoom may show if every turn but the last zooms."""
     return affordable(observation, observation.turns_left - 1)
@@ -178,8 +207,9 @@ def _between(observation: Observation) -> Look | None:
     """Returns a look at the middle of every gap of the overview, from the first not shown yet.
 
     The last gap is left out, as a zoom at one frame a gap ends a whole gap after its last frame.
+    Gaps of an overview that is not spread evenly are taken for even ones.
     """
-    times_s = observation.overview.times_s
+    times_s = _evened(observation)
     first = sum(len(clip.times_s) for clip in observation.clips)
     last = min(first + _room(observation), len(times_s) - 2)
     if first >= last:
@@ -187,6 +217,15 @@ def _between(observation: Observation) -> Look | None:
     apart_s = times_s[1] - times_s[0]
     stretch = Segment((first + 0.5) * apart_s, (last + 0.5) * apart_s)
     return stretch, last - first, "It may hide between two frames."
+
+
+def _evened(observation: Observation) -> Sequence[float]:
+    """Returns the times of the overview, or as many even ones if they are not spread evenly."""
+    times_s = observation.overview.times_s
+    if len(times_s) < 2 or np.ptp(np.diff(times_s)) < EVEN_S:
+        return times_s
+    even_s: list[float] = np.linspace(0, observation.duration_s, len(times_s)).tolist()
+    return even_s
 
 
 # From coarse to fine -----------------------------------------------------------------------------

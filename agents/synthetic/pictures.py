@@ -19,7 +19,9 @@ from zoomgym.tasks import (
     BEACON,
     COUNTDOWN_STEPS,
     FINE_PARTS,
+    FPS,
     LAMPS,
+    OVERVIEW_STEPS,
     PULSES,
     SIGN_SIDE,
     SIGN_TOP,
@@ -162,8 +164,9 @@ def bar(image: NDArray[np.uint8], index: int) -> float | None:
 
 
 def target_s(lit: Lit, observation: Observation) -> float:
-    """Returns the time at which a countdown ends."""
-    step_s = observation.overview.times_s[1]
+    """Returns the time at which a countdown ends, by steps of the default overview."""
+    last_frame_s = (round(observation.duration_s * FPS) - 1) / FPS
+    step_s = last_frame_s / OVERVIEW_STEPS
     return lit.time_s + lit.share * COUNTDOWN_STEPS * step_s
 
 

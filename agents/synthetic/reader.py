@@ -60,7 +60,9 @@ def choose_option(observation: Observation) -> str | None:
 
 
 def read_option(observation: Observation) -> str | None:
-    """Returns the option that the frames support, if any."""
+    """Returns the option that the frames support, if any. Without a frame, none is."""
+    if not observation.overview.times_s and not observation.clips:
+        return None
     read = READERS.get(family_of(observation.question), _first_symbol)
     found = read(see(observation.overview, *observation.clips), observation)
     return found if found in observation.options else None

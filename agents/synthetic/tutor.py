@@ -7,6 +7,7 @@ first says what went wrong.
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from itertools import groupby
 
 from agents.synthetic.evidence import is_shown, missing_frames, needs_every_frame
@@ -100,9 +101,9 @@ def _reasons(observation: Observation, evidence: Segment) -> list[tuple[int, int
         if beacon and times_s[first] <= evidence.start_s and evidence.end_s <= times_s[last]:
             which = f"frame {lit[0]}" if len(lit) == 1 else f"frames {lit[0]} to {lit[-1]}"
             reasons.append((first, last, f"The {beacon} beacon is lit in {which}."))
-    before = max(i for i, time_s in enumerate(times_s) if time_s <= evidence.start_s)
-    after = next((i for i, time_s in enumerate(times_s) if time_s >= evidence.end_s), before)
-    if after > before:
+    before = bisect_right(times_s, evidence.start_s) - 1
+    after = bisect_left(times_s, evidence.end_s)
+    if 0 <= before < after < len(times_s):
         reasons.append((before, after, f"It must be between frames {before} and {after}."))
     return reasons
 

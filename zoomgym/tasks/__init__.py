@@ -10,7 +10,7 @@ from zoomgym.tasks.synthetic.families import FAMILIES, family_of
 from zoomgym.tasks.synthetic.families.count import NUM_PULSES
 from zoomgym.tasks.synthetic.layout import BARS, BEACON, FPS, SIGN_SIDE, SIGN_TOP
 from zoomgym.tasks.synthetic.marks import FINE_PARTS, board_picture, sign_picture, wheel_picture
-from zoomgym.tasks.synthetic.plan import COUNTDOWN_STEPS
+from zoomgym.tasks.synthetic.plan import COUNTDOWN_STEPS, OVERVIEW_STEPS
 from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.tasks.synthetic.seal import is_sealed, seal
 from zoomgym.tasks.synthetic.symbols import LAMPS, PULSES, SYMBOLS
@@ -28,6 +28,7 @@ __all__ = [
     "FPS",
     "LAMPS",
     "NUM_PULSES",
+    "OVERVIEW_STEPS",
     "PULSES",
     "SIGN_SIDE",
     "SIGN_TOP",

@@ -30,7 +30,7 @@ class Filmed:
 
     def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
         shown = [self.levels[min(int(time_s), len(self.levels) - 1)] for time_s in times_s]
-        return np.array([np.full((*size, 3), level, np.uint8) for level in shown])
+        return np.repeat(np.array(shown, np.uint8), size[0] * size[1] * 3).reshape(-1, *size, 3)
 
 
 def filmed(agent: str, levels: Sequence[int], **rules: int) -> list[Zoom]:
@@ -168,6 +168,40 @@ def test_other_rules_and_tiny_videos_are_no_trouble(
     agent: str, rules: dict[str, int], levels: list[int]
 ) -> None:
     filmed(agent, levels, **rules)
+
+
+@pytest.mark.parametrize("agent", HEURISTICS)
+def test_without_an_overview_the_first_zoom_is_one(agent: str) -> None:
+    levels = [*QUIET, 200, 201, 200, *QUIET]
+    first, *others = filmed(agent, levels, num_overview=0)
+    assert first == (0, 13, 16)
+    assert others
+    assert all(start_s < 8 and end_s > 4 for start_s, end_s, _ in others[:1])
+
+
+@pytest.mark.parametrize("agent", sorted(AGENTS))
+@pytest.mark.parametrize("overview", ["uniform", "random", "change"])
+@pytest.mark.parametrize("num_overview", [0, 1, (0, 2, 5)])
+def test_every_agent_plays_with_any_overview(
+    agent: str, overview: str, num_overview: int | tuple[int, ...]
+) -> None:
+    given = {"num_overview": num_overview, "overview": overview, "duration_s": 600}
+    for family in ("flash", "count"):
+        for record in played(agent, family, 2, max_pixels=32 * 32, **given):
+            assert record.reward_parts.format == 1
+            assert record.answer in set("ABCD")
+
+
+def test_without_an_overview_heuristics_find_more_than_guesses() -> None:
+    for agent, least in (("change", 7), ("coarse_to_fine", 7), ("oracle", 12)):
+        records = played(agent, "flash", 12, num_overview=0)
+        assert sum(record.reward_parts.accuracy for record in records) >= least, agent
+
+
+def test_a_countdown_is_read_with_any_overview() -> None:
+    for num_overview in (64, 48):
+        records = played("coarse_to_fine", "flash", 6, num_overview=num_overview, duration_s=3600)
+        assert sum(record.reward_parts.accuracy for record in records) == 6, num_overview
 
 
 @pytest.mark.parametrize("agent", HEURISTICS)
