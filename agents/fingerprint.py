@@ -4,8 +4,8 @@ import ast
 import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from importlib.machinery import PathFinder
 from importlib.util import resolve_name
 from pathlib import Path
@@ -102,11 +102,18 @@ def _is_own(module: str, path: Path) -> bool:
     return not (is_library or is_installed or module.partition(".")[0] == COVERED)
 
 
-def _imports(module: str, path: Path) -> Iterator[str]:
-    """Yields what a module may import, anywhere in it, with the packages around that."""
+def _imports(module: str, path: Path) -> tuple[str, ...]:
+    """Returns what a module may import, anywhere in it, with the packages around that."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    return _imported(path.read_bytes(), package)
+
+
+@cache
+def _imported(source: bytes, package: str) -> tuple[str, ...]:
+    """Returns what source may import: read once for all agents that share it."""
+    imported: dict[str, None] = {}
     with suppress(SyntaxError, ValueError, ImportError):  # it could not be imported
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in ast.walk(ast.parse(source)):
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -115,4 +122,5 @@ def _imports(module: str, path: Path) -> Iterator[str]:
                 names = [f"{base}.{alias.name}" for alias in node.names]
             for name in names:
                 parts = name.split(".")
-                yield from (".".join(parts[: number + 1]) for number in range(len(parts)))
+                imported |= {".".join(parts[: number + 1]): None for number in range(len(parts))}
+    return tuple(imported)

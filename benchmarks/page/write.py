@@ -3,10 +3,11 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from agents.registry import about, is_told_evidence
@@ -52,18 +53,10 @@ def write_report(
     opened. Synthetic videos may be in cache_dir, or else the user's cache.
     """
     records = in_order(records)
-    jinja = Environment(
-        loader=FileSystemLoader(FOLDER, encoding="utf-8"),
-        autoescape=True,  # of other people's texts, which the filter cuts
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    jinja.filters["cut"] = cut
     sets = ", ".join(dict.fromkeys(record.task_set for record in records))
     script = "".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    page = jinja.get_template(TEMPLATE).render(
+    page = _template().render(
         title=cut(suite_name.strip() or sets or "No episodes"),
         metrics=METRICS,
         all_tasks=ALL,
@@ -77,6 +70,20 @@ def write_report(
     )
     with replaced(path) as file:
         file.write(page.encode("utf-8", "replace"))
+
+
+@cache
+def _template() -> Template:
+    """Returns the page's template, which is compiled once."""
+    jinja = Environment(
+        loader=FileSystemLoader(FOLDER, encoding="utf-8"),
+        autoescape=True,  # of other people's texts, which the filter cuts
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.filters["cut"] = cut
+    return jinja.get_template(TEMPLATE)
 
 
 def _facts(records: Sequence[Record]) -> dict[str, Any]:
