@@ -8,6 +8,9 @@ TORCH_TESTS = tests/agents/qwen tests/agents/sb3/test_sb3.py --deselect tests/ag
     --deselect tests/agents/sb3/test_sb3.py::test_maskable_ppo_learns_to_find_the_symbol_and_to_read_it
 INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 
+# Many processes start in the demo and in the tests: our code is compiled once, not in each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test docs check lint processors
 
 setup: $(VENV)/.dev

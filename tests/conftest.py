@@ -1,6 +1,10 @@
 """What tests share: one plain task, and its episode on an imaginary video of a minute."""
 
+import gc
+import os
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -8,6 +12,7 @@ from hypothesis import settings
 from zoomgym.rules.episode import Episode, Rules, start
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import Segment
+from zoomgym.tasks.synthetic import task_set
 
 settings.register_profile("zoomgym", deadline=None)  # a busy machine is no failure
 settings.load_profile("zoomgym")
@@ -34,6 +39,33 @@ def new_episode(task: VideoQuestion = TASK, **rules: object) -> Episode:
 @pytest.fixture
 def episode() -> Episode:
     return new_episode()
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of a run share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _videos_are_written_once(shared_folder: Path) -> Iterator[None]:
+    """Keeps the synthetic videos of tests that name no folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOOMGYM_CACHE", str(shared_folder / "cache"))
+        yield
+
+
+def pytest_collection_finish() -> None:
+    """Tells the garbage collector that modules stay: it need not look at them in every test."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def short_videos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allows synthetic videos of 8 s: some families have tasks in them, soon written to files."""
+    monkeypatch.setattr(task_set, "MIN_DURATION_S", 8)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import gymnasium as gym
 import pytest
 
 from examples import own_agent
+from tests.clips import first_video
 from tests.tasks.datasets.layouts import write_file, write_json, write_parquet
 from tests.tasks.datasets.test_lvbench import VIDEO
 from tests.tasks.datasets.test_videomme import ROW, SRT
@@ -27,11 +28,11 @@ from zoomgym.tasks.synthetic import SyntheticTasks
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_readme_shows_an_example_that_is_run_here(tmp_path: Path) -> None:
+def test_the_readme_shows_an_example_that_is_run_here() -> None:
     [shown] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     code = (ROOT / "examples" / "play_an_episode.py").read_text()
     assert shown in code
-    environment = {"ZOOMGYM_CACHE": str(tmp_path), "PATH": ""}
+    environment = {"ZOOMGYM_CACHE": os.environ["ZOOMGYM_CACHE"], "PATH": ""}
     run = subprocess.run(
         [sys.executable, "-W", "error", ROOT / "examples" / "play_an_episode.py"],
         capture_output=True, text=True, check=True, env=environment,
@@ -214,7 +215,7 @@ def test_all_code_of_pages_is_in_blocks_whose_language_is_known() -> None:
 def fill(folder: Path) -> None:
     """Writes what the page of benchmarks needs: a video of Video-MME, and one of LVBench."""
     synthetic = SyntheticTasks(("flash",), "test", 30, "easy", "file")
-    clip = synthetic.write_video(synthetic[0], folder).read_bytes()
+    clip = first_video(synthetic, folder).read_bytes()
     data, key = folder / "data" / "Video-MME", ROW["videoID"]
     write_parquet(data / "videomme" / "test-00000-of-00001.parquet", [ROW])
     write_file(data / "data" / f"{key}.mp4", clip)
@@ -237,7 +238,7 @@ def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         capture_output=True, text=True, cwd=tmp_path,
-        env={**os.environ, "ZOOMGYM_CACHE": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     if page.name == "benchmarks.md":

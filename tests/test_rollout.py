@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agents.registry import make_agent
+from tests.clips import first_video
 from zoomgym import ZoomEnv
 from zoomgym.agent.observation import Observation
 from zoomgym.errors import RecordError, TaskError, VideoError
@@ -226,7 +227,7 @@ def test_a_named_task_whose_video_cannot_be_shown_is_passed_over_if_asked(
     num_envs: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tasks = SyntheticTasks(("flash",), "train", 30, "easy", "file")
-    video = tasks.write_video(tasks[0], tmp_path).name
+    video = first_video(tasks, tmp_path).name
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     names = [video, "broken.mp4", "gone.mp4", video]
     rows = [

@@ -24,6 +24,7 @@ from benchmarks.evaluation.metrics import Score, leaderboard
 from benchmarks.evaluation.resume import Choice
 from benchmarks.evaluation.runner import Environments, Job, Outcome, play_one
 from benchmarks.evaluation.suites import SUITES, Part, Suite
+from tests.clips import first_video
 from zoomgym import __version__
 from zoomgym.io.locks import locked
 from zoomgym.records import Record, append_record, read_records, write_records
@@ -366,7 +367,7 @@ def test_episodes_on_other_tasks_of_the_same_names_are_not_mixed_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     video = SyntheticTasks(("overview",), "train", 30, "easy", "file")
-    path = video.write_video(video[0], tmp_path)
+    path = first_video(video, tmp_path)
     task = VideoQuestion(id="q", video=path.name, question="?", answer="A", options=("x", "y"))
     part = Part(1, {"tasks": str(tmp_path / "my.jsonl")})
     monkeypatch.setitem(SUITES, "own-v0", Suite("own-v0", "a test", (part,), agents=("blind",)))
@@ -520,7 +521,7 @@ def test_one_broken_video_is_counted_and_shown_and_stops_nothing(
     assert len(identities(folder)) == 4
 
 
-@pytest.mark.usefixtures("here")
+@pytest.mark.usefixtures("here", "short_videos")
 def test_progress_says_how_many_videos_are_written_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -532,7 +533,7 @@ def test_progress_says_how_many_videos_are_written_first(
         yield lambda: None
 
     monkeypatch.setattr(resume, "counted", counted)
-    encoded = Part(2, {"tasks": "synthetic:overview", **SMALL, "source": "file", "duration_s": 30})
+    encoded = Part(2, {"tasks": "synthetic:overview", **SMALL, "source": "file", "duration_s": 8})
     suite = Suite("encoded-v0", "a test", (encoded,), agents=("blind",))
     monkeypatch.setitem(SUITES, suite.name, suite)
     given = ["suite", "encoded-v0", "--out", str(tmp_path), "--cache-dir", str(tmp_path)]

@@ -3,14 +3,16 @@
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.clips import first_video
 from zoomgym import ZoomEnv
 from zoomgym.cli import main
 from zoomgym.cli.play import HELP, play, to_reply
-from zoomgym.tasks.datasets import ManifestTasks
+from zoomgym.tasks.datasets import ManifestTasks, write_manifest
 from zoomgym.tasks.synthetic import SyntheticTasks
 from zoomgym.video import VideoFile
 
@@ -18,7 +20,7 @@ from zoomgym.video import VideoFile
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
-    return tasks.write_video(tasks[0], tmp_path_factory.mktemp("clip"))
+    return first_video(tasks, tmp_path_factory.mktemp("clip"))
 
 
 @pytest.mark.parametrize(
@@ -143,18 +145,19 @@ def test_play_of_a_file_that_is_no_video_says_so(
     assert "no.mp4" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("short_videos")
 def test_synth_writes_videos_and_a_manifest_that_check_accepts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    arguments = ["synth", str(out), "--family", "flash", "--num", "2", "--duration", "30"]
+    arguments = ["synth", str(out), "--family", "flash", "--num", "2", "--duration", "8"]
     assert main(arguments) == 0
     tasks = ManifestTasks(out / "manifest.jsonl")
     assert [task.answer for task in (tasks[0], tasks[1])] == [
-        SyntheticTasks(("flash",), "train", 30, "easy", "scene")[i].answer for i in range(2)
+        SyntheticTasks(("flash",), "train", 8, "easy", "scene")[i].answer for i in range(2)
     ]
     with VideoFile(out / tasks[0].video) as video:
-        assert video.duration_s == 30.0
+        assert video.duration_s == 8.0
     capsys.readouterr()
     assert main(["check", str(out / "manifest.jsonl")]) == 0
     assert capsys.readouterr().out == "2 rows, 0 with problems\n"
@@ -166,9 +169,10 @@ def test_synth_writes_videos_and_a_manifest_that_check_accepts(
 def test_commands_that_open_videos_take_limits(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "out"
-    main(["synth", str(out), "--family", "flash", "--num", "1", "--duration", "30"])
-    manifest = str(out / "manifest.jsonl")
+    tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
+    video = first_video(tasks, tmp_path)
+    manifest = str(tmp_path / "my.jsonl")
+    write_manifest(Path(manifest), [replace(tasks[0], video=video.name)])
     few, many = '{"call_s": 1e-06}', '{"call_s": 100, "wait_s": 1e3}'
     capsys.readouterr()
     assert main(["check", manifest, "--limits", few]) == 1
@@ -178,8 +182,7 @@ def test_commands_that_open_videos_take_limits(
     assert "within 1e-06 s of processor time" in capsys.readouterr().err
     assert main(["play", "--tasks", manifest, "--limits", few]) == 1
     assert "within 1e-06 s of processor time" in capsys.readouterr().err
-    video = str(next(out.rglob("*.mp4")))
-    assert main(["play", "--video", video, "--limits", few]) == 1
+    assert main(["play", "--video", str(video), "--limits", few]) == 1
     assert "within 1e-06 s of processor time" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["check", manifest, "--limits", '{"seconds": 3}'])
@@ -257,24 +260,26 @@ def test_a_number_below_zero_is_refused(
     assert "needed a whole number from 0 on, got '-" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("short_videos")
 def test_a_difficulty_may_be_settings_in_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = '{"preset": "hard", "symbols": 6, "num_decoys": 1}'
-    wanted = ["--family", "flash", "--num", "1", "--duration", "30"]
+    wanted = ["--family", "flash", "--num", "1", "--duration", "8"]
     hard, medium = tmp_path / "hard", tmp_path / "medium"
     assert main(["synth", str(hard), *wanted, "--difficulty", given]) == 0
-    tasks = SyntheticTasks(("flash",), "train", 30, json.loads(given), "scene")
+    tasks = SyntheticTasks(("flash",), "train", 8, json.loads(given), "scene")
     assert ManifestTasks(hard / "manifest.jsonl")[0].id == tasks[0].id
     assert tasks[0].id.startswith("flash-hard_")
     assert main(["synth", str(medium), *wanted, "--difficulty", '{"preset": "medium"}']) == 0
-    assert ManifestTasks(medium / "manifest.jsonl")[0].id == "flash-medium-30s-train-00000"
+    assert ManifestTasks(medium / "manifest.jsonl")[0].id == "flash-medium-8s-train-00000"
 
 
+@pytest.mark.usefixtures("short_videos")
 def test_synth_writes_into_no_folder_with_other_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["synth", str(tmp_path), "--family", "flash", "--duration", "30"]
+    arguments = ["synth", str(tmp_path), "--family", "flash", "--duration", "8"]
     assert main([*arguments, "--num", "1"]) == 0
     [video] = tmp_path.glob("videos/*")
     (tmp_path / "manifest.jsonl").unlink()  # as if it had been killed

@@ -12,6 +12,7 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 
+from tests.clips import first_video
 from tests.envs.test_env import Fixed, trajectory
 from zoomgym import TaskError, ZoomEnv
 from zoomgym.envs.discrete import ZoomEnvDiscrete
@@ -122,7 +123,7 @@ def test_the_task_can_be_named() -> None:
 
 def test_real_files_play_with_letters_for_answers(tmp_path: Path) -> None:
     tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
-    video = tasks.write_video(tasks[0], tmp_path)
+    video = first_video(tasks, tmp_path)
     question = VideoQuestion(
         id="q", video=str(video), question="?", answer="red", options=("red", "green")
     )

@@ -65,15 +65,8 @@ def test_the_environment_passes_gymnasiums_checker_without_a_warning(
     check_env(gym.make("ZoomEnv-v0", source="scene", frame_size=(28, 28), **settings).unwrapped)
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the one video of `file_env` is written once for all tests here."""
-    return tmp_path_factory.mktemp("cache")
-
-
-def file_env(cache: Path | str) -> ZoomEnv:
-    settings = {"duration_s": 30, "cache_dir": cache, "frame_size": (28, 28)}
-    env = ZoomEnv("synthetic:overview", **settings)  # type: ignore[arg-type]
+def file_env() -> ZoomEnv:
+    env = ZoomEnv("synthetic:overview", duration_s=30, frame_size=(28, 28))
     env.tasks = OnlyFirst(env.tasks)  # type: ignore[assignment, arg-type]
     return env
 
@@ -185,14 +178,14 @@ def test_one_environment_seeded_again_repeats_itself() -> None:
     assert trajectory(env, seed=3) == trajectory(env, seed=3)
 
 
-def test_scenes_and_files_give_the_same_trajectory_in_every_process(cache: Path) -> None:
+def test_scenes_and_files_give_the_same_trajectory_in_every_process() -> None:
     code = (
-        "import sys; from tests.envs.test_env import file_env, scene_env, trajectory; "
-        "print(*trajectory(scene_env(), seed=5), *trajectory(file_env(sys.argv[1]), 5, 2))"
+        "from tests.envs.test_env import file_env, scene_env, trajectory; "
+        "print(*trajectory(scene_env(), seed=5), *trajectory(file_env(), 5, 2))"
     )
-    command = [sys.executable, "-c", code, str(cache)]
+    command = [sys.executable, "-c", code]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    env = file_env(cache)
+    env = file_env()
     assert printed.split() == trajectory(scene_env(), seed=5) + trajectory(env, 5, 2)
     env.close()
 
@@ -355,8 +348,8 @@ def test_a_fresh_start_forgets_the_last_episode() -> None:
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
-def test_a_copy_in_mid_episode_goes_on_alike(copied: Any, cache: Path) -> None:
-    for env in (scene_env(), file_env(cache)):
+def test_a_copy_in_mid_episode_goes_on_alike(copied: Any) -> None:
+    for env in (scene_env(), file_env()):
         env.reset(seed=4)
         env.step(FULL_ZOOM)
         twin = copied(env)
@@ -460,8 +453,8 @@ def manifest_of(folder: Path, *paths: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def clip(cache: Path) -> Path:
-    tasks = file_env(cache).tasks
+def clip() -> Path:
+    tasks = file_env().tasks
     with tasks.open_video(tasks[0]) as video:
         return Path(video.path)
 
@@ -774,8 +767,8 @@ def test_a_fork_draws_its_own_random_numbers_from_the_same_state() -> None:
     assert env.reset()[1]["task_id"] == drawn
 
 
-def test_a_fork_leaves_the_video_of_its_parent_open(cache: Path) -> None:
-    env = file_env(cache)
+def test_a_fork_leaves_the_video_of_its_parent_open() -> None:
+    env = file_env()
     env.reset(seed=1)
     twin = env.fork()
     twin.close()

@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium as gym
 import pytest
 
+from tests.clips import first_video
 from tests.grading.judges import JudgeServer, by_answer, fails, judging, says
 from tests.playing import play_episode
 from zoomgym import ZoomEnv
@@ -43,7 +44,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two tasks about one video: `open` is open-ended, `choice` has options."""
     folder = tmp_path_factory.mktemp("tasks")
     tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
-    video = tasks.write_video(tasks[0], folder).name
+    video = first_video(tasks, folder).name
     rows = [
         VideoQuestion("open", video, "Who is it?", "a tall man"),
         VideoQuestion("choice", video, "Who?", "A", options=("yes, some tall bloke", "a cat")),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.clips import first_video
 from tests.grading.judges import judging, says
 from tests.playing import play_episode
 from zoomgym import RecordError, TaskError, ZoomEnv
@@ -48,7 +49,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A manifest of one task, on a video of half a minute."""
     folder = tmp_path_factory.mktemp("mine")
     tasks = SyntheticTasks(("overview",), "test", 30, "easy", "file")
-    path = tasks.write_video(tasks[0], folder)
+    path = first_video(tasks, folder)
     write_manifest(folder / "my.jsonl", [replace(tasks[0], video=path.name)])
     return folder / "my.jsonl"
 
@@ -137,7 +138,7 @@ def test_who_watches_a_stranger_s_record_asks_no_judge_and_sends_no_key(
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("MY_KEY", "sk-secret")
     tasks = SyntheticTasks(("flash",), "train", 30, "easy", "file")
-    video = tasks.write_video(tasks[0], tmp_path).name
+    video = first_video(tasks, tmp_path).name
     row = VideoQuestion(id="q", video=video, question="Who?", answer="a tall man")
     write_manifest(tmp_path / "my.jsonl", [row])
     with judging(says("RIGHT")) as server:

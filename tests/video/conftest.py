@@ -1,9 +1,10 @@
-"""One folder of awkward files for all tests here, each written when it is first asked for."""
+"""One folder of awkward files for all tests and workers: each is written when it is asked for."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from benchmarks.speed.decoding.awkward.kinds import INEXACT, KINDS
 from zoomgym.video.file import FACTS
@@ -12,13 +13,16 @@ from zoomgym.video.store import STORE
 
 
 @pytest.fixture(scope="session")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    folder = tmp_path_factory.mktemp("clips")
+def clip(shared_folder: Path) -> Callable[[str], Path]:
+    folder, locks = shared_folder / "clips", shared_folder / "locks"
+    folder.mkdir(exist_ok=True)
+    locks.mkdir(exist_ok=True)
 
     def get(name: str) -> Path:
         path = folder / name
-        if not path.exists():
-            (KINDS | INEXACT)[name](path, get)
+        with FileLock(locks / name):
+            if not path.exists():
+                (KINDS | INEXACT)[name](path, get)
         return path
 
     return get

@@ -1,5 +1,6 @@
 """Every frame of every kind of file, compared byte for byte with playing it from its start."""
 
+import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -24,8 +25,8 @@ SIZE = (48, 80)
 def index_at(playback: PlayedInOrder, time_s: float) -> int:
     """Returns the index of the last frame that started, within the tolerance, by time_s."""
     latest_s = Fraction(time_s) + min(playback.time_base / 2, Fraction(1, 2000))
-    starts_s = [(ticks - playback.pts[0]) * playback.time_base for ticks in playback.pts]
-    return sum(start_s <= latest_s for start_s in starts_s) - 1
+    latest = playback.pts[0] + math.floor(latest_s / playback.time_base)
+    return sum(ticks <= latest for ticks in playback.pts) - 1
 
 
 def wanted_times(playback: PlayedInOrder, video: VideoFile, num_each: int) -> Iterator[list[float]]:

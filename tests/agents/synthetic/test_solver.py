@@ -48,8 +48,8 @@ def test_hard_tasks_are_solvable_too(difficulty: str, duration_s: int) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_encoded_tasks_are_solvable_too(family: str, tmp_path: Path) -> None:
-    env = small_env(f"synthetic:{family}", duration_s=30, source="file", cache_dir=tmp_path)
+def test_encoded_tasks_are_solvable_too(family: str) -> None:
+    env = small_env(f"synthetic:{family}", duration_s=30, source="file")
     assert solve(SolverAgent(), env, 1) == [1.0]
 
 

@@ -93,8 +93,9 @@ def test_one_interval_of_many_that_misses_by_luck_is_no_leak(
     assert "0 of 6 clues tell more than chance" in said
 
 
+@pytest.mark.usefixtures("short_videos")
 def test_the_size_of_a_file_is_that_of_the_video_and_no_file_stays(tmp_path: Path) -> None:
-    tasks = SyntheticTasks(("flash",), "test", 30, "easy", "scene")
+    tasks = SyntheticTasks(("flash",), "test", 8, "easy", "scene")
     drawn = [tasks[0], tasks[1]]
     sizes = CLUES["file size"](tasks, drawn, tmp_path)
     assert list(tmp_path.iterdir()) == []

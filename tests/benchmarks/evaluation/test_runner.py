@@ -296,6 +296,7 @@ def test_what_is_shown_to_many_agents_is_drawn_once_and_counts_for_each(
     assert len(calls) == 1
 
 
+@pytest.mark.usefixtures("short_videos")
 def test_what_is_decoded_for_many_agents_is_decoded_once_and_counts_for_each(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -304,8 +305,8 @@ def test_what_is_decoded_for_many_agents_is_decoded_once_and_counts_for_each(
     monkeypatch.setattr(video_file, "decode_clip", slowly(clip.decode_clip, decoded))
     monkeypatch.setattr(video_file, "measure", slowly(video_file.measure, measured))
     forget_frames()
-    settings = {**FLASH.settings, "source": "file", "duration_s": 30}
-    job = Job("tiny-v0", Part(1, settings), "flash-easy-30s-test-00002", "blind", 5, tmp_path)
+    settings = {**FLASH.settings, "source": "file", "duration_s": 8}
+    job = Job("tiny-v0", Part(1, settings), "flash-easy-8s-test-00002", "blind", 5, tmp_path)
     outcomes = [
         play_one(replace(job, agent=name), {}, Environments()) for name in ("blind", "glance")
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.clips import first_video
 from tests.tasks.datasets.layouts import open_tasks, write_file, write_json, write_parquet
 from tests.tasks.datasets.test_longvideobench import ROW
 from zoomgym.cli import main
@@ -21,7 +22,7 @@ from zoomgym.tasks.synthetic import SyntheticTasks
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
-    return tasks.write_video(tasks[0], tmp_path_factory.mktemp("clip"))
+    return first_video(tasks, tmp_path_factory.mktemp("clip"))
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

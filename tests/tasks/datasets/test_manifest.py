@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.clips import first_video
 from tests.conftest import TASK, new_episode
 from zoomgym.agent.conversation import text_of, to_messages
 from zoomgym.agent.observation import Frames, observe
@@ -98,7 +99,7 @@ def test_a_missing_video_is_named_when_it_is_needed(tmp_path: Path) -> None:
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
     tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
-    return tasks.write_video(tasks[0], tmp_path)
+    return first_video(tasks, tmp_path)
 
 
 def test_check_reports_every_problem_at_once(

@@ -18,13 +18,15 @@ from zoomgym.io.cache import cached_file, written_file
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs limits of a process")
 
-SETTINGS = {"tasks": "synthetic:overview", "duration_s": 30, "num_overview": 1}
+SETTINGS = {"tasks": "synthetic:overview", "duration_s": 8, "num_overview": 1}
 IN_LITTLE_ROOM = """
 import resource, sys
 from zoomgym import TaskError
 from zoomgym.envs.env import ZoomEnv
+from zoomgym.tasks.synthetic import task_set
 
-env = ZoomEnv("synthetic:overview", duration_s=30, num_overview=1, cache_dir=sys.argv[1])
+task_set.MIN_DURATION_S = 8
+env = ZoomEnv("synthetic:overview", duration_s=8, num_overview=1, cache_dir=sys.argv[1])
 task_id = env.tasks[0].id
 for share in (0, 0.5, 0.9, 1):
     most = int(float(sys.argv[2]) * share) - (share == 1)
@@ -42,6 +44,7 @@ def written(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("synthetic/*")}
 
 
+@pytest.mark.usefixtures("short_videos")
 def test_a_disk_that_fills_up_is_told_and_leaves_nothing_that_counts_as_a_video(
     tmp_path: Path,
 ) -> None:
@@ -66,6 +69,7 @@ def test_a_disk_that_fills_up_is_told_and_leaves_nothing_that_counts_as_a_video(
     assert written(cramped) == {name: content}  # of the last reset, which had room
 
 
+@pytest.mark.usefixtures("short_videos")
 @pytest.mark.parametrize("name", ["/proc/1/zoomgym", "/dev/null/in", "a" * 300, "a\0b", "\ud800"])
 def test_a_folder_that_nobody_can_make_is_named(name: str, tmp_path: Path) -> None:
     env = ZoomEnv(**SETTINGS, cache_dir=tmp_path / name)  # type: ignore[arg-type]

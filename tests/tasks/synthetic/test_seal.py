@@ -15,9 +15,11 @@ from zoomgym.tasks.synthetic import SyntheticTasks
 from zoomgym.tasks.synthetic.seal import is_sealed, seal
 from zoomgym.video import VideoFile, forget_frames
 
+pytestmark = pytest.mark.usefixtures("short_videos")
+
 
 def make_tasks(folder: Path) -> SyntheticTasks:
-    return SyntheticTasks(("overview",), "test", 30, "easy", "file", folder)
+    return SyntheticTasks(("overview",), "test", 8, "easy", "file", folder)
 
 
 def first_frame(tasks: SyntheticTasks, index: int = 0) -> NDArray[np.uint8]:
@@ -37,10 +39,10 @@ def replaced_keeping_times(path: Path, content: bytes) -> None:
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def written(shared_folder: Path, short_videos: None) -> Path:
     """A folder with the files of two tasks, of which one is called as the first but for a name."""
-    folder = tmp_path_factory.mktemp("written")
+    folder = shared_folder / "sealed"
     tasks = make_tasks(folder)
     for index in range(2):
         first_frame(tasks, index)
@@ -117,5 +119,5 @@ def test_a_sealed_video_is_read_as_one_without_a_seal(tmp_path: Path) -> None:
     task = tasks[0]
     sealed, plain = tasks.open_video(task), VideoFile(tasks.write_video(task, tmp_path / "plain"))
     assert (sealed.duration_s, sealed.last_frame_s) == (plain.duration_s, plain.last_frame_s)
-    times_s = [0.0, 7.3, 29.9, sealed.last_frame_s]
+    times_s = [0.0, 3.3, 7.9, sealed.last_frame_s]
     assert (sealed.frames_at(times_s, (48, 48)) == plain.frames_at(times_s, (48, 48))).all()

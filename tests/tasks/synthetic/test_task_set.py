@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.clips import first_video
 from zoomgym.errors import TaskError
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import overview_times
@@ -162,17 +163,14 @@ def test_a_task_is_the_same_in_another_process() -> None:
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder into which the video of the first task was written."""
-    folder = tmp_path_factory.mktemp("written")
-    tasks = tasks_of("flash", source="file", duration_s=30, cache_dir=folder)
-    tasks.open_video(tasks[0]).close()
-    return folder
+    """The file of the first task's video."""
+    tasks = tasks_of("flash", source="file", duration_s=30)
+    return first_video(tasks, tmp_path_factory.mktemp("written"))
 
 
-def test_the_file_shows_the_pictures_of_the_scene_up_to_compression(written: Path) -> None:
+def test_the_file_shows_the_pictures_of_the_scene_up_to_compression() -> None:
     drawn, encoded = (
-        tasks_of("flash", source=source, duration_s=30, cache_dir=written)
-        for source in ("scene", "file")
+        tasks_of("flash", source=source, duration_s=30) for source in ("scene", "file")
     )
     scene, file = drawn.open_video(drawn[0]), encoded.open_video(encoded[0])
     assert isinstance(file, VideoFile)
@@ -199,24 +197,26 @@ def test_evidence_is_where_the_symbol_is_and_nowhere_else() -> None:
     assert np.abs(after - last).mean() > 20
 
 
+@pytest.mark.usefixtures("short_videos")
 def test_files_are_written_once_into_the_folder_that_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("ZOOMGYM_CACHE", str(tmp_path / "by-variable"))
     caplog.set_level("INFO", "zoomgym")
-    tasks = tasks_of("flash", source="file", duration_s=30)
+    tasks = tasks_of("flash", source="file", duration_s=8)
     for _ in range(2):
         tasks.open_video(tasks[0]).close()
     [path] = (tmp_path / "by-variable").rglob("*.mp4")
-    assert path.name.startswith("flash-easy-30s-train-00000-")
+    assert path.name.startswith("flash-easy-8s-train-00000-")
     assert [f"wrote {path} in" in record.message for record in caplog.records] == [True]
-    other = tasks_of("flash", source="file", duration_s=30, cache_dir=tmp_path / "by-argument")
+    other = tasks_of("flash", source="file", duration_s=8, cache_dir=tmp_path / "by-argument")
     other.open_video(other[0]).close()
     assert len(list((tmp_path / "by-argument").rglob("*.mp4"))) == 1
 
 
+@pytest.mark.usefixtures("short_videos")
 def test_the_same_task_is_the_same_file_byte_by_byte(tmp_path: Path) -> None:
-    tasks = tasks_of("flash", source="file", duration_s=30)
+    tasks = tasks_of("flash", source="file", duration_s=8)
     one, other = (tasks.write_video(tasks[0], tmp_path / name) for name in ("a", "b"))
     assert one.name == other.name
     assert one.read_bytes() == other.read_bytes()
@@ -276,7 +276,7 @@ def test_scene_and_file_change_pictures_at_the_same_times(written: Path) -> None
     tasks = tasks_of("flash", duration_s=30)
     [segment] = tasks[0].evidence
     times_s = [segment.start_s + delta for delta in (-6e-4, -4e-4, -1e-4, -3e-5, 0, 1e-4)]
-    with VideoFile(next(written.rglob("*.mp4"))) as file:
+    with VideoFile(written) as file:
         pictures = [
             video.frames_at(times_s, (64, 64)).astype(int)
             for video in (tasks.open_video(tasks[0]), file)

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.clips import first_video
 from tests.tasks.synthetic.test_task_set import tasks_of
 from zoomgym.tasks.synthetic import write
+from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.video import VideoFile
 
 LONG_S = 30
+SCENE = Scene(0, 2 * write.BATCH, (), ())
 WRITE = f"""
 import signal
 import sys
@@ -62,12 +65,10 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
-def test_a_process_that_is_killed_leaves_no_broken_file(
-    tmp_path: Path, kind: signal.Signals
-) -> None:
-    assert interrupted(tmp_path, kind) == -kind
-    assert [path.name[:6] for path in tmp_path.iterdir()] == [".part-"]
+def test_a_process_that_is_killed_leaves_no_broken_file(tmp_path: Path) -> None:
+    for number, kind in enumerate((signal.SIGTERM, signal.SIGKILL), 1):
+        assert interrupted(tmp_path, kind) == -kind
+        assert [path.name[:6] for path in tmp_path.iterdir()] == [".part-"] * number
     tasks = tasks_of("flash", duration_s=LONG_S)
     with VideoFile(tasks.write_video(tasks[0], tmp_path)) as file:
         assert file.duration_s == LONG_S
@@ -86,8 +87,7 @@ def test_progress_is_shown_on_a_terminal_if_writing_takes_long(
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.setattr(write, "PROGRESS_AFTER_S", after_s)
-    tasks = tasks_of("flash", duration_s=30)
-    tasks.write_video(tasks[0], tmp_path)
+    write.write_video(SCENE, tmp_path / "a.mp4")
     *before, last, end = ["", *stderr.getvalue().split("\r")] if is_shown else ["", "", ""]
     assert ("writing video" in "".join(before)) == is_shown
     assert is_shown or not stderr.getvalue()
@@ -100,13 +100,12 @@ def test_bars_can_be_silenced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.setattr(write, "PROGRESS_AFTER_S", 0.0)
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    tasks = tasks_of("flash", duration_s=30)
-    tasks.write_video(tasks[0], tmp_path)
+    write.write_video(SCENE, tmp_path / "a.mp4")
     assert stderr.getvalue() == ""
 
 
 @pytest.mark.parametrize("family", ["flash", "relay"])
 def test_files_are_so_large_that_a_codec_has_work_to_do(tmp_path: Path, family: str) -> None:
-    tasks = tasks_of(family, duration_s=30)
-    num_bytes = tasks.write_video(tasks[0], tmp_path).stat().st_size
+    tasks = tasks_of(family, split="test", duration_s=30, source="file")
+    num_bytes = first_video(tasks, tmp_path).stat().st_size
     assert num_bytes / 30 > 10_000

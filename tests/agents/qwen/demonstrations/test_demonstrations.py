@@ -23,6 +23,7 @@ from agents.qwen.demonstrations import (
 )
 from agents.qwen.demonstrations.__main__ import main
 from agents.registry import AGENTS, make_agent
+from tests.clips import first_video
 from zoomgym import RecordError, VideoError, ZoomEnv
 from zoomgym.agent.conversation import text_of, to_messages
 from zoomgym.agent.observation import Observation
@@ -477,7 +478,7 @@ def test_only_a_synthetic_task_set_or_one_that_is_named_is_shown_again(tmp_path:
 
 def test_files_of_demonstrations_are_opened_if_their_set_is_named(tmp_path: Path) -> None:
     tasks = SyntheticTasks(("overview",), "test", 30, "easy", "file")
-    path = tasks.write_video(tasks[0], tmp_path)
+    path = first_video(tasks, tmp_path)
     write_manifest(tmp_path / "my.jsonl", [replace(tasks[0], video=path.name)])
     record = play(Failing(), small_env(str(tmp_path / "my.jsonl"), num_overview=4))
     demonstrations, out = [Demonstration(record)], tmp_path / "rows.json"
