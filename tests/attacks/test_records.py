@@ -24,6 +24,8 @@ from benchmarks.page.write import write_report
 from tests.benchmarks.episodes import RIGHT, WRONG, played, zoom
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, read_records
+from zoomgym.rules.episode import Rules
+from zoomgym.rules.overview import Overview
 from zoomgym.tasks.catalog import open_task_set
 from zoomgym.tasks.synthetic import FAMILIES
 
@@ -57,6 +59,7 @@ SHOWN: tuple[tuple[Any, ...], ...] = (
     ("task", "category"), ("task", "question"), ("task", "id"), ("task", "video"),
     ("task", "options", 1), ("settings", "difficulty"), ("settings", "split"),
     ("settings", "source"), ("turns", 0, "reply"), ("turns", 0, "feedback"), ("turns", 0, "error"),
+    ("rules", "overview"), ("settings", "overview"),
 )  # fmt: skip
 """Where the texts are that people are shown."""
 
@@ -82,6 +85,11 @@ def bases(folder: Path) -> list[Row]:
     rows[0]["task_set"], rows[0]["settings"]["tasks"] = "private.jsonl", f"{folder}/private.jsonl"
     rows[0]["usage"] = {"tokens": 7, "cost": 0.5}
     rows[1]["task_set"], rows[1]["task"]["labels"] = "videomme", [["duration", "long"]]
+    rules = Rules(num_overview=(0, 4, 9), overview="mine:pick").by_name()
+    shown = Overview((0.5, 3.0, 3.0, 9.0), 71)
+    picked = played(zoom(20, 21, 10), RIGHT, picked=shown, **rules)
+    rows.append(json.loads(picked.to_json()))
+    rows[-1]["settings"] |= rows[-1]["rules"]
     return rows
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from zoomgym.records import Record
 from zoomgym.rules.episode import Rules, advance, start
+from zoomgym.rules.overview import Overview
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import DEFAULT_WEIGHTS, score
 from zoomgym.rules.timeline import Segment
@@ -32,9 +33,15 @@ def zoom(start_s: float, end_s: float, fps: float) -> str:
     return json.dumps({"segment": [start_s, end_s], "fps": fps})
 
 
-def played(*replies: str, task: VideoQuestion = TASK, agent: str = "a", **rules: Any) -> Record:
+def played(
+    *replies: str,
+    task: VideoQuestion = TASK,
+    agent: str = "a",
+    picked: Overview | None = None,
+    **rules: Any,
+) -> Record:
     """Returns the record of an episode with these replies."""
-    episode = start(task, DURATION_S, LAST_FRAME_S, Rules(**rules), "key")
+    episode = start(task, DURATION_S, LAST_FRAME_S, Rules(**rules), "key", picked)
     for reply in replies:
         episode = advance(episode, reply)
     parts = score(episode)
@@ -60,6 +67,8 @@ def played(*replies: str, task: VideoQuestion = TASK, agent: str = "a", **rules:
         reward=parts.total(DEFAULT_WEIGHTS),
         agent_s=2.0,
         decode_s=1.0,
+        picked_s=None if picked is None else picked.times_s,
+        frames_scanned=episode.frames_scanned,
     )
 
 

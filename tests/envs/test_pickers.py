@@ -309,6 +309,22 @@ def test_vector_environments_show_what_single_ones_do(context: str, shared_memor
         envs.close()
 
 
+@pytest.mark.parametrize("num_overview", [0, (0, 2, 5)])
+@pytest.mark.parametrize("source", ["scene", "file"])
+def test_many_discrete_environments_show_what_single_ones_do(
+    num_overview: Any, source: str, tmp_path: Path
+) -> None:
+    given = {"tasks": "synthetic:flash", "source": source, "num_overview": num_overview}
+    given |= {"duration_s": 30, "cache_dir": str(tmp_path)}
+    envs = gym.make_vec("zoomgym:ZoomEnvDiscrete-v0", num_envs=3, **given)
+    seen, _ = envs.reset(seed=[1, 2, 3])
+    for index in range(3):
+        one, _ = gym.make("zoomgym:ZoomEnvDiscrete-v0", **given).reset(seed=index + 1)
+        for name, values in one.items():
+            assert np.array_equal(seen[name][index], values), name
+    envs.close()
+
+
 def test_threads_show_what_single_environments_do() -> None:
     given = {**FLASH, "num_overview": (0, 2, 5), "overview": "change"}
     envs = gym.make_vec("zoomgym:ZoomVectorEnv-v0", num_envs=3, **given)

@@ -264,9 +264,9 @@ def test_an_episode_pays_for_the_overview_that_was_picked() -> None:
         (
             Rules(num_overview=(2, 4)),
             None,
-            r"overviews of \(2, 4\) frames by uniform needs the times",
+            r"overviews of \(2, 4\) frames by 'uniform' needs the times",
         ),
-        (Rules(overview="change"), None, "overviews of 64 frames by change needs the times"),
+        (Rules(overview="change"), None, "overviews of 64 frames by 'change' needs the times"),
         (Rules(num_overview=(2, 4)), (0.0, 1.0, 2.0), "needs 2 or 4 times, got 3"),
         (Rules(num_overview=(2, 4)), (0.0, 30.0), "uniform overview needs evenly spread times"),
         (Rules(num_overview=2, overview="x"), (2.0, 1.0), "needs times in ascending order"),

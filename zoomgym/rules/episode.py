@@ -223,7 +223,7 @@ def start(
         if not rules.is_overview_fixed:
             raise ValueError(
                 f"an episode with overviews of {brief(rules.num_overview)} frames by "
-                f"{rules.overview} needs the times that were picked, got none"
+                f"{brief(rules.overview)} needs the times that were picked, got none"
             )
         overview = Overview(overview_times(last_frame_s, rules.overview_sizes[0]))
     else:

@@ -136,7 +136,7 @@ class VLLMSpeaker:
         if most == 0:
             return None
         num_missing = most - len(prompts)
-        images = [[Image.fromarray(picture) for picture in shown] for shown in pictures]
+        images = [[Image.fromarray(picture) for picture in shown] or None for shown in pictures]
         blank = [self.processor.tokenizer.eos_token_id]
         read_ids, said_ids, log_probs, _ = self.generation.generate(
             prompts=[*prompts, *[blank] * num_missing],

@@ -30,6 +30,7 @@ from trl.trainer.utils import (
     unsplit_pixel_values_by_grid,
 )
 
+from agents.qwen.model.attention import bare
 from agents.qwen.model.speakers import ModelSpeaker, Speaker, VLLMSpeaker
 from agents.qwen.training.monitors import Monitor, summarize
 from agents.qwen.training.resuming import Resumable
@@ -110,7 +111,7 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
             [_said(record) for record in records],
             [rollout.log_probs for rollout in rollouts],
             {"record": records},
-            pictures,
+            pictures if any(pictures) else None,
             pictures,
         )
 
@@ -219,9 +220,13 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
     ) -> tuple[Any, Any, Any]:
         """Scores rows; where beginnings are shared, what the model has not said scores 0."""
         if not self._settings.share_prompt:
-            plain: tuple[Any, Any, Any] = super()._get_per_token_logps_and_entropies(
-                model, input_ids, attention_mask, logits_to_keep, **given
-            )
+            hook = bare(model).register_forward_pre_hook(_without_no_pictures, with_kwargs=True)
+            try:
+                plain: tuple[Any, Any, Any] = super()._get_per_token_logps_and_entropies(
+                    model, input_ids, attention_mask, logits_to_keep, **given
+                )
+            finally:
+                hook.remove()
             return plain
         pixels = given.get("pixel_values")
         self._check_pictures(input_ids, pixels)
@@ -316,6 +321,17 @@ class ReadPictures:
         pixels = torch.cat([picture.pixels for picture in images])
         grids = torch.tensor([picture.grid for picture in images])
         return BatchFeature({"pixel_values": pixels, "image_grid_thw": grids})
+
+
+def _without_no_pictures(_: nn.Module, given: Any, named: dict[str, Any]) -> Any:
+    """Takes empty pictures out of the arguments of a model, which cannot read them.
+
+    TRL hands them to it where no row of a batch has an overview or a clip.
+    """
+    pixels = named.get("pixel_values")
+    if pixels is not None and len(pixels) == 0:
+        named = {**named, "pixel_values": None, "image_grid_thw": None}
+    return given, named
 
 
 def environment_reward(record: Sequence[Record | None], **_: Any) -> list[float | None]:

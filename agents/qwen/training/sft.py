@@ -122,13 +122,10 @@ def collate(rows: Sequence[LabeledEpisode], pad_id: int) -> dict[str, Tensor]:
         positions[:, index, :length] = row.chunk.positions(0)
     pixels = [row.chunk.pixels for row in rows if row.chunk.pixels is not None]
     grids = [grid for row in rows for grid in row.chunk.grids]
-    return {
-        "input_ids": ids,
-        "labels": labels,
-        "position_ids": positions,
-        "pixel_values": torch.cat(pixels),
-        "image_grid_thw": torch.tensor(grids),
-    }
+    batch = {"input_ids": ids, "labels": labels, "position_ids": positions}
+    if not pixels:  # no row has an overview or a clip
+        return batch
+    return {**batch, "pixel_values": torch.cat(pixels), "image_grid_thw": torch.tensor(grids)}
 
 
 def reply_log_probs(model: Any, batch: Mapping[str, Tensor]) -> Tensor:

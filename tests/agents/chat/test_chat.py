@@ -763,8 +763,18 @@ def test_what_an_episode_took_is_told_once_and_starts_at_zero_with_it() -> None:
         assert agent.usage(first.episode_key) == {}
 
 
-def test_episodes_side_by_side_that_show_the_same_are_counted_apart() -> None:
-    envs = [small_env(), small_env()]
+def test_without_an_overview_a_question_is_sent_without_pictures() -> None:
+    with judging(chats(ANSWER)) as server:
+        chat(server).act(first_look(num_overview=0))
+    [(_, _, request)] = server.requests
+    sent = json.dumps(request["messages"])
+    assert "You are shown none of its frames at first." in sent
+    assert "image_url" not in sent
+
+
+@pytest.mark.parametrize("num_overview", [4, 0])
+def test_episodes_side_by_side_that_show_the_same_are_counted_apart(num_overview: int) -> None:
+    envs = [small_env(num_overview=num_overview), small_env(num_overview=num_overview)]
     for env in envs:
         env.reset(seed=0)
     [key] = {env.observation.episode_key for env in envs}

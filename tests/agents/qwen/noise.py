@@ -38,12 +38,13 @@ class NoiseVideo:
     num_damaged: int = 0
 
     def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
-        if max(times_s) == self.breaks_at_s:
+        if max(times_s, default=0) == self.breaks_at_s:
             raise VideoError("noise.mp4: needed a frame, got none")
         seeds = [[self.seed, round(1000 * time_s)] for time_s in times_s]
         return np.array(
-            [np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8) for seed in seeds]
-        )
+            [np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8) for seed in seeds],
+            np.uint8,
+        ).reshape(-1, *size, 3)
 
     def close(self) -> None:
         pass

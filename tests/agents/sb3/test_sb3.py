@@ -85,6 +85,18 @@ def are_equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> b
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.parametrize("changes", [{"num_overview": 0}, {"num_overview": [0, 4, 9]}])
+def test_a_policy_learns_and_plays_with_any_overview(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    train(replace(TINY, env={**ENV, **changes, "overview": "change"}), tmp_path / "run")
+    records = evaluate(tmp_path / "run", 6, tmp_path / "records.jsonl")
+    assert list(read_records(tmp_path / "records.jsonl")) == [one.checked() for one in records]
+    sizes = {len(record.overview.times_s) for record in records}
+    assert sizes <= {0, 4, 9}
+    assert len(sizes) == (1 if changes["num_overview"] == 0 else 3)
+
+
 # The environment in SB3's hands -------------------------------------------------------------------
 
 

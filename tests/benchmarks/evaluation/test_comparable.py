@@ -19,6 +19,8 @@ from zoomgym import ZoomEnv
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, replay, write_records
 from zoomgym.rollout import run_episodes
+from zoomgym.rules.episode import Rules
+from zoomgym.rules.overview import Overview
 from zoomgym.rules.timeline import Segment
 
 RECORD = replace(played(RIGHT), suite="mine-v0")
@@ -138,6 +140,19 @@ def test_a_suite_with_several_rules_may_be_played_by_each_of_them_but_by_no_othe
     assert refused(three, one) == ""
     assert "need the same rules, got rules of the suite (agent a" in refused(one, five)
     assert "got grammar json, num_overview 64" in refused(five, one)
+
+
+def test_overviews_that_are_picked_otherwise_are_other_rules() -> None:
+    shown = Overview((1.0, 2.0), 71)
+    change = played(RIGHT, picked=shown, num_overview=(2, 8), overview="change")
+    several = played(RIGHT, picked=Overview((0.0, RECORD.last_frame_s)), num_overview=(2, 8))
+    plain = replace(change, suite="", rules=Rules(), picked_s=None)
+    told = refused(change, replace(several, agent="b"))
+    assert "records need the same rules, got overview change (agent a" in told
+    assert "and overview uniform (agent b" in told
+    told = refused(several, replace(plain, agent="b"))
+    assert "got num_overview (2, 8) (agent a" in told
+    assert refused(change, replace(change, agent="b", picked_s=(3.0, 4.0))) == ""
 
 
 def on_task(number: int, **fields: Any) -> Record:

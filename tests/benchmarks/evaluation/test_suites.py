@@ -110,6 +110,24 @@ def test_agents_are_ranked_on_a_manifest_with_a_table_records_and_a_page(
     assert len(viewer_of(page)["pictures"]) > 0  # frames of the user's own videos
 
 
+def test_overviews_of_ones_own_are_drawn_picked_and_resumed(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ("--agents", "blind", "--env", "num_overview=[0, 3]", "overview=change")
+    assert run_mine(mine, out, *arguments) == 0
+    records = records_in(out)
+    assert len(records) == 12
+    assert {len(record.overview.times_s) for record in records} == {0, 3}
+    assert {record.frames_scanned > 0 for record in records} == {True, False}
+    assert "frames scanned" in (out / "report.html").read_text()
+    capsys.readouterr()
+    assert run_mine(mine, out, *arguments) == 0
+    assert "0 new, 12 kept" in capsys.readouterr().out
+    told = refused(capsys, lambda: run_mine(mine, tmp_path / "x", "--env", "overview=chagne"))
+    assert "got 'chagne': did you mean 'change'?" in told
+
+
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("width", [60, 80])
 def test_the_first_screen_on_videos_of_ones_own_fits_the_terminal_and_says_what_it_shows(

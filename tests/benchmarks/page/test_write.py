@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agents.registry import AGENTS, about
+from agents.registry import AGENTS, about, make_agent
 from benchmarks.evaluation.failures import FAILURES
 from benchmarks.evaluation.metrics import METRICS, leaderboard
 from benchmarks.evaluation.statistics import Estimate
@@ -21,8 +21,12 @@ from benchmarks.page import episodes as viewer
 from benchmarks.page.charts import Scale, frames_chart, rules_chart, shorten
 from benchmarks.page.palette import AGENT_COLORS, FIXED, NUM_LOOKS, number_agents, shape_path
 from benchmarks.page.write import write_report
+from tests.benchmarks import episodes
+from zoomgym import ZoomEnv
 from zoomgym.records import Record
+from zoomgym.rollout import run_episodes
 from zoomgym.rules.episode import Rules, advance, start
+from zoomgym.rules.overview import Overview
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import DEFAULT_WEIGHTS, score
 from zoomgym.rules.timeline import Segment
@@ -339,6 +343,50 @@ def test_rules_are_called_by_what_they_do_not_share() -> None:
         "64 overview frames, 96 frames in all, at most 1 zoom",
         "32 overview frames, 128 frames in all, at most 4 zooms",
     ]
+    every = [Rules(), Rules(num_overview=(0, 8)), Rules(overview="mine:pick")]
+    assert list(names_of(every).values()) == [
+        "64 overview frames, overview uniform",
+        "0 or 8 overview frames, overview uniform",
+        "64 overview frames, overview mine:pick",
+    ]
+
+
+def test_drawn_and_picked_overviews_are_shown_as_they_were(tmp_path: Path) -> None:
+    env = ZoomEnv(
+        "synthetic:flash",
+        source="scene",
+        max_pixels=1024,
+        frame_size=(0, 0),
+        num_overview=(0, 3, 5),
+        overview="random",
+    )
+    task_ids = [env.tasks[index].id for index in range(6)]
+    records = [
+        record
+        for agent in ("uniform", "glance")
+        for record in run_episodes(
+            env, make_agent(agent), agent_name=agent, task_ids=task_ids, seed=0
+        )
+    ]
+    page = page_of(records, tmp_path)
+    assert "0 or 3 or 5 overview frames, picked by <bdi>random</bdi>, 16 frames" in page.source
+    shown = {one["id"]: one for one in page.viewer["tasks"]}
+    sizes = set()
+    for record in records:
+        task, times_s = shown[record.task.id], record.overview.times_s
+        sizes.add(len(times_s))
+        assert task["overview_s"] == [round(time_s, 3) for time_s in times_s]
+        assert [time_s for time_s, *_ in task["frames"]] == task["overview_s"]
+    assert sizes == {0, 3, 5}
+    assert all(episode["is_pictured"] for episode in page.viewer["episodes"])
+
+
+def test_one_task_with_two_overviews_is_two_tasks_on_the_page(tmp_path: Path) -> None:
+    rules = {"num_overview": (2, 4), "overview": "mine:pick"}
+    one = episodes.played(RIGHT, picked=Overview((1.0, 2.0)), **rules)
+    other = episodes.played(RIGHT, picked=Overview((3.0, 4.0)), agent="b", **rules)
+    page = page_of([one, other], tmp_path)
+    assert [task["overview_s"] for task in page.viewer["tasks"]] == [[1.0, 2.0], [3.0, 4.0]]
 
 
 def test_accuracy_is_drawn_against_the_most_zooms_allowed() -> None:

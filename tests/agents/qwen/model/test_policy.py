@@ -27,14 +27,16 @@ ZOOM = '<think></think><video_zoom>{"segment": [4, 6], "fps": 2}</video_zoom>'
 ANSWER = "<think></think><answer>B</answer>"
 
 
-def play(agent: QwenAgent, num_envs: int, num_times: int = 1) -> list[Record]:
+def play(
+    agent: QwenAgent, num_envs: int, num_times: int = 1, num_overview: int | tuple[int, ...] = 4
+) -> list[Record]:
     envs = [
         ZoomEnv(
             "synthetic",
             source="scene",
             grammar="video_zoom",
             max_pixels=784,
-            num_overview=4,
+            num_overview=num_overview,
             frame_budget=68,
             frame_size=(8, 8),
         )
@@ -53,6 +55,16 @@ def test_replies_do_not_depend_on_the_batch(folder: Path, temperature: float) ->
     assert play(agent, 3) == alone
     assert max(len(record.turns) for record in alone) == 5
     assert agent._kept == {}
+
+
+@pytest.mark.parametrize("num_overview", [0, (0, 3)])
+def test_episodes_without_an_overview_are_played_side_by_side(
+    folder: Path, num_overview: int | tuple[int, ...]
+) -> None:
+    agent = QwenAgent(str(folder), temperature=1.0, max_tokens=10)
+    alone = play(agent, 1, num_overview=num_overview)
+    assert play(agent, 3, num_overview=num_overview) == alone
+    assert 0 in [len(record.overview.times_s) for record in alone]
 
 
 def test_episodes_that_show_the_same_are_played_side_by_side(folder: Path) -> None:

@@ -100,6 +100,35 @@ def test_the_loss_sees_the_log_probs_that_were_sampled(
         assert float((log_probs.detach() - sampled)[said].abs().max()) < ROUNDING
 
 
+@pytest.mark.parametrize("share_prompt", [True, False])
+@pytest.mark.parametrize("num_overview", [0, (0, 3)])
+def test_rollouts_without_an_overview_are_learned_from(
+    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch, num_overview: Any, share_prompt: bool
+) -> None:
+    monkeypatch.setattr(module, "ZoomEnv", lambda **_: scripted_env(num_overview=num_overview))
+    changes = {"steps": 1, "share_prompt": share_prompt, "micro_batch": 1}
+    trainer = make_trainer(replace(settings, **changes))
+    watched = Watched(trainer, monkeypatch)
+    trainer.train()
+    [path] = (settings.out / "episodes").iterdir()
+    used = [replay(record).frames_used for record in read_records(path)]
+    assert 0 in used
+    assert max(used) > 0
+    for batch, log_probs in zip(watched.batches, watched.log_probs, strict=True):
+        said = (batch["completion_mask"] * batch["tool_mask"]).bool()
+        sampled = batch["sampling_per_token_logps"]
+        assert float((log_probs.detach() - sampled)[said].abs().max()) < ROUNDING
+
+
+def test_a_generation_without_a_picture_is_learned_from(
+    short: GRPOSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ZoomEnv", lambda **_: scripted_env(num_overview=0, max_turns=1))
+    make_trainer(short).train()
+    [path] = (short.out / "episodes").iterdir()
+    assert [record.frames_used for record in read_records(path)] == [0] * 4
+
+
 def test_no_gradient_reaches_what_the_model_did_not_say(
     settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

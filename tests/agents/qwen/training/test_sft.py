@@ -30,6 +30,7 @@ from agents.qwen.training.sft import (
     reply_log_probs,
     train_sft,
 )
+from agents.synthetic.baselines import BlindAgent
 from agents.synthetic.tutor import TutorAgent
 from tests.agents.qwen.small import ROUNDING, Broken, Loaded, seen, short_episode
 from tests.playing import play_episode
@@ -112,6 +113,19 @@ def test_a_row_is_what_the_agent_reads_and_its_labels_are_what_it_said(tiny: Loa
     assert learned(tiny, row) == [f"{reply}<|im_end|>" for reply in replies]
     for id_, label in zip(row.chunk.ids, row.labels, strict=True):
         assert label in (id_, IGNORED)
+
+
+def test_episodes_without_a_picture_make_a_batch_without_pixels(tiny: Loaded) -> None:
+    env = ZoomEnv(
+        "synthetic:flash", source="scene", grammar="video_zoom", num_overview=0, frame_size=(0, 0)
+    )
+    agent = BlindAgent()
+    agent.reset(0)
+    task_id = env.tasks[0].id
+    record = play_episode(env, agent, agent_name="blind", task_id=task_id, seed=0)
+    batch = collate(rows(tiny, [Demonstration(record)]), 0)
+    assert set(batch) == {"input_ids", "labels", "position_ids"}
+    assert torch.isfinite(reply_log_probs(tiny.model, batch)).all()
 
 
 def test_another_s_mistakes_are_read_and_not_learned(tiny: Loaded) -> None:
