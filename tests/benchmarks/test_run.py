@@ -18,11 +18,10 @@ import pytest
 
 from agents.synthetic.baselines import RandomAgent
 from benchmarks import run
-from benchmarks.evaluation import resume, runner, suites
+from benchmarks.evaluation import resume, suites
 from benchmarks.evaluation.crashes import read_failures
 from benchmarks.evaluation.metrics import Score, leaderboard
 from benchmarks.evaluation.resume import Choice
-from benchmarks.evaluation.runner import Environments, Job, Outcome, play_one
 from benchmarks.evaluation.suites import SUITES, Part, Suite
 from tests.clips import first_video
 from zoomgym import __version__
@@ -51,14 +50,8 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plays in this process, which is quicker, and knows what a test has changed."""
-
-    def play_here(jobs: Sequence[Job], num_workers: int) -> Iterator[Outcome]:
-        environments = Environments()
-        return (play_one(job, {}, environments) for job in jobs)
-
-    monkeypatch.setattr(runner, "_in_processes", play_here)
+def here(here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes no page either."""
     monkeypatch.setattr(run, "write_report", lambda path, *_, **__: path.write_text("a page"))
 
 
@@ -339,6 +332,7 @@ def test_a_run_of_which_nothing_came_is_shown_too(
     assert "failed: 4 of tests.benchmarks.players:Unready" in printed
 
 
+@pytest.mark.usefixtures("here")
 def test_every_record_holds_the_settings_of_the_run(tmp_path: Path) -> None:
     assert run_tiny(tmp_path, "--seed", "3", "--limit", "1") == 0
     for record in read_records(tmp_path / "records.jsonl"):
@@ -411,8 +405,11 @@ def test_agents_of_ones_own_are_found_here_and_in_pythonpath(tmp_path: Path) -> 
     for folder in (here, there):
         folder.mkdir()
         (folder / f"in_{folder.name}.py").write_text(MY_AGENT.replace("ANSWER", "A"))
+    tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
+    video = first_video(tasks, here).name
+    write_manifest(here / "my.jsonl", [replace(tasks[0], video=video)])
     command = (
-        "-m benchmarks.run tasks synthetic:flash --limit 1 --env source=scene max_pixels=64 "
+        "-m benchmarks.run tasks my.jsonl --env max_pixels=64 "
         "--out out --agents in_here:Agent in_there:Agent --workers 1"
     )
     subprocess.run(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.speed.decoding.awkward.clips import write
 from tests.clips import first_video
 from zoomgym import ZoomEnv
 from zoomgym.cli import main
@@ -15,12 +16,6 @@ from zoomgym.cli.play import HELP, play, to_reply
 from zoomgym.tasks.datasets import ManifestTasks, write_manifest
 from zoomgym.tasks.synthetic import SyntheticTasks
 from zoomgym.video import VideoFile
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tasks = SyntheticTasks(("overview",), "train", 30, "easy", "file")
-    return first_video(tasks, tmp_path_factory.mktemp("clip"))
 
 
 @pytest.mark.parametrize(
@@ -96,8 +91,10 @@ def test_a_person_can_stop_at_any_time(tmp_path: Path, lines: tuple[str, ...]) -
 
 
 def test_play_takes_a_file_and_a_question_of_ones_own(
-    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    clip = tmp_path / "clip.mp4"
+    write(clip)  # 4 s of small pictures, each of which is saved
     lines = typed("zoom 1 2 4", "answer B")
     monkeypatch.setattr("builtins.input", lambda prompt: next(lines))
     arguments = [

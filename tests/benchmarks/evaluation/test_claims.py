@@ -191,6 +191,7 @@ def test_every_claim_of_a_suite_is_about_what_it_runs() -> None:
         assert set(suite.agents) <= set(AGENTS)
 
 
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("claim", "said", "status"),
     [
@@ -215,6 +216,7 @@ def test_a_run_ends_with_a_verdict_and_a_false_claim_makes_it_fail(
     assert said in capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.usefixtures("here")
 def test_a_suite_without_claims_ends_without_a_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks import run
-from benchmarks.evaluation import resume, runner
-from benchmarks.evaluation.runner import Environments, Job, Outcome, play_one
+from benchmarks.evaluation import resume
 from benchmarks.evaluation.suites import folder_name, own_suite
 from tests.grading.judges import chats, judging
 from tests.tasks.datasets.layouts import write_parquet
@@ -61,17 +60,6 @@ def mine(clips: Path, tmp_path: Path) -> Path:
     shutil.copytree(clips, folder)
     write_manifest(folder / "my.jsonl", [question(number) for number in range(12)])
     return folder / "my.jsonl"
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plays in this process, which is quicker."""
-
-    def play_here(jobs: Sequence[Job], num_workers: int) -> Iterator[Outcome]:
-        environments = Environments()
-        return (play_one(job, {}, environments) for job in jobs)
-
-    monkeypatch.setattr(runner, "_in_processes", play_here)
 
 
 def run_mine(manifest: Path, out: Path, *arguments: str) -> int:
@@ -330,6 +318,7 @@ def videomme(clips: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("here")
 def test_a_served_model_is_ranked_on_video_mme_with_its_official_scores(
     videomme: Path,
     tmp_path: Path,
