@@ -39,6 +39,8 @@ RELAY = replace(FLASH, settings={**FLASH.settings, "tasks": "synthetic:relay"})
 PLAYERS = "tests.benchmarks.players:"
 STARRED = {0, 1, 4}
 """Tasks of FLASH with a star among their options."""
+ALONE = {"Ending": [4, 0, 2], "Cancelled": [4, 0, 2], "Unready": [2, 3], "Boasting": [2]}
+"""Agents that fail in a process, beside one that does not, and the tasks they get."""
 
 
 def flash(index: int) -> str:
@@ -51,25 +53,45 @@ def jobs_of(agent: str, indices: Sequence[int] = range(6), part: Part = FLASH) -
     return [Job("tiny-v0", part, task_id, agent, 5, None) for task_id in ids]
 
 
-def played(jobs: Sequence[Job], at_once: int | None = None) -> dict[str, Record | Failure]:
-    """Returns what came of each task, without what depends on agent and machine."""
-    came: dict[str, Record | Failure] = {}
+Came = dict[str, Record | Failure]
+"""What came of each task, without what depends on agent and machine."""
+
+
+def played_by_each(jobs: Sequence[Job], at_once: int | None = None) -> dict[str, Came]:
+    """Returns what came of the tasks of each agent."""
+    came: dict[str, Came] = {job.agent: {} for job in jobs}
     for outcome in play_all(jobs, workers=1, at_once=at_once):
         if isinstance(outcome, Record):
-            came[outcome.task.id] = replace(outcome, agent="", agent_s=0.0, decode_s=0.0)
+            alike = replace(outcome, agent="", agent_s=0.0, decode_s=0.0)
+            came[outcome.agent][outcome.task.id] = alike
         else:
-            came[outcome.task_id] = outcome
+            came[outcome.agent][outcome.task_id] = outcome
+    return came
+
+
+def played(jobs: Sequence[Job], at_once: int | None = None) -> Came:
+    """Returns what came of the tasks of one agent."""
+    [came] = played_by_each(jobs, at_once).values()
     return came
 
 
 @pytest.fixture(scope="module")
-def in_a_process() -> dict[str, Record | Failure]:
+def side_by_side() -> dict[str, Came]:
+    """What comes of agents without a model, and of some that fail, in one process."""
+    jobs = [*jobs_of("random"), *jobs_of("random", [0], RELAY), *jobs_of(f"{PLAYERS}Failing")]
+    for kind, indices in ALONE.items():
+        jobs += jobs_of(PLAYERS + kind, indices)
+    return played_by_each(jobs)
+
+
+@pytest.fixture(scope="module")
+def in_a_process(side_by_side: dict[str, Came]) -> Came:
     """What the agent `random` does, which has no model."""
-    return played([*jobs_of("random"), *jobs_of("random", [0], RELAY)])
+    return side_by_side["random"]
 
 
 def test_a_record_holds_suite_seed_and_settings(
-    in_a_process: dict[str, Record | Failure],
+    in_a_process: Came,
 ) -> None:
     record = in_a_process[flash(2)]
     assert isinstance(record, Record)
@@ -79,7 +101,7 @@ def test_a_record_holds_suite_seed_and_settings(
 
 
 def test_an_agent_that_waits_is_asked_on_threads(
-    in_a_process: dict[str, Record | Failure],
+    in_a_process: Came,
 ) -> None:
     came = played(jobs_of(f"{PLAYERS}Served"))  # which waits for three at once
     assert len(came) == 6
@@ -87,7 +109,7 @@ def test_an_agent_that_waits_is_asked_on_threads(
 
 
 def test_an_agent_that_replies_to_many_is_asked_in_batches_across_parts(
-    in_a_process: dict[str, Record | Failure],
+    in_a_process: Came,
 ) -> None:
     Local.sizes.clear()
     name = f"{PLAYERS}Local"
@@ -117,9 +139,9 @@ def test_a_served_model_is_asked_by_threads_and_a_refusal_costs_one_episode(
 
 @pytest.mark.parametrize("kind", ["Failing", "FailingShared", "FailingBatch"])
 def test_an_episode_that_fails_costs_no_other(
-    kind: str, in_a_process: dict[str, Record | Failure]
+    kind: str, side_by_side: dict[str, Came], in_a_process: Came
 ) -> None:
-    came = played(jobs_of(PLAYERS + kind))
+    came = side_by_side.get(PLAYERS + kind) or played(jobs_of(PLAYERS + kind))
     for index in range(6):
         outcome = came[flash(index)]
         if index in STARRED:
@@ -134,10 +156,10 @@ def test_an_episode_that_fails_costs_no_other(
     ("kind", "end"), [("Ending", "SystemExit"), ("Cancelled", "CancelledError")]
 )
 def test_an_agent_that_ends_in_no_error_costs_no_other_episode(
-    kind: str, end: str, lane: str, in_a_process: dict[str, Record | Failure]
+    kind: str, end: str, lane: str, side_by_side: dict[str, Came], in_a_process: Came
 ) -> None:
     name = PLAYERS + kind + lane
-    came = played(jobs_of(name, [4, 0, 2]))
+    came = side_by_side.get(name) or played(jobs_of(name, [4, 0, 2]))
     assert came == {
         flash(4): Failure(name, flash(4), f"{end}: enough"),
         flash(0): Failure(name, flash(0), f"{end}: enough"),
@@ -182,7 +204,7 @@ def test_an_error_that_cannot_be_shown_is_named() -> None:
 
 @pytest.mark.parametrize("kind", ["Threaded", "Local"])
 def test_an_environment_that_breaks_costs_only_its_episode(
-    kind: str, monkeypatch: pytest.MonkeyPatch, in_a_process: dict[str, Record | Failure]
+    kind: str, monkeypatch: pytest.MonkeyPatch, in_a_process: Came
 ) -> None:
     fork, close, forks = ZoomEnv.fork, ZoomEnv.close, list[ZoomEnv]()
 
@@ -209,14 +231,16 @@ def test_an_environment_that_breaks_costs_only_its_episode(
 
 
 @pytest.mark.parametrize("kind", ["Unready", "UnreadyBatch"])
-def test_an_agent_that_cannot_be_reset_fails_in_each_of_its_episodes(kind: str) -> None:
-    came = played(jobs_of(PLAYERS + kind, [2, 3]))
+def test_an_agent_that_cannot_be_reset_fails_in_each_of_its_episodes(
+    kind: str, side_by_side: dict[str, Came]
+) -> None:
+    came = side_by_side.get(PLAYERS + kind) or played(jobs_of(PLAYERS + kind, [2, 3]))
     reason = "OSError: no weights"
     assert came == {flash(index): Failure(PLAYERS + kind, flash(index), reason) for index in (2, 3)}
 
 
 def test_a_process_that_dies_costs_only_its_episode(
-    in_a_process: dict[str, Record | Failure],
+    in_a_process: Came,
 ) -> None:
     came = played(jobs_of(f"{PLAYERS}Dying", [2, 4, 3]))
     reason = "its process ended with exit code 7"
@@ -228,7 +252,7 @@ def test_a_process_that_dies_costs_only_its_episode(
 
 
 def test_a_process_that_dies_leaves_the_other_agents_of_its_video_to_a_new_one(
-    in_a_process: dict[str, Record | Failure],
+    in_a_process: Came,
 ) -> None:
     name = f"{PLAYERS}Dying"
     jobs = [*jobs_of(name, [4]), *jobs_of("random", [4])]
@@ -314,9 +338,8 @@ def test_what_is_decoded_for_many_agents_is_decoded_once_and_counts_for_each(
     assert (len(decoded), len(measured)) == (1, 1)
 
 
-def test_what_cannot_be_read_again_is_no_record() -> None:
-    came = played(jobs_of(f"{PLAYERS}Boasting", [2]))
-    outcome = came[flash(2)]
+def test_what_cannot_be_read_again_is_no_record(side_by_side: dict[str, Came]) -> None:
+    outcome = side_by_side[f"{PLAYERS}Boasting"][flash(2)]
     assert isinstance(outcome, Failure)
     assert "needed what JSON can hold, got: Out of range float values" in outcome.reason
 
