@@ -187,7 +187,7 @@ def watch_again(
 
 def to_record(env: ZoomEnv, *, agent_name: str, seed: int, agent_s: float) -> Record:
     """Returns the record of the episode that has ended in env, with the agent's wall clock."""
-    episode, parts = env.episode, score(env.episode)
+    episode, parts = env.episode, score(env.episode, env.reward_weights)
     return Record(
         version=VERSION,
         agent=agent_name,

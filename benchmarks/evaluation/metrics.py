@@ -11,7 +11,7 @@ from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
 from zoomgym.records import Record
-from zoomgym.rules import Segment, ZoomCall
+from zoomgym.rules import Episode, Segment, ZoomCall, is_gated_right, overlap
 from zoomgym.tasks import Comparison, Graded, compare
 
 ALL = "all"
@@ -256,3 +256,24 @@ GROUNDING = (
     Metric("saw all", "", _saw_all, True),
 )
 """Metrics of episodes with evidence and a zoom; `recovered`: only if the first zoom was wrong."""
+
+
+def _if_evident(tell: Callable[[Episode], float | None], record: Record) -> float | None:
+    """Returns what is told of a graded episode whose task has evidence; None of any other."""
+    return tell(record.episode) if record.is_graded and record.task.evidence else None
+
+
+def _iou(episode: Episode) -> float | None:
+    return overlap(episode.named, episode.task.evidence) if episode.named else None
+
+
+EVIDENCE = (
+    Metric("accuracy", "", partial(_if_evident, lambda one: float(one.is_right)), True),
+    Metric("gated", "", partial(_if_evident, lambda one: float(is_gated_right(one))), True),
+)
+"""Metrics of graded episodes with evidence: `gated` is right with half of the evidence seen."""
+NAMED = (
+    Metric("names evidence", "", partial(_if_evident, lambda one: float(bool(one.named))), True),
+    Metric("IoU", "", partial(_if_evident, _iou)),
+)
+"""What agents say of where the evidence is, and how well that overlaps it."""

@@ -16,8 +16,10 @@ from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.metrics import (
     ACCURACY,
     ALL,
+    EVIDENCE,
     GROUNDING,
     METRICS,
+    NAMED,
     SPANS,
     Metric,
     OfficialScore,
@@ -209,7 +211,7 @@ def _words(name: str, value: Any) -> str:
 
 def details(by_agent: Agents) -> list[Sheet]:
     """Returns the tables that explain a ranking by the same rules, without empty ones."""
-    makers = (_by_cell, _pairs, _grounding, _by_frames, _failures, _costs)
+    makers = (_by_cell, _pairs, _grounding, _evidence, _by_frames, _failures, _costs)
     return [sheet for make in makers if (sheet := make(by_agent)).lines]
 
 
@@ -278,6 +280,17 @@ def _grounding(by_agent: Agents) -> Sheet:
         if (zoomed := [record for record in own if GROUNDING[0].of(record) is not None])
     }
     return _of_metrics("grounding", title, GROUNDING, known)
+
+
+def _evidence(by_agent: Agents) -> Sheet:
+    title = "With half of the evidence seen (gated), of episodes with evidence"
+    known = {
+        agent: evident
+        for agent, own in by_agent.items()
+        if (evident := [record for record in own if EVIDENCE[0].of(record) is not None])
+    }
+    is_named = any(NAMED[1].of(record) is not None for own in known.values() for record in own)
+    return _of_metrics("evidence", title, EVIDENCE + NAMED * is_named, known)
 
 
 def _by_frames(by_agent: Agents) -> Sheet:

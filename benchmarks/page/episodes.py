@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ MAX_TEXT = 800
 """Characters shown of other people's texts."""
 
 KINDS = tuple(FAILURES)
+TERMS = [field.name for field in fields(RewardParts)]
 Json = dict[str, Any]
 
 
@@ -109,7 +110,7 @@ def viewer_data(
     return {
         "failures": list(FAILURES.items()),
         "rules": list(names.values()),
-        "terms": [field.name for field in fields(RewardParts)],
+        "terms": TERMS,
         "tasks": tasks,
         "episodes": episodes,
         "pictures": album.to_base64(),
@@ -216,7 +217,7 @@ def _task(record: Record, categories: Sequence[str], every: Sequence[Rules]) -> 
         "axis": [[time_s, clock(time_s)] for time_s in _axis(record.duration_s)],
         "overview_s": [round(time_s, 3) for time_s in spread(record.overview.times_s)],
         "max_turns": rules.max_turns,
-        "weights": [weights[field.name] for field in fields(RewardParts)],
+        "weights": _by_term(weights),
         "frames": [],
     }
 
@@ -229,7 +230,7 @@ def _episode(record: Record) -> Json:
         "answer": None if answer is None else cut(answer),
         "given": read_choice(answer, options) if answer is not None and options else None,
         "reward": record.reward if record.is_graded else None,
-        "parts": list(asdict(record.reward_parts).values()),
+        "parts": _by_term(record.reward_parts.by_name()),
         "frames_used": record.frames_used,
         "agent_s": round(record.agent_s, 3),
         "decode_s": round(record.decode_s, 3),
@@ -238,6 +239,12 @@ def _episode(record: Record) -> Json:
         "clips": [],
         "note": "",
     }
+
+
+def _by_term(numbers: Mapping[str, float]) -> list[float | None]:
+    """Returns numbers in the order of TERMS, None for a term that has none; the last has one."""
+    last = max(map(TERMS.index, numbers))
+    return [numbers.get(name) for name in TERMS[: last + 1]]
 
 
 def _turn(turn: Turn) -> Json:

@@ -35,6 +35,7 @@ PARTS = (
     "<think>", "</think>", "<answer>", "</answer>", "<video_zoom>", "</video_zoom>", "<|im_end|>",
     "{", "}", "[", "]", '"', ":", ",", "\\", "\\u0000", "\\ud800", "```json\n", "```", "\n", " ",
     '"answer"', '"segment"', '"fps"', '{"answer": "B"}', '{"segment": [4, 6], "fps": 2}', "true",
+    '"evidence"', '{"answer": "B", "evidence": [[4, 6]]}', "[[", "]]",
     "null", "NaN", "-Infinity", "1e999", "-0.0", "0", "1e-320", "9" * 400, "12.5", "60", "16",
     "\0", "\ud800", "\u202e", "\x1b[2J", "é", "\N{FULLWIDTH LATIN CAPITAL LETTER B}", "B", "A.",
 )  # fmt: skip

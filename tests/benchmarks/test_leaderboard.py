@@ -135,7 +135,7 @@ def test_costs_are_told_with_whatever_an_agent_counted() -> None:
 def test_an_agent_alone_has_no_pairs_and_one_that_never_zooms_no_grounding() -> None:
     [block] = blocks(RECORDS[4:])
     names = [sheet.name for sheet in block.sheets]
-    assert names == ["agents", "categories", "frames", "failures", "costs"]
+    assert names == ["agents", "categories", "evidence", "frames", "failures", "costs"]
 
 
 def test_suites_have_tables_of_their_own() -> None:

@@ -167,6 +167,18 @@ def test_weights_change_the_reward_and_not_the_raw_terms() -> None:
     assert (info["reward_tool"], info["reward_zoom_cost"]) == (1.0, 1.0)
 
 
+def test_terms_that_weights_name_are_in_info_at_every_step() -> None:
+    env = scene_env(reward_weights={"evidence_iou": 1, "repeat_cost": -0.5})
+    _, first = env.reset(seed=0)
+    infos = [env.step(FULL_ZOOM)[4] for _ in range(2)]
+    [*evidence] = map(list, env.episode.task.evidence)
+    answer = {"answer": env.episode.task.truth, "evidence": evidence}
+    *_, reward, _, _, last = env.step(json.dumps(answer))
+    assert (last["reward_evidence_iou"], last["reward_repeat_cost"], reward) == (1.0, 1.0, 2.0)
+    assert (first["reward_evidence_iou"], first["reward_repeat_cost"]) == (0.0, 0.0)
+    assert all(info.keys() == first.keys() for info in (*infos, last))
+
+
 def test_two_environments_with_one_seed_give_the_same_trajectory() -> None:
     first, second = (trajectory(scene_env(), seed=11) for _ in range(2))
     assert first == second

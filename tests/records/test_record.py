@@ -400,3 +400,32 @@ def test_records_are_written_to_no_file_that_a_link_leads_to(
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match=r"none\.jsonl: needed a records file"):
         list(read_records(tmp_path / "none.jsonl"))
+
+
+def test_terms_that_weights_name_are_recorded_and_replayed(record: Record) -> None:
+    env = ZoomEnv(
+        "synthetic:flash", source="scene", max_pixels=256, frame_size=(16, 16),
+        reward_weights={"evidence_iou": 1, "repeat_cost": -0.5},
+    )  # fmt: skip
+    zoom = '{"segment": [4, 6], "fps": 4}'
+    answer = '{"answer": "A", "evidence": [[4, 6]]}'
+    played = play_episode(env, Scripted([zoom, zoom, answer]), agent_name="scripted", seed=3)
+    assert played.reward_parts.repeat_cost == 1.0
+    again = Record.from_json(played.to_json())
+    assert again == played
+    assert replay(again) == played.episode
+    assert [list(one) for one in played.episode.named] == [[4.0, 6.0]]
+    cheating = replace(played, reward_parts=replace(played.reward_parts, repeat_cost=0.0))
+    with pytest.raises(RecordError, match="needed the turns and scores"):
+        replay(cheating)
+    for name, wrong in (("repeat_cost", 6), ("evidence_iou", 2), ("repeat_cost", "x")):
+        row = json.loads(played.to_json())
+        row["reward_parts"][name] = wrong
+        with pytest.raises(RecordError, match=f"{name} needs a number"):
+            Record.from_row(row)
+
+
+def test_a_record_without_further_terms_is_as_it_always_was(record: Record) -> None:
+    row = json.loads(record.to_json())
+    assert list(row["reward_parts"]) == ["accuracy", "format", "tool", "grounding", "zoom_cost"]
+    assert record.episode == replay(record)

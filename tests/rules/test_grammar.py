@@ -1,6 +1,7 @@
 """The two grammars: what is usable, what is well-formed, and what neither may do."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from zoomgym.rules.grammar import (
     write_reply,
 )
 from zoomgym.rules.rewards import score
+from zoomgym.rules.timeline import Segment
 from zoomgym.testing import nasty_replies
 
 ZOOM = '{"segment": [4, 6], "fps": 8}'
@@ -29,6 +31,8 @@ VZ = f"<video_zoom>{ZOOM}</video_zoom>"
 JSON_REPLIES = [
     # well-formed
     ('{"answer": "B"}', 1, 1, 0),
+    ('{"answer": "B", "evidence": [[12.5, 15.0]]}', 1, 1, 0),
+    ('{"answer": "B", "evidence": "at the end"}', 1, 1, 0),
     ('{"answer": "A"}', 0, 1, 0),
     ('{"answer": ""}', 0, 1, 0),
     ('  {"answer": "(b)"}\n', 1, 1, 0),
@@ -368,3 +372,59 @@ def test_there_are_at_least_sixty_replies_a_table_and_no_two_alike() -> None:
     replies = [("json", row[0]) for row in JSON_REPLIES]
     replies += [("video_zoom", row[0]) for row in VIDEO_ZOOM_REPLIES]
     assert len(set(replies)) == len(replies) >= 60
+
+
+ANSWERED = Answer("B")
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        ("[[12.5, 15]]", [(12.5, 15.0)]),
+        ("[[3, 4], [1, 2]]", [(3.0, 4.0), (1.0, 2.0)]),
+        (json.dumps([[k, k + 1] for k in range(64)]), [(k, k + 1) for k in range(64)]),
+        (json.dumps([[k, k + 1] for k in range(65)]), []),
+        ("[]", []),
+        ("null", []),
+        ("true", []),
+        ("[12.5, 15]", []),
+        ('"12.5-15"', []),
+        ('{"start": 1}', []),
+        ("[[1, 2], [5, 4]]", []),  # one that is wrong spoils all: nobody guesses
+        ("[[1, 2, 3]]", []),
+        ("[[1, 1]]", []),
+        ("[[-1, 1]]", []),
+        ("[[1, NaN]]", []),
+        ("[[1, 1e999]]", []),
+        ('[["1", "2"]]', []),
+        ("[[true, 2]]", []),
+        ("[[1, " + "9" * 400 + "]]", []),
+        ("[" * 200 + "]" * 200, []),
+    ],
+)
+def test_evidence_is_read_or_passed_over(
+    evidence: str, expected: list[tuple[float, float]]
+) -> None:
+    reply = f'{{"answer": "B", "evidence": {evidence}}}'
+    if "NaN" in evidence:
+        with pytest.raises(ReplyError):  # that is no JSON
+            read_reply(reply, "json")
+        return
+    reading = read_reply(reply, "json")
+    assert reading.action == replace(ANSWERED, evidence=tuple(Segment(*one) for one in expected))
+    assert reading.is_well_formed
+
+
+def test_an_answer_with_evidence_is_written_as_it_is_read() -> None:
+    answer = Answer("B", (Segment(1.5, 2.0), Segment(3.0, 4.25)))
+    reply = write_reply(answer, "json")
+    assert reply == '{"answer": "B", "evidence": [[1.5, 2.0], [3.0, 4.25]]}'
+    assert read_reply(reply, "json").action == answer
+    assert write_reply(ANSWERED, "json") == '{"answer": "B"}'
+    assert write_reply(answer, "video_zoom") == "<think></think><answer>B</answer>"
+
+
+def test_an_episode_holds_the_evidence_that_its_answer_names() -> None:
+    episode = advance(new_episode(), '{"answer": "B", "evidence": [[1, 2]]}')
+    assert (episode.answer, episode.named) == ("B", (Segment(1, 2),))
+    assert advance(new_episode(), '{"answer": "B"}').named == ()

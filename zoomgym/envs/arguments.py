@@ -14,6 +14,8 @@ MOST_PIXELS = 10**12
 """More than any picture has; beyond it, arithmetic with pixels would not be exact."""
 MOST_SCANNED = 10**12
 DEFAULT_PIXELS = 100_352
+DEFAULT_HORIZON_S = 10.0
+MAX_SKIPS = 100
 ON_VIDEO_ERROR = ("raise", "skip")
 RENDER_MODES = (None, "human", "rgb_array", "ansi")
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from zoomgym.agent import Observation, episode_key, observe
 from zoomgym.envs.arguments import (
+    DEFAULT_HORIZON_S,
+    MAX_SKIPS,
     RENDER_MODES,
     asked_in,
     check_choices,
@@ -31,9 +33,6 @@ from zoomgym.rules import Episode, Overview, RewardParts, VideoQuestion, merge_w
 from zoomgym.rules import episode as rules_of_play
 from zoomgym.tasks import TaskSet, tasks_of
 from zoomgym.video import Limits
-
-DEFAULT_HORIZON_S = 10.0
-MAX_SKIPS = 100
 
 
 class ZoomEnv(gym.Env[dict[str, Any], str]):
@@ -82,7 +81,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     ## Rewards
 
-    At the end, the weighted sum of five terms; before it, 0.
+    Before the end 0, then the weighted sum of these; the last two only if they are given a weight.
 
     | term | weight | value |
     |---|---|---|
@@ -91,6 +90,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `tool` | 0.5 | 1 if the answer is right and a zoom delivered frames |
     | `grounding` | 0 | if right, the fraction of evidence segments that a clip frame fell in |
     | `zoom_cost` | 0 | the number of executed zooms |
+    | `evidence_iou` | 0 | if right, how far the evidence that the answer names overlaps the true |
+    | `repeat_cost` | 0 | the number of zooms that showed no moment that was not shown before |
 
     ## Starting State
 
@@ -209,11 +210,10 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.on_video_error = on_video_error
         self.video_error: VideoError | None = None
         """What ended the episode, if that was its video (see `on_video_error`)."""
-        self._videos_skipped = 0
+        self._draw = self._videos_skipped = 0
         self.draws_later = False  # see `Viewing`
         self._viewing: Viewing | None = None
         self._episode: Episode | None = None
-        self._draw = 0
         self._screen: Screen | None = None
 
     @property
@@ -300,7 +300,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.action_space.horizon_s = self._playing.duration_s
         self.action_space.num_options = len(task.options)
         self._render_for_human()
-        return self._info(score(self._playing))
+        return self._info()
 
     def play(self, action: str) -> tuple[float, bool, bool, dict[str, Any]]:
         """Does what `step` does, and returns all but the Dict observation, which is not built."""
@@ -317,10 +317,10 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                     raise
                 self.video_error = error
                 self._videos_skipped += 1
-                return 0.0, False, True, self._info(score(self._playing))
+                return 0.0, False, True, self._info()
         self._episode = after  # not before: a video that fails leaves the turn unplayed
         self._render_for_human()
-        parts = score(after)  # all zero before the end
+        parts = score(after, self.reward_weights)  # all zero before the end
         return parts.total(self.reward_weights), after.is_over, False, self._info(parts)
 
     def render(self) -> NDArray[np.uint8] | str | None:
@@ -376,18 +376,18 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     @property
     def viewing(self) -> Viewing:
         """What was shown of the episode. Raises ResetNeeded before the first reset."""
-        _ = self._playing
-        return cast("Viewing", self._viewing)
+        return cast("Viewing", self._playing and self._viewing)
 
-    def _info(self, parts: RewardParts) -> dict[str, Any]:
-        """Returns the info; parts are the reward's."""
+    def _info(self, parts: RewardParts | None = None) -> dict[str, Any]:
+        """Returns the info; parts are the reward's, if they are known."""
+        parts = parts or score(self._playing, self.reward_weights)
         counts = self._videos_skipped, self.viewing.num_damaged
         return to_info(self._playing, parts, self.video_error, *counts)
 
     def _paint(self) -> NDArray[np.uint8]:
         """Returns the episode as a picture."""
-        seen = self.observation
-        return paint(self.episode, seen.overview, seen.clips, self.reward_weights)
+        overview, *clips = self.viewing.frames()
+        return paint(self.episode, overview, clips, self.reward_weights)
 
     def _render_for_human(self) -> None:
         """Shows the episode in a window, if that is the render mode."""

@@ -172,6 +172,8 @@ def _check_parts(parts: Mapping[str, Any], rules: Rules) -> None:
         if name in RATES and parts[name] not in (0, 1):
             raise RecordError(f"{name} needs 0 or 1, got {parts[name]}")
     _check_number("zoom_cost", parts["zoom_cost"], 0, rules.max_turns)
+    _check_number("repeat_cost", parts.get("repeat_cost", 0), 0, rules.max_turns)
+    _check_number("evidence_iou", parts.get("evidence_iou", 0), 0, 1)
 
 
 def _check_task(task: Mapping[str, Any]) -> None:

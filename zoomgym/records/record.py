@@ -18,7 +18,9 @@ from zoomgym.grading import STRICT, UNGRADED, Given, Grader
 from zoomgym.io import brief, open_named, open_own, reason, replaced, unreadable
 from zoomgym.records.bounds import MOST_LINE_BYTES, check_row, load_row, told
 from zoomgym.rules import (
+    Answer,
     Episode,
+    FrameBudget,
     Overview,
     RewardParts,
     Rules,
@@ -26,6 +28,7 @@ from zoomgym.rules import (
     Turn,
     VideoQuestion,
     ZoomCall,
+    action_in,
     advance,
     merge_weights,
     overview_times,
@@ -99,6 +102,26 @@ class Record:
         return Overview(self.picked_s, self.frames_scanned)
 
     @property
+    def episode(self) -> Episode:
+        """The episode, as it is recorded; `replay` plays it again, and checks it."""
+        overview, used = self.overview, self.frames_used
+        return Episode(
+            key=self.key,
+            task=self.task,
+            rules=self.rules,
+            duration_s=self.duration_s,
+            last_frame_s=self.last_frame_s,
+            budget=FrameBudget(self.rules.frame_budget - used, self.rules.frames_per_zoom),
+            overview_s=overview.times_s,
+            frames_scanned=overview.frames_scanned,
+            turns=self.turns,
+            answer=self.answer,
+            named=_named(self),
+            is_right=bool(self.reward_parts.accuracy),
+            graded_by=self.grading,
+        )
+
+    @property
     def is_graded(self) -> bool:
         """Whether `reward_parts` and `reward` say anything about the answer."""
         return self.grading != UNGRADED.name
@@ -106,6 +129,7 @@ class Record:
     def to_json(self) -> str:
         """Returns the record as one line of ASCII."""
         row = {"schema": SCHEMA, **asdict(self), "rules": self.rules.by_name()}
+        row["reward_parts"] = self.reward_parts.by_name()
         kept = {name: row[name] for name in row if name not in LATER or row[name] != LATER[name]}
         return json.dumps(kept, allow_nan=False)
 
@@ -163,6 +187,12 @@ def _turn(row: dict[str, Any], rules: Rules) -> Turn:
     if num_frames < 1:
         raise RecordError(f"zoom needs at least 1 frame, got {num_frames}")
     return turn
+
+
+def _named(record: Record) -> tuple[Segment, ...]:
+    """Returns the evidence that the answer of a record names."""
+    action = action_in(record.turns[-1].reply, record.rules.grammar)
+    return action.evidence if record.answer is not None and isinstance(action, Answer) else ()
 
 
 def append_record(path: Path, record: Record) -> None:
@@ -279,5 +309,6 @@ def _play_again(record: Record, grader: Grader) -> Episode:
 
 def _rewarded(record: Record, episode: Episode) -> tuple[RewardParts, float]:
     """Returns the reward terms of an episode, and their sum by the weights of its record."""
-    parts = score(episode)
-    return parts, parts.total(merge_weights(record.settings["reward_weights"]))
+    weights = merge_weights(record.settings["reward_weights"])
+    parts = score(episode, weights)
+    return parts, parts.total(weights)

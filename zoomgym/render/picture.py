@@ -5,7 +5,6 @@ agents may see these pictures.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -238,7 +237,7 @@ def _draw_reward(
     canvas: Canvas, box: Rect, episode: Episode, reward_weights: Mapping[str, float]
 ) -> None:
     """Draws the verdict, the reward terms with their weights, and their sum."""
-    ending, parts = verdict(episode), score(episode)
+    ending, parts = verdict(episode), score(episode, reward_weights)
     symbol, color, pale = mark_of(ending == "right")
     banner = box.row(0, 56)
     canvas.fill(banner, pale, radius=6)
@@ -249,7 +248,7 @@ def _draw_reward(
     answers = f"true: {episode.task.truth[:20]}, given: {given}"
     canvas.line(words.cut(top=25).row(0, 18), answers, style.SMALL, style.INK)
     rows = [("reward term", "value", "weight", "")]
-    for name, value in asdict(parts).items():
+    for name, value in parts.by_name().items():
         weight = reward_weights[name]
         rows.append((name, f"{value:.4g}", f"x {weight:.4g}", f"{value * weight:.4g}"))
     table = box.cut(top=64)

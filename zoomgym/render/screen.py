@@ -3,7 +3,6 @@
 import logging
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,9 +80,9 @@ def _columns(segment: Segment, duration_s: float) -> range:
 
 def _ending(episode: Episode, reward_weights: Mapping[str, float]) -> list[str]:
     given = "none" if episode.answer is None else on_one_line(episode.answer, MOST_REPLY_CHARS)
-    parts = score(episode)
+    parts = score(episode, reward_weights)
     terms = [
-        f"{name} {value:g} x {reward_weights[name]:g}" for name, value in asdict(parts).items()
+        f"{name} {value:g} x {reward_weights[name]:g}" for name, value in parts.by_name().items()
     ]
     return [
         f"Outcome: {verdict(episode)}. Given: {given}. True: {_plain(episode.task.truth)}.",

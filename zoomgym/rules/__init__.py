@@ -4,6 +4,7 @@ Pure values and functions: nothing here knows Gymnasium, decodes a video or draw
 """
 
 from zoomgym.rules.actions import Action, Answer, ZoomCall
+from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.episode import Episode, Rules, Turn, advance, error_kind, start
 from zoomgym.rules.grammar import (
     END_OF_THOUGHT,
@@ -24,8 +25,8 @@ from zoomgym.rules.overview import (
     times_by_score,
 )
 from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion
-from zoomgym.rules.rewards import RewardParts, merge_weights, score
-from zoomgym.rules.timeline import Segment, count_frames, overview_times, zoom_times
+from zoomgym.rules.rewards import RewardParts, is_gated_right, merge_weights, score
+from zoomgym.rules.timeline import Segment, count_frames, overlap, overview_times, zoom_times
 
 __all__ = [
     "END_OF_THOUGHT",
@@ -37,6 +38,7 @@ __all__ = [
     "Action",
     "Answer",
     "Episode",
+    "FrameBudget",
     "Overview",
     "RewardParts",
     "Rules",
@@ -49,7 +51,9 @@ __all__ = [
     "check_times",
     "count_frames",
     "error_kind",
+    "is_gated_right",
     "merge_weights",
+    "overlap",
     "overview_times",
     "random_times",
     "read_reply",

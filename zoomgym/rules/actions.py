@@ -74,6 +74,8 @@ class Answer:
     """The agent's answer to the question; it ends the episode."""
 
     text: str
+    evidence: tuple[Segment, ...] = ()
+    """Where the agent says that it saw the answer; empty if it does not say, or not clearly."""
 
 
 Action: TypeAlias = ZoomCall | Answer

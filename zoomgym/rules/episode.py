@@ -15,7 +15,7 @@ from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.rules.overview import UNIFORM, Overview, check_times
 from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.timeline import overview_times
+from zoomgym.rules.timeline import Segment, overview_times
 
 LAST_TURN = "This is the last turn: only an answer counts."
 MOST_OVERVIEW = 10_000
@@ -155,6 +155,8 @@ class Episode:
     turns: tuple[Turn, ...] = ()
     answer: str | None = None
     """The answer action's own text; None until there is one."""
+    named: tuple[Segment, ...] = ()
+    """The evidence that the answer names, see `Answer`."""
     is_right: bool = False
     graded_by: str = STRICT.name
 
@@ -258,7 +260,7 @@ def advance(episode: Episode, reply: str, grader: Grader = STRICT) -> Episode:
         reading = read_reply(reply, episode.rules.grammar)
         is_well_formed = reading.is_well_formed
         if isinstance(reading.action, Answer):
-            return _answer(episode, Turn(reply, is_well_formed), reading.action.text, grader)
+            return _answer(episode, Turn(reply, is_well_formed), reading.action, grader)
         return _zoom(episode, Turn(reply, is_well_formed), reading.action)
     except ReplyError as error:
         return _end_turn(episode, Turn(reply, is_well_formed, error=str(error)), f"{error}.")
@@ -280,13 +282,14 @@ def error_kind(turn: Turn, grammar: str) -> ErrorKind:
     return "refused"
 
 
-def _answer(episode: Episode, turn: Turn, text: str, grader: Grader) -> Episode:
+def _answer(episode: Episode, turn: Turn, answer: Answer, grader: Grader) -> Episode:
     """Returns the episode after an answer: it is over and graded. Raises GradingError."""
     return replace(
         episode,
         turns=(*episode.turns, turn),
-        answer=text,
-        is_right=episode.task.grade(text, grader),
+        answer=answer.text,
+        named=answer.evidence,
+        is_right=episode.task.grade(answer.text, grader),
         graded_by=(STRICT if episode.task.options else grader).name,
     )
 

@@ -19,10 +19,13 @@ from typing import Any
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.io import load_json
 from zoomgym.rules.actions import Action, Answer, ZoomCall
+from zoomgym.rules.timeline import Segment
 
 MAX_REPLY_CHARS = 65_536
 EXCERPT_CHARS = 80
 ZOOM_EXAMPLE = '{"segment": [12.5, 15.0], "fps": 2}'
+MOST_EVIDENCE = 64
+"""Most stretches that an answer may name."""
 ANSWER_EXAMPLE = '{"answer": "B"}'
 TAGS = ("video_zoom", "answer")
 THINK, END_OF_THOUGHT = "<think>", "</think>"
@@ -176,7 +179,7 @@ def _read_json(reply: str) -> Reading:
         )
     *before, last = map(str.strip, pieces)
     is_well_formed = last == body and not any(before)
-    return Reading(_answer(row["answer"]) if "answer" in row else _zoom(row), is_well_formed)
+    return Reading(_answer(row) if "answer" in row else _zoom(row), is_well_formed)
 
 
 def _spoken(text: str) -> list[str]:
@@ -236,17 +239,32 @@ def _end_of_object(text: str, start: int) -> int:
     return len(text)
 
 
-def _answer(value: Any) -> Answer:
-    """Returns the answer in a JSON value. Raises ReplyError unless that is a text."""
+def _answer(row: dict[str, Any]) -> Answer:
+    """Returns the answer in a JSON object. Raises ReplyError unless it is a text."""
+    value = row["answer"]
     if not isinstance(value, str):
         raise ReplyError(f"answer needs a text like {ANSWER_EXAMPLE}, got {_excerpt(value)}")
-    return Answer(value.strip())
+    return Answer(value.strip(), _evidence(row.get("evidence")))
+
+
+def _evidence(value: Any) -> tuple[Segment, ...]:
+    """Returns the stretches in a JSON value; none if it is anything but a short list of them.
+
+    Evidence is optional, so what is wrong with it costs the answer nothing.
+    """
+    if not isinstance(value, list) or len(value) > MOST_EVIDENCE:
+        return ()
+    try:
+        return tuple(_zoom({"segment": pair, "fps": 1}).segment for pair in value)
+    except ReplyError:
+        return ()
 
 
 def _write_json(action: Action, thought: str) -> str:
     """Writes an action in the grammar `json`, which has no place for a thought."""
     if isinstance(action, Answer):
-        return json.dumps({"answer": action.text})
+        evidence = {"evidence": [list(one) for one in action.evidence]} if action.evidence else {}
+        return json.dumps({"answer": action.text, **evidence})
     return json.dumps({"segment": [action.start_s, action.end_s], "fps": action.fps})
 
 

@@ -1,6 +1,7 @@
 """Which times an overview and a zoom mean, in seconds from the first displayed frame."""
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -22,6 +23,30 @@ class Segment(NamedTuple):
     def holds(self, time_s: float) -> bool:
         """Returns whether time_s lies in the stretch."""
         return self.start_s <= time_s < self.end_s
+
+
+def overlap(ours: Iterable[Segment], theirs: Iterable[Segment]) -> float:
+    """Returns intersection over union of two sets of stretches; 0.0 if both are empty.
+
+    Stretches of one set that overlap count once.
+    """
+    ours, theirs = _united(ours), _united(theirs)
+    shared = math.fsum(
+        max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s)) for a in ours for b in theirs
+    )
+    union = math.fsum(one.end_s - one.start_s for one in (*ours, *theirs)) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def _united(segments: Iterable[Segment]) -> list[Segment]:
+    """Returns stretches in order, those that touch or overlap as one."""
+    united: list[Segment] = []
+    for start_s, end_s in sorted(segments):
+        if united and start_s <= united[-1].end_s:
+            united[-1] = Segment(united[-1].start_s, max(united[-1].end_s, end_s))
+        else:
+            united.append(Segment(start_s, end_s))
+    return united
 
 
 @lru_cache(maxsize=64)

@@ -295,7 +295,9 @@ function turns(episode, task) {
 
 function reward(episode, task) {
   if (episode.reward === null) return null;
-  const rows = data.terms.map((term, number) => {
+  const measured = data.terms.map((term, number) => [term, number])
+    .filter(([, number]) => (episode.parts[number] ?? null) !== null);
+  const rows = measured.map(([term, number]) => {
     const value = episode.parts[number], weight = task.weights[number];
     const cells = [value.toFixed(2), `× ${weight}`, (value * weight).toFixed(2)];
     return make("tr", {}, make("th", { scope: "row" }, term), ...cells.map((text) => make("td", { class: "numeric" }, text)));

@@ -9,7 +9,9 @@ from agents.registry import make_agent
 from benchmarks.evaluation.metrics import (
     ACCURACY,
     ALL,
+    EVIDENCE,
     GROUNDING,
+    NAMED,
     chance,
     chance_by_duration,
     duration_rows,
@@ -251,3 +253,25 @@ def test_grounding_says_where_zooms_fell(
     for answer in (RIGHT, WRONG):
         record = played(*replies, answer, task=task)
         assert tuple(metric.of(record) for metric in GROUNDING) == expected
+
+
+IN_HALF = '{"answer": "A", "evidence": [[20.1, 20.5]]}'
+
+
+@pytest.mark.parametrize(
+    ("replies", "task", "expected"),
+    [
+        ([THERE, RIGHT], TWO, (1, 1, 0, None)),
+        ([THERE, WRONG], TWO, (0, 0, 0, None)),
+        ([AWAY, RIGHT], TWO, (1, 0, 0, None)),
+        ([THERE, IN_HALF], TWO, (1, 1, 1, 0.5)),
+        ([RIGHT], with_evidence(), (None, None, None, None)),
+    ],
+)
+def test_answers_are_gated_by_what_was_seen(
+    replies: list[str], task: VideoQuestion, expected: tuple[float | None, ...]
+) -> None:
+    record = played(*replies, task=task)
+    assert tuple(metric.of(record) for metric in EVIDENCE + NAMED) == pytest.approx(expected)
+    ungraded = replace(record, grading="ungraded")
+    assert {metric.of(ungraded) for metric in EVIDENCE + NAMED} == {None}
