@@ -12,6 +12,7 @@ import random
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,24 @@ def check_page(records: list[Record], folder: Path) -> None:
     assert "img" not in page.tags
     assert SECRET not in source
     assert not (folder / "cache").exists()
+
+
+def test_no_name_of_a_picker_is_obeyed(tmp_path: Path) -> None:
+    row = bases(tmp_path)[-1]
+    lines = []
+    for text in TEXTS:
+        for place in ("rules", "settings"):
+            row[place]["overview"] = text
+        record = read(json.dumps({**row, "suite": f"s{len(lines)}"}))
+        if isinstance(record, str):
+            assert record.isprintable()
+            continue
+        others = [record, replace(record, agent="b"), replace(record, agent="c")]
+        check_tables(others)
+        check_page(others, tmp_path)
+        lines.append(text)
+    assert MARK in lines
+    assert "\u202e" in lines
 
 
 def test_a_forged_record_makes_tables_and_a_page_that_do_not_obey_it(tmp_path: Path) -> None:

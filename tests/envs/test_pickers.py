@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 
 from zoomgym import OverviewError, ZoomEnv, ZoomGymError, open_task_set
 from zoomgym.envs import PICKERS, Known, ScannedVideo
+from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.rules import overview_times
 
 FLASH = {"tasks": "synthetic:flash", "source": "scene", "frame_size": (16, 16)}
@@ -141,13 +144,58 @@ def test_any_overview_is_in_the_video_in_order_and_paid_for(
     assert seen["overview_t"][: len(times_s)].tolist() == list(times_s)
 
 
+def film(path: Path, ticks: Sequence[int]) -> Path:
+    """Writes frames of other colors at these hundredths of a second, and returns a manifest."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=100)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        stream.codec_context.time_base = stream.time_base = Fraction(1, 100)
+        for index, tick in enumerate(ticks):
+            image = np.full((32, 32, 3), 5 * index % 256, np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, "rgb24")
+            frame.pts, frame.time_base = tick, Fraction(1, 100)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    row = {"id": "q", "video": path.name, "question": "What symbol?", "answer": "1"}
+    manifest = path.with_suffix(".jsonl")
+    manifest.write_text(json.dumps(row))
+    return manifest
+
+
+@pytest.mark.parametrize("overview", [*PICKERS, OTHERS[0], OTHERS[2]])
+@pytest.mark.parametrize("ticks", [[0], [0, 50], [0, 3, 4, 90, 700], [*range(0, 300, 10)]])
+def test_any_overview_of_any_video_is_in_it(
+    tmp_path: Path, overview: str, ticks: list[int]
+) -> None:
+    tasks = str(film(tmp_path / "v.mp4", ticks))
+    for num_overview in (0, 1, 2, 7, 40):
+        env = ZoomEnv(tasks, frame_size=(8, 8), num_overview=num_overview, overview=overview)
+        seen, info = env.reset(seed=num_overview)
+        times_s = env.episode.overview_s
+        assert env.observation_space.contains(seen)
+        assert (len(times_s), info["frames_used"]) == (num_overview, num_overview)
+        assert list(times_s) == sorted(times_s)
+        assert all(0 <= time_s <= env.episode.last_frame_s for time_s in times_s)
+        env.close()
+
+
+def test_random_times_in_a_file_show_different_frames(tmp_path: Path) -> None:
+    tasks = str(film(tmp_path / "v.mp4", [*range(0, 300, 10)]))
+    for seed in range(10):
+        env = ZoomEnv(tasks, frame_size=(8, 8), num_overview=14, overview="random")
+        seen, _ = env.reset(seed=seed)
+        levels = seen["overview"].mean(axis=(1, 2, 3)).round()
+        assert len(set(levels)) == 14  # of thirty, although the last one is told to be short
+        env.close()
+
+
 def test_each_picker_shows_what_it_says() -> None:
     assert shown(scene(num_overview=4)) == overview_times(LAST_S, 4)
     assert shown(scene(num_overview=4, overview=OTHERS[1])) == (0.0, 1.0, 2.0, 3.0)
     assert shown(scene(num_overview=3, overview="random")) == (
-        16.93774117921824,
-        26.08147847082289,
-        29.301351565326858,
+        11.32328101117654,
+        27.380375579380207,
+        39.47722667319901,
     )
     bright = scene(num_overview=3, overview=OTHERS[0])
     times_s = shown(bright)
@@ -243,25 +291,24 @@ class Middle:
 # The same everywhere -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("overview", [*PICKERS, *OTHERS])
-def test_the_same_seed_gives_the_same_overview_in_another_process(overview: str) -> None:
-    given = {"num_overview": (4, 8), "overview": overview}
+def test_the_same_seed_gives_the_same_overview_in_another_process() -> None:
+    every = [
+        {**FLASH, "num_overview": (4, 8), "overview": overview} for overview in (*PICKERS, *OTHERS)
+    ]
     code = (
-        "import json, sys; from zoomgym import ZoomEnv; env = ZoomEnv(**json.loads(sys.argv[1]));"
-        "print(json.dumps([(env.reset(seed=s), env.episode.overview_s)[1] for s in range(4)]))"
+        "import json, sys; from zoomgym import ZoomEnv\n"
+        "for given in json.loads(sys.argv[1]):\n"
+        "    env = ZoomEnv(**given)\n"
+        "    print(json.dumps([(env.reset(seed=s), env.episode.overview_s)[1] for s in range(4)]))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code, json.dumps({**FLASH, **given})],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    env = scene(**given)
-    assert json.loads(ran.stdout) == [list(shown(env, seed)) for seed in range(4)]
+    command = [sys.executable, "-c", code, json.dumps(every)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    for some, line in zip(every, ran.stdout.splitlines(), strict=True):
+        assert json.loads(line) == [list(shown(scene(**some), seed)) for seed in range(4)]
 
 
 @pytest.mark.parametrize("overview", [*PICKERS, *OTHERS])
-@pytest.mark.parametrize("num_overview", [0, (0,), (0, 3), (2, 5)])
+@pytest.mark.parametrize("num_overview", [0, (0, 3)])
 @pytest.mark.parametrize("kind", ["ZoomEnv-v0", "ZoomEnvDiscrete-v0"])
 @pytest.mark.filterwarnings("ignore:.*For Box action spaces")
 def test_gymnasium_finds_nothing_wrong(kind: str, num_overview: Any, overview: str) -> None:
@@ -309,10 +356,11 @@ def test_vector_environments_show_what_single_ones_do(context: str, shared_memor
         envs.close()
 
 
-@pytest.mark.parametrize("num_overview", [0, (0, 2, 5)])
-@pytest.mark.parametrize("source", ["scene", "file"])
+@pytest.mark.parametrize(
+    ("source", "num_overview"), [("scene", 0), ("scene", (0, 2, 5)), ("file", (0, 2))]
+)
 def test_many_discrete_environments_show_what_single_ones_do(
-    num_overview: Any, source: str, tmp_path: Path
+    source: str, num_overview: Any, tmp_path: Path
 ) -> None:
     given = {"tasks": "synthetic:flash", "source": source, "num_overview": num_overview}
     given |= {"duration_s": 30, "cache_dir": str(tmp_path)}
@@ -323,6 +371,18 @@ def test_many_discrete_environments_show_what_single_ones_do(
         for name, values in one.items():
             assert np.array_equal(seen[name][index], values), name
     envs.close()
+
+
+def test_the_menu_has_room_for_the_largest_overview() -> None:
+    for num_overview, rows in ((0, 1), (8, 1), ((0, 9), 2), (64, 8)):
+        env = ZoomEnvDiscrete("synthetic:flash", source="scene", num_overview=num_overview)
+        assert env.form.num_rows == (rows, 8)
+        assert env.observation_space["image"].shape == (12 * (rows + 8), 96, 3)
+    env = ZoomEnvDiscrete("synthetic:flash", source="scene", num_overview=(2, 9))
+    for seed in range(8):
+        seen, info = env.reset(seed=seed)
+        assert (seen["times"] >= 0).sum() == info["frames_used"]
+        assert not seen["image"][24:].any()
 
 
 def test_threads_show_what_single_environments_do() -> None:

@@ -212,7 +212,7 @@ def uniform(
 def random(
     video: ScannedVideo, question: str, num_frames: int, np_random: np.random.Generator
 ) -> Sequence[float]:
-    """Draws the times, so far apart that frames differ if the video has enough."""
+    """Draws the times, so far apart that frames differ if there are enough: see `random_times`."""
     return random_times(video.duration_s, video.last_frame_s, num_frames, np_random)
 
 

@@ -61,16 +61,17 @@ def check_times(
 def random_times(
     duration_s: float, last_frame_s: float, num_frames: int, np_random: np.random.Generator
 ) -> tuple[float, ...]:
-    """Returns random times in ascending order, as long apart as the last frame lasts.
+    """Returns random times in ascending order, at least half as far apart as evenly spread ones.
 
-    So they show different frames wherever the video has a constant rate and enough of them. If
-    they do not fit, they are at least half as far apart as evenly spread ones.
+    If that fits, they are as far apart as the last frame lasts. So they show different frames if
+    the video has a constant rate and enough of them, or any rate and no frame as long as half an
+    even step.
     """
     if num_frames == 0:
         return ()
-    apart_s = duration_s - last_frame_s
-    if apart_s * num_frames > duration_s * (1 + SLACK):
-        apart_s = duration_s / num_frames / 2
+    apart_s, frame_s = duration_s / num_frames / 2, duration_s - last_frame_s
+    if frame_s * num_frames <= duration_s * (1 + SLACK):
+        apart_s = max(apart_s, frame_s)
     room_s = max(0.0, duration_s - apart_s * (num_frames - 1))
     offsets_s = np.sort(np_random.uniform(0, room_s, num_frames))
     times_s = offsets_s + apart_s * np.arange(num_frames)

@@ -1,13 +1,14 @@
 """Heuristics look where pictures change, and never anywhere that the rules refuse."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from agents.registry import AGENTS, make_agent
+from agents.synthetic.reader import read_option
 from tests.agents.test_agents import run, small_env
 from zoomgym.agent import is_privileged
 from zoomgym.agent.observation import look, observe
@@ -196,6 +197,12 @@ def test_without_an_overview_heuristics_find_more_than_guesses() -> None:
     for agent, least in (("change", 7), ("coarse_to_fine", 7), ("oracle", 12)):
         records = played(agent, "flash", 12, num_overview=0)
         assert sum(record.reward_parts.accuracy for record in records) >= least, agent
+
+
+def test_nothing_is_read_where_nothing_was_shown() -> None:
+    env = small_env("synthetic:count", num_overview=0)
+    env.reset(seed=0)
+    assert read_option(replace(env.observation, options=("0", "1", "2", "3"))) is None
 
 
 def test_a_countdown_is_read_with_any_overview() -> None:
