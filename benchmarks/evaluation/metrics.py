@@ -10,6 +10,7 @@ from agents.synthetic.evidence import missing_parts
 from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
+from zoomgym.grading import answer_iou
 from zoomgym.records import Record
 from zoomgym.rules import Episode, Segment, ZoomCall, is_gated_right, overlap
 from zoomgym.tasks import Comparison, Graded, compare
@@ -277,3 +278,20 @@ NAMED = (
     Metric("IoU", "", partial(_if_evident, _iou)),
 )
 """What agents say of where the evidence is, and how well that overlaps it."""
+
+
+def _answer_iou(record: Record) -> float | None:
+    """Returns how far an answer overlaps the true segment; None if the task asks for none."""
+    return None if record.task.options else answer_iou(record.answer, record.task.answer)
+
+
+def _reaches(least: float, record: Record) -> float | None:
+    overlapped = _answer_iou(record)
+    return None if overlapped is None else float(overlapped >= least)
+
+
+SEGMENTS = (
+    Metric("mean IoU", "", _answer_iou),
+    *(Metric(f"IoU@{least}", "", partial(_reaches, least), True) for least in (0.3, 0.5, 0.7)),
+)
+"""Metrics of tasks whose answer is a segment; an answer that is none overlaps by 0."""

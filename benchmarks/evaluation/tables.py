@@ -20,6 +20,7 @@ from benchmarks.evaluation.metrics import (
     GROUNDING,
     METRICS,
     NAMED,
+    SEGMENTS,
     SPANS,
     Metric,
     OfficialScore,
@@ -211,7 +212,7 @@ def _words(name: str, value: Any) -> str:
 
 def details(by_agent: Agents) -> list[Sheet]:
     """Returns the tables that explain a ranking by the same rules, without empty ones."""
-    makers = (_by_cell, _pairs, _grounding, _evidence, _by_frames, _failures, _costs)
+    makers = (_by_cell, _pairs, _grounding, _evidence, _segments, _by_frames, _failures, _costs)
     return [sheet for make in makers if (sheet := make(by_agent)).lines]
 
 
@@ -291,6 +292,16 @@ def _evidence(by_agent: Agents) -> Sheet:
     }
     is_named = any(NAMED[1].of(record) is not None for own in known.values() for record in own)
     return _of_metrics("evidence", title, EVIDENCE + NAMED * is_named, known)
+
+
+def _segments(by_agent: Agents) -> Sheet:
+    title = "How far answers overlap the true segment, of tasks that ask for one"
+    known = {
+        agent: asked
+        for agent, own in by_agent.items()
+        if (asked := [record for record in own if SEGMENTS[0].of(record) is not None])
+    }
+    return _of_metrics("segments", title, SEGMENTS, known)
 
 
 def _by_frames(by_agent: Agents) -> Sheet:

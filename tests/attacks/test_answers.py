@@ -15,8 +15,9 @@ import pytest
 from tests.envs.test_env import Fixed
 from tests.grading.judges import Handler, completion, judging, send
 from zoomgym import ZoomEnv
-from zoomgym.grading import STRICT, formula, is_correct
+from zoomgym.grading import STRICT, Segment, formula, is_correct, read_segment
 from zoomgym.grading.judge import JudgeGrader, read_verdict
+from zoomgym.grading.segment import SegmentGrader
 from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.tasks.datasets.official import SCORINGS
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.slow
 NUM_STRICT, NUM_CHOICES, NUM_OFFICIAL = 120_000, 60_000, 60_000
 NUM_MATH, NUM_JUDGED = 50_000, 10_000
 """Pairs of an answer and a true one, by who grades them: 300,000 in all."""
+NUM_SEGMENTS = 50_000
+"""Likewise: answers to tasks that ask for a segment."""
 NUM_VERDICTS = 20_000
 """Beside them: replies of a judge."""
 FORMULA_SHARE = 0.06
@@ -288,3 +291,24 @@ def test_a_turn_with_any_reply_is_played(grammar: str, options: tuple[str, ...])
         assert 0.0 <= info["reward_accuracy"] == info["is_success"] <= 1.0
         ends[info["end_reason"], info["is_success"]] += 1
     assert set(ends) == {("answered", True), ("answered", False), ("", False)}
+
+
+SEGMENT_PARTS = (
+    "[", "]", "(", ")", "0", "12.5", "15", ":", "1:02", "-", "–", "to", "from ", ",", " ", "s",
+    "seconds", ".", "\\boxed{", "}", "9" * 300, " " * 2000, "1e9", "-1", "NaN", "٣", "²", "[0, 9]",
+)  # fmt: skip
+
+
+def test_no_answer_to_a_task_that_asks_for_a_segment_raises() -> None:
+    grader, num_segments = SegmentGrader(), 0
+    for number in range(NUM_SEGMENTS):
+        rng = random.Random(number)
+        text = spelled(rng, SEGMENT_PARTS)
+        truth = rng.choice(["[0, 9]", "[12.5, 15.0]", spelled(rng, SEGMENT_PARTS)])
+        segment = read_segment(text)
+        assert segment is None or 0 <= segment.start_s < segment.end_s < float("inf")
+        is_right = grader.is_right("?", truth, text)
+        assert is_right in (True, False)
+        num_segments += segment is not None
+    assert read_segment("[0, 9]") == Segment(0, 9)
+    assert 0 < num_segments < NUM_SEGMENTS

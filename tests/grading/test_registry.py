@@ -124,9 +124,9 @@ def test_settings_of_a_grader_are_json(manifest: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("lenient", 'grader needs "strict", "math" or'),
-        ({}, 'grader needs "strict", "math" or'),
-        (None, 'grader needs "strict", "math" or'),
+        ("lenient", 'grader needs "strict", "math", "segment"'),
+        ({}, 'grader needs "strict", "math", "segment"'),
+        (None, 'grader needs "strict", "math", "segment"'),
         ({"judge": None}, "judge needs settings from"),
         ({"judge": {"url": "http://h/v1"}}, "url and model among them"),
         ({"judge": {"url": "http://h/v1", "model": "m", "key": "sk-1"}}, "judge needs settings"),

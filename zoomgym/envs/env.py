@@ -118,7 +118,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `overview` | `"uniform"` | what picks its frames: `"random"`, `"change"`, .. see `pickers` |
     | `frame_budget`, `max_turns` | 128, 5 | frames in all, replies in all |
     | `reward_weights` | None | merged over the defaults above |
-    | `grader` | `"strict"` | of open-ended answers: or `"math"`, `{"judge": {..}}`; see `graders` |
+    | `grader` | `"strict"` | of open-ended answers: or `"math"`, `"segment"`, `{"judge": {..}}` |
     | `frame_size` | (112, 112) | (H, W) of the frames in the Dict observation; (0, 0): no frames |
     | `max_pixels` | None | bound of a frame in `unwrapped.observation`; lower is faster. None: |
     | | | 100352, and small frames of a drawn scene are drawn small, not shrunk from these |

@@ -1,6 +1,14 @@
-"""Is an answer right? Strictly read choices, formulas, or a model as judge."""
+"""Is an answer right? Strictly read choices, formulas, segments, or a model as judge."""
 
 from zoomgym.grading.registry import make_grader
+from zoomgym.grading.segment import (
+    Segment,
+    answer_iou,
+    overlap,
+    read_segment,
+    true_segment,
+    write_segment,
+)
 from zoomgym.grading.strict import (
     CHOICE,
     MAX_ANSWER_CHARS,
@@ -22,10 +30,16 @@ __all__ = [
     "UNGRADED",
     "Given",
     "Grader",
+    "Segment",
     "Strict",
+    "answer_iou",
     "is_correct",
     "letter",
     "make_grader",
+    "overlap",
     "read_choice",
+    "read_segment",
+    "true_segment",
     "verdict",
+    "write_segment",
 ]

@@ -7,12 +7,17 @@ from typing import Any
 
 from zoomgym.grading.formula import MathGrader
 from zoomgym.grading.judge import JudgeGrader
+from zoomgym.grading.segment import SegmentGrader
 from zoomgym.grading.strict import STRICT, Grader
 from zoomgym.io import brief, cache_folder
 
 OWN_FIELDS = ("cache_dir", "sleep", "failures")
 """Fields of a judge that are not settings."""
-NAMED: Mapping[str, Callable[[], Grader]] = {"strict": lambda: STRICT, "math": MathGrader}
+NAMED: Mapping[str, Callable[[], Grader]] = {
+    "strict": lambda: STRICT,
+    "math": MathGrader,
+    "segment": SegmentGrader,
+}
 
 
 def make_grader(
@@ -21,8 +26,8 @@ def make_grader(
     """Returns the grader of open-ended questions that a setting, as JSON, names.
 
     Args:
-        setting: `strict`, `math`, or `{"judge": {"url": .., "model": ..}}` with the settings of
-            `JudgeGrader`.
+        setting: `strict`, `math`, `segment`, `{"segment": {"iou": 0.5}}`, or
+            `{"judge": {"url": .., "model": ..}}` with the settings of `JudgeGrader`.
         cache_dir: verdicts of a judge are kept in a folder in it; the user's cache folder if None.
 
     Raises:
@@ -31,12 +36,21 @@ def make_grader(
     """
     if isinstance(setting, str) and setting in NAMED:
         return NAMED[setting]()
+    if isinstance(setting, Mapping) and setting.keys() == {"segment"}:
+        return _make_segment(setting["segment"])
     if not isinstance(setting, Mapping) or setting.keys() != {"judge"}:
         raise ValueError(
-            f'grader needs "strict", "math" or {{"judge": {{"url": .., "model": ..}}}}, '
-            f"got {brief(setting)}"
+            f'grader needs "strict", "math", "segment", {{"segment": {{"iou": 0.5}}}} or '
+            f'{{"judge": {{"url": .., "model": ..}}}}, got {brief(setting)}'
         )
     return _make_judge(setting["judge"], cache_folder("judge", cache_dir))
+
+
+def _make_segment(settings: Any) -> SegmentGrader:
+    """Returns a grader of segments with its settings. Raises ValueError."""
+    if not isinstance(settings, Mapping) or not settings.keys() <= {"iou"}:
+        raise ValueError(f"segment needs no settings but ['iou'], got {brief(settings)}")
+    return SegmentGrader(**settings)
 
 
 def _make_judge(settings: Any, cache_dir: Path) -> JudgeGrader:

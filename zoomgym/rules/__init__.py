@@ -3,6 +3,7 @@
 Pure values and functions: nothing here knows Gymnasium, decodes a video or draws a task.
 """
 
+from zoomgym.grading import Segment, overlap
 from zoomgym.rules.actions import Action, Answer, ZoomCall
 from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.episode import Episode, Rules, Turn, advance, error_kind, start
@@ -26,7 +27,7 @@ from zoomgym.rules.overview import (
 )
 from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion
 from zoomgym.rules.rewards import RewardParts, is_gated_right, merge_weights, score
-from zoomgym.rules.timeline import Segment, count_frames, overlap, overview_times, zoom_times
+from zoomgym.rules.timeline import count_frames, overview_times, zoom_times
 
 __all__ = [
     "END_OF_THOUGHT",

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
 from zoomgym.errors import CallError
-from zoomgym.rules.timeline import Segment, count_frames, zoom_times
+from zoomgym.grading import Segment
+from zoomgym.rules.timeline import count_frames, zoom_times
 
 
 @dataclass(frozen=True, slots=True)

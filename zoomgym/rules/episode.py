@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, TypeAlias
 
 from zoomgym.errors import CallError, ReplyError
-from zoomgym.grading import STRICT, Grader
+from zoomgym.grading import STRICT, Grader, Segment
 from zoomgym.io import UNPRINTABLE, brief, is_whole_number, number_of
 from zoomgym.rules.actions import Answer, ZoomCall
 from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.rules.overview import UNIFORM, Overview, check_times
 from zoomgym.rules.question import VideoQuestion
-from zoomgym.rules.timeline import Segment, overview_times
+from zoomgym.rules.timeline import overview_times
 
 LAST_TURN = "This is the last turn: only an answer counts."
 MOST_OVERVIEW = 10_000

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from zoomgym.errors import CallError, ReplyError
+from zoomgym.grading import Segment
 from zoomgym.io import load_json
 from zoomgym.rules.actions import Action, Answer, ZoomCall
-from zoomgym.rules.timeline import Segment
 
 MAX_REPLY_CHARS = 65_536
 EXCERPT_CHARS = 80

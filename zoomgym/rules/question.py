@@ -6,9 +6,8 @@ from functools import partial
 from itertools import chain
 
 from zoomgym.errors import TaskError
-from zoomgym.grading import STRICT, Grader, is_correct, letter, read_choice, verdict
+from zoomgym.grading import STRICT, Grader, Segment, is_correct, letter, read_choice, verdict
 from zoomgym.io import UNPRINTABLE, brief
-from zoomgym.rules.timeline import Segment
 
 MAX_OPTIONS = 26
 
@@ -22,7 +21,9 @@ class VideoQuestion:
     """Names the video within its task set: a path, or a scene's name."""
     question: str
     answer: str
-    """Letter or text of the right option; without options, the answer itself."""
+    """Letter or text of the right option; without options, the answer itself.
+
+    A segment of the video is written as JSON, in seconds: `[12.5, 15.0]`."""
     options: tuple[str, ...] = ()
     """The choices A, B, .. in order; none for an open-ended question."""
     evidence: tuple[Segment, ...] = ()

@@ -5,10 +5,10 @@ from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from zoomgym.grading import Segment, overlap
 from zoomgym.io import brief, is_finite_number
 from zoomgym.rules.actions import ZoomCall
 from zoomgym.rules.episode import Episode
-from zoomgym.rules.timeline import Segment, overlap
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "accuracy": 0.9,

@@ -5,8 +5,9 @@
      "labels": [["duration", "long"], ["topic", "cars"], ["topic", "traffic"]]}
 
 `options`, `evidence`, `category` and `labels` may be left out. With options, the answer is a letter
-or an option's own text. Letters that all options begin with (`A. red`, `(B) blue`) are taken off:
-questions are shown with letters anyway. A manifest has no splits: write one file for each.
+or an option's own text; without, a number, a text, or a segment, `"[12.5, 15.0]"`. Letters
+that all options begin with (`A. red`, `(B) blue`) are taken off: questions are shown with letters
+anyway. A manifest has no splits: write one file for each.
 """
 
 import hashlib
