@@ -116,7 +116,9 @@ def make_trainer(
         rows=settings.rows,
         seed=settings.seed,
     )
-    tasks = make_env().tasks
+    env = make_env()
+    settings.check_pictures(args.world_size, env.rules.overview_sizes[0] > 0)
+    tasks = env.tasks
     task_ids = [tasks[index].id for index in range(min(settings.num_tasks, len(tasks)))]
     trainer = ZoomTrainer(model, processor, player, settings, args, task_ids)
     trainer.add_callback(History(settings.out / HISTORY))

@@ -57,6 +57,18 @@ class TrainingSettings:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} needs at least 1, got {getattr(self, name)}")
 
+    def check_pictures(self, num_processes: int, are_everywhere: bool) -> None:
+        """Raises ValueError if several processes train on episodes of which some have no picture.
+
+        A process whose episodes have none does not run the vision encoder, and those that do would
+        wait for it forever.
+        """
+        if num_processes > 1 and not are_everywhere:
+            raise ValueError(
+                f"{num_processes} processes need a picture in every episode, got some that may "
+                "have none: train in one process, or with overviews of one frame or more"
+            )
+
     def trl_arguments(self, folder: Path) -> dict[str, Any]:
         """Returns the arguments of TRL's configs that every training has."""
         has_gpu = torch.cuda.is_available()

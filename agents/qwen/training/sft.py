@@ -194,6 +194,7 @@ def _train_stage(
 ) -> None:
     """Trains the model at start on demonstrations and writes it into a folder."""
     args = _arguments(folder, settings)
+    settings.check_pictures(args.world_size, all(one.record.frames_used for one in demonstrations))
     processor = load_processor(start)
     dtype = "auto" if settings.lora_rank else torch.float32
     model = settings.load_model(start, dtype, args.device)

@@ -23,7 +23,9 @@ from tests.agents.qwen.model.vllm import MadeUpVLLM
 from tests.agents.qwen.noise import scripted_env
 
 
-def grpo(model: str, out: str, resume: str | None = None, **given: Any) -> ZoomTrainer:
+def grpo(
+    model: str, out: str, resume: str | None = None, num_overview: int = 3, **given: Any
+) -> ZoomTrainer:
     """Trains on noise: four tasks, four rollouts each, two updates."""
     settings: dict[str, Any] = {
         "steps": 2,
@@ -39,7 +41,8 @@ def grpo(model: str, out: str, resume: str | None = None, **given: Any) -> ZoomT
         "dtype": "float64",
     }
     trainer = make_trainer(
-        GRPOSettings(model=model, out=Path(out), **{**settings, **given}), scripted_env
+        GRPOSettings(model=model, out=Path(out), **{**settings, **given}),
+        partial(scripted_env, num_overview=num_overview),
     )
     trainer.train(resume_from_checkpoint=resume)
     trainer.save_model(out)

@@ -120,6 +120,13 @@ def test_rollouts_without_an_overview_are_learned_from(
         assert float((log_probs.detach() - sampled)[said].abs().max()) < ROUNDING
 
 
+def test_several_processes_need_a_picture_everywhere(settings: GRPOSettings) -> None:
+    settings.check_pictures(1, are_everywhere=False)
+    settings.check_pictures(2, are_everywhere=True)
+    with pytest.raises(ValueError, match="2 processes need a picture in every episode, got some"):
+        settings.check_pictures(2, are_everywhere=False)
+
+
 def test_a_generation_without_a_picture_is_learned_from(
     short: GRPOSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,12 @@ def test_grpo_on_two_processes_is_grpo_on_one(
 
 
 @pytest.mark.slow
+def test_several_processes_refuse_episodes_without_a_picture(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="2 processes need a picture in every episode"):
+        launch("grpo", model=str(folder), out=str(tmp_path / "run"), num_overview=0)
+
+
+@pytest.mark.slow
 def test_processes_ask_a_server_together_though_they_play_apart(
     folder: Path, tmp_path: Path
 ) -> None:
