@@ -19,7 +19,7 @@ from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoomgym import OverviewError, ZoomEnv, ZoomGymError, open_task_set
+from zoomgym import OverviewError, VideoError, ZoomEnv, ZoomGymError, open_task_set
 from zoomgym.envs import PICKERS, Known, ScannedVideo
 from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.rules import overview_times
@@ -227,6 +227,25 @@ def test_what_is_looked_at_is_counted_and_not_paid_for() -> None:
     assert "frames_scanned" not in scene(num_overview=(4, 8)).reset(seed=3)[1]
 
 
+def test_a_video_that_fails_in_a_scan_is_skipped(tmp_path: Path) -> None:
+    manifest = film(tmp_path / "good.mp4", [*range(0, 300, 10)])
+    good = json.loads(manifest.read_text())
+    (tmp_path / "bad.mp4").write_bytes((tmp_path / "good.mp4").read_bytes())
+    rows = [good, {**good, "id": "bad", "video": "bad.mp4"}]
+    manifest.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    given = {"num_overview": 1, "overview": f"{HERE}:fail_on_bad", "frame_size": (8, 8)}
+    env = ZoomEnv(str(manifest), on_video_error="skip", **given)
+    skipped = 0
+    for seed in range(6):
+        _, info = env.reset(seed=seed)
+        assert (info["task_id"], info["frames_scanned"]) == ("q", 1)
+        skipped += info["videos_skipped"]
+    assert skipped > 0
+    with pytest.raises(VideoError, match="nothing decodes") as caught:
+        env.reset(options={"task_id": "bad"})
+    assert caught.value.__notes__[0].endswith("picked an overview of bad.mp4")
+
+
 def test_an_empty_overview_asks_nobody() -> None:
     env = scene(num_overview=0, overview=f"{HERE}:refuse")
     assert shown(env) == ()
@@ -404,6 +423,15 @@ def refuse(*given: object) -> None:
 
 def fail(*given: object) -> None:
     raise KeyError("oh")
+
+
+def fail_on_bad(
+    video: ScannedVideo, question: str, num_frames: int, np_random: np.random.Generator
+) -> Sequence[float]:
+    video.frames_at([0.0], (8, 8))
+    if video._video.path.name == "bad.mp4":
+        raise VideoError("nothing decodes")
+    return [0.0] * num_frames
 
 
 def look_everywhere(
