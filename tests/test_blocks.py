@@ -24,6 +24,8 @@ RUN_BY = {
     "agents.qwen.training.sft": "agents/qwen/training/test_recipes.py",
     "agents.sb3 evaluate": "agents/sb3/test_sb3.py",
     "agents.sb3 train": "agents/sb3/test_sb3.py",
+    "agents.selector evaluate": "agents/selector/test_selector.py",
+    "agents.selector train": "agents/selector/test_selector.py",
     "benchmarks.figures": "benchmarks/test_figures.py",
     "benchmarks.leaderboard": "benchmarks/test_leaderboard.py",
     "benchmarks.run suite": "benchmarks/test_run.py",

@@ -9,6 +9,7 @@ import pytest
 COMMANDS = (
     "agents.qwen.demonstrations.__main__",
     "agents.sb3.__main__",
+    "agents.selector.__main__",
     "benchmarks.leaderboard",
     "benchmarks.evaluation.leaks",
     "benchmarks.figures",

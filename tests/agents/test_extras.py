@@ -15,6 +15,7 @@ COMMANDS = {
     "agents.qwen.training.grpo": ("torch", "qwen"),
     "agents.qwen.training.sft": ("torch", "qwen"),
     "agents.sb3": ("sb3_contrib", "sb3"),
+    "agents.selector": ("torch", "qwen"),
     "benchmarks.figures": ("matplotlib", "figures"),
     "benchmarks.leaderboard": ("rich", "benchmarks"),
     "benchmarks.evaluation.leaks": ("rich", "benchmarks"),

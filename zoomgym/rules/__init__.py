@@ -17,6 +17,7 @@ from zoomgym.rules.grammar import (
     write_reply,
 )
 from zoomgym.rules.overview import (
+    MOST_SCANNED,
     UNIFORM,
     Overview,
     check_times,
@@ -34,6 +35,7 @@ __all__ = [
     "GRAMMARS",
     "MAX_OPTIONS",
     "MAX_REPLY_CHARS",
+    "MOST_SCANNED",
     "THINK",
     "UNIFORM",
     "Action",
