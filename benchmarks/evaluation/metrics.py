@@ -92,9 +92,9 @@ def officials(records: Sequence[Record]) -> list[OfficialScore]:
     rows = []
     for (task_set, _, agent), own in sorted(by_place.items(), key=lambda item: item[0][:2]):
         graded = [
-            Graded(record.task, record.answer, bool(record.reward_parts.accuracy))
-            for record in own
-            if record.is_graded
+            Graded(one.task, one.answer, bool(one.reward_parts.accuracy), one.episode.named)
+            for one in own
+            if one.is_graded
         ]
         if comparison := compare(task_set, graded):
             rows.append(OfficialScore(agent, task_set, len(own) - len(graded), comparison))

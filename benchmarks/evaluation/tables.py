@@ -120,7 +120,7 @@ def _official_lines(row: OfficialScore, num_counts: int) -> Iterator[Line]:
     score, place = row.comparison, (row.task_set, row.agent)
     counts: tuple[Cell, ...] = (score.num_tasks + row.num_ungraded, row.num_ungraded)
     yield Line(
-        (*place, "mean of groups" if score.is_macro else ALL),
+        (*place, score.name),
         (*counts[:num_counts], score.strict, score.official, len(score.parted)),
     )
     for group in score.groups:

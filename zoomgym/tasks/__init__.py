@@ -3,7 +3,8 @@
 from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.catalog import SYNTHETIC, TASK_SETTINGS, check_task_set, open_task_set, tasks_of
 from zoomgym.tasks.datasets.manifest import ManifestTasks, write_manifest
-from zoomgym.tasks.datasets.official import Comparison, Graded, compare
+from zoomgym.tasks.datasets.official import compare
+from zoomgym.tasks.datasets.scores import Comparison, Graded
 from zoomgym.tasks.synthetic.difficulty import DIFFICULTIES, named_difficulty
 from zoomgym.tasks.synthetic.drawn import DrawnVideo, frames_together, set_drawn_memory
 from zoomgym.tasks.synthetic.families import FAMILIES, family_of

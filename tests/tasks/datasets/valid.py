@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.tasks.datasets import (
+    test_grounding,
     test_longvideobench,
     test_longvideoreason,
     test_lvbench,
@@ -31,7 +32,9 @@ MLVU_HUB = {
 }
 MMLU = {"video_name": "m", "question": "How many?", "answer": 5, "discipline": "Math", "number": 1}
 ROWS: dict[str, list[dict[str, Any]]] = {
+    "charades_sta": [test_grounding.CHARADES],
     "egoschema": [EGO],
+    "extremewhenbench": [test_grounding.EXTREME],
     "longvideobench": [test_longvideobench.ROW],
     "longvideoreason": [test_longvideoreason.ROW],
     "lvbench": [{**test_lvbench.QUESTION, "key": "k", "type": "cartoon"}],
@@ -47,7 +50,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 GIVEN = {"videommmu": {"track": "Perception"}}
 """What the reader itself puts into a row."""
 FILES: dict[str, tuple[str, str, str]] = {
+    "charades_sta": ("charades_sta_test.txt", "test", test_grounding.LINES),
     "egoschema": ("questions.json", "test", json.dumps([{**EGO, "option 0": "x"}])),
+    "extremewhenbench": ("all.json", "test", json.dumps([test_grounding.EXTREME] * 2)),
     "longvideobench": ("lvb_val.json", "test", json.dumps([test_longvideobench.ROW] * 2)),
     "longvideoreason": ("train.jsonl", "train", json.dumps(test_longvideoreason.ROW)),
     "lvbench": ("video_info.meta.jsonl", "test", json.dumps(test_lvbench.VIDEO)),
@@ -56,8 +61,10 @@ FILES: dict[str, tuple[str, str, str]] = {
     "videommlu": ("video_mmlu.jsonl", "test", json.dumps({**MMLU, "qa": [MMLU, MMLU]})),
     "videozoomer_rl": ("a.json", "train", json.dumps([test_videozoomer_rl.CHOICE])),
 }
-"""Of every benchmark that is read from JSON: a file, its split and its text."""
+"""Of every benchmark that is read from text: a file, its split and its text."""
 PARQUET_FILES = {
+    "charades_sta": "data/test-0.parquet",
+    "extremewhenbench": "data/test-0.parquet",
     "egoschema": "Subset/test-0.parquet",
     "longvideobench": "validation-0.parquet",
     "longvideoreason": "test-0.parquet",

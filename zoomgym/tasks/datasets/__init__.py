@@ -1,8 +1,10 @@
 """Readers of tasks that come from outside: files on disk, in layouts made elsewhere."""
 
 from zoomgym.tasks.datasets.benchmark import BenchmarkTasks, Layout
+from zoomgym.tasks.datasets.charades_sta import CHARADES_STA
 from zoomgym.tasks.datasets.check import CheckedRow, check_benchmark, check_manifest
 from zoomgym.tasks.datasets.egoschema import EGOSCHEMA
+from zoomgym.tasks.datasets.extremewhenbench import EXTREMEWHENBENCH
 from zoomgym.tasks.datasets.longvideobench import LONGVIDEOBENCH
 from zoomgym.tasks.datasets.longvideoreason import LONGVIDEOREASON
 from zoomgym.tasks.datasets.lvbench import LVBENCH
@@ -38,6 +40,8 @@ BENCHMARKS: dict[str, Layout] = {
         VIDEOMME,
         VIDEOMMLU,
         VIDEOMMMU,
+        CHARADES_STA,
+        EXTREMEWHENBENCH,
         VIDEOZOOMER_RL,
     )
 }

@@ -11,12 +11,15 @@ said; and a mean is over the groups that were played, where lmms-eval counts a m
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from zoomgym.grading import letter, verdict
 from zoomgym.rules import VideoQuestion
+from zoomgym.tasks.datasets.grounding import score_grounding
+from zoomgym.tasks.datasets.moments import read_charades, read_extremewhen
+from zoomgym.tasks.datasets.scores import Comparison, Graded, GroupScore
 
 CATEGORY = "category"
 """Groups by the task's category; other kinds of groups are those of its labels."""
@@ -38,15 +41,6 @@ PREFIXES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Graded:
-    """An answer to a task of a benchmark, and how it was graded."""
-
-    task: VideoQuestion
-    answer: str | None
-    is_right: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Scoring:
     """A benchmark's own way to score."""
 
@@ -58,45 +52,30 @@ class Scoring:
     """Whether its score is the mean over groups of the first kind, not over tasks."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupScore:
-    """The accuracy within a group, read strictly and officially."""
-
-    kind: str
-    name: str
-    num_tasks: int
-    strict: float
-    official: float
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A benchmark's own score, from the strict reading and from the official one."""
-
-    num_tasks: int
-    strict: float
-    official: float
-    is_macro: bool
-    groups: tuple[GroupScore, ...]
-    parted: tuple[Graded, ...]
-    """Answers on which the readings differ; `is_right` is the strict one."""
-
-
 def compare(benchmark: str, answers: Sequence[Graded]) -> Comparison | None:
     """Returns how a benchmark scores the graded answers, one a task; None if nobody scores it."""
+    if answers and benchmark in SCORERS:
+        return SCORERS[benchmark](answers)
     scoring = SCORINGS.get(benchmark)
     if scoring is None or not answers:
         return None
+    return _scored(scoring, answers)
+
+
+def _scored(scoring: Scoring, answers: Sequence[Graded]) -> Comparison:
+    """Returns the mean over tasks or over groups of them."""
     pairs = [(graded, _is_right_officially(scoring, graded)) for graded in answers]
-    groups = [group for kind in scoring.groups for group in _groups(kind, pairs)]
+    groups = tuple(group for kind in scoring.groups for group in _groups(kind, pairs))
     pooled = _group("", "", pairs)
-    strict, official = pooled.strict, pooled.official
+    strict, official, name = pooled.strict, pooled.official, "all"
     averaged = [group for group in groups if group.kind == scoring.groups[0]]
     if scoring.is_macro and averaged:
         strict = sum(group.strict for group in averaged) / len(averaged)
         official = sum(group.official for group in averaged) / len(averaged)
+    if scoring.is_macro:
+        name = "mean of groups"
     parted = tuple(graded for graded, is_right in pairs if graded.is_right != is_right)
-    return Comparison(len(answers), strict, official, scoring.is_macro, tuple(groups), parted)
+    return Comparison(len(answers), strict, official, scoring.is_macro, groups, parted, name)
 
 
 def _is_right_officially(scoring: Scoring, graded: Graded) -> bool:
@@ -229,3 +208,9 @@ SCORINGS = {
     "egoschema": Scoring(_earliest, ()),
     "longvideoreason": Scoring(_exact),
 }
+
+SCORERS: Mapping[str, Callable[[Sequence[Graded]], Comparison]] = {
+    "charades_sta": partial(score_grounding, read_charades),
+    "extremewhenbench": partial(score_grounding, read_extremewhen, tells_failures=True),
+}
+"""Benchmarks whose score is no mean of right answers."""

@@ -202,8 +202,17 @@ def read_file(path: Path, columns: Sequence[str] = ()) -> Iterator[Row]:
         raise TaskError(unreadable(path, "a file of tasks", error)) from error
 
 
-def _read_lines(path: Path, file: TextIO) -> Iterator[Row]:
-    """Yields the objects of JSON Lines; any other line becomes a row with a problem."""
+def read_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Yields the lines of a text that are not blank, each after its place. Raises TaskError."""
+    try:
+        with open_named(path) as file, TextIOWrapper(file, encoding="utf-8-sig") as text:
+            yield from _lines(path, text)
+    except (OSError, ValueError) as error:
+        raise TaskError(unreadable(path, "a file of tasks", error)) from error
+
+
+def _lines(path: Path, file: TextIO) -> Iterator[tuple[str, str]]:
+    """Yields the lines that are not blank, each after its place. Raises TaskError."""
     for number in count(1):
         line = file.readline(MAX_ROW_CHARS + 1)
         where = f"{path}:{number}"
@@ -212,8 +221,13 @@ def _read_lines(path: Path, file: TextIO) -> Iterator[Row]:
         line = line.removesuffix("\n")
         if len(line) > MAX_ROW_CHARS:
             raise TaskError(f"{where}: needed a line of at most {MAX_ROW_CHARS} characters")
-        if not line.strip():
-            continue
+        if line.strip():
+            yield where, line
+
+
+def _read_lines(path: Path, file: TextIO) -> Iterator[Row]:
+    """Yields the objects of JSON Lines; any other line becomes a row with a problem."""
+    for where, line in _lines(path, file):
         try:
             yield _to_row(where, json.loads(line))
         except (ValueError, RecursionError) as error:
