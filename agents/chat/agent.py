@@ -23,7 +23,7 @@ from agents.chat.completions import Completion, Endpoint, check_numbers
 from zoomgym.agent import Frames, Message, Observation, episode_rng, images_of, text_of, to_messages
 from zoomgym.errors import AgentError
 from zoomgym.io import check_json, side_by_side
-from zoomgym.rules import END_OF_THOUGHT, GRAMMARS, THINK, Answer, action_in
+from zoomgym.rules import END_OF_THOUGHT, GRAMMARS, ONLY_ZOOM, THINK, Answer, action_in
 
 ZOOM = "video_zoom"
 """Name of the tool, and of the grammar that has tags."""
@@ -181,7 +181,8 @@ class ChatAgent:
     def _count(self, observation: Observation, reply: str, usage: Mapping[str, float]) -> None:
         """Adds the usage of a reply to that of its episode."""
         key, overview = observation.episode_key, observation.overview
-        answers = isinstance(action_in(reply, observation.rules.grammar), Answer)
+        rules = observation.rules
+        answers = isinstance(action_in(reply, rules.grammar, rules.tools), Answer)
         is_over = observation.turns_left <= 1 or answers
         with self._lock:
             tally = self._used.get(overview) if observation.turns else None
@@ -198,6 +199,11 @@ class ChatAgent:
         if stop := GRAMMARS[observation.rules.grammar].stop:
             own["stop"] = [stop]
         if self._tools:
+            if (rules := observation.rules).tools != ONLY_ZOOM:
+                raise AgentError(
+                    f"tool calls of a server know only zoom, got the tools {list(rules.tools)}: "
+                    "leave tools out, and the model is taught to write them"
+                )
             own["tools"] = TOOLS
         return {name: value for name, value in (own | self._request).items() if value is not None}
 

@@ -126,7 +126,8 @@ def _review(observation: Observation) -> str:
         return ""
     [*_, turn] = observation.turns
     if turn.zoom is None:
-        is_unreadable = error_kind(turn, observation.rules.grammar) == "unreadable"
+        rules = observation.rules
+        is_unreadable = error_kind(turn, rules.grammar, rules.tools) == "unreadable"
         return "That was no reply." if is_unreadable else f"That was refused: {turn.error}."
     zoom, evidence = turn.zoom, observation.evidence
     start_s, end_s = zoom.segment

@@ -91,9 +91,9 @@ def _is_thinner(zoom: ZoomCall, earlier: ZoomCall) -> bool:
 
 
 def _malformed(facts: _EpisodeFacts) -> bool:
-    grammar = facts.record.rules.grammar
+    rules = facts.record.rules
     return any(
-        not turn.is_well_formed and error_kind(turn, grammar) != "impossible"
+        not turn.is_well_formed and error_kind(turn, rules.grammar, rules.tools) != "impossible"
         for turn in facts.record.turns
     )
 
@@ -101,7 +101,9 @@ def _malformed(facts: _EpisodeFacts) -> bool:
 def _refused(facts: _EpisodeFacts) -> bool:
     rules = facts.record.rules
     early = facts.record.turns[: rules.max_turns - 1]
-    return any(error_kind(turn, rules.grammar) in ("impossible", "refused") for turn in early)
+    return any(
+        error_kind(turn, rules.grammar, rules.tools) in ("impossible", "refused") for turn in early
+    )
 
 
 def _wrong_answer(facts: _EpisodeFacts) -> bool:

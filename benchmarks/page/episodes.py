@@ -21,7 +21,14 @@ from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.grading import letter, read_choice
 from zoomgym.records import Record, replay, task_set_of
 from zoomgym.render import AXIS_STEPS_S, clock
-from zoomgym.rules import RewardParts, Rules, Turn, VideoQuestion, merge_weights
+from zoomgym.rules import (
+    RewardParts,
+    Rules,
+    TranscriptCall,
+    Turn,
+    VideoQuestion,
+    merge_weights,
+)
 from zoomgym.tasks import SyntheticTasks, TaskSet
 from zoomgym.video import Video
 
@@ -254,6 +261,7 @@ def _turn(turn: Turn) -> Json:
         "feedback": cut(turn.feedback),
         "is_refused": bool(turn.error),
         "is_well_formed": turn.is_well_formed,
+        **({"call": _transcript_label(turn.transcript)} if turn.transcript else {}),
         "zoom": zoom
         and {
             "start_s": zoom.start_s,
@@ -262,6 +270,10 @@ def _turn(turn: Turn) -> Json:
             "num_frames": zoom.num_frames,
         },
     }
+
+
+def _transcript_label(call: TranscriptCall) -> str:
+    return f"transcript: {clock(call.start_s)} - {clock(call.end_s)}"
 
 
 def _axis(duration_s: float) -> list[float]:

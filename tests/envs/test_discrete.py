@@ -171,6 +171,7 @@ def test_it_renders_as_the_ordinary_environment_does() -> None:
         ({"answers": ("A", "A")}, ValueError, "answers need to be one or more that differ"),
         ({"answers": ("A", " ")}, ValueError, "answers need texts"),
         ({"frame_size": (9, 9)}, ValueError, "frame_size is no argument here: give cell_px"),
+        ({"tools": ["zoom"]}, ValueError, "tools is no argument here"),
         ({"max_turns": 0}, ValueError, "max_turns needs a whole number"),
     ],
 )

@@ -1,7 +1,7 @@
 """Agents: what one is, what it sees, and how that is told to a model as messages."""
 
 from zoomgym.agent.conversation import Message, images_of, new_messages, text_of, to_messages
-from zoomgym.agent.observation import Frames, Observation, episode_key, look, observe
+from zoomgym.agent.observation import Frames, Observation, keyed, look, observe
 from zoomgym.agent.protocol import (
     Agent,
     BatchAgent,
@@ -21,10 +21,10 @@ __all__ = [
     "MeteredAgent",
     "Observation",
     "SharedAgent",
-    "episode_key",
     "episode_rng",
     "images_of",
     "is_privileged",
+    "keyed",
     "look",
     "new_messages",
     "observe",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.grading import letter
 from zoomgym.io import encodable
-from zoomgym.rules import GRAMMARS, UNIFORM, Rules
+from zoomgym.rules import UNIFORM, ZOOM, Rules, lesson
 
 CHOSEN = {
     UNIFORM: "evenly spread over the whole video",
@@ -81,12 +81,10 @@ def text_of(message: Message) -> str:
 def _opening(observation: Observation) -> list[Message]:
     """Returns the rules, and the overview with the question."""
     rules, overview = observation.rules, observation.overview
-    rate = "a higher rate" if overview.times_s else "a rate of your choice"
     system = (
-        f"You answer a question about a video. {_told_overview(rules, overview)} you may ask for "
-        f"the frames of a stretch at {rate}, at most {rules.frames_per_zoom} frames a zoom. "
+        f"You answer a question about a video. {_told_overview(rules, overview)} "
         f"You have {rules.max_turns} turns, one reply each; the last one must be your answer.\n"
-        f"{GRAMMARS[rules.grammar].lesson}"
+        f"{lesson(rules.grammar, rules.tools)}"
     )
     asked = [f"The video lasts {observation.duration_s:.2f} s.", observation.question]
     asked += [f"{letter(index)}. {option}" for index, option in enumerate(observation.options)]
@@ -99,17 +97,22 @@ def _opening(observation: Observation) -> list[Message]:
 
 
 def _told_overview(rules: Rules, overview: Frames) -> str:
-    """Returns what a model is told about the overview; ends where it may ask for more."""
-    if not overview.times_s:
-        return (
-            "You are shown none of its frames at first. To see some, each after a label with its "
-            "time in seconds, zoom:"
-        )
-    chosen = CHOSEN.get(rules.overview, "chosen from the whole video")
-    return (
-        f"You are shown an overview: {len(overview.times_s)} frames, {chosen}, each after a label "
-        "with its time in seconds. Where that is too coarse, zoom:"
+    """Returns what a model is told about the overview, and how it may see more."""
+    rate = "a higher rate" if overview.times_s else "a rate of your choice"
+    zoom = (
+        f"zoom: you may ask for the frames of a stretch at {rate}, at most "
+        f"{rules.frames_per_zoom} frames a zoom."
     )
+    can_zoom = ZOOM in rules.tools
+    if not overview.times_s:
+        label = f" To see some, each after a label with its time in seconds, {zoom}"
+        return f"You are shown none of its frames{f' at first.{label}' if can_zoom else '.'}"
+    chosen = CHOSEN.get(rules.overview, "chosen from the whole video")
+    shown = (
+        f"You are shown an overview: {len(overview.times_s)} frames, {chosen}, each after a label "
+        "with its time in seconds."
+    )
+    return f"{shown} Where that is too coarse, {zoom}" if can_zoom else shown
 
 
 def _exchange(observation: Observation, index: int) -> list[Message]:

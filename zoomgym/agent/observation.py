@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,13 @@ def episode_key(
     digest = hashlib.sha256(texts.encode())
     digest.update(images[:, step // 2 :: step].tobytes())
     return digest.hexdigest()[:KEY_DIGITS]
+
+
+def keyed(episode: Episode, draw: int, overview: Frames) -> Episode:
+    """Returns an episode with the name that `episode_key` makes of it."""
+    task, duration_s = episode.task, episode.duration_s
+    key = episode_key(draw, task.question, task.options, duration_s, overview)
+    return replace(episode, key=key)
 
 
 def observe(episode: Episode, overview: Frames, clips: Sequence[Frames]) -> Observation:

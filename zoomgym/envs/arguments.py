@@ -20,7 +20,9 @@ ON_VIDEO_ERROR = ("raise", "skip")
 RENDER_MODES = (None, "human", "rgb_array", "ansi")
 
 
-def make_rules(grammar: str, num_overview: object, counts: Iterable[object], name: str) -> Rules:
+def make_rules(
+    grammar: str, num_overview: object, counts: Iterable[object], name: str, tools: object
+) -> Rules:
     """Returns the rules that numbers give, from Python, JSON or NumPy. Raises ValueError.
 
     Args:
@@ -28,12 +30,21 @@ def make_rules(grammar: str, num_overview: object, counts: Iterable[object], nam
         num_overview: one number or several.
         counts: the other numbers, in their order.
         name: of what picks the overview.
+        tools: names of those that are offered.
     """
+    if isinstance(tools, Iterable) and not isinstance(tools, str | bytes):
+        tools = tuple(tools)
     if isinstance(num_overview, Iterable) and not isinstance(num_overview, str | bytes):
         num_overview = tuple(map(plain_number, num_overview))
     frames_per_zoom, frame_budget, max_turns = map(plain_number, counts)
     return Rules(
-        grammar, plain_number(num_overview), frames_per_zoom, frame_budget, max_turns, name
+        grammar,
+        plain_number(num_overview),
+        frames_per_zoom,
+        frame_budget,
+        max_turns,
+        name,
+        tools,  # type: ignore[arg-type]  # which it checks
     )
 
 

@@ -82,7 +82,7 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
     | | | synthetic families; for other tasks the letters A to Z |
     | `cell_px` | 12 | side of a cell, in pixels |
 
-    All other arguments are those of `ZoomEnv`, by keyword, but for `frame_size`. `max_pixels` is
+    All others are those of `ZoomEnv`, by keyword, but for `frame_size` and `tools`. `max_pixels` is
     `cell_px` x `cell_px` if it is not given, as no more is shown.
 
     ## Version History
@@ -104,6 +104,8 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
     ) -> None:
         if "frame_size" in settings:
             raise ValueError("frame_size is no argument here: give cell_px")
+        if "tools" in settings:
+            raise ValueError("tools is no argument here: the menu holds zooms and answers alone")
         check_count("cell_px", cell_px, MAX_CELL_PX)  # before spaces of that size are made
         self.zoom_env = ZoomEnv(
             tasks,
@@ -146,7 +148,8 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
         """Does what `reset` does, and returns the info alone; see `see_all`."""
         super().reset(seed=seed)
         info = self.zoom_env.begin(seed=seed, options=options)
-        offered = self.zoom_env.task.options
+        task = self.zoom_env.viewing.task
+        offered = task.options if task else ()
         if offered and set(places_of(self.form.answers, offered)) == {None}:
             raise TaskError(
                 f"{info['task_id']}: needed an option among the answers {self.form.answers}, got "

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -11,7 +10,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from zoomgym.agent import Observation, episode_key, observe
+from zoomgym.agent import Observation, keyed, observe
 from zoomgym.envs.arguments import (
     DEFAULT_HORIZON_S,
     MAX_SKIPS,
@@ -25,12 +24,20 @@ from zoomgym.envs.arguments import (
 )
 from zoomgym.envs.pickers import NamedPicker, find_picker
 from zoomgym.envs.spaces import ReplySpace, end_reason, observation_space, to_dict, to_info
-from zoomgym.envs.viewing import Viewing
+from zoomgym.envs.viewing import Viewing, cues_of
 from zoomgym.errors import VideoError
 from zoomgym.grading import make_grader
 from zoomgym.render import Screen, describe, paint
-from zoomgym.rules import Episode, Overview, RewardParts, VideoQuestion, merge_weights, score
-from zoomgym.rules import episode as rules_of_play
+from zoomgym.rules import (
+    ONLY_ZOOM,
+    Episode,
+    Overview,
+    RewardParts,
+    VideoQuestion,
+    advance,
+    merge_weights,
+    score,
+)
 from zoomgym.tasks import TaskSet, tasks_of
 from zoomgym.video import Limits
 
@@ -81,7 +88,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     ## Rewards
 
-    Before the end 0, then the weighted sum of these; the last two only if they are given a weight.
+    Before the end 0, then the weighted sum of these; the last only if they are given a weight.
 
     | term | weight | value |
     |---|---|---|
@@ -91,7 +98,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `grounding` | 0 | if right, the fraction of evidence segments that a clip frame fell in |
     | `zoom_cost` | 0 | the number of executed zooms |
     | `evidence_iou` | 0 | if right, how far the evidence that the answer names overlaps the true |
-    | `repeat_cost` | 0 | the number of zooms that showed no moment that was not shown before |
+    | `repeat_cost`, `tool_cost` | 0 | the numbers of calls that delivered nothing new; of all |
 
     ## Starting State
 
@@ -127,6 +134,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `on_damage` | `"nearest"` | frames that do not decode: the nearest earlier, or `"raise"` |
     | `limits` | None | of the work a video file may cause, like `{"call_s": 300}`: see `Limits` |
     | `subtitles` | False | whether a benchmark's questions hold its subtitles |
+    | `tools` | `("zoom",)` | also `"transcript"`, what is said: of benchmarks with subtitles |
     | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
 
     With `on_video_error="skip"`, a video that cannot be shown at reset is replaced by another one,
@@ -173,11 +181,12 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         on_damage: str = "nearest",
         limits: Mapping[str, float] | None = None,
         subtitles: bool = False,
+        tools: Sequence[str] = ONLY_ZOOM,
         render_mode: str | None = None,
     ) -> None:
         name, self._picker = find_picker(overview)
         counts = (frames_per_zoom, frame_budget, max_turns)
-        self.rules = make_rules(grammar, num_overview, counts, name)
+        self.rules = make_rules(grammar, num_overview, counts, name, tools)
         tasks = checked_tasks(tasks)
         check_choices(cache_dir, on_video_error, on_damage, subtitles, render_mode)
         self.reward_weights = merge_weights(reward_weights)
@@ -208,8 +217,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.action_space: ReplySpace = ReplySpace(self.rules, horizon_s)
         self.observation_space = observation_space(self.rules, self.frame_size)
         self.on_video_error = on_video_error
-        self.video_error: VideoError | None = None
-        """What ended the episode, if that was its video (see `on_video_error`)."""
+        self.video_error: VideoError | None = None  # what ended the episode, if that was its video
         self._draw = self._videos_skipped = 0
         self.draws_later = False  # see `Viewing`
         self._viewing: Viewing | None = None
@@ -219,17 +227,9 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     @property
     def episode(self) -> Episode:
         """The episode that is being played. Raises ResetNeeded before the first reset."""
-        episode = self._playing
-        if not episode.key:  # it is told from what agents see, which nobody else needs
-            shown, asked = self.viewing.frames(), (episode.task.question, episode.task.options)
-            key = episode_key(self._draw, *asked, episode.duration_s, shown[0])
-            episode = self._episode = replace(episode, key=key)
-        return episode
-
-    @property
-    def task(self) -> VideoQuestion:
-        """The task that is being played. Raises ResetNeeded before the first reset."""
-        return self._playing.task
+        if not self._playing.key:  # it is told from what agents see, which nobody else needs
+            self._episode = keyed(self._playing, self._draw, self.viewing.frames()[0])
+        return self._playing
 
     @property
     def observation(self) -> Observation:
@@ -308,7 +308,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             raise TypeError(f"a reply needs to be a text, got {type(action).__name__}")
         if over := end_reason(self._playing, self.video_error):
             raise ResetNeeded(f"the episode is over ({over}): call reset first")
-        after = rules_of_play.advance(self._playing, action, self.grader)
+        after = advance(self._playing, action, self.grader, self.viewing.tell)
         if zoom := after.turns[-1].zoom:
             try:
                 self.viewing.show(zoom.times_s)
@@ -337,10 +337,9 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     def fork(self) -> Self:
         """Returns an environment in the same state; the two go on apart.
 
-        `gym.make` returns a wrapper: call `env.unwrapped.fork()` there. What was shown is shared,
-        so a fork costs next to nothing: for groups of rollouts, or for searching a tree. The open
-        video is shared too, and stays with this environment: its next reset, or close, ends the
-        forks' episodes.
+        `gym.make` returns a wrapper: call `env.unwrapped.fork()` there. What was shown is shared:
+        a fork costs next to nothing. The open video is shared too, and stays with this environment:
+        its next reset, or close, ends the forks' episodes.
         """
         twin = copy.copy(self)
         twin._viewing = self._viewing and self._viewing.fork()
@@ -364,6 +363,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         how = {"draws_small": self._draws_small, "draws_later": self.draws_later}
         self._viewing = Viewing(video, self._max_pixels, self.frame_size, **how)
         episode = self._viewing.start(task, self.rules, self._picker, draw, overview)
+        self._viewing.cues = cues_of(self.tasks, task, self.rules)
         self._draw, self._episode = draw, episode
 
     @property

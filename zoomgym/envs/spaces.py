@@ -22,11 +22,14 @@ from zoomgym.io import transliterated
 from zoomgym.rules import (
     MAX_OPTIONS,
     MAX_REPLY_CHARS,
+    ONLY_ZOOM,
+    TRANSCRIPT,
     UNIFORM,
     Answer,
     Episode,
     RewardParts,
     Rules,
+    TranscriptCall,
     ZoomCall,
     write_reply,
 )
@@ -35,6 +38,8 @@ MAX_SHOWN_BYTES = 4 * 1024**3
 """Most bytes of frames in an observation; the bounds of their spaces take twice as much."""
 MAX_QUESTION_CHARS = 4096
 MAX_FEEDBACK_CHARS = 1024
+MAX_TOLD_CHARS = 4096
+"""Most characters of feedback where a tool tells what is said."""
 CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n\t"
 """Printable ASCII: a space of all of Unicode pickles to 2.2 MB."""
 SIMILAR = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2212\u00d7", "''\"\"---x")
@@ -73,6 +78,8 @@ class ReplySpace(spaces.Text):
             return write_reply(choice, self._rules.grammar)
         start_s, end_s = np.sort(rng.uniform(0, self.horizon_s, 2)).round(3).tolist()
         end_s = max(end_s, start_s + 0.001)
+        if self._rules.tools != ONLY_ZOOM and rng.choice(self._rules.tools) == TRANSCRIPT:
+            return write_reply(TranscriptCall(start_s, end_s), self._rules.grammar)
         num_frames = int(rng.integers(1, self._rules.frames_per_zoom + 1))
         call = ZoomCall(start_s, end_s, num_frames / (end_s - start_s))
         return write_reply(call, self._rules.grammar)
@@ -142,7 +149,7 @@ def observation_space(rules: Rules, frame_size: tuple[int, int]) -> spaces.Dict:
             "clip_call": spaces.Box(-1, rules.max_turns, (num_clip,), np.int8),
             "duration": times(0, 1),
             "question": ShownText(MAX_QUESTION_CHARS, min_length=0, charset=CHARACTERS),
-            "feedback": ShownText(MAX_FEEDBACK_CHARS, min_length=0, charset=CHARACTERS),
+            "feedback": ShownText(_most_feedback(rules), min_length=0, charset=CHARACTERS),
             "frames_left": spaces.Discrete(rules.frame_budget + 1),
             "turns_left": spaces.Discrete(rules.max_turns + 1),
         }
@@ -170,7 +177,7 @@ def to_dict(
         "clip_call": _pad(np.array(calls, np.int8), num_clip, -1),
         "duration": np.array([episode.duration_s], np.float64),
         "question": _question(episode.task.question, episode.task.options),
-        "feedback": _shown(episode.feedback, MAX_FEEDBACK_CHARS),
+        "feedback": _shown(episode.feedback, _most_feedback(episode.rules)),
         "frames_left": np.int64(episode.budget.left),
         "turns_left": np.int64(episode.turns_left),
     }
@@ -216,6 +223,11 @@ def to_info(
         "answer": episode.answer or "",
         "truth": episode.task.truth if over else "",
     }
+
+
+def _most_feedback(rules: Rules) -> int:
+    """Returns the most characters of feedback."""
+    return MAX_TOLD_CHARS if TRANSCRIPT in rules.tools else MAX_FEEDBACK_CHARS
 
 
 def _pad(values: NDArray[Any], count: int, empty: int) -> NDArray[Any]:

@@ -215,7 +215,8 @@ class ZoomVectorEnvDiscrete(ZoomVectorEnv):
     most from; they play in this thread, unless num_threads is given.
 
     Args:
-        num_envs, num_threads: as in `ZoomVectorEnv`.
+        num_envs: how many.
+        num_threads: that step at the same time; None is 1 for scenes and one a core for files.
         settings: arguments of `ZoomEnvDiscrete`, the same for all.
     """
 

@@ -10,9 +10,19 @@ from numpy.typing import NDArray
 
 from zoomgym.agent import Frames, look
 from zoomgym.envs.pickers import Picker, pick_overview
-from zoomgym.errors import OverviewError, VideoError
-from zoomgym.rules import Episode, Overview, Rules, VideoQuestion, start
-from zoomgym.tasks import DrawnVideo, frames_together
+from zoomgym.errors import OverviewError, TaskError, VideoError
+from zoomgym.rules import (
+    TRANSCRIPT,
+    Cue,
+    Episode,
+    Overview,
+    Rules,
+    TranscriptCall,
+    VideoQuestion,
+    start,
+    told,
+)
+from zoomgym.tasks import DrawnVideo, TaskSet, frames_together
 from zoomgym.video import Video, cost_s, fitted_size, letterbox, native_size
 
 MAX_DURATION_S = 864_000.0
@@ -49,6 +59,10 @@ class Viewing:
         is_drawn = isinstance(video, DrawnVideo)
         self._draws_small = draws_small and is_drawn and small != (0, 0)
         self._draws_later = draws_later and is_drawn  # for what is drawn cannot fail
+        self.task: VideoQuestion | None = None
+        """What is asked about the video."""
+        self.cues: tuple[Cue, ...] = ()
+        """What is said in the video, for the tool `transcript`."""
         self._is_fork = False
         self._scan_damaged = 0
         self._times_s: list[tuple[float, ...]] = []
@@ -97,6 +111,7 @@ class Viewing:
             with self._counted():
                 overview = pick_overview(picker, rules, self.video, task, draw)
             self._scan_damaged = self.video.num_damaged - before
+        self.task = task
         try:
             episode = start(task, *lengths_s, rules, "", overview)
         except ValueError as error:
@@ -115,6 +130,10 @@ class Viewing:
             self._times_s.pop()
             raise
 
+    def tell(self, call: TranscriptCall) -> str:
+        """Returns what is said where a call asks for it."""
+        return told(self.cues, call)
+
     def frames(self) -> list[Frames]:
         """Returns the overview and the clips so far, as agents see them."""
         for times_s in self._times_s[len(self._frames) :]:
@@ -131,7 +150,7 @@ class Viewing:
         self.frames()  # so that they are drawn for both
         twin = type(self)(self.video, self._max_pixels, self._size, draws_small=self._draws_small)
         twin.decode_s, twin._is_fork = self.decode_s, True
-        twin._scan_damaged = self._scan_damaged
+        twin._scan_damaged, twin.cues = self._scan_damaged, self.cues
         twin._times_s, twin._frames = list(self._times_s), list(self._frames)
         twin._small = list(self._small)
         return twin
@@ -164,6 +183,16 @@ class Viewing:
             return
         images.flags.writeable = False
         self._frames.append(Frames(times_s, images))
+
+
+def cues_of(tasks: TaskSet, task: VideoQuestion, rules: Rules) -> tuple[Cue, ...]:
+    """Returns what is said in the video of a task, if a tool tells it. Raises TaskError."""
+    if TRANSCRIPT not in rules.tools:
+        return ()
+    if not hasattr(tasks, "cues"):
+        raise TaskError(f"{tasks.name} has no subtitles: leave the tool {TRANSCRIPT} out")
+    cues: tuple[Cue, ...] = tasks.cues(task)
+    return cues
 
 
 def small_frames(

@@ -12,7 +12,7 @@ from typing import Any
 from zoomgym.envs import MAX_DURATION_S
 from zoomgym.errors import RecordError
 from zoomgym.io import UNPRINTABLE, brief, is_finite_number, load_json, plain
-from zoomgym.rules import Rules, check_times, merge_weights
+from zoomgym.rules import MOST_TRANSCRIPT_CHARS, Rules, check_times, merge_weights
 
 MOST_LINE_BYTES = 96 * 1024**2
 """Longest line: 100 turns of the longest replies, with every character escaped."""
@@ -148,6 +148,12 @@ def _check_turns(turns: Any, rules: Rules, duration_s: float) -> None:
     for turn in turns:
         for name in ("reply", "error", "feedback"):
             _check_text(name, turn[name])
+        _check_text("told", told := turn.get("told", ""))
+        if len(told) > (most := MOST_TRANSCRIPT_CHARS):
+            raise RecordError(f"told needs at most {most} characters, got {len(told)}")
+        if call := turn.get("transcript"):
+            _check_number("start_s", call["start_s"], 0, duration_s)
+            _check_number("end_s", call["end_s"], 0, duration_s)
         if type(is_well_formed := turn["is_well_formed"]) is not bool:
             raise RecordError(f"is_well_formed needs true or false, got {brief(is_well_formed)}")
         if zoom := turn["zoom"]:
@@ -173,6 +179,7 @@ def _check_parts(parts: Mapping[str, Any], rules: Rules) -> None:
             raise RecordError(f"{name} needs 0 or 1, got {parts[name]}")
     _check_number("zoom_cost", parts["zoom_cost"], 0, rules.max_turns)
     _check_number("repeat_cost", parts.get("repeat_cost", 0), 0, rules.max_turns)
+    _check_number("tool_cost", parts.get("tool_cost", 0), 0, rules.max_turns)
     _check_number("evidence_iou", parts.get("evidence_iou", 0), 0, 1)
 
 

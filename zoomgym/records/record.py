@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -25,6 +26,7 @@ from zoomgym.rules import (
     RewardParts,
     Rules,
     Segment,
+    TranscriptCall,
     Turn,
     VideoQuestion,
     ZoomCall,
@@ -41,6 +43,7 @@ SCHEMA = 1
 NEEDED = "an episode's record"
 LATER = {"picked_s": None, "frames_scanned": 0}
 """Fields that records hold only where they are not the default: the first records lack them."""
+LATER_IN_TURNS = {"transcript": None, "told": ""}
 BLOCK_BYTES = 1024**2
 """Bytes to read at once from the end of a file."""
 
@@ -130,8 +133,8 @@ class Record:
         """Returns the record as one line of ASCII."""
         row = {"schema": SCHEMA, **asdict(self), "rules": self.rules.by_name()}
         row["reward_parts"] = self.reward_parts.by_name()
-        kept = {name: row[name] for name in row if name not in LATER or row[name] != LATER[name]}
-        return json.dumps(kept, allow_nan=False)
+        row["turns"] = [_later(turn, LATER_IN_TURNS) for turn in row["turns"]]
+        return json.dumps(_later(row, LATER), allow_nan=False)
 
     def checked(self) -> Self:
         """Returns the record as its line reads. Raises RecordError if no record can say this."""
@@ -178,9 +181,23 @@ class Record:
             raise RecordError(f"needed {NEEDED}, got one that is wrong ({told(error)})") from error
 
 
+def _later(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a row without those fields that are at these defaults."""
+    return {
+        name: value
+        for name, value in row.items()
+        if name not in defaults or value != defaults[name]
+    }
+
+
 def _turn(row: dict[str, Any], rules: Rules) -> Turn:
     """Returns a turn as it was written. Raises RecordError if its zoom shows no or many frames."""
-    turn = Turn(**{**row, "zoom": ZoomCall(**row["zoom"]) if row["zoom"] else None})
+    zoom, transcript = row["zoom"], row.get("transcript")
+    calls = {
+        "zoom": ZoomCall(**zoom) if zoom else None,
+        "transcript": TranscriptCall(**transcript) if transcript else None,
+    }
+    turn = Turn(**{**row, **calls})
     num_frames = turn.zoom.num_frames if turn.zoom else 1
     if num_frames > rules.frames_per_zoom:
         raise RecordError(f"zoom needs at most {rules.frames_per_zoom} frames, got {num_frames}")
@@ -191,7 +208,7 @@ def _turn(row: dict[str, Any], rules: Rules) -> Turn:
 
 def _named(record: Record) -> tuple[Segment, ...]:
     """Returns the evidence that the answer of a record names."""
-    action = action_in(record.turns[-1].reply, record.rules.grammar)
+    action = action_in(record.turns[-1].reply, record.rules.grammar, record.rules.tools)
     return action.evidence if record.answer is not None and isinstance(action, Answer) else ()
 
 
@@ -303,8 +320,13 @@ def _play_again(record: Record, grader: Grader) -> Episode:
     for turn in record.turns:
         if episode.is_over:
             break
-        episode = advance(episode, turn.reply, grader)
+        episode = advance(episode, turn.reply, grader, partial(_told, turn))
     return episode
+
+
+def _told(turn: Turn, call: TranscriptCall) -> str:
+    """Returns what a call was told when the turn was played; the transcript is not at hand."""
+    return turn.told
 
 
 def _rewarded(record: Record, episode: Episode) -> tuple[RewardParts, float]:

@@ -230,7 +230,7 @@ def _turn_name(turn: Turn, zoom_index: int) -> tuple[str, Color]:
     flaw = "" if turn.is_well_formed else ", not well-formed"
     if turn.zoom:
         return f"zoom {zoom_index + 1}{flaw}", zoom_color(zoom_index)
-    return f"answer{flaw}", style.INK
+    return f"{'transcript' if turn.transcript else 'answer'}{flaw}", style.INK
 
 
 def _draw_reward(

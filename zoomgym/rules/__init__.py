@@ -4,15 +4,23 @@ Pure values and functions: nothing here knows Gymnasium, decodes a video or draw
 """
 
 from zoomgym.grading import Segment, overlap
-from zoomgym.rules.actions import Action, Answer, ZoomCall
+from zoomgym.rules.actions import (
+    ONLY_ZOOM,
+    TOOLS,
+    TRANSCRIPT,
+    ZOOM,
+    Action,
+    Answer,
+    TranscriptCall,
+    ZoomCall,
+)
 from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.episode import Episode, Rules, Turn, advance, error_kind, start
 from zoomgym.rules.grammar import (
-    END_OF_THOUGHT,
     GRAMMARS,
     MAX_REPLY_CHARS,
-    THINK,
     action_in,
+    lesson,
     read_reply,
     write_reply,
 )
@@ -27,8 +35,10 @@ from zoomgym.rules.overview import (
     times_by_score,
 )
 from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion
+from zoomgym.rules.reading import END_OF_THOUGHT, THINK
 from zoomgym.rules.rewards import RewardParts, is_gated_right, merge_weights, score
 from zoomgym.rules.timeline import count_frames, overview_times, zoom_times
+from zoomgym.rules.transcript import MOST_TRANSCRIPT_CHARS, Cue, Tell, told
 
 __all__ = [
     "END_OF_THOUGHT",
@@ -36,16 +46,24 @@ __all__ = [
     "MAX_OPTIONS",
     "MAX_REPLY_CHARS",
     "MOST_SCANNED",
+    "MOST_TRANSCRIPT_CHARS",
+    "ONLY_ZOOM",
     "THINK",
+    "TOOLS",
+    "TRANSCRIPT",
     "UNIFORM",
+    "ZOOM",
     "Action",
     "Answer",
+    "Cue",
     "Episode",
     "FrameBudget",
     "Overview",
     "RewardParts",
     "Rules",
     "Segment",
+    "Tell",
+    "TranscriptCall",
     "Turn",
     "VideoQuestion",
     "ZoomCall",
@@ -55,6 +73,7 @@ __all__ = [
     "count_frames",
     "error_kind",
     "is_gated_right",
+    "lesson",
     "merge_weights",
     "overlap",
     "overview_times",
@@ -65,6 +84,7 @@ __all__ = [
     "start",
     "times_by_change",
     "times_by_score",
+    "told",
     "write_reply",
     "zoom_times",
 ]

@@ -1,4 +1,4 @@
-"""The actions of an agent: zoom into a stretch of the video, or answer."""
+"""The actions of an agent: zoom into a stretch of the video, read what is said there, or answer."""
 
 import math
 from dataclasses import dataclass, replace
@@ -71,6 +71,39 @@ class ZoomCall:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptCall:
+    """A request to read what is said in [start_s, end_s), in seconds.
+
+    Raises CallError unless numbers are finite and 0 <= start_s < end_s.
+    """
+
+    start_s: float
+    end_s: float
+
+    def __post_init__(self) -> None:
+        """Refuses a call that means nothing in any video."""
+        if not all(map(math.isfinite, (self.start_s, self.end_s))):
+            raise CallError(
+                f"transcript needs finite numbers, got [{self.start_s}, {self.end_s}]: "
+                "send ordinary numbers"
+            )
+        if not 0 <= self.start_s < self.end_s:
+            raise CallError(
+                f"transcript needs 0 <= start < end, got [{self.start_s:g}, {self.end_s:g}]: "
+                "send two times in seconds, the earlier one first"
+            )
+
+    def cut_to(self, duration_s: float) -> Self:
+        """Returns the call with its end cut to the video's. Raises CallError if it starts later."""
+        if self.start_s >= duration_s:
+            raise CallError(
+                f"transcript needs start < {duration_s:.2f}, the end of the video, "
+                f"got {self.start_s:g}: start earlier"
+            )
+        return self if self.end_s <= duration_s else replace(self, end_s=duration_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The agent's answer to the question; it ends the episode."""
 
@@ -79,4 +112,9 @@ class Answer:
     """Where the agent says that it saw the answer; empty if it does not say, or not clearly."""
 
 
-Action: TypeAlias = ZoomCall | Answer
+Action: TypeAlias = ZoomCall | TranscriptCall | Answer
+
+ZOOM, TRANSCRIPT = "zoom", "transcript"
+TOOLS = (ZOOM, TRANSCRIPT)
+"""The tools that an environment may offer, by name."""
+ONLY_ZOOM = (ZOOM,)

@@ -10,12 +10,21 @@ from typing import Any, Literal, TypeAlias
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.grading import STRICT, Grader, Segment
 from zoomgym.io import UNPRINTABLE, brief, is_whole_number, number_of
-from zoomgym.rules.actions import Answer, ZoomCall
+from zoomgym.rules.actions import (
+    ONLY_ZOOM,
+    TOOLS,
+    TRANSCRIPT,
+    ZOOM,
+    Answer,
+    TranscriptCall,
+    ZoomCall,
+)
 from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.grammar import GRAMMARS, MAX_REPLY_CHARS, read_reply
 from zoomgym.rules.overview import UNIFORM, Overview, check_times
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.timeline import overview_times
+from zoomgym.rules.transcript import Tell, say_nothing
 
 LAST_TURN = "This is the last turn: only an answer counts."
 MOST_OVERVIEW = 10_000
@@ -25,7 +34,7 @@ MOST = {
     "max_turns": 100,
 }
 MOST_NAME_CHARS = 1000
-LATER = ("overview",)
+LATER = ("overview", "tools")
 """Rules that records hold only where they are not the default: the first records lack them."""
 OUT_OF_TURNS = "The episode is over: no turns are left."
 
@@ -45,6 +54,8 @@ class Rules:
     """Replies in all; the last one must answer."""
     overview: str = UNIFORM
     """Name of what picks the times of the overview."""
+    tools: tuple[str, ...] = ONLY_ZOOM
+    """Names of the tools that are offered, see `TOOLS`; they end in that order."""
 
     def __post_init__(self) -> None:
         """Refuses numbers that leave no episode to play."""
@@ -69,6 +80,13 @@ class Rules:
         if len(name) > MOST_NAME_CHARS:
             raise ValueError(
                 f"overview needs a name of at most {MOST_NAME_CHARS} characters, got {len(name)}"
+            )
+
+        object.__setattr__(self, "tools", _tools(self.tools))
+        if self.tools != ONLY_ZOOM and not GRAMMARS[self.grammar].read_calls:
+            raise ValueError(
+                f"grammar {self.grammar} knows no tool but zoom, got tools {list(self.tools)}: "
+                "give grammar='json'"
             )
 
     @property
@@ -99,10 +117,11 @@ class Rules:
         rules = asdict(self)
         if isinstance(self.num_overview, tuple):
             rules["num_overview"] = list(self.num_overview)
+        rules["tools"] = list(self.tools)
         return {
             name: value
             for name, value in rules.items()
-            if name not in LATER or value != default[name]
+            if name not in LATER or getattr(self, name) != default[name]
         }
 
 
@@ -116,6 +135,14 @@ def _sizes(num_overview: object) -> tuple[int, ...]:
             f"got {brief(num_overview)}"
         )
     return tuple(sorted(sizes))
+
+
+def _tools(tools: object) -> tuple[str, ...]:
+    """Returns names of tools in the order of TOOLS. Raises ValueError."""
+    names = tuple(tools) if isinstance(tools, tuple | list) else (tools,)
+    if not names or len(set(map(str, names))) < len(names) or not set(map(str, names)) <= {*TOOLS}:
+        raise ValueError(f"tools needs one or more of {list(TOOLS)}, got {brief(tools)}")
+    return tuple(name for name in TOOLS if name in names)
 
 
 ErrorKind: TypeAlias = Literal["", "unreadable", "impossible", "refused"]
@@ -135,6 +162,10 @@ class Turn:
     """Why the reply was not executed, in words; see `error_kind`."""
     feedback: str = ""
     """Text that the agent reads afterwards."""
+    transcript: TranscriptCall | None = None
+    """The call for a transcript that was executed, with its end cut to the video."""
+    told: str = ""
+    """What a call was told, which is in the feedback, too; empty if nothing is said there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +186,10 @@ class Episode:
     turns: tuple[Turn, ...] = ()
     answer: str | None = None
     """The answer action's own text; None until there is one."""
-    named: tuple[Segment, ...] = ()
-    """The evidence that the answer names, see `Answer`."""
     is_right: bool = False
     graded_by: str = STRICT.name
+    named: tuple[Segment, ...] = ()
+    """The evidence that the answer names, see `Answer`."""
 
     @property
     def zooms(self) -> tuple[ZoomCall, ...]:
@@ -238,7 +269,9 @@ def start(
     return Episode(key, task, rules, duration_s, last_frame_s, budget, *overview)
 
 
-def advance(episode: Episode, reply: str, grader: Grader = STRICT) -> Episode:
+def advance(
+    episode: Episode, reply: str, grader: Grader = STRICT, tell: Tell = say_nothing
+) -> Episode:
     """Plays one turn and returns the next episode.
 
     A bad reply is data, not a crash: it costs a turn and its error is the next feedback.
@@ -247,6 +280,7 @@ def advance(episode: Episode, reply: str, grader: Grader = STRICT) -> Episode:
         episode: before the turn.
         reply: the agent's raw text, untrusted.
         grader: of answers to open-ended questions; asked once, when the answer comes.
+        tell: returns what a call for a transcript is told.
 
     Raises:
         ValueError: the episode is over.
@@ -257,16 +291,19 @@ def advance(episode: Episode, reply: str, grader: Grader = STRICT) -> Episode:
     is_well_formed = False
     reply = reply[: MAX_REPLY_CHARS + 1]  # the rest is refused unread, and no record would hold it
     try:
-        reading = read_reply(reply, episode.rules.grammar)
+        reading = read_reply(reply, episode.rules.grammar, episode.rules.tools)
         is_well_formed = reading.is_well_formed
         if isinstance(reading.action, Answer):
             return _answer(episode, Turn(reply, is_well_formed), reading.action, grader)
+        _check_call(episode, reading.action)
+        if isinstance(reading.action, TranscriptCall):
+            return _tell(episode, Turn(reply, is_well_formed), reading.action, tell)
         return _zoom(episode, Turn(reply, is_well_formed), reading.action)
     except ReplyError as error:
         return _end_turn(episode, Turn(reply, is_well_formed, error=str(error)), f"{error}.")
 
 
-def error_kind(turn: Turn, grammar: str) -> ErrorKind:
+def error_kind(turn: Turn, grammar: str, tools: tuple[str, ...] = ONLY_ZOOM) -> ErrorKind:
     """Returns why a reply was not executed, told from the reply itself; empty if it was.
 
     Records hold no kinds, and messages are for people: code that needs the kind asks here.
@@ -274,7 +311,7 @@ def error_kind(turn: Turn, grammar: str) -> ErrorKind:
     if not turn.error:
         return ""
     try:
-        read_reply(turn.reply, grammar)
+        read_reply(turn.reply, grammar, tools)
     except CallError:
         return "impossible"
     except ReplyError:
@@ -294,10 +331,27 @@ def _answer(episode: Episode, turn: Turn, answer: Answer, grader: Grader) -> Epi
     )
 
 
+def _check_call(episode: Episode, call: ZoomCall | TranscriptCall) -> None:
+    """Raises ReplyError if no such call may be made now, whatever it asks for."""
+    tool = ZOOM if isinstance(call, ZoomCall) else TRANSCRIPT
+    if episode.turns_left == 1:
+        raise ReplyError(f"the last turn needs an answer, got a {tool}: it was not executed")
+    if tool not in episode.rules.tools:
+        offered = " or ".join(episode.rules.tools)
+        raise ReplyError(f"{tool} is not offered: use {offered}, or answer")
+
+
+def _tell(episode: Episode, turn: Turn, call: TranscriptCall, tell: Tell) -> Episode:
+    """Returns the episode after a call for a transcript. Raises ReplyError if it is refused."""
+    call = call.cut_to(episode.duration_s)
+    told = tell(call)
+    stretch = f"[{call.start_s:.2f}, {call.end_s:.2f}) s"
+    said = f"Said in {stretch}:\n{told}\n" if told else f"Nothing is said in {stretch}."
+    return _end_turn(episode, replace(turn, transcript=call, told=told), said)
+
+
 def _zoom(episode: Episode, turn: Turn, call: ZoomCall) -> Episode:
     """Returns the episode after a zoom call. Raises ReplyError if the call is refused."""
-    if episode.turns_left == 1:
-        raise ReplyError("the last turn needs an answer, got a zoom: it was not executed")
     zoom = call.cut_to(episode.duration_s)
     num_frames = zoom.num_frames
     budget = episode.budget.spend(num_frames)
@@ -318,5 +372,6 @@ def _end_turn(episode: Episode, turn: Turn, said: str, zoom: ZoomCall | None = N
         outlook = f"Frames left: {episode.budget.left}. Turns left: {turns_left}."
     if turns_left == 1:
         outlook += f" {LAST_TURN}"
-    turn = replace(turn, zoom=zoom, feedback=f"{said} {outlook}")
+    gap = "" if said.endswith("\n") else " "
+    turn = replace(turn, zoom=zoom, feedback=f"{said}{gap}{outlook}")
     return replace(episode, turns=(*episode.turns, turn))

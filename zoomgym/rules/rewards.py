@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from zoomgym.grading import Segment, overlap
 from zoomgym.io import brief, is_finite_number
-from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import Episode
+from zoomgym.rules.episode import Episode, Turn
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "accuracy": 0.9,
@@ -20,7 +19,7 @@ DEFAULT_WEIGHTS: Mapping[str, float] = {
 """The paper's weights (arXiv 2512.22315, section 3.2), and two further terms that are off."""
 GATE = 0.5
 """Share of the evidence that has to be seen for an answer to count as gated right."""
-FURTHER_TERMS = ("evidence_iou", "repeat_cost")
+FURTHER_TERMS = ("evidence_iou", "repeat_cost", "tool_cost")
 """Terms that are measured only where they have a weight, which may be 0."""
 SAME_MOMENT_S = 0.0005
 """Times that are as near as this show the same moment."""
@@ -35,7 +34,7 @@ class RewardParts:
     format: float = 0.0
     """1 if every reply was well-formed and executable, and the last one answered."""
     tool: float = 0.0
-    """1 if the answer is right and at least one zoom delivered frames."""
+    """1 if the answer is right and at least one call delivered frames or words."""
     grounding: float = 0.0
     """If the answer is right, the fraction of evidence segments in which a clip frame fell."""
     zoom_cost: float = 0.0
@@ -45,8 +44,11 @@ class RewardParts:
 
     Intersection over union, both taken as sets of moments. None if it is not measured."""
     repeat_cost: float | None = None
-    """The number of zooms that showed no moment that was not shown before. Give it a negative
-    weight. None if it is not measured."""
+    """The number of calls that delivered no moment and no line that was not there before. Give it
+    a negative weight. None if it is not measured."""
+    tool_cost: float | None = None
+    """The number of calls that were executed, whatever the tool. Give it a negative weight. None if
+    it is not measured."""
 
     def total(self, weights: Mapping[str, float]) -> float:
         """Returns the reward: the sum of the terms, each times its weight."""
@@ -85,12 +87,18 @@ def evidence_share(clip_s: Sequence[float], evidence: Sequence[Segment]) -> floa
     return sum(any(map(segment.holds, clip_s)) for segment in evidence) / len(evidence)
 
 
-def num_repeats(overview_s: Sequence[float], zooms: Sequence[ZoomCall]) -> int:
-    """Returns how many zooms showed only moments that the overview or earlier zooms had shown."""
-    shown_s, repeats = sorted(overview_s), 0
-    for zoom in zooms:
-        repeats += all(_is_near(time_s, shown_s) for time_s in zoom.times_s)
-        shown_s = sorted((*shown_s, *zoom.times_s))
+def num_repeats(overview_s: Sequence[float], turns: Sequence[Turn]) -> int:
+    """Returns how many calls delivered only moments and lines that were there before."""
+    shown_s, said, repeats = sorted(overview_s), set[str](), 0
+    for turn in turns:
+        if turn.zoom:
+            times_s = turn.zoom.times_s
+            repeats += all(_is_near(time_s, shown_s) for time_s in times_s)
+            shown_s = sorted((*shown_s, *times_s))
+        elif turn.transcript:
+            lines = set(turn.told.splitlines())
+            repeats += lines <= said
+            said |= lines
     return repeats
 
 
@@ -129,7 +137,7 @@ def score(episode: Episode, weights: Mapping[str, float] = DEFAULT_WEIGHTS) -> R
     return RewardParts(
         accuracy=float(is_right),
         format=float(is_clean and episode.answer is not None),
-        tool=float(is_right and bool(episode.zooms)),
+        tool=float(is_right and any(turn.zoom or turn.told for turn in episode.turns)),
         grounding=share if is_right else 0.0,
         zoom_cost=float(len(episode.zooms)),
         **measured,
@@ -141,7 +149,15 @@ def _evidence_iou(episode: Episode) -> float:
 
 
 def _repeat_cost(episode: Episode) -> float:
-    return float(num_repeats(episode.overview_s, episode.zooms))
+    return float(num_repeats(episode.overview_s, episode.turns))
 
 
-_MEASURES = {"evidence_iou": _evidence_iou, "repeat_cost": _repeat_cost}
+def _tool_cost(episode: Episode) -> float:
+    return float(sum(bool(turn.zoom or turn.transcript) for turn in episode.turns))
+
+
+_MEASURES = {
+    "evidence_iou": _evidence_iou,
+    "repeat_cost": _repeat_cost,
+    "tool_cost": _tool_cost,
+}

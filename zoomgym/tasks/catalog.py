@@ -6,6 +6,7 @@ from typing import Any
 
 from zoomgym.errors import TaskError
 from zoomgym.io import file_in, is_folder, nearest
+from zoomgym.rules import TRANSCRIPT
 from zoomgym.tasks.datasets import (
     BENCHMARKS,
     BenchmarkTasks,
@@ -33,6 +34,8 @@ def tasks_of(
     Settings other than `tasks` may be missing. Raises TaskError if there is no such set.
     """
     given = {name: settings[name] for name in TASK_SETTINGS if name in settings}
+    tools = settings.get("tools")
+    given["transcripts"] = isinstance(tools, list | tuple) and TRANSCRIPT in tools
     return open_task_set(settings["tasks"], **given, cache_dir=cache_dir, limits=limits)
 
 
@@ -47,6 +50,7 @@ def open_task_set(
     on_damage: str = "nearest",
     limits: Limits = Limits(),
     subtitles: bool = False,
+    transcripts: bool = False,
 ) -> TaskSet:
     """Returns the task set called name; nothing is decoded or written yet.
 
@@ -62,16 +66,23 @@ def open_task_set(
         on_damage: how to treat frames that do not decode, see `VideoFile`.
         limits: how much work a file of a manifest or benchmark may cause.
         subtitles: whether a benchmark's questions hold its subtitles.
+        transcripts: whether they are at hand for the tool `transcript`.
 
     Raises:
         TaskError: there is no such set, it has no such split, or its files are wrong.
     """
     if benchmark := _find_benchmark(name):
         return BenchmarkTasks(
-            *benchmark, split, subtitles=subtitles, on_damage=on_damage, limits=limits
+            *benchmark,
+            split,
+            subtitles=subtitles,
+            transcripts=transcripts,
+            on_damage=on_damage,
+            limits=limits,
         )
-    if subtitles:
-        raise TaskError(f"{name} has no subtitles: leave subtitles out")
+    if subtitles or transcripts:
+        remedy = "subtitles" if subtitles else "the tool transcript"
+        raise TaskError(f"{name} has no subtitles: leave {remedy} out")
     kind, _, rest = name.partition(":")
     if kind == SYNTHETIC:
         families = tuple(map(str.strip, rest.split(","))) if rest else tuple(FAMILIES)

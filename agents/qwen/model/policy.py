@@ -78,7 +78,8 @@ class QwenAgent:
         )
         texts = [reply.text for reply in replies]
         for (seen, talk), text in zip(pairs, texts, strict=True):
-            if seen.turns_left > 1 and not isinstance(action_in(text, grammar), Answer):
+            action = action_in(text, grammar, seen.rules.tools)
+            if seen.turns_left > 1 and not isinstance(action, Answer):
                 self._kept[_name(seen)] = talk
         for key in list(self._kept)[:-MAX_KEPT]:
             del self._kept[key]

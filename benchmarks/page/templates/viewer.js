@@ -281,6 +281,7 @@ function turns(episode, task) {
     if (turn.zoom) number += 1;
     const frames = turn.zoom ? episode.clips[number] : null;
     const what = turn.zoom ? `zoom ${number + 1}: ${turn.zoom.label}, ${plural(turn.zoom.num_frames, "frame")}`
+      : turn.call ? turn.call
       : turn.is_refused ? make("span", { class: "refused" }, "not executed")
       : make("span", {}, "answer ", make("b", {}, make("bdi", {}, episode.answer ?? "")));
     return make("li", { class: turn.zoom ? zoomClass(number) : "" },

@@ -1,19 +1,27 @@
 """What holds for every benchmark, whatever its layout."""
 
 import importlib
+import json
 import os
+import pickle
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gymnasium.utils.env_checker import check_env
 
 from tests.clips import first_video
+from tests.playing import play_episode
 from tests.tasks.datasets.layouts import open_tasks, write_file, write_json, write_parquet
 from tests.tasks.datasets.test_longvideobench import ROW
+from zoomgym.agent import Observation, text_of, to_messages
 from zoomgym.cli import main
 from zoomgym.envs.env import ZoomEnv
-from zoomgym.errors import TaskError, VideoError
+from zoomgym.errors import RecordError, TaskError, VideoError
+from zoomgym.records import Record, replay
+from zoomgym.render import describe, paint
 from zoomgym.tasks.catalog import check_task_set, open_task_set
 from zoomgym.tasks.datasets import BENCHMARKS
 from zoomgym.tasks.synthetic import SyntheticTasks
@@ -148,6 +156,61 @@ def test_an_environment_plays_a_benchmark(tmp_path: Path, clip: Path) -> None:
     assert info["is_success"]
     assert env.settings["subtitles"] is True
     env.close()
+
+
+def test_a_tool_tells_what_is_said_in_a_benchmark(tmp_path: Path, clip: Path) -> None:
+    write_json(tmp_path / "lvb_val.json", [ROW])
+    write_file(tmp_path / "videos" / "86CxyhFV9MI.mp4", clip.read_bytes())
+    cues = [{"timestamp": [101, 102], "text": "now"}, {"timestamp": [110, 112], "text": "then"}]
+    write_json(tmp_path / "subtitles" / "86CxyhFV9MI_en.json", cues)
+    name = f"longvideobench:{tmp_path}"
+    env = ZoomEnv(name, split="test", tools=["transcript", "zoom"], frame_size=(8, 8))
+    check_env(env, skip_render_check=True)
+    observation, _ = env.reset(seed=1)
+    assert "now" not in observation["question"].partition("'now'")[2]
+    twin = env.fork()
+    for one in (env, twin, pickle.loads(pickle.dumps(env))):
+        observation, *_ = one.step('{"transcript": [0, 5]}')
+        assert observation["feedback"] == (
+            "Said in [0.00, 5.00) s:\n[1.0, 2.0] now\nFrames left: 64. Turns left: 4."
+        )
+    record = play_episode(env, Asking(), agent_name="asking", seed=1)
+    assert Record.from_json(record.to_json()) == record
+    assert [turn.told for turn in record.turns] == ["[10.0, 12.0] then", ""]
+    assert (record.reward, record.settings["tools"]) == (1.5, ["zoom", "transcript"])
+    assert replay(record).turns == record.turns
+    forged = replace(record.turns[0], told="[10.0, 12.0] now")
+    with pytest.raises(RecordError, match="needed the turns and scores"):
+        replay(replace(record, turns=(forged, *record.turns[1:])))
+    for told, message in (("x" * 2001, "told needs at most 2000"), (5, "told needs a text")):
+        row = json.loads(record.to_json())
+        row["turns"][0]["told"] = told
+        with pytest.raises(RecordError, match=message):
+            Record.from_row(row)
+    seen = env.observation
+    assert "transcript call" in text_of(to_messages(seen)[0])
+    assert "Said in" in text_of(to_messages(seen)[3])
+    assert "transcript" in describe(env.episode, env.reward_weights)
+    assert paint(env.episode, seen.overview, seen.clips, env.reward_weights).ndim == 3
+    env.close()
+
+
+class Asking:
+    """Asks what is said, and answers."""
+
+    def reset(self, seed: int) -> None:
+        pass
+
+    def act(self, observation: Observation) -> str:
+        return ['{"transcript": [10, 11]}', '{"answer": "E"}'][len(observation.turns)]
+
+
+def test_tasks_without_subtitles_cannot_offer_them(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="synthetic has no subtitles: leave the tool transcript"):
+        ZoomEnv(source="scene", tools=["transcript"])
+    own = ZoomEnv(SyntheticTasks(("flash",), "train", 60, "easy", "scene"), tools=["transcript"])
+    with pytest.raises(TaskError, match="synthetic:flash has no subtitles: leave the tool"):
+        own.reset(seed=0)
 
 
 def test_nothing_but_the_files_of_tasks_is_opened(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zoomgym.errors import TaskError, VideoError
-from zoomgym.rules import VideoQuestion
+from zoomgym.rules import Cue, VideoQuestion
 from zoomgym.tasks.datasets.listed import ListedTasks
 from zoomgym.tasks.datasets.rows import Row, TaskRow, contained, is_file, leads_out, read_files
 from zoomgym.tasks.datasets.subtitles import SubtitleFile, read_cues, with_subtitles
@@ -58,18 +58,22 @@ class BenchmarkTasks(ListedTasks):
         split: str,
         *,
         subtitles: bool = False,
+        transcripts: bool = False,
         on_damage: str = "nearest",
         limits: Limits = Limits(),
     ) -> None:
         self._layout, self._folder = layout, folder
         self._subtitles: list[SubtitleFile] = []
+        self._asks_with_them = subtitles
         self._silent: set[str] = set()
-        if subtitles and layout.to_subtitles is None:
-            raise TaskError(f"{layout.name} has no subtitles: leave subtitles out")
+        is_needed = subtitles or transcripts
+        if is_needed and layout.to_subtitles is None:
+            remedy = "subtitles" if subtitles else "the tool transcript"
+            raise TaskError(f"{layout.name} has no subtitles: leave {remedy} out")
 
         def rows() -> Iterator[TaskRow]:
             for row, read in _read(layout, folder, split):
-                if subtitles and layout.to_subtitles and read.task:
+                if is_needed and layout.to_subtitles and read.task:
                     self._subtitles.append(_subtitles(layout.to_subtitles, row))
                 yield read
 
@@ -83,12 +87,16 @@ class BenchmarkTasks(ListedTasks):
     def __getitem__(self, index: int) -> VideoQuestion:
         """Returns the task at index, with its subtitles. Raises IndexError past the end."""
         task = super().__getitem__(index)
-        if not self._subtitles:
+        if not self._asks_with_them:
             return task
-        file = self._subtitles[index]
+        return replace(task, question=with_subtitles(task.question, self.cues(task)))
+
+    def cues(self, task: VideoQuestion) -> tuple[Cue, ...]:
+        """Returns what is said in the video of a task. Raises TaskError, naming the file."""
+        file = self._subtitles[self._places[task.id]]
         path = self._folder / file.path
         if not file.is_needed and not is_file(path):
-            return task
+            return ()
         if is_file(path) and (problem := leads_out(path, self._folder)):
             raise TaskError(problem)
         cues = read_cues(path, file.offset_s, file.end_s)
@@ -96,7 +104,7 @@ class BenchmarkTasks(ListedTasks):
             self._silent.add(file.path)
             so_far = f"{len(self._silent)} of the files of {self.name} have none"
             logger.warning("%s: no subtitles in it, for this video; so far, %s", path, so_far)
-        return replace(task, question=with_subtitles(task.question, cues))
+        return cues
 
     def open_video(self, task: VideoQuestion) -> Video:
         """Returns the video of a task, ready to be asked. Raises VideoError, naming the row."""

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from zoomgym.errors import TaskError
 from zoomgym.io import brief, read_named, unreadable
+from zoomgym.rules import Cue
 
 MAX_SUBTITLE_CHARS = 16_000
 """Most text of subtitles; an hour of talk has about 50,000, which are thinned out evenly."""
@@ -25,14 +26,6 @@ TIME = re.compile(r"(\d{1,9}):(\d\d):(\d\d(?:[,.]\d{1,9})?)", re.ASCII)
 TAG = re.compile(r"<[^<>]*>")
 
 logger = logging.getLogger(__name__)
-
-
-class Cue(NamedTuple):
-    """Words said in [start_s, end_s), in seconds from the first frame."""
-
-    start_s: float
-    end_s: float
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +88,7 @@ def with_subtitles(question: str, cues: Sequence[Cue]) -> str:
     The question comes first, so that it survives a cut. Subtitles over MAX_SUBTITLE_CHARS are
     thinned out evenly, so that the whole video stays covered.
     """
-    lines = [f"[{cue.start_s:.1f}, {cue.end_s:.1f}] {cue.text}" for cue in cues]
+    lines = list(map(str, cues))
     if not lines:
         return question
     shown = _thinned(lines)

@@ -1,0 +1,82 @@
+"""What the readers of all grammars share: JSON values, thoughts, and excerpts for errors."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from zoomgym.errors import CallError, ReplyError
+from zoomgym.io import load_json
+from zoomgym.rules.actions import ZOOM, Action, ZoomCall
+
+EXCERPT_CHARS = 80
+ZOOM_EXAMPLE = '{"segment": [12.5, 15.0], "fps": 2}'
+ANSWER_EXAMPLE = '{"answer": "B"}'
+THINK, END_OF_THOUGHT = "<think>", "</think>"
+THINK_TAG = re.compile(r"</?think>")
+BLOCKS = re.compile(r"(?:\s*+<think>(?>.*?</think>))*+\s*+", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The action in a usable reply, and whether it is written exactly as its grammar asks."""
+
+    action: Action
+    is_well_formed: bool
+
+
+def load_object(text: str, example: str) -> Any:
+    """Returns the JSON value that text is, as a whole. Raises ReplyError."""
+    try:
+        return load_json(text)
+    except (ValueError, RecursionError) as error:
+        raise ReplyError(
+            f"reply needs JSON like {example}, got {excerpt(text)} ({error})"
+        ) from error
+
+
+def zoom_in(row: Any) -> ZoomCall:
+    """Returns the zoom call that a JSON value is. Raises ReplyError."""
+    if not isinstance(row, dict) or not {"segment", "fps"} <= row.keys():
+        raise ReplyError(f"zoom needs the keys of {ZOOM_EXAMPLE}, got {excerpt(row)}")
+    segment, fps = row["segment"], row["fps"]
+    if not isinstance(segment, list) or len(segment) != 2:
+        raise ReplyError(f"zoom needs a segment [start, end] in seconds, got {excerpt(segment)}")
+    start_s, end_s, fps = (number_in(value) for value in (*segment, fps))
+    return ZoomCall(start_s + 0.0, end_s, fps)  # + 0.0: a start of -0.0 is 0
+
+
+def number_in(value: Any, tool: str = ZOOM) -> float:
+    """Returns a JSON number as float. Refuses strings and booleans."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ReplyError(f"{tool} needs JSON numbers, got {excerpt(value)}: send 12.5, not text")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise CallError(
+            f"{tool} needs finite numbers, got a far larger one: send seconds"
+        ) from error
+
+
+def excerpt(value: Any) -> str:
+    """Returns value as short quoted ASCII on one line; a list, which may be deep, as its length."""
+    if isinstance(value, list | dict):
+        return f"a {type(value).__name__} of {len(value)}"
+    text = value if isinstance(value, str) else str(value)
+    cut = text if len(text) <= EXCERPT_CHARS else text[: EXCERPT_CHARS - 2] + ".."
+    return ascii(cut) if isinstance(value, str) else cut
+
+
+def without_blocks(text: str) -> list[str]:
+    """Returns the pieces of text outside its <think> blocks; one more than there are blocks.
+
+    A block that stays open hides the rest of the text: the agent never stopped thinking.
+    """
+    before, *blocks = text.split(THINK)
+    return [before, *(block.partition(END_OF_THOUGHT)[2] for block in blocks)]
+
+
+def without_first_thoughts(text: str) -> str:
+    """Returns text without the thoughts it begins with; the first may lack its opening tag."""
+    tag = THINK_TAG.search(text)
+    start = tag.end() if tag and tag[0] == END_OF_THOUGHT else 0
+    return BLOCKS.sub("", text[start:], count=1)
