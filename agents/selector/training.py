@@ -55,7 +55,7 @@ def train(settings: SelectorSettings, folder: Path) -> Path:
     tasks = tasks_of(arguments)
     folder.mkdir(parents=True, exist_ok=True)
     save_settings(folder, settings)
-    with one_thread(), (folder / LOG).open("w", encoding="utf-8") as log:
+    with one_thread(), (folder / LOG).open("w", encoding="utf-8", buffering=1) as log:
         selector = _learn(settings, tasks, log.write)
     part = folder / "part.pt"
     torch.save(selector.state_dict(), part)

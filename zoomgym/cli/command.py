@@ -86,7 +86,8 @@ def _parser() -> Parser:
     add("--cache-dir", type=Path, help="where synthetic videos are written")
     several = "frames of the overview; of several, one is drawn; default: 64"
     add("--num-overview", type=whole_number(0), nargs="+", default=[64], metavar="N", help=several)
-    picked = "what picks them: uniform, random, change or module:function; default: uniform"
+    kinds = "uniform, random, change, learned:FOLDER or module:function"
+    picked = f"what picks them: {kinds}; default: uniform"
     add("--overview", default="uniform", metavar="NAME", help=picked)
     _add_limits(add)
     _add_synthetic(add)
