@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.tasks.datasets import test_manifest, test_videomme
+from tests.tasks.datasets import test_clues, test_manifest, test_videomme, test_videomme_v2
 from tests.tasks.datasets.layouts import write_parquet
-from tests.tasks.datasets.valid import FILES, GIVEN, PARQUET_FILES, ROWS
+from tests.tasks.datasets.valid import BESIDE, FILES, GIVEN, PARQUET_FILES, ROWS
 from zoomgym.errors import TaskError, VideoError
 from zoomgym.tasks.catalog import check_task_set, open_task_set
 from zoomgym.tasks.datasets import BENCHMARKS
@@ -146,8 +146,9 @@ def test_changed_rows_are_tasks_or_task_errors(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_changed_files_are_tasks_or_task_errors(name: str, tmp_path: Path) -> None:
     file_name, split, text = FILES[name]
-    if name == "egoschema":
-        (tmp_path / "subset_answers.json").write_text('{"u": 1}', encoding="utf-8")
+    if name in BESIDE:
+        file_beside, content = BESIDE[name]
+        (tmp_path / file_beside).write_text(content, encoding="utf-8")
     (tmp_path / "subtitles").mkdir()
     num_tasks = 0
     for rng in seeded(name, FILES_CHANGED):
@@ -199,7 +200,7 @@ def test_changed_manifests_are_tasks_or_task_errors(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".srt", ".json"])
+@pytest.mark.parametrize("suffix", [".srt", ".json", ".jsonl"])
 def test_changed_subtitles_are_lines_or_task_errors(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"a{suffix}"
     cues = [
@@ -207,6 +208,8 @@ def test_changed_subtitles_are_lines_or_task_errors(suffix: str, tmp_path: Path)
         {"start": "00:00:01.5", "end": "00:00:02", "line": "&amp;"},
     ]
     valid = test_videomme.SRT if suffix == ".srt" else json.dumps(cues)
+    if suffix == ".jsonl":
+        valid = "\n".join(map(json.dumps, test_videomme_v2.WORDS))
     num_read = 0
     for rng in seeded(suffix, ROWS_CHANGED):
         path.write_bytes(changed_bytes(valid.encode(), rng))
@@ -221,3 +224,21 @@ def test_changed_subtitles_are_lines_or_task_errors(suffix: str, tmp_path: Path)
             pass
         within_limit(started_s, path)
     assert num_read > 0
+
+
+@pytest.mark.slow
+def test_changed_segments_of_nextgqa_are_tasks_or_task_errors(tmp_path: Path) -> None:
+    test_clues.write_next(tmp_path)
+    num_tasks = 0
+    for rng in seeded("gsub", FILES_CHANGED):
+        text = json.dumps(changed(test_clues.GSUB, rng))
+        data = changed_bytes(text.encode(), rng) if rng.random() < 0.3 else text.encode()
+        (tmp_path / "gsub_test.json").write_bytes(data)
+        started_s = time.process_time()
+        try:
+            read_all(f"nextgqa:{tmp_path}", "test")
+            num_tasks += 1
+        except TaskError:
+            pass
+        within_limit(started_s, data)
+    assert 0 < num_tasks < FILES_CHANGED

@@ -10,7 +10,7 @@ a segment, two segments, an end that is not after its start.
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,11 +48,27 @@ def overlap(ours: Iterable[Segment], theirs: Iterable[Segment]) -> float:
     Stretches of one set that overlap count once.
     """
     ours, theirs = _united(ours), _united(theirs)
-    shared = math.fsum(
+    shared_s = _shared_s(ours, theirs)
+    union_s = _length_s((*ours, *theirs)) - shared_s
+    return shared_s / union_s if union_s > 0 else 0.0
+
+
+def precision(ours: Iterable[Segment], theirs: Iterable[Segment]) -> float:
+    """Returns the share of one set of stretches that another covers; 0.0 if the one is empty."""
+    ours, theirs = _united(ours), _united(theirs)
+    length_s = _length_s(ours)
+    return _shared_s(ours, theirs) / length_s if length_s > 0 else 0.0
+
+
+def _shared_s(ours: Iterable[Segment], theirs: Collection[Segment]) -> float:
+    """Returns the seconds that two sets share; stretches of one do not overlap."""
+    return math.fsum(
         max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s)) for a in ours for b in theirs
     )
-    union = math.fsum(one.end_s - one.start_s for one in (*ours, *theirs)) - shared
-    return shared / union if union > 0 else 0.0
+
+
+def _length_s(segments: Iterable[Segment]) -> float:
+    return math.fsum(one.end_s - one.start_s for one in segments)
 
 
 def _united(segments: Iterable[Segment]) -> list[Segment]:

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.tasks.datasets import (
+    test_clues,
     test_grounding,
     test_longvideobench,
     test_longvideoreason,
@@ -11,6 +12,7 @@ from tests.tasks.datasets import (
     test_mlvu,
     test_mmvu,
     test_videomme,
+    test_videomme_v2,
     test_videommmu,
     test_videozoomer_rl,
 )
@@ -32,6 +34,8 @@ MLVU_HUB = {
 }
 MMLU = {"video_name": "m", "question": "How many?", "answer": 5, "discipline": "Math", "number": 1}
 ROWS: dict[str, list[dict[str, Any]]] = {
+    "cgbench": [test_clues.CG],
+    "cgbench_mini": [test_clues.CG],
     "charades_sta": [test_grounding.CHARADES],
     "egoschema": [EGO],
     "extremewhenbench": [test_grounding.EXTREME],
@@ -41,7 +45,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     "mlvu": [test_mlvu.PLOT, MLVU_HUB],
     "mlvu_test": [MLVU_HUB],
     "mmvu": [test_mmvu.ROW, test_mmvu.OPEN],
+    "nextgqa": [test_clues.NEXT],
     "videomme": [test_videomme.ROW],
+    "videomme_v2": [test_videomme_v2.ROW, test_videomme_v2.FIRST],
     "videommlu": [MMLU],
     "videommmu": [{**test_videommmu.ROW, "image": None}],
     "videozoomer_rl": [test_videozoomer_rl.CHOICE, test_videozoomer_rl.OPEN],
@@ -50,6 +56,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 GIVEN = {"videommmu": {"track": "Perception"}}
 """What the reader itself puts into a row."""
 FILES: dict[str, tuple[str, str, str]] = {
+    "cgbench": ("cgbench.json", "test", json.dumps([test_clues.CG] * 2)),
     "charades_sta": ("charades_sta_test.txt", "test", test_grounding.LINES),
     "egoschema": ("questions.json", "test", json.dumps([{**EGO, "option 0": "x"}])),
     "extremewhenbench": ("all.json", "test", json.dumps([test_grounding.EXTREME] * 2)),
@@ -58,10 +65,16 @@ FILES: dict[str, tuple[str, str, str]] = {
     "lvbench": ("video_info.meta.jsonl", "test", json.dumps(test_lvbench.VIDEO)),
     "mlvu": ("1_plotQA.json", "test", json.dumps([test_mlvu.PLOT] * 2)),
     "mmvu": ("validation.json", "test", json.dumps([test_mmvu.ROW, test_mmvu.OPEN])),
+    "nextgqa": ("test.csv", "test", "\n".join([test_clues.HEADER, *test_clues.LINES])),
     "videommlu": ("video_mmlu.jsonl", "test", json.dumps({**MMLU, "qa": [MMLU, MMLU]})),
     "videozoomer_rl": ("a.json", "train", json.dumps([test_videozoomer_rl.CHOICE])),
 }
 """Of every benchmark that is read from text: a file, its split and its text."""
+BESIDE = {
+    "egoschema": ("subset_answers.json", '{"u": 1}'),
+    "nextgqa": ("gsub_test.json", json.dumps(test_clues.GSUB)),
+}
+"""A valid file that a benchmark needs beside the one in FILES."""
 PARQUET_FILES = {
     "charades_sta": "data/test-0.parquet",
     "extremewhenbench": "data/test-0.parquet",
@@ -72,6 +85,7 @@ PARQUET_FILES = {
     "mlvu_test": "data/0.parquet",
     "mmvu": "validation-0.parquet",
     "videomme": "test-0.parquet",
+    "videomme_v2": "test.parquet",
     "videommlu": "test-0.parquet",
     "videommmu": "{track}/0.parquet",
 }

@@ -10,14 +10,20 @@ said; and a mean is over the groups that were played, where lmms-eval counts a m
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from zoomgym.grading import letter, verdict
 from zoomgym.rules import VideoQuestion
-from zoomgym.tasks.datasets.grounding import score_grounding
+from zoomgym.tasks.datasets.grounding import (
+    cgbench_evidence,
+    nextgqa_evidence,
+    score_grounding,
+)
+from zoomgym.tasks.datasets.grouped import score_groups
 from zoomgym.tasks.datasets.moments import read_charades, read_extremewhen
 from zoomgym.tasks.datasets.scores import Comparison, Graded, GroupScore
 
@@ -38,6 +44,7 @@ PREFIXES = (
     "The best answer is", "The correct answer is", "The answer is", "The answer",
     "The best option is", "The correct option is", "Best answer:", "Best option:",
 )  # fmt: skip
+V2_PREFIXES = ("Final Answer:", *PREFIXES, "Answer:", "Option:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def compare(benchmark: str, answers: Sequence[Graded]) -> Comparison | None:
 
 def _scored(scoring: Scoring, answers: Sequence[Graded]) -> Comparison:
     """Returns the mean over tasks or over groups of them."""
-    pairs = [(graded, _is_right_officially(scoring, graded)) for graded in answers]
+    pairs = _pairs(scoring, answers)
     groups = tuple(group for kind in scoring.groups for group in _groups(kind, pairs))
     pooled = _group("", "", pairs)
     strict, official, name = pooled.strict, pooled.official, "all"
@@ -194,6 +201,29 @@ def _exact(task: VideoQuestion, text: str) -> bool:
     return text.strip() == task.truth
 
 
+def _first_of_eight(task: VideoQuestion, text: str) -> bool:
+    """Video-MME-v2: the first capital from A to H, without some phrases."""
+    for prefix in V2_PREFIXES:
+        text = text.replace(prefix, "")
+    match = re.search("[A-H]", text)
+    return match is not None and match[0] == task.truth
+
+
+def _any_of_eight(task: VideoQuestion, text: str) -> bool:
+    """CG-Bench: the result in a block of JSON, else the right letter as a word anywhere."""
+    _, _, block = text.partition("```json")
+    try:
+        return bool(json.loads(block.partition("```")[0])["result"] == task.truth)
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return task.truth in re.findall(r"\b[A-H]\b", text)
+
+
+def _strictly(task: VideoQuestion, text: str) -> bool:
+    """NExT-GQA: its scorer reads no text, but the index of an option."""
+    return task.grade(text)
+
+
+CLUE_GROUPS = ("duration", "domain", CATEGORY)
 A_TO_D = _weighed("ABCD")
 
 SCORINGS = {
@@ -207,10 +237,39 @@ SCORINGS = {
     "mmvu": Scoring(_mentioned, (CATEGORY, "question_type")),
     "egoschema": Scoring(_earliest, ()),
     "longvideoreason": Scoring(_exact),
+    "videomme_v2": Scoring(_first_of_eight),  # of its groups
+    "nextgqa": Scoring(_strictly),
+    **dict.fromkeys(("cgbench", "cgbench_mini"), Scoring(_any_of_eight, CLUE_GROUPS)),
 }
+
+Pairs = Sequence[tuple[Graded, bool]]
+
+
+def _grouped(answers: Sequence[Graded]) -> Comparison:
+    """Video-MME-v2: by groups of questions."""
+    return score_groups(_pairs(SCORINGS["videomme_v2"], answers))
+
+
+def _with_evidence(
+    name: str, of_evidence: Callable[[Pairs], list[GroupScore]], answers: Sequence[Graded]
+) -> Comparison:
+    """NExT-GQA and CG-Bench: the accuracy, and beside it what answers name as evidence."""
+    scored = _scored(SCORINGS[name], answers)
+    told = of_evidence(_pairs(SCORINGS[name], answers))
+    return replace(scored, groups=(*told, *scored.groups))
+
+
+def _pairs(scoring: Scoring, answers: Sequence[Graded]) -> list[tuple[Graded, bool]]:
+    """Returns answers, each with whether the benchmark's scorer takes it for right."""
+    return [(graded, _is_right_officially(scoring, graded)) for graded in answers]
+
 
 SCORERS: Mapping[str, Callable[[Sequence[Graded]], Comparison]] = {
     "charades_sta": partial(score_grounding, read_charades),
     "extremewhenbench": partial(score_grounding, read_extremewhen, tells_failures=True),
+    "videomme_v2": _grouped,
+    "nextgqa": partial(_with_evidence, "nextgqa", nextgqa_evidence),
+    "cgbench": partial(_with_evidence, "cgbench", cgbench_evidence),
+    "cgbench_mini": partial(_with_evidence, "cgbench_mini", cgbench_evidence),
 }
-"""Benchmarks whose score is no mean of right answers."""
+"""Benchmarks whose score is more than a mean of right answers."""

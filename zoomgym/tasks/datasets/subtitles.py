@@ -1,4 +1,4 @@
-"""Reads subtitles from `.srt` and `.json` files, and writes them into a question."""
+"""Reads subtitles from `.srt`, `.json` and `.jsonl` files, and writes them into a question."""
 
 import html
 import json
@@ -43,7 +43,7 @@ class SubtitleFile:
 
 
 def read_cues(path: Path, offset_s: float = 0.0, end_s: float = float("inf")) -> tuple[Cue, ...]:
-    """Returns the cues of an `.srt` file, or of LongVideoBench's `.json`, in the order of the file.
+    """Returns the cues of a file: `.srt`, LongVideoBench's `.json`, or Video-MME-v2's `.jsonl`.
 
     Args:
         path: of the file; a blank one has no cues.
@@ -57,8 +57,11 @@ def read_cues(path: Path, offset_s: float = 0.0, end_s: float = float("inf")) ->
         text = _decoded(path, read_named(path, MAX_FILE_BYTES))
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise TaskError(unreadable(path, "a file of subtitles", error)) from error
-    is_json = path.suffix == ".json"
-    cues = [*(_read_json(path, text, offset_s + end_s) if is_json else _read_srt(text))]
+    is_json = path.suffix in (".json", ".jsonl")
+    if path.suffix == ".jsonl":
+        cues = _sentences(_read_words(path, text))
+    else:
+        cues = [*(_read_json(path, text, offset_s + end_s) if is_json else _read_srt(text))]
     if not (cues or is_json or not text.strip()):
         came = "a web page" if text.lstrip().startswith("<") else "none of them"
         raise TaskError(
@@ -170,3 +173,43 @@ def _json_cue(cue: Any, open_end_s: float) -> Cue:
     return Cue(
         float(start_s), open_end_s if end_s is None else float(end_s), _without_markup(cue["text"])
     )
+
+
+PAUSE_S = 0.5
+SHORT_PAUSE_S = 0.1
+"""Pauses after which words begin a new cue; the short one after the end of a sentence."""
+
+
+def _read_words(path: Path, text: str) -> Iterator[Cue]:
+    """Yields the words of a `.jsonl` file, with their times. Raises TaskError.
+
+    Source: Video-MME-v2: `{"text": "Hello", "start_time": 0.5, "end_time": 0.8}` a line.
+    """
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            word = json.loads(line)
+            said = _without_markup(word["text"])
+            yield Cue(float(word["start_time"]), float(word["end_time"]), said)
+        except (
+            *(AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError),
+        ) as error:
+            raise TaskError(
+                f"{path}:{number}: needed a word and its times, got {brief(line)}"
+            ) from error
+
+
+def _sentences(words: Iterator[Cue]) -> list[Cue]:
+    """Returns words as cues that end where a speaker pauses, as the authors of Video-MME-v2 do."""
+    parts: list[list[Cue]] = []
+    for word in words:
+        if parts:
+            last = parts[-1][-1]
+            pause_s = SHORT_PAUSE_S if last.text.endswith((".", "!", "?")) else PAUSE_S
+        if not parts or word.start_s - last.end_s > pause_s:
+            parts.append([])
+        parts[-1].append(word)
+    return [
+        Cue(part[0].start_s, part[-1].end_s, " ".join(word.text for word in part)) for part in parts
+    ]
