@@ -31,6 +31,7 @@ from trl.import_utils import is_vllm_available
 
 from agents.qwen.model.loading import load_processor
 from agents.qwen.training.grpo_trainer import History, ZoomTrainer
+from agents.qwen.training.order import TaskIds
 from agents.qwen.training.resuming import keep_settings, last_checkpoint
 from agents.qwen.training.rollouts import Player
 from agents.qwen.training.settings import GRPOSettings, run_training
@@ -118,8 +119,7 @@ def make_trainer(
     )
     env = make_env()
     settings.check_pictures(args.world_size, env.rules.overview_sizes[0] > 0)
-    tasks = env.tasks
-    task_ids = [tasks[index].id for index in range(min(settings.num_tasks, len(tasks)))]
+    task_ids = TaskIds(env.tasks, settings.num_tasks)
     trainer = ZoomTrainer(model, processor, player, settings, args, task_ids)
     trainer.add_callback(History(settings.out / HISTORY))
     return trainer

@@ -8,7 +8,6 @@ stays in memory, so no frame is read twice; rewards are those that the environme
 
 import json
 import logging
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
@@ -33,6 +31,7 @@ from trl.trainer.utils import (
 from agents.qwen.model.attention import bare
 from agents.qwen.model.speakers import ModelSpeaker, Speaker, VLLMSpeaker
 from agents.qwen.training.monitors import Monitor, summarize
+from agents.qwen.training.order import TaskIds, in_order
 from agents.qwen.training.resuming import Resumable
 from agents.qwen.training.rollouts import Picture, Player, RolloutGroup
 from agents.qwen.training.settings import GRPOSettings
@@ -58,9 +57,9 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
         player: Player,
         settings: GRPOSettings,
         args: GRPOConfig,
-        task_ids: Sequence[str],
+        task_ids: TaskIds,
     ) -> None:
-        order = _in_order(task_ids, settings)
+        order = in_order(task_ids, settings)
         rows = [{"prompt": [{"role": "user", "content": task_id}]} for task_id in order]
         super().__init__(
             model=model,
@@ -71,7 +70,7 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
         )
         self.tools = [zoom]  # TRL reads pictures of later turns only beside a tool
         self._player, self._settings = player, settings
-        self._task_ids: list[str] = list(task_ids)
+        self._task_ids = task_ids
         self._monitor = Monitor()
         self.groups: list[RolloutGroup] = []
         """Groups of the last generation, on this process, that the model learns from."""
@@ -135,15 +134,13 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
     def _other(self, task_id: str) -> str:
         """Returns the task that follows one whose video cannot be shown."""
         index = self._task_ids.index(task_id) + 1
-        other: str = self._task_ids[index % len(self._task_ids)]
-        return other
+        return self._task_ids[index % len(self._task_ids)]
 
     def _redraw(self, task_id: str, attempt: int) -> str:
         """Returns another task: by the first one's place, so that processes agree."""
         num_tasks = len(self._task_ids)
         stride = 1 + (self.state.global_step * 7919 + attempt * 104_729) % max(1, num_tasks - 1)
-        drawn: str = self._task_ids[(self._task_ids.index(task_id) + stride) % num_tasks]
-        return drawn
+        return self._task_ids[(self._task_ids.index(task_id) + stride) % num_tasks]
 
     @contextmanager
     def _speaker(self) -> Iterator[Speaker]:
@@ -337,20 +334,6 @@ def _without_no_pictures(_: nn.Module, given: Any, named: dict[str, Any]) -> Any
 def environment_reward(record: Sequence[Record | None], **_: Any) -> list[float | None]:
     """Returns the rewards that the environment gave; None for an episode that has none."""
     return [None if one is None else one.reward for one in record]
-
-
-def _in_order(task_ids: Sequence[str], settings: GRPOSettings) -> list[str]:
-    """Returns the tasks of the whole run: all in random order, again and again.
-
-    (The trainer would draw an order for each epoch, and the first one again after resuming.)
-    """
-    rng = np.random.default_rng(settings.seed)
-    per_generation = settings.tasks_per_generation
-    num_generations = math.ceil(settings.steps * settings.tasks_per_update / per_generation)
-    order: list[str] = []
-    while len(order) < num_generations * per_generation:
-        order += [task_ids[index] for index in rng.permutation(len(task_ids))]
-    return order[: num_generations * per_generation]
 
 
 def zoom() -> None:

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -21,6 +22,7 @@ from examples.train_tiny_qwen import Amounts
 from tests.agents.qwen.noise import NoiseTasks, scripted_env
 from tests.agents.qwen.small import ROUNDING, Broken
 from zoomgym.records import read_records, replay
+from zoomgym.rules import VideoQuestion
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*is_gradient_checkpointing.*:FutureWarning"  # TRL asks by the old name
@@ -221,6 +223,34 @@ def test_flat_groups_are_drawn_anew_until_they_teach_something(
     assert history["zoom/reward"] == 0.5  # of the groups as they were drawn
     [path] = (settings.out / "episodes").iterdir()
     assert len(list(read_records(path))) == settings.group_size * sum(map(len, asked))
+
+
+class CountedTasks(NoiseTasks):
+    """Ten thousand tasks that count how often one is read."""
+
+    num_reads = 0
+
+    def __init__(self) -> None:
+        super().__init__(10_000)
+
+    def __getitem__(self, index: int) -> VideoQuestion:
+        self.num_reads += 1
+        return super().__getitem__(index)
+
+
+def test_a_run_reads_only_the_tasks_that_it_plays(
+    settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = CountedTasks()
+    monkeypatch.setattr(module, "ZoomEnv", lambda **_: scripted_env(tasks))
+    trainer = make_trainer(replace(settings, steps=3))
+    assert tasks.num_reads == 8  # two generations of four
+    order = [row["prompt"][0]["content"] for row in trainer.train_dataset]
+    shuffled = np.random.default_rng(settings.seed).permutation(10_000)
+    assert order == [f"q{index}" for index in shuffled[:8]]
+    first = int(order[0][1:])
+    assert trainer._other(order[0]) == f"q{first + 1}"
+    assert trainer._redraw(order[0], attempt=1) == f"q{(first + 1 + 104_729 % 9_999) % 10_000}"
 
 
 def test_a_video_that_cannot_be_shown_ends_no_run(
