@@ -11,7 +11,7 @@ and backward, against 33.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -132,31 +132,38 @@ class Spans:
         """Returns what each span attends to: (1, heads, tokens, size)."""
         if self.keeps:
             self.kept.append((keys[0], values[0]))
+        parts = [self._parts(row) for row in (queries, keys, values)]
+        own_queries, *own = parts
         return torch.cat(
             [
                 self._attend_span(
                     span,
-                    queries[:, :, span.start : span.end],
-                    *(
-                        self._seen(span, layer, kind, pair)
-                        for kind, pair in enumerate((keys, values))
-                    ),
+                    own_queries[span.start],
+                    *(self._seen(span, layer, kind, own[kind]) for kind in (0, 1)),
                 )
                 for span in self.spans
             ],
             dim=2,
         )
 
+    def _parts(self, row: Tensor) -> dict[int, Tensor]:
+        """Returns the spans of a row by where they start.
+
+        They are split, not sliced: the gradient of each slice would be a row of its own.
+        """
+        parts = torch.split(row, [span.length for span in self.spans], dim=2)
+        return {span.start: part for span, part in zip(self.spans, parts, strict=True)}
+
     def cut(self, span: Span) -> KeysAndValues:
         """Returns the keys and values of a span that were kept."""
         part = slice(span.start, span.end)
         return [(keys[:, part], values[:, part]) for keys, values in self.kept]
 
-    def _seen(self, span: Span, layer: int, kind: int, row: Tensor) -> Tensor:
-        """Returns the keys (kind 0) or values (1) that a span sees."""
-        own = row[:, :, span.start : span.end]
+    def _seen(self, span: Span, layer: int, kind: int, parts: Mapping[int, Tensor]) -> Tensor:
+        """Returns the keys (kind 0) or values (1) that a span sees, of those of its row."""
         memory = [segment[layer][kind][None] for segment in span.memory]
-        before = [row[:, :, past.start : past.end] for past in span.before]
+        before = [parts[past.start] for past in span.before]
+        own = parts[span.start]
         return torch.cat([*memory, *before, own], dim=2) if memory or before else own
 
     def _attend_span(self, span: Span, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
