@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import rms_norm
 
 from agents.qwen.model.attention import KeysAndValues, bare
 
@@ -37,6 +38,7 @@ class Continuation:
         self._own = _Buffers([memory[1:] for memory in memories], example, room=BLOCK)
         self._num_before = self._own.length
         self._positions = torch.tensor(positions, device=self._bare.device)
+        self._turns: tuple[Tensor, ...] = ()
         self._place_rows()
 
     def step(self, ids: Sequence[int]) -> Tensor:
@@ -48,48 +50,59 @@ class Continuation:
         self._own.lengthen()
         text_model = self._bare.model.language_model
         state = text_model.embed_tokens(torch.tensor(ids, device=self._positions.device))
-        cosines, sines = text_model.rotary_emb(state, self._positions[None, :, None])
+        cosines, sines = self._next_turn(state)
         for index, layer in enumerate(text_model.layers):
-            state = state + self._attend(index, layer, layer.input_layernorm(state), cosines, sines)
-            state = state + layer.mlp(layer.post_attention_layernorm(state))
-        self._positions = self._positions + 1
-        logits: Tensor = self._bare.lm_head(text_model.norm(state))
+            normed = _normed(layer.input_layernorm, state)
+            state = state + self._attend(index, layer.self_attn, normed, cosines, sines)
+            state = state + layer.mlp(_normed(layer.post_attention_layernorm, state))
+        logits: Tensor = self._bare.lm_head(_normed(text_model.norm, state))
         return logits
 
+    def _next_turn(self, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns how the next token turns its heads: cosines and sines, (rows, 1, size)."""
+        at = (self._own.length - 1 - self._num_before) % BLOCK
+        if at == 0:
+            ahead = self._positions[:, None] + torch.arange(BLOCK, device=state.device)
+            cosines, sines = self._bare.model.language_model.rotary_emb(state, ahead[None])
+            half = sines.shape[-1] // 2
+            self._turns = (cosines, torch.cat([-sines[..., :half], sines[..., half:]], dim=-1))
+            self._positions = self._positions + BLOCK
+        cosines, sines = self._turns
+        return cosines[:, at, None], sines[:, at, None]
+
     def _attend(
-        self, index: int, layer: Any, state: Tensor, cosines: Tensor, sines: Tensor
+        self, index: int, attention: Any, state: Tensor, cosines: Tensor, sines: Tensor
     ) -> Tensor:
         """Returns what attention adds to the (rows, size) state of a layer."""
-        attention = layer.self_attn
         size, num_heads = attention.head_dim, attention.num_heads
         parts = [project(state) for project in (attention.q_proj, attention.k_proj)]
-        turned = torch.cat(parts, dim=-1).view(len(state), -1, size)
-        turned = turned * cosines + _half_turned(turned) * sines
+        heads = torch.cat(parts, dim=-1).view(len(state), -1, size)
+        turned = torch.addcmul(heads * cosines, heads.roll(size // 2, -1), sines)
         values = attention.v_proj(state).view(len(state), -1, size)
         attended = self.attend(index, turned[:, :num_heads], turned[:, num_heads:], values)
-        out: Tensor = attention.o_proj(attended.reshape(len(state), -1))
+        out: Tensor = attention.o_proj(attended.flatten(1))
         return out
 
     def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Returns what the new tokens attend to; all are (rows, heads, size)."""
-        self._own.add(layer, keys, values)
+        self._own.add(layer, keys.transpose(0, 1), values.transpose(0, 1))
         num_rows, num_heads, size = queries.shape
-        scaled = queries.reshape(num_rows, keys.shape[1], -1, size) * size**-0.5
-        to_own = self._own.scores(layer, scaled)
+        scaled = queries * size**-0.5
+        scaled = scaled.view(num_rows, keys.shape[1], -1, size).transpose(0, 1).contiguous()
         to_shared = self._by_rows(self._shared.scores(layer, self._by_groups(scaled)))
-        largest = torch.maximum(to_own.amax(-1, keepdim=True), to_shared.amax(-1, keepdim=True))
-        own, shared = ((scores - largest).exp_() for scores in (to_own, to_shared))
-        total = own.sum(-1, keepdim=True) + shared.sum(-1, keepdim=True)
+        scores = torch.cat([to_shared, self._own.scores(layer, scaled)], dim=-1)
+        lengths = [to_shared.shape[-1], self._own.length]
+        shared, own = torch.split(scores.softmax(dim=-1), lengths, dim=-1)
         attended = self._own.weighted(layer, own)
         attended += self._by_rows(self._shared.weighted(layer, self._by_groups(shared)))
-        attended /= total
-        return attended.view(num_rows, num_heads, size).to(queries.dtype)
+        return attended.transpose(0, 1).reshape(num_rows, num_heads, size).to(queries.dtype)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Continues only with some of the rows."""
         index = torch.tensor(rows, device=self._positions.device)
         self._own.select(index)
         self._positions = self._positions[index]
+        self._turns = tuple(turn[index] for turn in self._turns)
         groups = [self._groups[row] for row in rows]
         left = sorted(set(groups))
         if len(left) < self._shared.num_rows:
@@ -114,28 +127,28 @@ class Continuation:
         self._places = None if is_plain else torch.tensor(flat, device=self._positions.device)
 
     def _by_groups(self, rows: Tensor) -> Tensor:
-        """Returns (rows, heads, some, size) as (groups, heads, some of all their rows, size)."""
-        _, num_heads, some, size = rows.shape
+        """Returns (heads, rows, some, size) as (heads, groups, some of all their rows, size)."""
+        num_heads, _, some, size = rows.shape
         num_groups = self._shared.num_rows
         if self._places is not None:
-            placed = rows.new_zeros(num_groups * self._width, num_heads, some, size)
-            rows = placed.index_copy_(0, self._places, rows)
-        rows = rows.view(num_groups, self._width, num_heads, some, size).transpose(1, 2)
-        return rows.reshape(num_groups, num_heads, self._width * some, size)
+            placed = rows.new_zeros(num_heads, num_groups * self._width, some, size)
+            rows = placed.index_copy_(1, self._places, rows)
+        return rows.view(num_heads, num_groups, self._width * some, size)
 
     def _by_rows(self, groups: Tensor) -> Tensor:
         """Returns what `_by_groups` has put together, row by row again."""
-        num_groups, num_heads, together, size = groups.shape
+        num_heads, num_groups, together, size = groups.shape
         some = together // self._width
-        rows = groups.view(num_groups, num_heads, self._width, some, size).transpose(1, 2)
-        rows = rows.reshape(num_groups * self._width, num_heads, some, size)
-        return rows if self._places is None else rows[self._places]
+        rows = groups.view(num_heads, num_groups * self._width, some, size)
+        return rows if self._places is None else rows[:, self._places]
 
 
-def _half_turned(heads: Tensor) -> Tensor:
-    """Returns heads (.., size) with their halves swapped, the new first one negative."""
-    first, second = heads.chunk(2, dim=-1)
-    return torch.cat([-second, first], dim=-1)
+def _normed(norm: Any, state: Tensor) -> Tensor:
+    """Returns a normalized state, in one call.
+
+    Source: `Qwen2_5_VLRMSNorm.forward` of transformers 5.23.
+    """
+    return rms_norm(state, norm.weight.shape, norm.weight, norm.variance_epsilon)
 
 
 class _Buffers:
@@ -157,21 +170,21 @@ class _Buffers:
         for layer, (keys, _) in enumerate(example):
             heads, _, size = keys.shape
             pair = (
-                keys.new_zeros(self.num_rows, heads, size, num_columns),  # as scores are made
-                keys.new_zeros(self.num_rows, heads, num_columns, size),
+                keys.new_zeros(heads, self.num_rows, size, num_columns),  # as scores are made
+                keys.new_zeros(heads, self.num_rows, num_columns, size),
             )
             for row, (memory, at) in enumerate(zip(memories, starts, strict=True)):
                 for segment in memory:
                     until = at + segment[layer][0].shape[1]
-                    pair[0][row, :, :, at:until] = segment[layer][0].mT
-                    pair[1][row, :, at:until] = segment[layer][1]
+                    pair[0][:, row, :, at:until] = segment[layer][0].mT
+                    pair[1][:, row, at:until] = segment[layer][1]
                     at = until
             self._pairs.append(pair)
         self._hidden = None
         if any(starts):
-            self._hidden = torch.zeros(self.num_rows, 1, 1, num_columns, device=keys.device)
+            self._hidden = torch.zeros(self.num_rows, 1, num_columns, device=keys.device)
             for row, start in enumerate(starts):
-                self._hidden[row, ..., :start] = -torch.inf
+                self._hidden[row, :, :start] = -torch.inf
 
     def lengthen(self) -> None:
         """Begins another column, in more room where there is none."""
@@ -187,13 +200,13 @@ class _Buffers:
             self._hidden = pad(self._hidden, (0, room))
 
     def add(self, layer: int, keys: Tensor, values: Tensor) -> None:
-        """Fills the last column: both (rows, heads, size)."""
+        """Fills the last column: both (heads, rows, size)."""
         pair = self._pairs[layer]
         pair[0][..., self.length - 1] = keys
         pair[1][..., self.length - 1, :] = values
 
     def scores(self, layer: int, queries: Tensor) -> Tensor:
-        """Returns how well queries, (rows, heads, some, size), fit: (.., columns), `widened`."""
+        """Returns how well queries, (heads, rows, some, size), fit: (.., columns), `widened`."""
         scores = queries @ self._pairs[layer][0][..., : self.length]
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         if self._hidden is not None:
@@ -201,20 +214,20 @@ class _Buffers:
         return scores
 
     def weighted(self, layer: int, weights: Tensor) -> Tensor:
-        """Returns the sums of values by weights (rows, heads, some, columns)."""
+        """Returns the sums of values by weights (heads, rows, some, columns)."""
         values = self._pairs[layer][1][..., : self.length, :]
         return (weights.to(values.dtype) @ values).to(weights.dtype)
 
     def select(self, rows: Tensor) -> None:
         """Keeps only some of the rows."""
         self.num_rows = len(rows)
-        self._pairs = [(keys[rows], values[rows]) for keys, values in self._pairs]
+        self._pairs = [(keys[:, rows], values[:, rows]) for keys, values in self._pairs]
         self._hidden = None if self._hidden is None else self._hidden[rows]
 
     def cut(self, row: int, start: int, num_tokens: int) -> KeysAndValues:
         """Returns a copy of some columns of a row."""
         span = slice(start, start + num_tokens)
         return [
-            (keys[row, ..., span].mT.contiguous(), values[row, :, span].clone())
+            (keys[:, row, :, span].mT.contiguous(), values[:, row, span].clone())
             for keys, values in self._pairs
         ]
