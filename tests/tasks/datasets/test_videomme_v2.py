@@ -38,7 +38,7 @@ def test_rows_have_eight_options_and_labels_of_their_group(tmp_path: Path) -> No
     write_parquet(tmp_path / "test.parquet", [FIRST, ROW])
     first, last = all_tasks(open_tasks("videomme_v2", tmp_path))
     group = (
-        ("group", "001"), ("group_type", "logic"), ("group_structure", "[1, [2, 3], 4]"),
+        ("group_type", "logic"), ("group_structure", "[1, [2, 3], 4]"),
     )  # fmt: skip
     assert first == VideoQuestion(
         id="001-1",
@@ -107,13 +107,13 @@ def group_of(
     rights: str, kind: str, structure: str = "", video: str = "001", texts: str = ""
 ) -> list[Graded]:
     """Returns answers to the questions of a group: 1 is right."""
-    labels = [("group", video), ("group_type", kind)]
+    labels = [("group_type", kind)]
     labels += [("group_structure", structure)] * bool(structure)
     found = []
     for number, right in enumerate(rights, start=1):
         more = [("level", "2")] if number == 4 else []
         task = VideoQuestion(
-            f"{video}-{number}", "v", "?", "A", options=TEXTS, labels=(*labels, *more)
+            f"{video}-{number}", video, "?", "A", options=TEXTS, labels=(*labels, *more)
         )
         found.append(Graded(task, "A" if right == "1" else texts or "B", right == "1"))
     return found

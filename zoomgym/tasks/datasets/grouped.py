@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.scores import Comparison, Graded, GroupScore
 
-GROUP, TYPE, STRUCTURE = "group", "group_type", "group_structure"
+TYPE, STRUCTURE = "group_type", "group_structure"
 """Kinds of labels."""
 TYPES = ("relevance", "logic")
 NUM_QUESTIONS = 4
@@ -31,7 +31,7 @@ def score_groups(pairs: Pairs) -> Comparison:
     """Returns the mean score of groups of questions, and the accuracy of single ones beside it."""
     by_group: dict[str, list[tuple[Graded, bool]]] = {}
     for pair in pairs:
-        by_group.setdefault(_label(pair[0].task, GROUP) or pair[0].task.video, []).append(pair)
+        by_group.setdefault(pair[0].task.video, []).append(pair)
     groups = list(by_group.values())
     reported = [_mean("questions", "all", pairs, *_rights(pairs))]
     for kind in KINDS:

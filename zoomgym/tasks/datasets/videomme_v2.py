@@ -12,7 +12,7 @@ from zoomgym.errors import TaskError
 from zoomgym.io import brief
 from zoomgym.rules import VideoQuestion
 from zoomgym.tasks.datasets.benchmark import Layout
-from zoomgym.tasks.datasets.grouped import GROUP, STRUCTURE, STRUCTURES, TYPE, TYPES
+from zoomgym.tasks.datasets.grouped import STRUCTURE, STRUCTURES, TYPE, TYPES
 from zoomgym.tasks.datasets.options import letter_options, read_answer, split_options
 from zoomgym.tasks.datasets.rows import Row
 from zoomgym.tasks.datasets.subtitles import SubtitleFile
@@ -23,7 +23,7 @@ TOLD = ("level", "second_head", "third_head")
 def to_task(row: Row) -> VideoQuestion:
     """Returns the task in a row. Raises TaskError."""
     video, options = row.name("video_id"), _options(row)
-    labels = [(GROUP, video)]
+    labels = []
     if kind := _known(row, TYPE, TYPES):
         labels.append((TYPE, kind))
     if kind == "logic":
