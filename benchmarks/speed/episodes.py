@@ -55,7 +55,7 @@ FUNCTIONS = (
     (viewing, "letterbox", "shrinking frames"),
     (env, "to_dict", "the Dict observation"),
     (env, "to_info", "the info"),
-    (episode, "advance", "the rules of a turn"),
+    (env, "advance", "the rules of a turn"),
     (rollout, "reply_to", "the agent"),
     (rollout, "to_record", "the record"),
     (Record, "checked", "the record"),

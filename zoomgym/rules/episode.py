@@ -140,7 +140,8 @@ def _sizes(num_overview: object) -> tuple[int, ...]:
 def _tools(tools: object) -> tuple[str, ...]:
     """Returns names of tools in the order of TOOLS. Raises ValueError."""
     names = tuple(tools) if isinstance(tools, tuple | list) else (tools,)
-    if not names or len(set(map(str, names))) < len(names) or not set(map(str, names)) <= {*TOOLS}:
+    are_known = all(isinstance(name, str) and name in TOOLS for name in names)
+    if not names or not are_known or len(set(names)) < len(names):
         raise ValueError(f"tools needs one or more of {list(TOOLS)}, got {brief(tools)}")
     return tuple(name for name in TOOLS if name in names)
 

@@ -475,7 +475,10 @@ class Asked(dict[str, Any]):
         return super().get(key, default)
 
 
-@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name != "videozoomer_rl"])
+@pytest.mark.parametrize(
+    "name",
+    [name for name, one in BENCHMARKS.items() if one.columns and name != "videozoomer_rl"],
+)
 def test_every_column_that_a_row_is_asked_for_is_read(name: str) -> None:
     layout = BENCHMARKS[name]
     for row in ROWS[name]:
