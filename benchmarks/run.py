@@ -86,7 +86,8 @@ def _parser() -> Parser:
     tasks.add_argument(
         "tasks",
         metavar="TASKS",
-        help="a manifest (my.jsonl), or a benchmark and its folder (videomme:/data/Video-MME)",
+        help="a manifest (my.jsonl), a benchmark and its folder (videomme:/data/Video-MME), or "
+        "needle:FOLDER, events hidden in your own videos",
     )
     tasks.add_argument("--split", help="default: test. A manifest has none")
     tasks.add_argument("--grammar", choices=sorted(GRAMMARS), help="of replies; default: json")

@@ -16,7 +16,10 @@ from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.tasks import DIFFICULTIES, FAMILIES, SPLITS, named_difficulty
 from zoomgym.video import Limits
 
-OWN_TASKS = "a manifest (my.jsonl), or a benchmark and its folder (videomme:/data/Video-MME)"
+OWN_TASKS = (
+    "a manifest (my.jsonl), a benchmark and its folder (videomme:/data/Video-MME), or events "
+    "hidden in your own videos (needle:FOLDER)"
+)
 HELP_WIDTH = 78
 """Columns of a description."""
 Add: TypeAlias = Callable[..., argparse.Action]

@@ -115,9 +115,9 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     | argument | default | meaning |
     |---|---|---|
-    | `tasks` | `"synthetic"` | a name that `catalog` knows, a manifest's path, or a TaskSet |
-    | `split` | `"train"` | or `"test"`: of synthetic tasks and benchmarks |
-    | `duration_s` | 60 | of synthetic tasks: 30 to 36000 |
+    | `tasks` | `"synthetic"` | a name for `open_task_set`, like `needle:FOLDER`, or a TaskSet |
+    | `split` | `"train"` | or `"test"`: of all but manifests |
+    | `duration_s` | 60 | of synthetic tasks, at least of needles: 30 to 36000 |
     | `difficulty` | `"easy"` | `"medium"`, `"hard"`, or a mapping: see `synthetic.Difficulty` |
     | `source` | `"file"` | `"scene"`: the same pictures without a codec, faster: for training |
     | `grammar` | `"json"` | or `"video_zoom"` |

@@ -5,6 +5,7 @@ from zoomgym.tasks.catalog import SYNTHETIC, TASK_SETTINGS, check_task_set, open
 from zoomgym.tasks.datasets.manifest import ManifestTasks, write_manifest
 from zoomgym.tasks.datasets.official import compare
 from zoomgym.tasks.datasets.scores import Comparison, Graded
+from zoomgym.tasks.needle import NeedleTasks
 from zoomgym.tasks.synthetic.difficulty import DIFFICULTIES, named_difficulty
 from zoomgym.tasks.synthetic.drawn import DrawnVideo, frames_together, set_drawn_memory
 from zoomgym.tasks.synthetic.families import FAMILIES, family_of
@@ -42,6 +43,7 @@ __all__ = [
     "DrawnVideo",
     "Graded",
     "ManifestTasks",
+    "NeedleTasks",
     "Scene",
     "SyntheticTasks",
     "TaskSet",

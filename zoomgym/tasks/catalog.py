@@ -16,12 +16,14 @@ from zoomgym.tasks.datasets import (
     check_benchmark,
     check_manifest,
 )
+from zoomgym.tasks.needle import NEEDLE, NeedleTasks, check_footage
 from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
 from zoomgym.tasks.task_set import TaskSet
 from zoomgym.video import Limits
 
 MANIFESTS = (".jsonl", ".json")
 SYNTHETIC = "synthetic"
+KINDS = (SYNTHETIC, NEEDLE, *BENCHMARKS)
 TASK_SETTINGS = ("split", "duration_s", "difficulty", "source", "on_damage", "subtitles")
 """Settings of an environment that say which tasks it plays, beside the name `tasks`."""
 
@@ -56,15 +58,16 @@ def open_task_set(
 
     Args:
         name: `synthetic`, `synthetic:flash`, `synthetic:flash,order`, a benchmark and its folder
-            like `videomme:/data/Video-MME`, or a manifest's path (`*.jsonl` or `*.json`).
-        split: `train` or `test`, of synthetic tasks and benchmarks, most of which have `test` only.
-        duration_s: seconds, of synthetic videos.
-        difficulty: `easy`, `medium` or `hard`, of synthetic tasks; or a mapping that is merged over
+            like `videomme:/data/Video-MME`, a manifest's path (`*.jsonl` or `*.json`), or
+            `needle:/home/me/videos`: synthetic events in the videos of a folder of yours.
+        split: `train` or `test`; manifests have none, and most benchmarks have `test` only.
+        duration_s: seconds, of synthetic videos, and at least of needle ones.
+        difficulty: `easy`, `medium` or `hard`, of both; or a mapping that is merged over
             one, like `{"preset": "hard", "contrast": 0.6}`: see `Difficulty`.
         source: `file` for encoded synthetic video, `scene` for the same pictures without a codec.
         cache_dir: where synthetic videos are written; the user's cache folder if None.
         on_damage: how to treat frames that do not decode, see `VideoFile`.
-        limits: how much work a file of a manifest or benchmark may cause.
+        limits: how much work a file of a manifest, benchmark or folder may cause.
         subtitles: whether a benchmark's questions hold its subtitles.
         transcripts: whether they are at hand for the tool `transcript`.
 
@@ -88,6 +91,9 @@ def open_task_set(
         families = tuple(map(str.strip, rest.split(","))) if rest else tuple(FAMILIES)
         folder = None if cache_dir is None else Path(cache_dir)
         return SyntheticTasks(families, split, duration_s, difficulty, source, folder)
+    if kind == NEEDLE:
+        home = _folder(NEEDLE, rest)
+        return NeedleTasks(home, split, duration_s, difficulty, on_damage, limits)
     if name.endswith(MANIFESTS):
         return ManifestTasks(Path(name), on_damage, limits)
     raise _unknown(name)
@@ -100,9 +106,12 @@ def check_task_set(name: str, limits: Limits = Limits()) -> Iterator[CheckedRow]
     """
     if benchmark := _find_benchmark(name):
         return check_benchmark(*benchmark, limits)
+    kind, _, rest = name.partition(":")
+    if kind == NEEDLE:
+        return check_footage(_folder(NEEDLE, rest), limits)
     if name.endswith(MANIFESTS):
         return check_manifest(Path(name), limits)
-    if name.partition(":")[0] == SYNTHETIC:
+    if kind == SYNTHETIC:
         raise TaskError(
             f"{name} has no files to check, it is made from a seed: name a manifest, or a "
             "benchmark and its folder"
@@ -113,12 +122,15 @@ def check_task_set(name: str, limits: Limits = Limits()) -> Iterator[CheckedRow]
 def _find_benchmark(name: str) -> tuple[Layout, Path] | None:
     """Returns the benchmark and the folder that name means, or None. Raises TaskError."""
     kind, _, folder = name.partition(":")
-    if kind not in BENCHMARKS:
-        return None
+    return (BENCHMARKS[kind], _folder(kind, folder)) if kind in BENCHMARKS else None
+
+
+def _folder(kind: str, folder: str) -> Path:
+    """Returns the folder that a name gives after its kind. Raises TaskError."""
     if not folder:
         raise TaskError(f"{kind} needs the folder of its files, like {kind}:/data/{kind}")
     try:
-        return BENCHMARKS[kind], Path(folder).expanduser()
+        return Path(folder).expanduser()
     except RuntimeError as error:  # ~name, of nobody here
         raise TaskError(f"{kind} needs a folder that is there, got {folder!r}: {error}") from error
 
@@ -129,14 +141,15 @@ def _unknown(name: str) -> TaskError:
         manifest = file_in(Path(name), MANIFESTS)
         own = f"name its manifest, {manifest}" if manifest else "name a manifest in it"
         return TaskError(
-            f"needed a task set, got the folder {name}: {own}, or a benchmark, like videomme:{name}"
+            f"needed a task set, got the folder {name}: {own}, or a benchmark, "
+            f"like videomme:{name}, or hide events in its videos, {NEEDLE}:{name}"
         )
     kind, colon, rest = name.partition(":")
-    near = f"{SYNTHETIC}:{kind}" if kind in FAMILIES else nearest(kind, (SYNTHETIC, *BENCHMARKS))
+    near = f"{SYNTHETIC}:{kind}" if kind in FAMILIES else nearest(kind, KINDS)
     if near:
         return TaskError(f"needed a task set, got {name!r}: did you mean {near + colon + rest!r}?")
     return TaskError(
         f"tasks needs `synthetic`, `synthetic:` and families ({', '.join(FAMILIES)}), a benchmark "
-        f"({', '.join(BENCHMARKS)}) with `:` and its folder, or the path of a manifest that ends "
-        f"in .jsonl or .json, got {name!r}"
+        f"({', '.join(BENCHMARKS)}) with `:` and its folder, `{NEEDLE}:` and a folder of "
+        f"videos, or the path of a manifest that ends in .jsonl or .json, got {name!r}"
     )

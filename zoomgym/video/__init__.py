@@ -3,6 +3,7 @@
 from zoomgym.video.clock import tick_at
 from zoomgym.video.cost import charge, cost_s
 from zoomgym.video.file import FACTS, ON_DAMAGE, VideoFile
+from zoomgym.video.header import claimed_duration_s
 from zoomgym.video.letterbox import fitted_size, letterbox
 from zoomgym.video.limits import Limits
 from zoomgym.video.memo import Memo, after_fork
@@ -22,6 +23,7 @@ __all__ = [
     "VideoFile",
     "after_fork",
     "charge",
+    "claimed_duration_s",
     "close_files",
     "cost_s",
     "fitted_size",

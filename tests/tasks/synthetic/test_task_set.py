@@ -318,7 +318,8 @@ def test_whatever_changes_a_task_changes_the_hash_of_its_set(
     ]
     assert len({tasks.content_hash for tasks in sets}) == len(sets)
     before = tasks_of("motion").content_hash
-    monkeypatch.setattr(task_set, "_draw", task_set._draw.__wrapped__)  # puzzles are kept
+    unkept = task_set.draw_puzzle.__wrapped__  # puzzles are kept
+    monkeypatch.setattr(task_set, "draw_puzzle", unkept)
     monkeypatch.setattr(motion, "FASTEST", 0.45)
     assert tasks_of("motion").content_hash != before
 

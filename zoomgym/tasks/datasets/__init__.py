@@ -3,7 +3,7 @@
 from zoomgym.tasks.datasets.benchmark import BenchmarkTasks, Layout
 from zoomgym.tasks.datasets.cgbench import CGBENCH, CGBENCH_MINI
 from zoomgym.tasks.datasets.charades_sta import CHARADES_STA
-from zoomgym.tasks.datasets.check import CheckedRow, check_benchmark, check_manifest
+from zoomgym.tasks.datasets.check import CheckedRow, check_benchmark, check_manifest, check_videos
 from zoomgym.tasks.datasets.egoschema import EGOSCHEMA
 from zoomgym.tasks.datasets.extremewhenbench import EXTREMEWHENBENCH
 from zoomgym.tasks.datasets.longvideobench import LONGVIDEOBENCH
@@ -27,6 +27,7 @@ __all__ = [
     "ManifestTasks",
     "check_benchmark",
     "check_manifest",
+    "check_videos",
     "write_manifest",
 ]
 

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from zoomgym.errors import VideoError
+from zoomgym.io import plain
 from zoomgym.rules import overview_times
 from zoomgym.tasks.datasets.benchmark import Layout, locate_video, read_tasks
 from zoomgym.tasks.datasets.manifest import read_rows
@@ -47,6 +48,15 @@ def check_benchmark(
     return _check(rows, partial(locate_video, layout, folder), limits)
 
 
+def check_videos(
+    paths: Iterable[Path], locate: Callable[[Path], Path], limits: Limits
+) -> Iterator[CheckedRow]:
+    """Yields every video with its problems. `locate` finds the file, or raises VideoError."""
+    for path in paths:
+        found = _duration_or_problem(partial(locate, path), limits)
+        yield CheckedRow(plain(str(path)), (found,) if isinstance(found, str) else ())
+
+
 def _check(
     rows: Iterable[TaskRow], locate: Callable[[str], Path], limits: Limits
 ) -> Iterator[CheckedRow]:
@@ -55,7 +65,7 @@ def _check(
     for row in rows:
         problems = list(row.problems)
         if row.video and row.video not in videos:
-            videos[row.video] = _duration_or_problem(locate, row.video, limits)
+            videos[row.video] = _duration_or_problem(partial(locate, row.video), limits)
         found = videos.get(row.video)
         if isinstance(found, str):
             problems.append(found)
@@ -68,10 +78,10 @@ def _check(
         yield CheckedRow(row.where, tuple(problems))
 
 
-def _duration_or_problem(locate: Callable[[str], Path], name: str, limits: Limits) -> float | str:
+def _duration_or_problem(locate: Callable[[], Path], limits: Limits) -> float | str:
     """Returns a video's length in seconds, or why it cannot be shown."""
     try:
-        with VideoFile(locate(name), on_damage="raise", limits=limits) as video:
+        with VideoFile(locate(), on_damage="raise", limits=limits) as video:
             video.frames_at(overview_times(video.last_frame_s, NUM_SAMPLES), SMALL)
             return video.duration_s
     except VideoError as error:

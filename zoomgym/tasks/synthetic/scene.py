@@ -68,6 +68,13 @@ class Scene:
         """Returns the frames at indexes (N,) as (N, H, W, 3) uint8 RGB, drawn at size (H, W)."""
         return draw_all([Shot(self, indexes)], size)
 
+    def draw_marks(self, images: NDArray[np.uint8], indexes: NDArray[np.int64]) -> None:
+        """Draws beacons and plates into images (N, H, W, 3), those of the frames indexes (N,)."""
+        for beacon in self.beacons:
+            draw_beacon(images, indexes, beacon)
+        for plate in self.plates:
+            draw_plate(images, indexes, plate, self.contrast)
+
     @cached_property
     def tint(self) -> Tint:
         """The muted color of the background."""
@@ -126,11 +133,7 @@ def draw_all(shots: Sequence[Shot], size: tuple[int, int]) -> NDArray[np.uint8]:
     images = _backgrounds(shots, size)
     first = 0
     for scene, indexes in shots:
-        own = images[first : first + len(indexes)]
-        for beacon in scene.beacons:
-            draw_beacon(own, indexes, beacon)
-        for plate in scene.plates:
-            draw_plate(own, indexes, plate, scene.contrast)
+        scene.draw_marks(images[first : first + len(indexes)], indexes)
         first += len(indexes)
     return images
 

@@ -67,17 +67,13 @@ class SyntheticTasks:
         if not self.families:
             raise TaskError(f"synthetic families need at least one of {', '.join(FAMILIES)}")
         for family in self.families:
-            _check_choice("synthetic family", family, FAMILIES)
+            check_choice("synthetic family", family, FAMILIES)
         if len(set(self.families)) < len(self.families):
             raise TaskError(f"synthetic families need to differ, got {list(self.families)}")
-        _check_choice("split", self.split, SPLITS)
+        check_choice("split", self.split, SPLITS)
         self._named_difficulty  # noqa: B018 - read once, before anybody changes the mapping
-        _check_choice("source", self.source, SOURCES)
-        if not is_number_within(self.duration_s, MIN_DURATION_S, MAX_DURATION_S):
-            raise TaskError(
-                f"duration_s needs {MIN_DURATION_S} to {MAX_DURATION_S} seconds, "
-                f"got {brief(self.duration_s)}"
-            )
+        check_choice("source", self.source, SOURCES)
+        check_duration(self.duration_s)
 
     @property
     def name(self) -> str:
@@ -180,30 +176,40 @@ class SyntheticTasks:
 
     def _puzzle(self, family: str, index: int) -> Puzzle:
         """Returns the scene and question of a task."""
-        return _draw(family, self._seed(index), self._num_frames, self._named_difficulty[1])
+        return draw_puzzle(family, self._seed(index), self._num_frames, self._named_difficulty[1])
 
     def _task(self, family: str, index: int) -> VideoQuestion:
         """Returns a task with its options in order."""
-        puzzle = self._puzzle(family, index)
-        place = _place(self._seed(index), family, 1 + len(puzzle.wrong))
-        options = (*puzzle.wrong[:place], puzzle.right, *puzzle.wrong[place:])
         task_id = f"{self._stem(family)}{index:05d}"
-        return VideoQuestion(
-            id=task_id,
-            video=task_id,
-            question=puzzle.question,
-            answer=letter(place),
-            options=options,
-            evidence=puzzle.evidence,
-            category=family,
-        )
+        return as_question(self._puzzle(family, index), task_id, family, self._seed(index))
 
 
 @lru_cache(maxsize=PUZZLES_KEPT)
-def _draw(family: str, seed: int, num_frames: int, difficulty: Difficulty) -> Puzzle:
+def draw_puzzle(family: str, seed: int, num_frames: int, difficulty: Difficulty) -> Puzzle:
     """Returns the scene and question of a family that a seed draws."""
     rng = np.random.default_rng([seed, *family.encode()])
     return FAMILIES[family].draw(Plan(rng, seed, num_frames, difficulty))
+
+
+def as_question(
+    puzzle: Puzzle,
+    task_id: str,
+    family: str,
+    seed: int,
+    labels: tuple[tuple[str, str], ...] = (),
+) -> VideoQuestion:
+    """Returns the task that a puzzle makes, with its options in the order that a seed draws."""
+    place = _place(seed, family, 1 + len(puzzle.wrong))
+    return VideoQuestion(
+        id=task_id,
+        video=task_id,
+        question=puzzle.question,
+        answer=letter(place),
+        options=(*puzzle.wrong[:place], puzzle.right, *puzzle.wrong[place:]),
+        evidence=puzzle.evidence,
+        category=family,
+        labels=labels,
+    )
 
 
 def _file_name(task: VideoQuestion, scene: Scene) -> str:
@@ -237,7 +243,16 @@ def _write(scene: Scene, path: Path, part: Path) -> None:
     logger.info("wrote %s in %.1f s", path, time.monotonic() - started_s)
 
 
-def _check_choice(what: str, name: str, known: Collection[str]) -> None:
+def check_choice(what: str, name: str, known: Collection[str]) -> None:
     """Raises TaskError unless name is known."""
     if not isinstance(name, str) or name not in known:
         raise TaskError(f"{what} needs one of {', '.join(known)}, got {brief(name)}")
+
+
+def check_duration(duration_s: object) -> None:
+    """Raises TaskError unless a video may last so long."""
+    if not is_number_within(duration_s, MIN_DURATION_S, MAX_DURATION_S):
+        raise TaskError(
+            f"duration_s needs {MIN_DURATION_S} to {MAX_DURATION_S} seconds, "
+            f"got {brief(duration_s)}"
+        )
