@@ -31,16 +31,17 @@ $(VENV)/.dev: $(VENV)/.demo
 demo: $(VENV)/.demo
 	@$(BIN)/python -m benchmarks.run suite
 
-# Without the long tests (`slow`). `make check` asks for coverage too.
+# Without tests that are `long` (whole commands, other processes, a browser) or `slow` (minutes).
+# `make check` runs the long ones too, and asks for coverage.
 test: setup
-	$(PYTEST) $(COVERAGE)
+	$(PYTEST) $(WHICH)
 
 # The documentation site, in build/site.
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Everything that CI asks of a change: format, lint, types, floors, the site, tests, coverage.
-check: COVERAGE = --cov --cov-fail-under=90
+check: WHICH = -m "not slow and not gpu" --cov --cov-fail-under=90
 check: lint test
 	$(PYTEST) -m slow tests/agents/qwen/training/test_scale.py
 

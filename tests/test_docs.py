@@ -28,6 +28,7 @@ from zoomgym.tasks.synthetic import SyntheticTasks
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.long
 def test_the_readme_shows_an_example_that_is_run_here() -> None:
     [shown] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     code = (ROOT / "examples" / "play_an_episode.py").read_text()
@@ -111,6 +112,7 @@ def test_the_fork_of_the_api_page_works_on_what_gym_make_returns() -> None:
     assert not env.unwrapped.observation.clips  # type: ignore[attr-defined]
 
 
+@pytest.mark.long
 def test_the_example_agent_beats_a_glance(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -229,6 +231,7 @@ OTHER_PAGES = [page for page in pages() if page.name != "README.md" and python_i
 """Pages with Python, besides the README, whose example is run above."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("page", OTHER_PAGES, ids=lambda page: page.stem)
 def test_the_python_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     if page.name == "benchmarks.md":

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from agents.registry import make_agent
@@ -20,6 +21,7 @@ def run(*words: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
 
 
+@pytest.mark.long
 def test_an_episode_played_by_hand_is_drawn(tmp_path: Path) -> None:
     path = tmp_path / "episode.png"
     printed = run("examples.draw_an_episode", str(path))
@@ -27,6 +29,7 @@ def test_an_episode_played_by_hand_is_drawn(tmp_path: Path) -> None:
         assert printed == f"{path}: {picture.width} x {picture.height}\n"
 
 
+@pytest.mark.long
 def test_an_episode_of_a_records_file_is_drawn(tmp_path: Path) -> None:
     env = ZoomEnv("synthetic:flash", split="test", source="scene", max_pixels=28 * 28)
     task_id = env.tasks[0].id

@@ -39,6 +39,7 @@ def files_of(root: Path) -> set[str]:
     return {place.as_posix() for place in places if not LEFT_BEHIND.intersection(place.parts)}
 
 
+@pytest.mark.long
 def test_the_sdist_holds_all_files_of_a_checkout(unpacked: Path) -> None:
     here = files_of(ROOT)
     assert {"Makefile", "constraints.txt", "README.md", "tests/test_sdist.py"} <= here

@@ -113,6 +113,7 @@ def run(agent: str, tasks: str, num_tasks: int, **settings: object) -> list[floa
     return [record.reward_parts.accuracy for record in records]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 @pytest.mark.parametrize("duration_s", [30, 600, 36_000])
 @pytest.mark.parametrize("num_each", [1, pytest.param(10, marks=pytest.mark.slow)])
@@ -185,6 +186,7 @@ def test_agents_play_open_questions_on_any_video_too() -> None:
         assert (record.end_reason, record.answer) == ("answered", "unknown")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "families", "chance"),
     [

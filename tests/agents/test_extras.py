@@ -38,6 +38,7 @@ runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("module", "needed"), COMMANDS.items())
 def test_a_command_without_its_extra_ends_with_one_line_that_names_it(
     module: str, needed: tuple[str, str]

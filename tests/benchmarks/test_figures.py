@@ -200,6 +200,7 @@ def test_what_cannot_be_drawn_is_refused(
     assert not Path("x.svg").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "arguments",
     [

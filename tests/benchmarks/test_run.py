@@ -356,6 +356,7 @@ def test_episodes_of_another_run_are_not_mixed_in(
     assert seeds == {5}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("here")
 def test_episodes_on_other_tasks_of_the_same_names_are_not_mixed_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -400,6 +401,7 @@ class Agent:
 """
 
 
+@pytest.mark.long
 def test_agents_of_ones_own_are_found_here_and_in_pythonpath(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here, there):

@@ -90,6 +90,7 @@ def test_a_person_can_stop_at_any_time(tmp_path: Path, lines: tuple[str, ...]) -
     assert not env.episode.is_over
 
 
+@pytest.mark.long
 def test_play_takes_a_file_and_a_question_of_ones_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +118,7 @@ def test_play_takes_a_file_and_a_question_of_ones_own(
     assert capsys.readouterr().out.endswith("right\n")
 
 
+@pytest.mark.long
 def test_play_shows_the_overview_that_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

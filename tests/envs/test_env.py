@@ -190,6 +190,7 @@ def test_one_environment_seeded_again_repeats_itself() -> None:
     assert trajectory(env, seed=3) == trajectory(env, seed=3)
 
 
+@pytest.mark.long
 def test_scenes_and_files_give_the_same_trajectory_in_every_process() -> None:
     code = (
         "from tests.envs.test_env import file_env, scene_env, trajectory; "
@@ -381,6 +382,7 @@ def test_a_spec_goes_to_json_and_back() -> None:
     assert trajectory(env, 1, 3) == trajectory(again, 1, 3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 def test_async_vectors_run_sampled_actions_over_shared_memory(context: str) -> None:
     envs = gym.make_vec(

@@ -121,6 +121,7 @@ def test_spaces_of_the_default_have_no_empty_places() -> None:
 # Which -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(0, 70), min_size=1, max_size=4, unique=True),
@@ -310,6 +311,7 @@ class Middle:
 # The same everywhere -----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_overview_in_another_process() -> None:
     every = [
         {**FLASH, "num_overview": (4, 8), "overview": overview} for overview in (*PICKERS, *OTHERS)
@@ -326,6 +328,7 @@ def test_the_same_seed_gives_the_same_overview_in_another_process() -> None:
         assert json.loads(line) == [list(shown(scene(**some), seed)) for seed in range(4)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("overview", [*PICKERS, *OTHERS])
 @pytest.mark.parametrize("num_overview", [0, (0, 3)])
 @pytest.mark.parametrize("kind", ["ZoomEnv-v0", "ZoomEnvDiscrete-v0"])
@@ -350,6 +353,7 @@ def test_settings_make_the_same_environment_again() -> None:
     assert "overview" not in scene().settings
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("context", ["fork", "spawn"])
 @pytest.mark.parametrize("shared_memory", [True, False])
 @pytest.mark.filterwarnings("ignore:.*multi-threaded")
@@ -375,6 +379,7 @@ def test_vector_environments_show_what_single_ones_do(context: str, shared_memor
         envs.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("source", "num_overview"), [("scene", 0), ("scene", (0, 2, 5)), ("file", (0, 2))]
 )

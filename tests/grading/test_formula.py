@@ -181,6 +181,7 @@ def test_what_is_no_formula_is_not_worked_out(truth: str, text: str, way: int) -
     assert MathGrader().is_right("", truth, truth)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "text",
     ["9^{9^{9^{9}}}", "999999999!", "(" * 200 + "5" + ")" * 190, "{" * 399, "\\" * 399,
@@ -266,6 +267,7 @@ def test_it_works_on_many_threads() -> None:
         assert all(pool.map(lambda case: MathGrader().is_right("", *case), cases))
 
 
+@pytest.mark.long
 def test_it_ends_with_the_process_that_used_it() -> None:
     code = (
         "from zoomgym.grading.formula import MathGrader, _workers\n"

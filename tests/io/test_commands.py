@@ -86,6 +86,7 @@ def test_every_command_refuses_arguments_in_the_same_way() -> None:
     assert own == ["commands.py"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("command", "unbuffered"),
     [
@@ -110,6 +111,7 @@ def test_a_command_ends_quietly_where_nobody_reads_on(
     assert (run.stderr, run.returncode) == ("", PIPE_CLOSED)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["own_agent", "play_an_episode"])
 def test_an_example_tells_what_it_does_instead_of_doing_it(name: str, tmp_path: Path) -> None:
     run = subprocess.run(

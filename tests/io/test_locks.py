@@ -34,6 +34,7 @@ def said(process: "subprocess.Popen[str]") -> str:
     return process.stdout.readline().strip()
 
 
+@pytest.mark.long
 def test_a_lock_is_held_by_one_process_at_a_time_and_by_none_that_was_killed(
     tmp_path: Path,
 ) -> None:

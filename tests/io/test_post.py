@@ -214,6 +214,7 @@ def test_a_body_is_as_long_as_it_may_be_and_no_longer(encoding: str) -> None:
 BOMB = gzip.compress(bytes(50_000_000))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "answer",
     [

@@ -36,6 +36,7 @@ def test_a_record_of_the_default_is_written_as_before() -> None:
     assert record.overview == (overview_times(record.last_frame_s, 64), 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("overview", ["uniform", "random", "change", OWN])
 @pytest.mark.parametrize("num_overview", [(0, 4, 9), 5, 0])
 def test_a_record_is_replayed_with_the_times_that_were_shown(

@@ -67,6 +67,7 @@ def test_frame_shows_its_own_number(name: str, clip: Callable[[str], Path]) -> N
     assert [number_in(frame) for frame in frames] == list(range(100))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["old_x264.mp4", "palette.avi", "false_keyframes.avi", "fields.ts"]
 )

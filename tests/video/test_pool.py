@@ -149,6 +149,7 @@ print(codes)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_forked_children_open_files_of_their_own(clip: Clip) -> None:
     ran = subprocess.run(

@@ -92,6 +92,7 @@ def test_distant_frames_are_cut_finer_so_that_no_thread_waits_for_long() -> None
     assert _parts([0, 99], facts, 8) == [[0], [99]]
 
 
+@pytest.mark.long
 def test_parts_have_the_time_of_their_call_together(
     film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +105,7 @@ def test_parts_have_the_time_of_their_call_together(
         video.frames_at([0.0, 6.0, 12.0, 18.0], SIZE)  # four parts
 
 
+@pytest.mark.long
 def test_scaling_beside_the_decoding_counts_for_the_time_of_a_call(
     film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -361,6 +361,7 @@ def test_a_thought_among_the_parts_is_put_back_as_one(thinking: Any) -> None:
     assert reply == f"<think>I look.</think>{TAG}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("grammar", ["json", "video_zoom"])
 @pytest.mark.parametrize(
     "said",

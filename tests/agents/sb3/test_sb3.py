@@ -501,6 +501,7 @@ def test_a_folder_without_a_model_cannot_be_resumed(tmp_path: Path) -> None:
 # The agent ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_policy_keeps_the_contract_of_agents(runs: dict[str, Path], algorithm: str) -> None:
     records = check_agent(lambda: make_agent(f"ppo:{runs[algorithm]}"))

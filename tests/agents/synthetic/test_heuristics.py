@@ -125,6 +125,7 @@ def test_coarse_to_fine_follows_a_countdown(family: str) -> None:
         assert record.reward_parts.accuracy == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("agent", "duration_s", "right"),
     [
@@ -180,6 +181,7 @@ def test_without_an_overview_the_first_zoom_is_one(agent: str) -> None:
     assert all(start_s < 8 and end_s > 4 for start_s, end_s, _ in others[:1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("agent", sorted(AGENTS))
 @pytest.mark.parametrize("overview", ["uniform", "random", "change"])
 @pytest.mark.parametrize("num_overview", [0, 1, (0, 2, 5)])

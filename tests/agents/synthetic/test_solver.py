@@ -39,6 +39,7 @@ def test_every_task_is_solvable_from_pixels_within_the_rules(family: str, durati
     assert solve(SolverAgent(), env, NUM_TASKS) == [1.0] * NUM_TASKS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("difficulty", ["medium", "hard"])
 @pytest.mark.parametrize("duration_s", [60, 36_000])
 def test_hard_tasks_are_solvable_too(difficulty: str, duration_s: int) -> None:
@@ -47,6 +48,7 @@ def test_hard_tasks_are_solvable_too(difficulty: str, duration_s: int) -> None:
     assert solve(SolverAgent(), env, num_tasks) == [1.0] * num_tasks
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES)
 def test_encoded_tasks_are_solvable_too(family: str) -> None:
     env = small_env(f"synthetic:{family}", duration_s=30, source="file")

@@ -163,6 +163,7 @@ def num_right(records: Sequence[Record], agent: str) -> dict[str, int]:
     }
 
 
+@pytest.mark.long
 def test_each_family_needs_what_it_says_at_small_size() -> None:
     suite = SUITES["families-v0"]
     records = small_run(["blind", "glance", "slow", "half", "once", "oracle"])
@@ -191,6 +192,7 @@ def test_every_claim_of_a_suite_is_about_what_it_runs() -> None:
         assert set(suite.agents) <= set(AGENTS)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("claim", "said", "status"),

@@ -155,6 +155,7 @@ sys.exit(run.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudo-terminals")
 def test_a_run_leaves_the_table_on_a_terminal_and_the_page_on_its_last_line(tmp_path: Path) -> None:
     import pty

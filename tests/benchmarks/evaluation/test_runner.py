@@ -167,6 +167,7 @@ def test_an_agent_that_ends_in_no_error_costs_no_other_episode(
     }
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_a_run_but_not_from_within_a_thread_or_another_process() -> None:
     for kind in ("Interrupted", "InterruptedShared"):
         failure = Failure(PLAYERS + kind, flash(4), "KeyboardInterrupt: enough")
@@ -186,6 +187,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 def test_a_run_that_is_stopped_leaves_no_warning_of_python(tmp_path: Path) -> None:
     script = tmp_path / "stopped.py"
     script.write_text(INTERRUPTED)
@@ -239,6 +241,7 @@ def test_an_agent_that_cannot_be_reset_fails_in_each_of_its_episodes(
     assert came == {flash(index): Failure(PLAYERS + kind, flash(index), reason) for index in (2, 3)}
 
 
+@pytest.mark.long
 def test_a_process_that_dies_costs_only_its_episode(
     in_a_process: Came,
 ) -> None:
@@ -251,6 +254,7 @@ def test_a_process_that_dies_costs_only_its_episode(
     }
 
 
+@pytest.mark.long
 def test_a_process_that_dies_leaves_the_other_agents_of_its_video_to_a_new_one(
     in_a_process: Came,
 ) -> None:
@@ -354,6 +358,7 @@ def test_a_part_that_cannot_be_opened_fails_and_stops_nothing(tmp_path: Path) ->
     assert isinstance(second, Record)
 
 
+@pytest.mark.long
 def test_closing_ends_what_still_plays() -> None:
     outcomes = play_all(jobs_of("random"), workers=1, at_once=None)
     assert isinstance(next(outcomes), Record)

@@ -98,6 +98,7 @@ def test_agents_are_ranked_on_a_manifest_with_a_table_records_and_a_page(
     assert len(viewer_of(page)["pictures"]) > 0  # frames of the user's own videos
 
 
+@pytest.mark.long
 def test_overviews_of_ones_own_are_drawn_picked_and_resumed(
     mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -318,6 +319,7 @@ def videomme(clips: Path, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("here")
 def test_a_served_model_is_ranked_on_video_mme_with_its_official_scores(
     videomme: Path,

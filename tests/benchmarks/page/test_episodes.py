@@ -253,6 +253,7 @@ def test_a_task_that_is_neither_synthetic_nor_of_a_named_set_is_not_shown(tmp_pa
         thumbnails(played("guesser", RIGHT), tmp_path, with_overview=True)
 
 
+@pytest.mark.long
 def test_a_video_that_is_not_written_is_drawn_and_one_that_is_written_is_decoded(
     tmp_path: Path,
 ) -> None:

@@ -34,6 +34,7 @@ ROWS_AT_ONCE = 50
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.long,
     pytest.mark.skipif(not (BROWSER and DRIVER), reason="needs Chromium and chromedriver"),
 ]
 

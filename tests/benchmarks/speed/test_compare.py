@@ -10,6 +10,7 @@ from rich.console import Console
 from benchmarks.speed import compare as code
 from benchmarks.speed.__main__ import main
 
+pytestmark = pytest.mark.long
 NOISE = (
     "import time\nstarted = time.process_time()\nwhile time.process_time() < started + {}:\n    0\n"
 )

@@ -24,6 +24,7 @@ from benchmarks.speed.decoding.measure import (
 )
 from benchmarks.speed.decoding.peers import FrameCall, PeerJob, run_job
 
+pytestmark = pytest.mark.long
 HOUR = "h264_360p_60min_open.mp4"
 
 

@@ -12,6 +12,8 @@ from benchmarks.speed.stopwatch import OTHER, Stopwatch
 from zoomgym.rules.episode import Episode, advance
 from zoomgym.rules.grammar import GRAMMARS
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:

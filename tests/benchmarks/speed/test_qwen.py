@@ -27,9 +27,12 @@ from benchmarks.speed.qwen.step import Step, take_step
 from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
 from zoomgym.agent import to_messages
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*gradient_checkpointing.*:FutureWarning"  # TRL says it by its old names
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings(
+        "ignore:.*gradient_checkpointing.*:FutureWarning"  # TRL says it by its old names
+    ),
+]
 COURSE = Course((56, 28), num_overview=3, num_zooms=2, frames_per_zoom=2)
 new = cache(make_processor)
 LOAD = Load("tiny", COURSE, group_size=2, num_tokens=3)

@@ -59,12 +59,14 @@ def accuracies(folder: Path, agent: str, num_tasks: int, **settings: object) -> 
     return [record.reward_parts.accuracy for record in records]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("difficulty", ["easy", "hard"])
 def test_the_oracle_solves_every_task_from_pixels(folder: Path, difficulty: str) -> None:
     num_tasks = 2 * len(NEEDLE_FAMILIES) * 3
     assert accuracies(folder, "oracle", num_tasks, difficulty=difficulty) == [1.0] * num_tasks
 
 
+@pytest.mark.long
 def test_who_does_not_zoom_guesses(folder: Path) -> None:
     num_tasks = 4 * len(NEEDLE_FAMILIES) * 3
     blind = accuracies(folder, "blind", num_tasks)
@@ -281,6 +283,7 @@ def test_opening_a_folder_and_drawing_its_tasks_decodes_nothing(tmp_path: Path) 
         assert tasks.content_hash
 
 
+@pytest.mark.long
 def test_footage_in_the_color_of_a_beacon_misleads_nobody_who_zooms(tmp_path: Path) -> None:
     write_footage(tmp_path / "amber.mp4", even(4, 10), color=LAMPS["amber"])
     num_tasks = 2 * len(NEEDLE_FAMILIES)
@@ -310,6 +313,7 @@ def test_a_record_is_watched_again_where_its_folder_is_named(folder: Path, tmp_p
         task_set_of(record)
 
 
+@pytest.mark.long
 def test_commands_take_the_folder(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

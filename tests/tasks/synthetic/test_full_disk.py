@@ -44,6 +44,7 @@ def written(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("synthetic/*")}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("short_videos")
 def test_a_disk_that_fills_up_is_told_and_leaves_nothing_that_counts_as_a_video(
     tmp_path: Path,

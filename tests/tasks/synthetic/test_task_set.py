@@ -150,6 +150,7 @@ def digest(tasks: SyntheticTasks, index: int) -> str:
     return hashlib.sha256(repr(tasks[index]).encode() + frames.tobytes()).hexdigest()
 
 
+@pytest.mark.long
 def test_a_task_is_the_same_in_another_process() -> None:
     code = (
         "from tests.tasks.synthetic.test_task_set import digest, tasks_of;"
@@ -292,6 +293,7 @@ def test_a_scene_that_is_drawn_otherwise_is_another_file() -> None:
     assert len({_file_name(tasks[0], one) for one in (scene, *others)}) == 3
 
 
+@pytest.mark.long
 def test_the_hash_of_a_set_is_the_same_in_another_process_and_for_both_sources() -> None:
     code = (
         "from tests.tasks.synthetic.test_task_set import tasks_of;"

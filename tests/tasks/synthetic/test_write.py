@@ -65,6 +65,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_process_that_is_killed_leaves_no_broken_file(tmp_path: Path) -> None:
     for number, kind in enumerate((signal.SIGTERM, signal.SIGKILL), 1):
         assert interrupted(tmp_path, kind) == -kind

@@ -141,6 +141,7 @@ def test_a_line_that_was_cut_off_is_passed_over(
     assert "the last line was cut off" in caplog.text
 
 
+@pytest.mark.long
 def test_demonstrations_can_be_read_without_pytorch() -> None:
     code = "import sys, agents.qwen.demonstrations.__main__; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -237,6 +238,7 @@ class Batched(Scripted):
         return [self._random.act(observation) for observation in observations]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("num_envs", [1, 2])
 def test_the_same_seed_makes_the_same_file_however_it_was_stopped(
     tmp_path: Path, num_envs: int
@@ -411,6 +413,7 @@ def test_what_is_not_mended_is_said(
     assert mend(tmp_path, student, expert)[0] == reason
 
 
+@pytest.mark.long
 def test_reflections_go_on_where_they_were_stopped(tmp_path: Path) -> None:
     def run(out: Path) -> Any:
         envs = [small_env("synthetic") for _ in range(2)]
@@ -476,6 +479,7 @@ def test_only_a_synthetic_task_set_or_one_that_is_named_is_shown_again(tmp_path:
         list(export([Demonstration(record)], tmp_path / "rows.json"))
 
 
+@pytest.mark.long
 def test_files_of_demonstrations_are_opened_if_their_set_is_named(tmp_path: Path) -> None:
     tasks = SyntheticTasks(("overview",), "test", 30, "easy", "file")
     path = first_video(tasks, tmp_path)
@@ -493,6 +497,7 @@ def test_files_of_demonstrations_are_opened_if_their_set_is_named(tmp_path: Path
 SMALL = '{"source": "scene", "max_pixels": 1600}'
 
 
+@pytest.mark.long
 def test_the_command_demonstrates_reflects_and_exports(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

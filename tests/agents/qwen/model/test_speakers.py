@@ -36,6 +36,7 @@ def play(tiny: Loaded, mode: str) -> tuple[MadeUpVLLM, list[RolloutGroup]]:
     return vllm, groups
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["colocate", "server"])
 def test_what_is_learned_is_what_vllm_has_read_and_said(tiny: Loaded, mode: str) -> None:
     vllm, groups = play(tiny, mode)
@@ -150,6 +151,7 @@ def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trl.trainer.grpo_trainer.VLLMGeneration", MadeUpVLLM)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_installed")
 @pytest.mark.parametrize("mode", ["colocate", "server"])
 @pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")

@@ -102,6 +102,7 @@ def test_the_loss_sees_the_log_probs_that_were_sampled(
         assert float((log_probs.detach() - sampled)[said].abs().max()) < ROUNDING
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("share_prompt", [True, False])
 @pytest.mark.parametrize("num_overview", [0, (0, 3)])
 def test_rollouts_without_an_overview_are_learned_from(

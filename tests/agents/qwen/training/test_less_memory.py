@@ -46,6 +46,7 @@ def adapted(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ZoomTrain
     return run(folder, out, steps=2, save_steps=1, lora_rank=4)
 
 
+@pytest.mark.long
 def test_adapters_learn_and_nothing_else(adapted: ZoomTrainer, tiny: Loaded) -> None:
     before = tiny.model.state_dict()
     now = adapted.model.get_base_model().state_dict()
@@ -92,6 +93,7 @@ def test_a_seed_makes_the_same_adapters(folder: Path) -> None:
     assert not all(torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.long
 def test_activations_that_are_made_anew_change_nothing(folder: Path, tmp_path: Path) -> None:
     plain = run(folder, tmp_path / "plain")
     saving = run(folder, tmp_path / "saving", gradient_checkpointing=True)

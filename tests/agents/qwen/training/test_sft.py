@@ -308,6 +308,7 @@ def test_the_loss_is_the_mean_over_all_learned_tokens_however_a_step_is_cut(
     assert len(gradients) == 2 + 1 + 3
 
 
+@pytest.mark.long
 def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(
     folder: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,6 +374,7 @@ def test_the_best_of_a_run_is_kept_and_it_ends_when_nothing_gets_better(wild: Pa
     assert difference(wild, wild / f"checkpoint-{len(losses)}") > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("num_short", [1, 0])
 def test_a_run_that_was_broken_off_is_as_patient_as_if_it_had_not_been(
     folder: Path,
@@ -396,6 +398,7 @@ def test_a_run_that_was_broken_off_is_as_patient_as_if_it_had_not_been(
     assert difference(wild, tmp_path) == 0
 
 
+@pytest.mark.long
 def test_stages_follow_one_another_and_the_vision_encoder_stays_as_it_was(
     folder: Path, file: Path, tmp_path: Path
 ) -> None:

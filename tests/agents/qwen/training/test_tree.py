@@ -154,6 +154,7 @@ def test_a_wrong_mask_or_position_is_much_larger_than_rounding(
     assert apart > 100 * GRADIENT_ROUNDING
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("given", [{"lora_rank": 4}, {"gradient_checkpointing": True}])
 def test_adapters_and_activations_that_are_made_anew_learn_so_too(
     mini: Path, tmp_path: Path, given: dict[str, Any]
