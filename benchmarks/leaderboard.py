@@ -18,7 +18,8 @@ from benchmarks.evaluation.comparable import (
 )
 from benchmarks.evaluation.formats import Sheet, as_words, to_csv, to_markdown, to_table
 from benchmarks.evaluation.grouping import grouped
-from benchmarks.evaluation.metrics import ALL, leaderboard
+from benchmarks.evaluation.metrics import ALL, Score, leaderboard
+from benchmarks.evaluation.paired import by_tools
 from benchmarks.evaluation.suites import Suite
 from benchmarks.evaluation.tables import Agents, apart, by_rules, details, ranking, show_table
 from zoomgym.errors import RecordError
@@ -55,13 +56,26 @@ def blocks(records: Sequence[Record]) -> list[Block]:
 
 
 def show_ranking(console: Console, records: Sequence[Record], suite: Suite | None = None) -> None:
-    """Prints the ranking of one suite (built in or not), for each of its rules."""
-    played = apart(in_order(records))
+    """Prints the ranking of one suite (built in or not), for each of its rules.
+
+    Then prints what tools change, if it was played with tools and without.
+    """
+    played, groups = apart(in_order(records)), list[tuple[Rules, Agents]]()
     for rules, own in played.items():
+        rows = leaderboard(own)
         if len(played) > 1:
             title = ", ".join(f"{name} {value}" for name, value in rules.by_name().items())
             _show_title(console, title)
-        show_table(console, leaderboard(own), own, suite)
+        show_table(console, rows, own, suite)
+        groups.append((rules, _by_agent(rows, own)))
+    for sheet in by_tools(groups):
+        console.print(to_table(sheet))
+
+
+def _by_agent(rows: Sequence[Score], records: Sequence[Record]) -> Agents:
+    """Returns records by agent, in the order of the rows."""
+    of_agent = grouped(records, lambda record: record.agent)
+    return {row.agent: of_agent[row.agent] for row in rows if row.category == ALL}
 
 
 def _of_suite(records: Sequence[Record]) -> list[Block]:
@@ -72,14 +86,14 @@ def _of_suite(records: Sequence[Record]) -> list[Block]:
     groups: list[tuple[Rules, Agents]] = []
     for rules, own in apart(records).items():
         rows = leaderboard(own)
-        of_agent = grouped(own, lambda record: record.agent)
-        by_agent = {row.agent: of_agent[row.agent] for row in rows if row.category == ALL}
+        by_agent = _by_agent(rows, own)
         about = {**suite, **{name: str(value) for name, value in rules.by_name().items()}}
         played = {frozenset(EpisodeKey.of(r).task for r in some) for some in by_agent.values()}
         notes = (UNEVEN,) * (len(played) > 1)
         found.append(Block(about, notes, (*ranking(rows, own), *details(by_agent))))
         groups.append((rules, by_agent))
-    return [*found, Block(suite, (), (by_rules(groups),))] if len(groups) > 1 else found
+    compared = (by_rules(groups), *by_tools(groups))
+    return [*found, Block(suite, (), compared)] if len(groups) > 1 else found
 
 
 def read_all(paths: Sequence[Path], *, is_replayed: bool = False) -> list[Record]:

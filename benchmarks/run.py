@@ -21,7 +21,14 @@ from benchmarks.evaluation.crashes import Failure, read_failures
 from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.progress import waited_for
 from benchmarks.evaluation.resume import FAILURES, RECORDS, Choice, held, merge, read_run, run_suite
-from benchmarks.evaluation.suites import SUITES, Suite, folder_name, own_suite, suite_of
+from benchmarks.evaluation.suites import (
+    SUITES,
+    Suite,
+    folder_name,
+    own_suite,
+    paired,
+    suite_of,
+)
 from benchmarks.leaderboard import show_ranking
 from benchmarks.page.write import write_report
 from zoomgym.errors import RecordError, ZoomGymError
@@ -145,6 +152,11 @@ def _add_play_arguments(parser: argparse.ArgumentParser, limit: str, agents: str
         type=whole_number(1),
         help="episodes at once of an agent with a model; default: a served one's own, or 8",
     )
+    add(
+        "--paired",
+        action="store_true",
+        help="also play every task without tools, and show what they gain and harm",
+    )
     add("--out", type=Path, help="folder to write; default: results/ and the name of the tasks")
     add(
         "--fresh",
@@ -168,6 +180,8 @@ def _play(parser: Parser, args: argparse.Namespace) -> int:
             suite, tasks = own_suite(
                 args.tasks, split=args.split, grammar=args.grammar, env=args.env
             )
+        if args.paired:
+            suite = paired(suite)
         agents = list(dict.fromkeys(args.agents or suite.agents))
         if unplayed := [name for name in args.fresh or () if name not in agents]:
             raise ValueError(f"--fresh {unplayed[0]}: it does not play, add it to --agents")

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Self
 
 from benchmarks.evaluation.grouping import grouped
-from benchmarks.evaluation.suites import SUITES, rules_of
+from benchmarks.evaluation.suites import built_in, is_paired, rules_of
 from zoomgym.errors import RecordError, TaskError
 from zoomgym.io import plain
 from zoomgym.records import Record, is_synthetic, made_again
@@ -132,12 +132,13 @@ def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
     """
     suites = {record.suite for records in files.values() for record in records}
     by_suite = {
-        suite: {rules_of(part) for part in SUITES[suite].parts} if suite in SUITES else set()
+        suite: {rules_of(part) for part in known.parts} if (known := built_in(suite)) else set()
         for suite in suites
     }
     for what, terms_of in (
         ("the same package version", lambda record: ("", {"version": record.version})),
         ("the same rules", partial(_rules, by_suite)),
+        ("the same rules", partial(_turns, by_suite)),
         (
             "the same reward weights",
             lambda record: (record.suite, merge_weights(record.settings["reward_weights"])),
@@ -195,11 +196,25 @@ def _shown(value: Any) -> str:
 
 
 def _rules(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable, Terms]:
-    """Returns the rules; all rules of a suite count as the same."""
+    """Returns the rules; all rules of a suite count as the same.
+
+    The turns of a paired suite of your own are left to `_turns`.
+    """
     own = by_suite[record.suite]
     if len(own) > 1 and record.rules in own:
         return record.suite, {"rules": "of the suite"}
-    return record.suite, asdict(record.rules)
+    terms = asdict(record.rules)
+    if is_paired(record.suite) and not own:
+        del terms["max_turns"]
+    return record.suite, terms
+
+
+def _turns(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable, Terms] | None:
+    """Returns the most turns with tools in a paired suite of your own."""
+    most = record.rules.max_turns
+    if not is_paired(record.suite) or by_suite[record.suite] or most == 1:
+        return None
+    return record.suite, {"max_turns": most}
 
 
 def _tasks(record: Record) -> tuple[Hashable, Terms]:

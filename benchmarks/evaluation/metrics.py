@@ -113,13 +113,13 @@ def estimate(metric: Metric, records: Sequence[Record]) -> Estimate | None:
     for record in records:
         if (value := metric.of(record)) is not None:
             values.append(value)
-            videos.append(_video_of(record))
+            videos.append(video_of(record))
     if not values:
         return None
     return (rate if metric.is_rate else bootstrap)(values, videos)
 
 
-def _video_of(record: Record) -> Hashable:
+def video_of(record: Record) -> Hashable:
     """Returns the video of an episode: other sets may use its name."""
     return record.task_set, record.task.video
 
@@ -204,7 +204,7 @@ def pairs(records: Sequence[Record], agents: Sequence[str]) -> list[Pair]:
 def _accuracies(records: Sequence[Record], agent: str) -> dict[tuple[Hashable, Hashable], float]:
     """Returns the mean accuracy of an agent on each graded task, by task and video."""
     own = [record for record in records if record.agent == agent and record.is_graded]
-    by_task = grouped(own, lambda record: (EpisodeKey.of(record).task, _video_of(record)))
+    by_task = grouped(own, lambda record: (EpisodeKey.of(record).task, video_of(record)))
     return {
         task: math.fsum(record.reward_parts.accuracy for record in some) / len(some)
         for task, some in by_task.items()

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from zoomgym.rules import Rules
 from zoomgym.tasks import DIFFICULTIES, FAMILIES, ManifestTasks, TaskSet
 
 SOLVED = 0.9
+PAIRED = " paired"
+"""Ends the name of a suite whose tasks are also played without tools."""
 
 
 class Level(Enum):
@@ -67,7 +69,46 @@ def make_env(part: Part, cache_dir: Path | None = None) -> ZoomEnv:
 def suite_of(records: Sequence[Record]) -> Suite:
     """Returns the suite of records; one without parts if it is not built in."""
     name = records[0].suite
-    return SUITES.get(name) or Suite(name, "", ())
+    return built_in(name) or Suite(name, "", ())
+
+
+def built_in(name: str) -> Suite | None:
+    """Returns the built-in suite of a name, or the paired one; None if there is none."""
+    suite = SUITES.get(name)
+    if suite is None and is_paired(name) and (own := SUITES.get(name.removesuffix(PAIRED))):
+        suite = paired(own)
+    return suite
+
+
+def is_paired(name: str) -> bool:
+    """Returns whether the tasks of the suite of a name are also played without tools."""
+    return name.endswith(PAIRED)
+
+
+def paired(suite: Suite) -> Suite:
+    """Returns a suite whose tasks are also played without tools: with one turn, for the answer.
+
+    A suite that has these parts already stays as it is. The claims of another one are left out:
+    they are about its own rules.
+
+    Raises:
+        ValueError: the suite has no tools.
+    """
+    if all(rules_of(part).max_turns == 1 for part in suite.parts):
+        raise ValueError(
+            "--paired needs tasks to play with tools, got max_turns 1, which leaves none: raise it"
+        )
+    parts = [*suite.parts]
+    for part in suite.parts:
+        without = replace(part, settings={**part.settings, "max_turns": 1})
+        if without not in parts:
+            parts.append(without)
+    if len(parts) == len(suite.parts):
+        return suite
+    purpose = f"{suite.purpose}; each task with tools and without"
+    return replace(
+        suite, name=f"{suite.name}{PAIRED}", purpose=purpose, parts=tuple(parts), claims=()
+    )
 
 
 def rules_of(part: Part) -> Rules:
@@ -214,7 +255,8 @@ def own_suite(
 
 def folder_name(suite: Suite) -> str:
     """Returns the default folder name of a suite's results."""
-    stem = suite.name
+    stem = suite.name.removesuffix(PAIRED)
     for suffix in SUFFIXES:
         stem = stem.removesuffix(suffix)
-    return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "own"
+    stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "own"
+    return f"{stem}-{PAIRED.strip()}" if is_paired(suite.name) else stem

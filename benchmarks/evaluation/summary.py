@@ -51,13 +51,13 @@ def _of_neighbors(agents: Sequence[str], records: Sequence[Record]) -> Iterator[
             yield f"{_named(first)} beats {', which beats '.join(map(_named, others))}"
         elif verdict is Verdict.CLOSE:
             how = "are each too close to the next" if len(others) > 1 else "are too close"
-            yield f"{_listed(names)} {how} to call"
+            yield f"{listed(names)} {how} to call"
         elif verdict is Verdict.WORSE:
             for better, worse in neighbors:
                 yield f"{_named(worse)} beats {_named(better)} where both played"
         else:
             for pair in neighbors:
-                yield f"{_listed(pair)} share no task"
+                yield f"{listed(pair)} share no task"
 
 
 def _verdict(neighbors: tuple[str, str], records: Sequence[Record]) -> Verdict:
@@ -79,19 +79,19 @@ def _of_guessing(accuracies: Mapping[str, Estimate], records: Sequence[Record]) 
     close = [agent for agent, one in accuracies.items() if one.low <= guessed <= one.high]
     worse = [agent for agent, one in accuracies.items() if one.high < guessed]
     if close:
-        yield f"{_listed(close)} {_is(close)} too close to {guessing} to call"
+        yield f"{listed(close)} {_is(close)} too close to {guessing} to call"
     if worse:
-        yield f"{_listed(worse)} {_is(worse)} worse than {guessing}"
+        yield f"{listed(worse)} {_is(worse)} worse than {guessing}"
     if not close and not worse:
         agents = list(accuracies)
-        yield f"all beat {guessing}" if len(agents) > 1 else f"{_listed(agents)} beats {guessing}"
+        yield f"all beat {guessing}" if len(agents) > 1 else f"{listed(agents)} beats {guessing}"
 
 
 def _is(agents: Sequence[str]) -> str:
     return "are" if len(agents) > 1 else "is"
 
 
-def _listed(agents: Sequence[str]) -> str:
+def listed(agents: Sequence[str]) -> str:
     """Returns the names of agents as a list in prose."""
     *more, last = map(_named, agents)
     return f"{', '.join(more)} and {last}" if more else last

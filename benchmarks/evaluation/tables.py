@@ -31,7 +31,7 @@ from benchmarks.evaluation.metrics import (
     pairs,
     span_of,
 )
-from benchmarks.evaluation.suites import SUITES, Suite, rules_of
+from benchmarks.evaluation.suites import Suite, built_in, rules_of
 from benchmarks.evaluation.summary import reading
 from zoomgym.io import number_of
 from zoomgym.records import Record
@@ -153,7 +153,7 @@ def shortfalls(records: Sequence[Record], suite: Suite | None = None) -> list[Co
 
     Records are of one suite (the given one, or a built-in one), by the same rules.
     """
-    suite = suite or (SUITES.get(records[0].suite) if records else None)
+    suite = suite or (built_in(records[0].suite) if records else None)
     if suite is None:
         return []
     parts = suite.parts

@@ -24,6 +24,7 @@ from benchmarks.evaluation.metrics import (
     leaderboard,
     officials,
 )
+from benchmarks.evaluation.paired import by_tools
 from benchmarks.evaluation.suites import Suite
 from benchmarks.evaluation.summary import MARK, reading
 from benchmarks.evaluation.tables import Agents, apart, by_rules, details, names_of, shortfalls
@@ -131,6 +132,7 @@ def _results(
     rows_of = {rules: leaderboard(own) for rules, own in played.items()}
     agents = list(dict.fromkeys(row.agent for rows in reversed(rows_of.values()) for row in rows))
     categories = sorted({record.task.category for record in records})
+    groups = [(rules, _by_agent(own, agents)) for rules, own in played.items()]
     return {
         "groups": [
             {"name": names[rules], "place": place} | _group(own, rows_of[rules], suite)
@@ -139,7 +141,7 @@ def _results(
         "compared": {
             "chart": charts.rules_chart(rows_of, agents),  # if they differ in turns
             "chance": chance(records),
-            "sheet": by_rules([(rules, _by_agent(own, agents)) for rules, own in played.items()]),
+            "sheets": [by_rules(groups), *by_tools(groups)],
         }
         if len(played) > 1
         else None,

@@ -398,3 +398,27 @@ def test_a_suite_is_named_after_its_tasks_and_like_no_built_in_one(
     assert folder_name(replace(suite, name="..json")) == "own"
     with pytest.raises(TaskError, match="needs the folder"):
         own_suite("videomme", split=None, grammar=None, env=[])
+
+
+def test_ones_own_tasks_are_paired_with_the_same_question_and_overview_without_tools(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], here: None
+) -> None:
+    arguments = ["--paired", "--limit", "3", "--agents", "random"]
+    arguments += ["--env", "num_overview=[2, 4, 8]", 'overview="random"']
+    assert run_mine(mine, tmp_path / "out", *arguments) == 0
+    assert "With tools and without, on the same tasks" in capsys.readouterr().out
+    records = records_in(tmp_path / "out")
+    assert {one.suite for one in records} == {"my.jsonl paired"}
+    alone, tooled = (
+        {one.task.id: one for one in records if one.rules.max_turns == turns} for turns in (1, 5)
+    )
+    assert len(alone) == len(tooled) == 3
+    for task_id, one in alone.items():
+        other = tooled[task_id]
+        assert (one.task, one.picked_s, one.seed) == (other.task, other.picked_s, other.seed)
+    assert run_mine(mine, tmp_path / "out", *arguments) == 0
+    assert "0 new, 6 kept" in capsys.readouterr().out
+    said = refused(
+        capsys, lambda: run_mine(mine, tmp_path / "out", *arguments, "frames_per_zoom=8")
+    )
+    assert "another run: frames_per_zoom 16, not 8" in said

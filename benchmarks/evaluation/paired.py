@@ -1,0 +1,219 @@
+"""What tools change: the same agent on the same tasks, with them and without.
+
+Without tools, an episode has one turn, for the answer; all else is the same. *Gain* is the share of
+tasks that are wrong without tools and right with them, *harm* the reverse.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from benchmarks.evaluation.comparable import EpisodeKey
+from benchmarks.evaluation.formats import Cell, Line, Sheet
+from benchmarks.evaluation.metrics import video_of
+from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
+from benchmarks.evaluation.summary import listed
+from benchmarks.evaluation.tables import Agents
+from zoomgym.io import number_of
+from zoomgym.records import Record
+from zoomgym.rules import Rules, score
+
+WITHOUT, WITH = "without", "with"
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """One agent on one graded task with one seed, without tools and with them."""
+
+    without: Record
+    tooled: Record
+
+
+def is_right(record: Record) -> bool:
+    """Returns whether an answer is right, however it can be read: the accuracy of all tables."""
+    return bool(record.reward_parts.accuracy)
+
+
+def is_strictly_right(record: Record) -> bool:
+    """Returns whether an answer is right and every reply is well-formed."""
+    return is_right(record) and all(turn.is_well_formed for turn in record.turns)
+
+
+READINGS: dict[str, Callable[[Record], bool]] = {"loose": is_right, "strict": is_strictly_right}
+"""Readings of an episode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What tools change in one agent's answers, by one reading."""
+
+    without: Estimate
+    """Accuracy without tools."""
+    tooled: Estimate
+    """Accuracy with them."""
+    difference: Estimate
+    """The second minus the first."""
+    gain: Estimate
+    """Share of the tasks that are wrong without tools and right with them."""
+    harm: Estimate
+    """Share of the tasks that are right without tools and wrong with them."""
+    p_value: float
+    """Of McNemar's exact test."""
+
+
+def twins_of(with_tools: Sequence[Record], without: Sequence[Record]) -> list[Twins]:
+    """Returns the graded episodes that differ in their turns alone, in the order of the first."""
+    alone = {_place(record): record for record in without if record.is_graded}
+    return [
+        Twins(alone[place], record)
+        for record in with_tools
+        if record.is_graded and (place := _place(record)) in alone
+    ]
+
+
+def _place(record: Record) -> tuple[object, ...]:
+    return EpisodeKey.of(record).task, record.agent, record.seed
+
+
+def change(twins: Sequence[Twins], reads: Callable[[Record], bool]) -> Change:
+    """Returns what tools change in the answers of some twins, by a reading."""
+    without = [float(reads(one.without)) for one in twins]
+    tooled = [float(reads(one.tooled)) for one in twins]
+    videos = [video_of(one.tooled) for one in twins]
+    differences = [after - before for before, after in zip(without, tooled, strict=True)]
+    gained = [float(one > 0) for one in differences]
+    harmed = [float(one < 0) for one in differences]
+    return Change(
+        rate(without, videos),
+        rate(tooled, videos),
+        bootstrap(differences, videos, (-1.0, 1.0)),
+        rate(gained, videos),
+        rate(harmed, videos),
+        mcnemar(int(sum(gained)), int(sum(harmed))),
+    )
+
+
+def mcnemar(num_gained: int, num_harmed: int) -> float:
+    """Returns the two-sided p-value of McNemar's exact test, which takes pairs for independent.
+
+    If tools changed nothing, each pair that differs would be as likely a gain as a harm: this is
+    how likely a split would be that is at least as uneven.
+
+    Source: Q. McNemar, 1947, with the binomial distribution instead of its approximation.
+    """
+    number = num_gained + num_harmed
+    tail = ways = 1
+    for count in range(min(num_gained, num_harmed)):
+        ways = ways * (number - count) // (count + 1)
+        tail += ways
+    return min(1.0, 2 * tail / (1 << number))
+
+
+def num_calls(record: Record) -> int:
+    """Returns how many calls of an episode were executed, whatever the tool."""
+    return int(score(record.episode, {"tool_cost": 0.0}).tool_cost or 0)
+
+
+def needless(twins: Sequence[Twins]) -> Estimate | None:
+    """Returns the share of calls on tasks that are right without tools; None without calls."""
+    values, videos = [], []
+    for one in twins:
+        calls = num_calls(one.tooled)
+        values += [float(is_right(one.without))] * calls
+        videos += [video_of(one.tooled)] * calls
+    return rate(values, videos) if values else None
+
+
+def pairings(groups: Sequence[tuple[Rules, Agents]]) -> list[tuple[str, Rules, list[Twins]]]:
+    """Returns the twins of each agent by rules with tools, in order; none that are empty.
+
+    The last group orders the agents.
+    """
+    alone = {rules: by_agent for rules, by_agent in groups if rules.max_turns == 1}
+    found = []
+    for agent in dict.fromkeys(agent for _, by_agent in groups[::-1] for agent in by_agent):
+        for rules, by_agent in groups:
+            without = alone.get(replace(rules, max_turns=1), {})
+            if rules.max_turns > 1 and agent in by_agent and agent in without:
+                twins = twins_of(by_agent[agent], without[agent])
+                found += [(agent, rules, twins)] * bool(twins)
+    return found
+
+
+def by_tools(groups: Sequence[tuple[Rules, Agents]]) -> list[Sheet]:
+    """Returns the tables of what tools change and cost; none if nothing was played without."""
+    found = pairings(groups)
+    return [_changes(found), _costs(found)] if found else []
+
+
+def _changes(found: Sequence[tuple[str, Rules, list[Twins]]]) -> Sheet:
+    lines = []
+    for agent, rules, twins in found:
+        for name, reads in READINGS.items():
+            told = change(twins, reads)
+            cells = (told.without, told.tooled, told.difference, told.gain, told.harm)
+            labels = (agent, str(rules.max_turns - 1), name)
+            lines.append(Line(labels, (len(twins), *cells, told.p_value)))
+    return Sheet(
+        "paired",
+        "With tools and without, on the same tasks (mean, 95% interval)",
+        ("agent", "most calls", "reading"),
+        ("tasks", WITHOUT, WITH, "difference", "gain", "harm", "McNemar p"),
+        tuple(lines),
+        digits=3,
+        main=("difference",),
+        spared=("tasks",),
+        reading=_reading(found),
+    )
+
+
+def _reading(found: Sequence[tuple[str, Rules, list[Twins]]]) -> str:
+    """Returns whom the most turns help, by the intervals of the differences."""
+    most = max(rules.max_turns for _, rules, _ in found)
+    verdicts: dict[str, list[str]] = {"help": [], "harm": [], "are too close to call for": []}
+    for agent, rules, twins in found:
+        if rules.max_turns == most:
+            difference = change(twins, is_right).difference
+            verdict = "help" if difference.low > 0 else "harm" if difference.high < 0 else ""
+            verdicts[verdict or "are too close to call for"].append(agent)
+    clauses = [f"{verdict} {listed(names)}" for verdict, names in verdicts.items() if names]
+    allowed = number_of(most - 1, "call")
+    return (
+        f"What it shows: with at most {allowed}, tools {'; '.join(clauses)} "
+        "(in accuracy on the same tasks, with 95% confidence)."
+    )
+
+
+def _costs(found: Sequence[tuple[str, Rules, list[Twins]]]) -> Sheet:
+    of_agents = [
+        (agent, rules, twins, side, records)
+        for agent, rules, twins in found
+        for side, records in (
+            (WITHOUT, [one.without for one in twins]),
+            (WITH, [one.tooled for one in twins]),
+        )
+    ]
+    used = sorted({name for *_, records in of_agents for one in records for name in one.usage})
+    lines = []
+    for agent, rules, twins, side, records in of_agents:
+        cells: list[Cell] = [_mean([float(num_calls(one)) for one in records], records)]
+        cells.append(needless(twins) if side == WITH else None)
+        cells.append(_mean([float(len(one.turns)) for one in records], records))
+        cells.append(_mean([float(one.frames_used) for one in records], records))
+        cells.append(_mean([one.agent_s + one.decode_s for one in records], records))
+        for name in used:
+            told = [one for one in records if name in one.usage]
+            cells.append(_mean([one.usage[name] for one in told], told))
+        lines.append(Line((agent, str(rules.max_turns - 1), side), tuple(cells)))
+    return Sheet(
+        "paired_costs",
+        "What an episode took with tools and without (mean, 95% interval); needless: share of\n"
+        "the calls that were on tasks answered right without tools",
+        ("agent", "most calls", "tools"),
+        ("calls", "needless", "rounds", "frames", "seconds", *used),
+        tuple(lines),
+        main=("calls",),
+    )
+
+
+def _mean(values: Sequence[float], records: Sequence[Record]) -> Estimate | None:
+    return bootstrap(values, [video_of(one) for one in records]) if values else None
