@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from zoomgym.rules.episode import Episode, Rules, start
+from zoomgym.rules.episode import Episode, start
 from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.synthetic import task_set
 

@@ -20,7 +20,8 @@ from tests.tasks.datasets.test_videomme import ROW, SRT
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.grading import CHOICE
-from zoomgym.rules.episode import Rules, Turn
+from zoomgym.rules.episode import Turn
+from zoomgym.rules.settings import Rules
 from zoomgym.tasks.datasets.benchmark import locate_video
 from zoomgym.tasks.datasets.lvbench import LVBENCH
 from zoomgym.tasks.synthetic import SyntheticTasks

@@ -6,9 +6,10 @@ import pytest
 from tests.conftest import TASK, new_episode
 from zoomgym.agent.conversation import Message, images_of, new_messages, to_messages
 from zoomgym.agent.observation import Frames, Observation, observe
-from zoomgym.rules.episode import Episode, Rules, advance, start
+from zoomgym.rules.episode import Episode, advance, start
 from zoomgym.rules.overview import Overview
 from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.settings import Rules
 
 FULL_ZOOM = '{"segment": [4, 6], "fps": 1}'
 BAD = '{"segment": [6, 4], "fps": 1}'

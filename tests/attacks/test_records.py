@@ -25,8 +25,8 @@ from benchmarks.page.write import write_report
 from tests.benchmarks.episodes import RIGHT, WRONG, played, zoom
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, read_records
-from zoomgym.rules.episode import Rules
 from zoomgym.rules.overview import Overview
+from zoomgym.rules.settings import Rules
 from zoomgym.tasks.catalog import open_task_set
 from zoomgym.tasks.synthetic import FAMILIES
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from zoomgym.records import Record
-from zoomgym.rules.episode import Rules, advance, start
+from zoomgym.rules.episode import advance, start
 from zoomgym.rules.overview import Overview
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import DEFAULT_WEIGHTS, score
+from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import Segment
 
 DURATION_S, LAST_FRAME_S = 60.0, 59.75

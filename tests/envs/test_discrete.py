@@ -17,8 +17,9 @@ from tests.envs.test_env import Fixed, trajectory
 from zoomgym import TaskError, ZoomEnv
 from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.envs.form import LETTERS, Form
-from zoomgym.rules.episode import Rules, advance
+from zoomgym.rules.episode import advance
 from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.settings import Rules
 from zoomgym.tasks.datasets import write_manifest
 from zoomgym.tasks.synthetic import FAMILIES, SYMBOLS, SyntheticTasks
 from zoomgym.video import letterbox

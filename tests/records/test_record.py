@@ -19,9 +19,9 @@ from zoomgym.records import (
 )
 from zoomgym.records import bounds as record_bounds
 from zoomgym.records import record as records
-from zoomgym.rules.episode import MOST
 from zoomgym.rules.grammar import MAX_REPLY_CHARS
 from zoomgym.rules.rewards import RewardParts, merge_weights
+from zoomgym.rules.settings import MOST
 from zoomgym.tasks.synthetic import SyntheticTasks
 
 REPLIES = ['{"segment": [4, 70], "fps": 0.2}', "\ud800 no reply \x00", '{"answer": "A"}']

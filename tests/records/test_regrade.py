@@ -12,9 +12,10 @@ from zoomgym.cli import main
 from zoomgym.grading.judge import JudgeGrader
 from zoomgym.records import Record, read_records, replay, write_records
 from zoomgym.records.regrade import regrade_all
-from zoomgym.rules.episode import Rules, advance, start
+from zoomgym.rules.episode import advance, start
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import DEFAULT_WEIGHTS, score
+from zoomgym.rules.settings import Rules
 
 ZOOM = '{"segment": [10, 12], "fps": 2}'
 OPEN = VideoQuestion("open", "v.mp4", "Who is it?", "a tall man")

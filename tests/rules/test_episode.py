@@ -4,11 +4,12 @@ import pytest
 
 from tests.conftest import TASK, new_episode
 from zoomgym.rules.actions import ZoomCall
-from zoomgym.rules.episode import Episode, Rules, advance, error_kind, start
+from zoomgym.rules.episode import Episode, advance, error_kind, start
 from zoomgym.rules.grammar import MAX_REPLY_CHARS
 from zoomgym.rules.overview import Overview
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import score
+from zoomgym.rules.settings import Rules
 
 FULL_ZOOM = '{"segment": [4, 6], "fps": 8}'
 RIGHT = '{"answer": "B"}'

@@ -9,9 +9,10 @@ import pytest
 from tests.conftest import TASK, new_episode
 from zoomgym.errors import ReplyError
 from zoomgym.rules.actions import Answer, TranscriptCall, ZoomCall
-from zoomgym.rules.episode import Episode, Rules, Turn, advance, error_kind
+from zoomgym.rules.episode import Episode, Turn, advance, error_kind
 from zoomgym.rules.grammar import lesson, read_reply, write_reply
 from zoomgym.rules.rewards import merge_weights, score
+from zoomgym.rules.settings import Rules
 from zoomgym.rules.transcript import MOST_TRANSCRIPT_CHARS, Cue, told
 from zoomgym.testing import nasty_replies
 

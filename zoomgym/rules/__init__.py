@@ -15,7 +15,7 @@ from zoomgym.rules.actions import (
     ZoomCall,
 )
 from zoomgym.rules.budget import FrameBudget
-from zoomgym.rules.episode import Episode, Rules, Turn, advance, error_kind, start
+from zoomgym.rules.episode import Episode, Turn, advance, error_kind, start
 from zoomgym.rules.grammar import (
     GRAMMARS,
     MAX_REPLY_CHARS,
@@ -37,6 +37,7 @@ from zoomgym.rules.overview import (
 from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion
 from zoomgym.rules.reading import END_OF_THOUGHT, THINK
 from zoomgym.rules.rewards import RewardParts, is_gated_right, merge_weights, score
+from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import count_frames, overview_times, zoom_times
 from zoomgym.rules.transcript import MOST_TRANSCRIPT_CHARS, Cue, Tell, told
 

@@ -44,7 +44,7 @@ from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.envs.form import Form
 from zoomgym.records import read_records
 from zoomgym.rollout import run_episodes
-from zoomgym.rules.episode import Rules
+from zoomgym.rules.settings import Rules
 from zoomgym.tasks.synthetic import SYMBOLS
 from zoomgym.testing import check_agent
 from zoomgym.video import letterbox

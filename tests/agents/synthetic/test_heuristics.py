@@ -14,9 +14,10 @@ from zoomgym.agent import is_privileged
 from zoomgym.agent.observation import look, observe
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
-from zoomgym.rules.episode import Rules, Turn, advance, start
+from zoomgym.rules.episode import Turn, advance, start
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import score
+from zoomgym.rules.settings import Rules
 
 Zoom = tuple[float, float, int]
 HEURISTICS = ("change", "keyframe", "coarse_to_fine")

@@ -19,8 +19,8 @@ from zoomgym import ZoomEnv
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, replay, write_records
 from zoomgym.rollout import run_episodes
-from zoomgym.rules.episode import Rules
 from zoomgym.rules.overview import Overview
+from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import Segment
 
 RECORD = replace(played(RIGHT), suite="mine-v0")

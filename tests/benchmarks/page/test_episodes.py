@@ -26,7 +26,7 @@ from benchmarks.page.episodes import (
 from tests.benchmarks.page.test_write import RECORDS, RIGHT, SEA, TASK, WRONG, ZOOM, played
 from zoomgym.errors import RecordError, TaskError
 from zoomgym.records import Record
-from zoomgym.rules.episode import Rules
+from zoomgym.rules.settings import Rules
 from zoomgym.tasks.catalog import open_task_set
 from zoomgym.tasks.synthetic import SyntheticTasks
 

@@ -24,7 +24,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from benchmarks.page.write import write_report
 from tests.benchmarks.page.test_write import RECORDS, RIGHT, SEA, TASK, WRONG, ZOOM, played
 from zoomgym.records import Record
-from zoomgym.rules.episode import Rules
+from zoomgym.rules.settings import Rules
 from zoomgym.tasks.catalog import open_task_set
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")

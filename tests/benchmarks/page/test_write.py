@@ -25,10 +25,11 @@ from tests.benchmarks import episodes
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
-from zoomgym.rules.episode import Rules, advance, start
+from zoomgym.rules.episode import advance, start
 from zoomgym.rules.overview import Overview
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import DEFAULT_WEIGHTS, score
+from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import Segment
 from zoomgym.tasks.catalog import open_task_set
 from zoomgym.tasks.synthetic.layout import FPS
