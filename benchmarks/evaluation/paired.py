@@ -18,6 +18,8 @@ from zoomgym.records import Record
 from zoomgym.rules import Rules, score
 
 WITHOUT, WITH = "without", "with"
+MOSTLY = 0.95
+"""Share of tasks that an agent answers without tools; below, the reading says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +179,23 @@ def _reading(found: Sequence[tuple[str, Rules, list[Twins]]]) -> str:
             verdicts[verdict or "are too close to call for"].append(agent)
     clauses = [f"{verdict} {listed(names)}" for verdict, names in verdicts.items() if names]
     allowed = number_of(most - 1, "call")
-    return (
+    said = (
         f"What it shows: with at most {allowed}, tools {'; '.join(clauses)} "
         "(in accuracy on the same tasks, with 95% confidence)."
     )
+    silent = [
+        f"{listed([agent])} answers {share:.0%} of its tasks"
+        for agent, rules, twins in found
+        if rules.max_turns == most and (share := sum(map(_answers, twins)) / len(twins)) < MOSTLY
+    ]
+    if silent:
+        said += f" Without tools, {', '.join(silent)}: such a gain includes answering at all."
+    return said
+
+
+def _answers(twins: Twins) -> bool:
+    """Returns whether an agent answers without tools."""
+    return twins.without.answer is not None
 
 
 def _costs(found: Sequence[tuple[str, Rules, list[Twins]]]) -> Sheet:
@@ -197,6 +212,8 @@ def _costs(found: Sequence[tuple[str, Rules, list[Twins]]]) -> Sheet:
     for agent, rules, twins, side, records in of_agents:
         cells: list[Cell] = [_mean([float(num_calls(one)) for one in records], records)]
         cells.append(needless(twins) if side == WITH else None)
+        videos = [video_of(one) for one in records]
+        cells.append(rate([float(one.answer is not None) for one in records], videos))
         cells.append(_mean([float(len(one.turns)) for one in records], records))
         cells.append(_mean([float(one.frames_used) for one in records], records))
         cells.append(_mean([one.agent_s + one.decode_s for one in records], records))
@@ -209,7 +226,7 @@ def _costs(found: Sequence[tuple[str, Rules, list[Twins]]]) -> Sheet:
         "What an episode took with tools and without (mean, 95% interval); needless: share of\n"
         "the calls that were on tasks answered right without tools",
         ("agent", "most calls", "tools"),
-        ("calls", "needless", "rounds", "frames", "seconds", *used),
+        ("calls", "needless", "answered", "rounds", "frames", "seconds", *used),
         tuple(lines),
         main=("calls",),
     )

@@ -156,11 +156,13 @@ def test_tables_tell_both_readings_and_what_tools_cost() -> None:
     assert (loose["tasks"], loose["gain"]) == (5, rate([0, 0, 1, 1, 0], VIDEOS))
     assert (strict["with"], strict["McNemar p"]) == (rate([1, 0, 1, 0, 0], VIDEOS), 1.0)
     before, after = lines(records, "paired_costs").values()
-    assert list(after) == ["calls", "needless", "rounds", "frames", "seconds", "tokens"]
+    assert list(after) == [
+        "calls", "needless", "answered", "rounds", "frames", "seconds", "tokens",
+    ]  # fmt: skip
     means = {name: cell.mean for name, cell in after.items()}  # type: ignore[union-attr]
     assert means == {
-        "calls": 1.0, "needless": 0.4, "rounds": 2.0, "frames": 73.2, "seconds": 3.0,
-        "tokens": 10.0,
+        "calls": 1.0, "needless": 0.4, "answered": 1.0, "rounds": 2.0, "frames": 73.2,
+        "seconds": 3.0, "tokens": 10.0,
     }  # fmt: skip
     assert [before[name] for name in ("needless", "tokens")] == [None, None]
     assert before["calls"].mean == 0.0  # type: ignore[union-attr]
@@ -194,6 +196,20 @@ def test_a_sentence_says_whom_tools_help() -> None:
         "What it shows: with at most 2 calls, tools help up; harm down; are too close to call for "
         "same (in accuracy on the same tasks, with 95% confidence)."
     )
+
+
+def test_an_agent_that_does_not_answer_without_tools_is_named() -> None:
+    some = range(8)
+    records = [without(n, THERE) for n in some] + [tooled(n, THERE, RIGHT) for n in some]
+    records += [without(n, RIGHT, "b") for n in some] + [tooled(n, RIGHT, agent="b") for n in some]
+    [sheet] = [one for block in blocks(records) for one in block.sheets if one.name == "paired"]
+    assert sheet.reading.endswith(
+        "95% confidence). Without tools, a answers 0% of its tasks: such a gain includes answering "
+        "at all."
+    )
+    before, after, *_ = lines(records, "paired_costs").values()
+    assert before["answered"] == rate([0] * 8, list(map(str, some)))
+    assert after["answered"] == rate([1] * 8, list(map(str, some)))
 
 
 def test_markdown_and_csv_hold_the_tables() -> None:
