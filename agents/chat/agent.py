@@ -20,41 +20,14 @@ from PIL import Image
 
 from agents.arguments import read_value
 from agents.chat.completions import Completion, Endpoint, check_numbers
+from agents.chat.tools import ZOOM_NAME, names_of, offered
 from zoomgym.agent import Frames, Message, Observation, episode_rng, images_of, text_of, to_messages
 from zoomgym.errors import AgentError
 from zoomgym.io import check_json, side_by_side
 from zoomgym.rules import END_OF_THOUGHT, GRAMMARS, ONLY_ZOOM, THINK, Answer, action_in
 
-ZOOM = "video_zoom"
-"""Name of the tool, and of the grammar that has tags."""
-OPEN, STOP = f"<{ZOOM}>", f"</{ZOOM}>"
+OPEN, STOP = f"<{ZOOM_NAME}>", f"</{ZOOM_NAME}>"
 """Tags around a zoom in that grammar: a reply ends at STOP, or at the model's own end token."""
-TOOLS = [
-    {
-        "type": "function",
-        "function": {
-            "name": ZOOM,
-            "description": (
-                "Shows you the frames of [start, end) of the video at fps frames per second. Call "
-                "it instead of writing a zoom call out."
-            ),
-            "parameters": {
-                "type": "object",
-                "properties": {
-                    "segment": {
-                        "type": "array",
-                        "items": {"type": "number"},
-                        "minItems": 2,
-                        "maxItems": 2,
-                        "description": "[start, end) in seconds",
-                    },
-                    "fps": {"type": "number", "description": "frames per second"},
-                },
-                "required": ["segment", "fps"],
-            },
-        },
-    }
-]
 SETTINGS = ("tools", "temperature", "max_tokens", "jpeg_quality", "max_concurrent", "request")
 """Settings of ChatAgent; all others in an argument belong to its endpoint."""
 BOUNDS = {
@@ -102,7 +75,7 @@ class ChatAgent:
 
     Args:
         endpoint: where the model is served.
-        tools: whether to offer the model the zoom as a tool; see `write_completion`.
+        tools: whether to offer the model the tools of an episode; see `write_completion`.
         temperature: 0 is greedy. Otherwise each request carries a seed of its own.
         max_tokens: where the server cuts a reply.
         jpeg_quality: of the frames, 1 to 100; 0 sends them as PNG, without loss.
@@ -152,7 +125,7 @@ class ChatAgent:
             said = self._endpoint.ask(self._messages(observation), self._fields(observation))
         except AgentError as error:
             raise AgentError(f"{observation.episode_key}: {error}") from error
-        reply = write_completion(said, observation.rules.grammar)
+        reply = write_completion(said, observation.rules.grammar, observation.rules.tools)
         self._count(observation, reply, said.usage)
         return reply
 
@@ -199,12 +172,7 @@ class ChatAgent:
         if stop := GRAMMARS[observation.rules.grammar].stop:
             own["stop"] = [stop]
         if self._tools:
-            if (rules := observation.rules).tools != ONLY_ZOOM:
-                raise AgentError(
-                    f"tool calls of a server know only zoom, got the tools {list(rules.tools)}: "
-                    "leave tools out, and the model is taught to write them"
-                )
-            own["tools"] = TOOLS
+            own["tools"] = offered(observation.rules.tools)
         return {name: value for name, value in (own | self._request).items() if value is not None}
 
     def _messages(self, observation: Observation) -> list[dict[str, Any]]:
@@ -228,21 +196,27 @@ class ChatAgent:
         return self._urls[frames]
 
 
-def write_completion(said: Completion, grammar: str) -> str:
+def write_completion(said: Completion, grammar: str, tools: Sequence[str] = ONLY_ZOOM) -> str:
     """Returns a completion as a reply: what the model wrote, as it wrote it.
 
     What the server removed is put back: the stop string, and in the grammar `video_zoom` the
     model's thoughts. Arguments of tool calls become the grammar's JSON, right or wrong, one call or
     several: the rules decide whether they can be executed. Words beside a call are its thought, for
     which `json` has no place; but a second action among them stays.
+
+    Args:
+        said: by the model.
+        grammar: of replies.
+        tools: that are offered. Calls of others become JSON that no grammar knows.
     """
+    known = names_of(tools)
     bodies = [
-        arguments if name == ZOOM else json.dumps({"name": name, "arguments": arguments})
+        arguments if name in known else json.dumps({"name": name, "arguments": arguments})
         for name, arguments in said.calls
     ]
-    if grammar == ZOOM:
+    if grammar == ZOOM_NAME:
         return _write_tags(said, bodies)
-    is_action = not bodies or action_in(said.text, grammar)
+    is_action = not bodies or action_in(said.text, grammar, tools)
     return "\n".join([*([said.text] if said.text and is_action else []), *bodies])
 
 
@@ -251,7 +225,7 @@ def _write_tags(said: Completion, bodies: Sequence[str]) -> str:
     text, thought = said.text, said.reasoning
     if said.is_at_stop and text.rfind(OPEN) > text.rfind(STOP):
         text += STOP
-    if THINK not in text and bodies and not action_in(text, ZOOM):
+    if THINK not in text and bodies and not action_in(text, ZOOM_NAME):
         words = text.replace(END_OF_THOUGHT, "")  # a template may have written its opening tag
         text, thought = "", "\n".join(filter(None, (thought, words)))
     if THINK not in text and (thought or bodies):

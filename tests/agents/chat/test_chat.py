@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from openai.types.chat import ChatCompletionToolParam
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 from PIL import Image
 from pydantic import TypeAdapter
@@ -46,7 +47,10 @@ from zoomgym.agent.observation import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
+from zoomgym.rules.actions import Action, TranscriptCall, ZoomCall
 from zoomgym.rules.grammar import read_reply
+from zoomgym.rules.json_grammar import JSON_CALLS
+from zoomgym.rules.reading import Reading
 from zoomgym.testing import check_agent
 
 ZOOM = '{"segment": [4, 6], "fps": 2}'
@@ -442,6 +446,68 @@ def test_a_call_of_the_tool_is_the_zoom_of_the_grammar_and_words_an_answer(gramm
     assert [m["role"] for m in server.requests[1][2]["messages"]] == [
         "system", "user", "assistant", "user",
     ]  # fmt: skip
+
+
+TRANSCRIPT = '{"transcript": [10, 60]}'
+BOTH = ("zoom", "transcript")
+
+
+@pytest.mark.parametrize(
+    ("tools", "names"),
+    [
+        (("zoom",), ["video_zoom"]),
+        (("transcript",), ["transcript"]),
+        (BOTH, ["video_zoom", "transcript"]),
+    ],
+)
+def test_the_tools_of_an_episode_are_offered_and_their_examples_fit(
+    tools: tuple[str, ...], names: list[str]
+) -> None:
+    seen = first_look()
+    with judging(chats(ANSWER)) as server:
+        chat(server, tools=True).act(replace(seen, rules=replace(seen.rules, tools=tools)))
+        [(_, _, body)] = server.requests
+    assert [tool["function"]["name"] for tool in body["tools"]] == names
+    for tool, name in zip(body["tools"], tools, strict=True):
+        taught = json.loads(JSON_CALLS[name].example)
+        parameters = tool["function"]["parameters"]
+        assert parameters["required"] == list(parameters["properties"]) == list(taught)
+        TypeAdapter(ChatCompletionToolParam).validate_python(tool)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "action"),
+    [
+        ("transcript", TRANSCRIPT, TranscriptCall(10, 60)),
+        ("video_zoom", ZOOM, ZoomCall(4, 6, 2)),
+    ],
+)
+def test_a_call_of_any_tool_is_that_call_of_the_grammar(
+    name: str, arguments: str, action: Action
+) -> None:
+    seen = first_look()
+    seen = replace(seen, rules=replace(seen.rules, tools=BOTH))
+    with judging(chats("I look.", "tool_calls", tool_calls=[call(arguments, name)])) as server:
+        reply = chat(server, tools=True).act(seen)
+    assert reply == arguments
+    assert read_reply(reply, "json", BOTH) == Reading(action, is_well_formed=True)
+
+
+def test_a_call_of_a_tool_that_is_not_offered_is_refused_as_it_is() -> None:
+    said = Completion("", calls=(("transcript", TRANSCRIPT),))
+    reply = write_completion(said, "json")
+    assert json.loads(reply) == {"name": "transcript", "arguments": TRANSCRIPT}
+    assert write_completion(said, "json", ("zoom", "transcript")) == TRANSCRIPT
+    with pytest.raises(ReplyError, match="needs either a zoom or an answer"):
+        read_reply(reply, "json")
+
+
+def test_a_second_action_beside_a_call_of_any_tool_stays_and_is_refused() -> None:
+    said = Completion(TRANSCRIPT, calls=(("transcript", TRANSCRIPT),))
+    reply = write_completion(said, "json", BOTH)
+    assert reply == f"{TRANSCRIPT}\n{TRANSCRIPT}"
+    with pytest.raises(ReplyError, match="found 2"):
+        read_reply(reply, "json", BOTH)
 
 
 TWICE = (("video_zoom", ZOOM), ("video_zoom", ZOOM))

@@ -1,0 +1,62 @@
+"""The tools of an episode, as an OpenAI-compatible endpoint offers them to its model.
+
+The arguments of a call are the JSON object that the grammar `json` has for it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from zoomgym.rules import TRANSCRIPT, ZOOM
+
+ZOOM_NAME = "video_zoom"
+"""Name of the zoom, and of the grammar that has tags."""
+SEGMENT = {
+    "type": "array",
+    "items": {"type": "number"},
+    "minItems": 2,
+    "maxItems": 2,
+    "description": "[start, end) in seconds",
+}
+
+
+def _tool(name: str, shows: str, call: str, **parameters: Any) -> dict[str, Any]:
+    """Returns a tool that needs these parameters; call is what a model may write instead."""
+    return {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": f"{shows} Call it instead of writing a {call} out.",
+            "parameters": {
+                "type": "object",
+                "properties": parameters,
+                "required": list(parameters),
+            },
+        },
+    }
+
+
+TOOLS = {
+    ZOOM: _tool(
+        ZOOM_NAME,
+        "Shows you the frames of [start, end) of the video at fps frames per second.",
+        "zoom call",
+        segment=SEGMENT,
+        fps={"type": "number", "description": "frames per second"},
+    ),
+    TRANSCRIPT: _tool(
+        TRANSCRIPT,
+        "Tells you what is said in [start, end) of the video.",
+        "transcript call",
+        transcript=SEGMENT,
+    ),
+}
+
+
+def offered(tools: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns these tools for a request."""
+    return [TOOLS[tool] for tool in tools]
+
+
+def names_of(tools: Sequence[str]) -> list[str]:
+    """Returns the names by which a model calls these tools."""
+    return [tool["function"]["name"] for tool in offered(tools)]
