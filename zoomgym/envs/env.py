@@ -22,12 +22,12 @@ from zoomgym.envs.arguments import (
     checked_tasks,
     make_rules,
 )
+from zoomgym.envs.display import Display
 from zoomgym.envs.pickers import NamedPicker, find_picker
 from zoomgym.envs.spaces import ReplySpace, end_reason, observation_space, to_dict, to_info
 from zoomgym.envs.viewing import Viewing, cues_of
 from zoomgym.errors import VideoError
 from zoomgym.grading import make_grader
-from zoomgym.render import Screen, describe, paint
 from zoomgym.rules import (
     ONLY_ZOOM,
     Episode,
@@ -222,7 +222,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.draws_later = False  # see `Viewing`
         self._viewing: Viewing | None = None
         self._episode: Episode | None = None
-        self._screen: Screen | None = None
+        self._display = Display(render_mode)
 
     @property
     def episode(self) -> Episode:
@@ -325,14 +325,10 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     def render(self) -> NDArray[np.uint8] | str | None:
         """Returns a picture (`rgb_array`) or a text (`ansi`), or shows the picture (`human`)."""
-        if self.render_mode == "ansi":
-            return describe(self.episode, self.reward_weights)
-        if self.render_mode == "rgb_array":
-            return self._paint()
         if self.render_mode is None:
             gym.logger.warn("render() shows nothing: give render_mode when making the environment")
-        self._render_for_human()
-        return None
+            return None
+        return self._display.render(self.episode, self.viewing, self.reward_weights)
 
     def fork(self) -> Self:
         """Returns an environment in the same state; the two go on apart.
@@ -351,8 +347,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         """Closes the video and the window."""
         if self._viewing is not None:
             self._viewing.close()
-        if self._screen is not None:
-            self._screen.close()
+        self._display.close()
 
     def _begin(self, task: VideoQuestion, draw: int, overview: Overview | None) -> None:
         """Opens a task's video and shows an overview. Raises VideoError, OverviewError."""
@@ -384,17 +379,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         counts = self._videos_skipped, self.viewing.num_damaged
         return to_info(self._playing, parts, self.video_error, *counts)
 
-    def _paint(self) -> NDArray[np.uint8]:
-        """Returns the episode as a picture."""
-        overview, *clips = self.viewing.frames()
-        return paint(self.episode, overview, clips, self.reward_weights)
-
     def _render_for_human(self) -> None:
         """Shows the episode in a window, if that is the render mode."""
         if self.render_mode == "human":
-            self._screen = self._screen or Screen()
-            self._screen.show(self._paint())
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leaves the window behind: it belongs to one process."""
-        return {**self.__dict__, "_screen": None}
+            self.render()
