@@ -6,7 +6,7 @@ The arguments of a call are the JSON object that the grammar `json` has for it.
 from collections.abc import Sequence
 from typing import Any
 
-from zoomgym.rules import TRANSCRIPT, ZOOM
+from zoomgym.rules import CROP, TRANSCRIPT, ZOOM
 
 ZOOM_NAME = "video_zoom"
 """Name of the zoom, and of the grammar that has tags."""
@@ -16,6 +16,13 @@ SEGMENT = {
     "minItems": 2,
     "maxItems": 2,
     "description": "[start, end) in seconds",
+}
+BOX = {
+    "type": "array",
+    "items": {"type": "number"},
+    "minItems": 4,
+    "maxItems": 4,
+    "description": "left, top, right and bottom edge, as shares of the picture from 0 to 1",
 }
 
 
@@ -42,6 +49,13 @@ TOOLS = {
         "zoom call",
         segment=SEGMENT,
         fps={"type": "number", "description": "frames per second"},
+    ),
+    CROP: _tool(
+        CROP,
+        "Shows you a part of one frame of the video in more detail.",
+        "crop call",
+        crop=BOX,
+        at={"type": "number", "description": "seconds"},
     ),
     TRANSCRIPT: _tool(
         TRANSCRIPT,

@@ -105,7 +105,7 @@ def history(observation: Observation) -> list[Observation]:
     """Returns what the agent saw before each of its earlier replies."""
     earlier, turns = [], observation.turns
     for index in range(len(turns)):
-        num_clips = sum(before.zoom is not None for before in turns[:index])
+        num_clips = sum(before.shown is not None for before in turns[:index])
         unseen = sum(len(clip.times_s) for clip in observation.clips[num_clips:])
         earlier.append(
             replace(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmarks.evaluation.metrics import covers, missed, zooms_of
+from benchmarks.evaluation.metrics import covers, missed, shown_in, zooms_of
 from zoomgym.records import Record
 from zoomgym.rules import Segment, ZoomCall, error_kind
 
@@ -42,7 +42,7 @@ class _EpisodeFacts:
     @cached_property
     def unseen(self) -> list[Segment]:
         """The parts of the evidence that stayed unseen to the end."""
-        return missed(self.record, self.zooms)
+        return missed(self.record, shown_in(self.record))
 
     @property
     def is_right(self) -> bool:
@@ -67,7 +67,7 @@ class Kind:
 
 def _never_zoomed(facts: _EpisodeFacts) -> bool:
     needs_one = bool(facts.hidden) if facts.record.task.evidence else not facts.is_right
-    return needs_one and not facts.zooms
+    return needs_one and not shown_in(facts.record)
 
 
 def _wrong_segment(facts: _EpisodeFacts) -> bool:
@@ -114,7 +114,7 @@ def _wrong_answer(facts: _EpisodeFacts) -> bool:
 KINDS = (
     Kind(
         "never zoomed",
-        "No zoom delivered frames, although the overview left evidence unseen "
+        "No call delivered frames, although the overview left evidence unseen "
         "(or, without known evidence, the answer was not right).",
         _never_zoomed,
     ),

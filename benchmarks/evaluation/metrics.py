@@ -12,7 +12,7 @@ from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
 from zoomgym.grading import answer_iou
 from zoomgym.records import Record
-from zoomgym.rules import Episode, Segment, ZoomCall, is_gated_right, overlap
+from zoomgym.rules import Episode, FrameCall, Segment, ZoomCall, is_gated_right, overlap
 from zoomgym.tasks import Comparison, Graded, compare
 
 ALL = "all"
@@ -216,10 +216,15 @@ def zooms_of(record: Record) -> list[ZoomCall]:
     return [turn.zoom for turn in record.turns if turn.zoom]
 
 
-def missed(record: Record, zooms: Sequence[ZoomCall]) -> list[Segment]:
-    """Returns the parts of the evidence that neither the overview nor these zooms show."""
+def shown_in(record: Record) -> list[FrameCall]:
+    """Returns the calls that delivered frames, in order."""
+    return [turn.shown for turn in record.turns if turn.shown]
+
+
+def missed(record: Record, calls: Sequence[FrameCall]) -> list[Segment]:
+    """Returns the parts of the evidence that neither the overview nor these calls show."""
     times_s = [*record.overview.times_s]
-    times_s += [time_s for zoom in zooms for time_s in zoom.times_s]
+    times_s += [time_s for call in calls for time_s in call.times_s]
     return missing_parts(record.task.question, record.task.evidence, times_s)
 
 
@@ -247,7 +252,7 @@ def _of_hits(tell: Callable[[list[bool]], bool | None], record: Record) -> float
 
 def _saw_all(record: Record) -> float | None:
     """Returns 1 if overview and zooms showed all the evidence, at the rate the question needs."""
-    return _of_hits(lambda hits: not missed(record, zooms_of(record)), record)
+    return _of_hits(lambda hits: not missed(record, shown_in(record)), record)
 
 
 GROUNDING = (

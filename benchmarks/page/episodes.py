@@ -22,11 +22,14 @@ from zoomgym.grading import letter, read_choice
 from zoomgym.records import Record, replay, task_set_of
 from zoomgym.render import AXIS_STEPS_S, clock
 from zoomgym.rules import (
+    Box,
+    CropCall,
     RewardParts,
     Rules,
     TranscriptCall,
     Turn,
     VideoQuestion,
+    ZoomCall,
     merge_weights,
 )
 from zoomgym.tasks import SyntheticTasks, TaskSet
@@ -255,21 +258,30 @@ def _by_term(numbers: Mapping[str, float]) -> list[float | None]:
 
 
 def _turn(turn: Turn) -> Json:
-    zoom = turn.zoom
+    call = turn.shown
     return {
         "reply": cut(turn.reply),
         "feedback": cut(turn.feedback),
         "is_refused": bool(turn.error),
         "is_well_formed": turn.is_well_formed,
         **({"call": _transcript_label(turn.transcript)} if turn.transcript else {}),
-        "zoom": zoom
+        "zoom": call
         and {
-            "start_s": zoom.start_s,
-            "end_s": zoom.end_s,
-            "label": f"{clock(zoom.start_s)} - {clock(zoom.end_s)}, {zoom.fps:.3g} fps",
-            "num_frames": zoom.num_frames,
+            "start_s": call.segment.start_s,
+            "end_s": call.segment.end_s,
+            "label": _zoom_label(call) if isinstance(call, ZoomCall) else _crop_label(call),
+            "num_frames": call.num_frames,
         },
     }
+
+
+def _zoom_label(call: ZoomCall) -> str:
+    return f"{clock(call.start_s)} - {clock(call.end_s)}, {call.fps:.3g} fps"
+
+
+def _crop_label(call: CropCall) -> str:
+    left, top, right, bottom = (round(100 * edge) for edge in call.box)
+    return f"{clock(call.at_s)}, crop {left}-{right}% x {top}-{bottom}%"
 
 
 def _transcript_label(call: TranscriptCall) -> str:
@@ -324,8 +336,10 @@ def thumbnails(
     """
     episode = replay(record)
     tasks = task_set_of(record, tasks, cache_dir=cache_dir)
-    wanted = [(episode.overview_s, OVERVIEW_PIXELS)] if with_overview else []
-    wanted += [(zoom.times_s, CLIP_PIXELS) for zoom in episode.zooms]
+    wanted: list[tuple[tuple[float, ...], int, Box | None]] = []
+    if with_overview:
+        wanted.append((episode.overview_s, OVERVIEW_PIXELS, None))
+    wanted += [(call.times_s, CLIP_PIXELS, call.box) for call in episode.shown]
     if not wanted:
         return []
     with closing(_open(tasks, record.task)) as video:
@@ -334,8 +348,8 @@ def thumbnails(
                 f"{record.key}: needed a video as long as the record says, got another"
             )
         shown = [
-            look(video, spread(times_s), min(max_pixels, record.settings["max_pixels"]))
-            for times_s, max_pixels in wanted
+            look(video, spread(times_s), min(max_pixels, record.settings["max_pixels"]), box)
+            for times_s, max_pixels, box in wanted
         ]
     return [tuple(map(_thumbnail, frames.times_s, frames.images)) for frames in shown]
 

@@ -122,8 +122,8 @@ def _exchange(observation: Observation, index: int) -> list[Message]:
     if index == len(observation.turns) - 1 and observation.turns_left == 0:
         return [reply]
     shown: list[TextPart | ImagePart] = []
-    if turn.zoom is not None:
-        num_before = sum(before.zoom is not None for before in observation.turns[:index])
+    if turn.shown:
+        num_before = sum(before.shown is not None for before in observation.turns[:index])
         shown = [*_labeled(observation.clips[num_before]), _text("\n")]
     said = [_text(f"<tool_response>\n{turn.feedback}\n"), *shown, _text("</tool_response>")]
     return [reply, {"role": "user", "content": said}]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.rules import Episode, Rules, Segment, Turn
-from zoomgym.video import Video, native_size
+from zoomgym.rules import Box, Episode, Rules, Segment, Turn
+from zoomgym.video import Video, cropped, native_size
 
 KEY_DIGITS = 20
 KEY_ROWS = 8
@@ -18,7 +18,7 @@ KEY_ROWS = 8
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Frames:
-    """Frames that were shown together: an overview or a clip."""
+    """Frames that were shown together: an overview, a clip, or a part of one frame."""
 
     times_s: tuple[float, ...]
     images: NDArray[np.uint8]
@@ -37,7 +37,7 @@ class Observation:
     duration_s: float
     overview: Frames
     clips: tuple[Frames, ...]
-    """Frames of every executed zoom, in order."""
+    """Frames of every turn that showed some (see `Turn.shown`), in order."""
     turns: tuple[Turn, ...]
     feedback: str
     frames_left: int
@@ -46,9 +46,16 @@ class Observation:
     """Evidence of the task; empty unless the agent declares itself privileged."""
 
 
-def look(video: Video, times_s: Sequence[float], max_pixels: int) -> Frames:
-    """Returns the frames of video at times_s, each shrunk to max_pixels. Raises VideoError."""
-    images = video.frames_at(times_s, native_size(video.size, max_pixels))
+def look(video: Video, times_s: Sequence[float], max_pixels: int, box: Box | None = None) -> Frames:
+    """Returns the frames of video at times_s, each shrunk to max_pixels. Raises VideoError.
+
+    With a box, they are parts of them, cut from pictures at the size of the video.
+    """
+    if box is None:
+        images = video.frames_at(times_s, native_size(video.size, max_pixels))
+    else:
+        whole = video.frames_at(times_s, video.size)
+        images = np.stack([cropped(picture, box, max_pixels) for picture in whole])
     images.flags.writeable = False
     return Frames(tuple(times_s), images)
 

@@ -86,8 +86,8 @@ def _show(env: ZoomEnv, folder: Path, say: Callable[[str], None]) -> None:
     turn = env.episode.turns[-1] if env.episode.turns else None
     if turn is None:
         save_frames(folder, "overview", seen.overview)
-    elif turn.zoom:
-        save_frames(folder, f"zoom{len(seen.clips)}", seen.clips[-1])
+    elif turn.shown:
+        save_frames(folder, f"{'zoom' if turn.zoom else 'crop'}{len(seen.clips)}", seen.clips[-1])
     _save_picture(env, folder, say)
 
 

@@ -64,7 +64,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `overview_t` | Box float64 (N,) | its times, -1 where empty |
     | `clip` | Box uint8 (K, H, W, 3) | all clip frames so far, then zeros: see `clip_t` |
     | `clip_t` | Box float64 (K,) | their times, -1 where empty: `clip[clip_t >= 0]` are frames |
-    | `clip_call` | Box int8 (K,) | which zoom showed them, from 0, -1 where empty |
+    | `clip_call` | Box int8 (K,) | which clip they are of, from 0, -1 where empty |
     | `duration` | Box float64 (1,) | of the video |
     | `question` | Text | the question and its lettered options |
     | `feedback` | Text | what came of the last reply |
@@ -94,7 +94,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     |---|---|---|
     | `accuracy` | 0.9 | 1 if the answer is right |
     | `format` | 0.1 | 1 if every reply was well-formed and executable and the last one answered |
-    | `tool` | 0.5 | 1 if the answer is right and a zoom delivered frames |
+    | `tool` | 0.5 | 1 if the answer is right and a call delivered frames or words |
     | `grounding` | 0 | if right, the fraction of evidence segments that a clip frame fell in |
     | `zoom_cost` | 0 | the number of executed zooms |
     | `evidence_iou` | 0 | if right, how far the evidence that the answer names overlaps the true |
@@ -134,7 +134,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `on_damage` | `"nearest"` | frames that do not decode: the nearest earlier, or `"raise"` |
     | `limits` | None | of the work a video file may cause, like `{"call_s": 300}`: see `Limits` |
     | `subtitles` | False | whether a benchmark's questions hold its subtitles |
-    | `tools` | `("zoom",)` | also `"transcript"`, what is said: of benchmarks with subtitles |
+    | `tools` | `("zoom",)` | also `"crop"`, and `"transcript"` of benchmarks with subtitles |
     | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
 
     With `on_video_error="skip"`, a video that cannot be shown at reset is replaced by another one,
@@ -309,9 +309,9 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         if over := end_reason(self._playing, self.video_error):
             raise ResetNeeded(f"the episode is over ({over}): call reset first")
         after = advance(self._playing, action, self.grader, self.viewing.tell)
-        if zoom := after.turns[-1].zoom:
+        if call := after.turns[-1].shown:
             try:
-                self.viewing.show(zoom.times_s)
+                self.viewing.show(call.times_s, call.box)
             except VideoError as error:
                 if self.on_video_error == "raise":
                     raise

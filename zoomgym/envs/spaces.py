@@ -20,12 +20,15 @@ from zoomgym.errors import VideoError
 from zoomgym.grading import letter
 from zoomgym.io import transliterated
 from zoomgym.rules import (
+    CROP,
     MAX_OPTIONS,
     MAX_REPLY_CHARS,
     ONLY_ZOOM,
     TRANSCRIPT,
     UNIFORM,
+    ZOOM,
     Answer,
+    CropCall,
     Episode,
     RewardParts,
     Rules,
@@ -49,7 +52,7 @@ ANSWER_SHARE = 0.3
 
 
 class ReplySpace(spaces.Text):
-    """Replies, as text. `sample` draws well-formed zoom calls and answers; anything may be sent.
+    """Replies, as text. `sample` draws well-formed calls and answers; anything may be sent.
 
     Attributes:
         horizon_s: samples zoom within [0, horizon_s); follows the video at every reset.
@@ -78,8 +81,13 @@ class ReplySpace(spaces.Text):
             return write_reply(choice, self._rules.grammar)
         start_s, end_s = np.sort(rng.uniform(0, self.horizon_s, 2)).round(3).tolist()
         end_s = max(end_s, start_s + 0.001)
-        if self._rules.tools != ONLY_ZOOM and rng.choice(self._rules.tools) == TRANSCRIPT:
+        tool = ZOOM if self._rules.tools == ONLY_ZOOM else rng.choice(self._rules.tools)
+        if tool == TRANSCRIPT:
             return write_reply(TranscriptCall(start_s, end_s), self._rules.grammar)
+        if tool == CROP:
+            (left, right), (top, bottom) = np.sort(rng.uniform(0, 0.999, (2, 2))).round(3).tolist()
+            crop = CropCall(left, top, max(right, left + 0.001), max(bottom, top + 0.001), start_s)
+            return write_reply(crop, self._rules.grammar)
         num_frames = int(rng.integers(1, self._rules.frames_per_zoom + 1))
         call = ZoomCall(start_s, end_s, num_frames / (end_s - start_s))
         return write_reply(call, self._rules.grammar)
@@ -168,7 +176,7 @@ def to_dict(
     """
     rules = episode.rules
     num_overview, num_clip = max(1, rules.overview_sizes[-1]), max(1, rules.max_clip_frames)
-    calls = [call for call, zoom in enumerate(episode.zooms) for _ in range(zoom.num_frames)]
+    calls = [number for number, call in enumerate(episode.shown) for _ in range(call.num_frames)]
     return {
         "overview": _pad(overview, num_overview, 0),
         "overview_t": _pad(np.array(episode.overview_s, np.float64), num_overview, -1),

@@ -13,6 +13,7 @@ from zoomgym.envs.pickers import Picker, pick_overview
 from zoomgym.errors import OverviewError, TaskError, VideoError
 from zoomgym.rules import (
     TRANSCRIPT,
+    Box,
     Cue,
     Episode,
     Overview,
@@ -66,6 +67,8 @@ class Viewing:
         self._is_fork = False
         self._scan_damaged = 0
         self._times_s: list[tuple[float, ...]] = []
+        self._boxes: list[Box | None] = []
+        """Of all that was shown: its times, and which part of the picture."""
         self._frames: list[Frames] = []
         self._small: list[NDArray[np.uint8]] = []
 
@@ -119,16 +122,31 @@ class Viewing:
         self.show(episode.overview_s)
         return episode
 
-    def show(self, times_s: tuple[float, ...]) -> None:
-        """Shows the frames at times_s. Raises VideoError: then nothing is shown."""
+    def show(self, times_s: tuple[float, ...], box: Box | None = None) -> None:
+        """Shows the frames at times_s, or a part of them. Raises VideoError: then nothing is shown.
+
+        A part is never drawn later: what comes before it is drawn first, and then its frame.
+        """
+        if box is not None:
+            self._see()
         self._times_s.append(times_s)
-        if self._draws_later:
+        self._boxes.append(box)
+        if self._draws_later and box is None:
             return
         try:
-            self.small() if self._draws_small else self.frames()
+            if box is not None and self._draws_small:
+                with self._counted():
+                    part = look(self.video, times_s, self._max_pixels, box)
+                self._small.append(letterbox(part.images, self._size))
+            self._see()
         except BaseException:
             self._times_s.pop()
+            self._boxes.pop()
             raise
+
+    def _see(self) -> None:
+        """Gets the frames of all that was shown, in the size that is drawn first."""
+        self.small() if self._draws_small else self.frames()
 
     def tell(self, call: TranscriptCall) -> str:
         """Returns what is said where a call asks for it."""
@@ -136,9 +154,10 @@ class Viewing:
 
     def frames(self) -> list[Frames]:
         """Returns the overview and the clips so far, as agents see them."""
-        for times_s in self._times_s[len(self._frames) :]:
+        for index in range(len(self._frames), len(self._times_s)):
+            times_s, box = self._times_s[index], self._boxes[index]
             with self._counted():
-                self._frames.append(look(self.video, times_s, self._max_pixels))
+                self._frames.append(look(self.video, times_s, self._max_pixels, box))
         return self._frames
 
     def small(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -151,8 +170,8 @@ class Viewing:
         twin = type(self)(self.video, self._max_pixels, self._size, draws_small=self._draws_small)
         twin.decode_s, twin._is_fork = self.decode_s, True
         twin._scan_damaged, twin.cues = self._scan_damaged, self.cues
-        twin._times_s, twin._frames = list(self._times_s), list(self._frames)
-        twin._small = list(self._small)
+        twin._times_s, twin._boxes = list(self._times_s), list(self._boxes)
+        twin._frames, twin._small = list(self._frames), list(self._small)
         return twin
 
     def close(self) -> None:

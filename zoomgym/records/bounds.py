@@ -151,6 +151,10 @@ def _check_turns(turns: Any, rules: Rules, duration_s: float) -> None:
         _check_text("told", told := turn.get("told", ""))
         if len(told) > (most := MOST_TRANSCRIPT_CHARS):
             raise RecordError(f"told needs at most {most} characters, got {len(told)}")
+        if call := turn.get("crop"):
+            for name in ("left", "top", "right", "bottom"):
+                _check_number(name, call[name], 0, 1)
+            _check_number("at_s", call["at_s"], 0, duration_s)
         if call := turn.get("transcript"):
             _check_number("start_s", call["start_s"], 0, duration_s)
             _check_number("end_s", call["end_s"], 0, duration_s)

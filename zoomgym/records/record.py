@@ -20,6 +20,7 @@ from zoomgym.io import brief, open_named, open_own, reason, replaced, unreadable
 from zoomgym.records.bounds import MOST_LINE_BYTES, check_row, load_row, told
 from zoomgym.rules import (
     Answer,
+    CropCall,
     Episode,
     FrameBudget,
     Overview,
@@ -43,7 +44,7 @@ SCHEMA = 1
 NEEDED = "an episode's record"
 LATER = {"picked_s": None, "frames_scanned": 0}
 """Fields that records hold only where they are not the default: the first records lack them."""
-LATER_IN_TURNS = {"transcript": None, "told": ""}
+LATER_IN_TURNS = {"transcript": None, "told": "", "crop": None}
 BLOCK_BYTES = 1024**2
 """Bytes to read at once from the end of a file."""
 
@@ -169,8 +170,8 @@ class Record:
             if (picked_s := row.get("picked_s")) is not None:
                 row["picked_s"] = tuple(map(float, picked_s))
                 num_overview = len(picked_s)
-            zooms = [turn.zoom for turn in row["turns"] if turn.zoom]
-            shown = num_overview + sum(zoom.num_frames for zoom in zooms)
+            calls = [turn.shown for turn in row["turns"] if turn.shown]
+            shown = num_overview + sum(call.num_frames for call in calls)
             if row["frames_used"] != shown:
                 raise RecordError(f"frames_used needs {shown}, as shown, got {row['frames_used']}")
             row["reward_parts"] = RewardParts(**row["reward_parts"])
@@ -192,10 +193,11 @@ def _later(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any
 
 def _turn(row: dict[str, Any], rules: Rules) -> Turn:
     """Returns a turn as it was written. Raises RecordError if its zoom shows no or many frames."""
-    zoom, transcript = row["zoom"], row.get("transcript")
+    zoom, transcript, crop = row["zoom"], row.get("transcript"), row.get("crop")
     calls = {
         "zoom": ZoomCall(**zoom) if zoom else None,
         "transcript": TranscriptCall(**transcript) if transcript else None,
+        "crop": CropCall(**crop) if crop else None,
     }
     turn = Turn(**{**row, **calls})
     num_frames = turn.zoom.num_frames if turn.zoom else 1

@@ -198,8 +198,8 @@ def _draw_turn(
 ) -> None:
     """Draws one turn, whose reply and feedback are wrapped already."""
     turn = episode.turns[index]
-    zoom_index = sum(1 for earlier in episode.turns[:index] if earlier.zoom)
-    name, color = _turn_name(turn, zoom_index)
+    clip_index = sum(1 for earlier in episode.turns[:index] if earlier.shown)
+    name, color = _turn_name(turn, clip_index)
     head = box.row(0, 20)
     canvas.fill(head._replace(right=head.left + 4).cut(top=2, bottom=2), color)
     width = canvas.line(head.cut(left=10), f"Turn {index + 1}", style.TEXT, style.INK)
@@ -223,13 +223,14 @@ def _draw_turn(
         )
 
 
-def _turn_name(turn: Turn, zoom_index: int) -> tuple[str, Color]:
+def _turn_name(turn: Turn, clip_index: int) -> tuple[str, Color]:
     """Returns the name of a turn's outcome, and its color."""
     if turn.error:
         return "refused", style.WRONG
     flaw = "" if turn.is_well_formed else ", not well-formed"
-    if turn.zoom:
-        return f"zoom {zoom_index + 1}{flaw}", zoom_color(zoom_index)
+    if turn.shown:
+        tool = "zoom" if turn.zoom else "crop"
+        return f"{tool} {clip_index + 1}{flaw}", zoom_color(clip_index)
     return f"{'transcript' if turn.transcript else 'answer'}{flaw}", style.INK
 
 

@@ -54,10 +54,10 @@ def _plain(text: str) -> str:
 
 
 def _time_lines(episode: Episode) -> list[str]:
-    """Returns the video as a line of `.`, with the zooms as digits; after the end, the evidence."""
+    """Returns the video as a line of `.`, with the clips as digits; after the end, the evidence."""
     cells = ["."] * LINE_COLUMNS
-    for index, zoom in enumerate(episode.zooms):
-        for column in _columns(zoom.segment, episode.duration_s):
+    for index, call in enumerate(episode.shown):
+        for column in _columns(call.segment, episode.duration_s):
             cells[column] = str((index + 1) % 10)
     lines = [f"|{''.join(cells)}| {clock(episode.duration_s)}"]
     if episode.is_over and episode.task.evidence:

@@ -9,7 +9,7 @@ from zoomgym.io import number_of
 from zoomgym.render import style
 from zoomgym.render.canvas import Canvas, Color, Grid, Rect, text_width
 from zoomgym.render.style import badge, clock, heading, zoom_color
-from zoomgym.rules import Episode, Segment, ZoomCall
+from zoomgym.rules import Episode, FrameCall, Segment, ZoomCall
 
 LABEL_HEIGHT = 52
 MOST_CELLS = 256
@@ -27,6 +27,13 @@ AXIS_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800
 def _stretch(segment: Segment) -> str:
     """Returns a segment as people read it."""
     return f"{clock(segment.start_s)} - {clock(segment.end_s)}"
+
+
+def _place(call: FrameCall) -> str:
+    """Returns what a call shows, as the time line says it."""
+    if isinstance(call, ZoomCall):
+        return f"{_stretch(call.segment)}, {call.fps:.4g} fps"
+    return f"crop at {clock(call.at_s)}"
 
 
 def _known_evidence(episode: Episode) -> tuple[Segment, ...]:
@@ -94,10 +101,11 @@ def _draw_frames(
 
 
 def draw_clips(canvas: Canvas, box: Rect, episode: Episode, clips: Sequence[Frames]) -> None:
-    """Draws the frames of the latest zooms, one zoom under the other."""
-    rows = list(enumerate(zip(episode.zooms, clips, strict=False)))
+    """Draws the frames of the latest zooms and crops, one clip under the other."""
+    rows = list(enumerate(zip(episode.shown, clips, strict=False)))
     hidden = max(0, len(rows) - MOST_ZOOMS)
-    remark = f"{number_of(len(rows), 'zoom')}, {number_of(len(episode.clip_s), 'frame')}"
+    kind = "zoom" if len(episode.zooms) == len(episode.shown) else "clip"
+    remark = f"{number_of(len(rows), kind)}, {number_of(len(episode.clip_s), 'frame')}"
     if hidden:
         remark += f" ({hidden} earlier not shown)"
     body = heading(canvas, box, "Clips", remark if rows else "")
@@ -105,7 +113,7 @@ def draw_clips(canvas: Canvas, box: Rect, episode: Episode, clips: Sequence[Fram
         canvas.line(body, "No zoom yet: its frames will be here.", style.TEXT, style.SOFT, "center")
         return
     height = min(220, body.height // (len(rows) - hidden))
-    for zoom_index, (zoom, clip) in rows[hidden:]:
+    for clip_index, (call, clip) in rows[hidden:]:
         row = body.row(0, height).cut(bottom=4)
         foot = 14 if len(clip.times_s) <= MOST_LABELLED else 0
         grid = _draw_frames(
@@ -113,24 +121,29 @@ def draw_clips(canvas: Canvas, box: Rect, episode: Episode, clips: Sequence[Fram
         )
         used = max(LABEL_HEIGHT, -(-len(clip.times_s) // grid.columns) * grid.height)
         row = row.row(0, min(row.height, used))
-        canvas.fill(row._replace(right=row.left + 4), zoom_color(zoom_index))
-        _draw_zoom_label(canvas, row.cut(left=10)._replace(right=row.left + 116), zoom_index, zoom)
+        canvas.fill(row._replace(right=row.left + 4), zoom_color(clip_index))
+        _draw_clip_label(canvas, row.cut(left=10)._replace(right=row.left + 116), clip_index, call)
         body = body.cut(top=row.height + 4)
 
 
-def _draw_zoom_label(canvas: Canvas, box: Rect, zoom_index: int, zoom: ZoomCall) -> None:
-    length_s = zoom.end_s - zoom.start_s
-    length = f"{length_s:.3g} s" if length_s < 120 else clock(length_s)
+def _draw_clip_label(canvas: Canvas, box: Rect, clip_index: int, call: FrameCall) -> None:
     head = box.row(0, 18)
-    badge(canvas, head._replace(right=head.left + 22), str(zoom_index + 1), zoom_color(zoom_index))
-    canvas.line(head.cut(left=28), f"{zoom.fps:.4g} fps", style.SMALL, style.INK)
-    canvas.line(box.cut(top=20).row(0, 15), _stretch(zoom.segment), style.SMALL, style.INK)
-    canvas.line(
-        box.cut(top=34).row(0, 15),
-        f"{number_of(zoom.num_frames, 'frame')}, {length}",
-        style.SMALL,
-        style.SOFT,
-    )
+    badge(canvas, head._replace(right=head.left + 22), str(clip_index + 1), zoom_color(clip_index))
+    title, place, size = _label_lines(call)
+    canvas.line(head.cut(left=28), title, style.SMALL, style.INK)
+    canvas.line(box.cut(top=20).row(0, 15), place, style.SMALL, style.INK)
+    canvas.line(box.cut(top=34).row(0, 15), size, style.SMALL, style.SOFT)
+
+
+def _label_lines(call: FrameCall) -> tuple[str, str, str]:
+    """Returns what is written beside the frames of a call."""
+    if not isinstance(call, ZoomCall):
+        left, top, right, bottom = (round(100 * edge) for edge in call.box)
+        return "crop", f"at {clock(call.at_s)}", f"x {left}-{right}%, y {top}-{bottom}%"
+    length_s = call.end_s - call.start_s
+    length = f"{length_s:.3g} s" if length_s < 120 else clock(length_s)
+    num_frames = number_of(call.num_frames, "frame")
+    return f"{call.fps:.4g} fps", _stretch(call.segment), f"{num_frames}, {length}"
 
 
 def draw_timeline(canvas: Canvas, box: Rect, episode: Episode) -> None:
@@ -187,19 +200,19 @@ def _draw_axis(canvas: Canvas, box: Rect, duration_s: float) -> None:
 
 
 def _draw_lanes(canvas: Canvas, box: Rect, episode: Episode) -> None:
-    """Draws each of the latest zooms in a lane of its own, all earlier ones in the top lane."""
-    zooms = list(enumerate(episode.zooms))
-    earlier, latest = zooms[:-MOST_ZOOMS], zooms[-MOST_ZOOMS:]
+    """Draws each of the latest clips in a lane of its own, all earlier ones in the top lane."""
+    calls = list(enumerate(episode.shown))
+    earlier, latest = calls[:-MOST_ZOOMS], calls[-MOST_ZOOMS:]
     height = min(18, box.height // max(1, len(latest) + bool(earlier)))
-    for zoom_index, zoom in earlier:
+    for clip_index, call in earlier:
         lane = box.row(0, height).cut(top=4, bottom=4)
-        canvas.fill(_mark(lane, zoom.segment, episode.duration_s), zoom_color(zoom_index))
-    for place, (zoom_index, zoom) in enumerate(latest, start=bool(earlier)):
+        canvas.fill(_mark(lane, call.segment, episode.duration_s), zoom_color(clip_index))
+    for place, (clip_index, call) in enumerate(latest, start=bool(earlier)):
         lane = box.row(place, height)
-        mark = _mark(lane.cut(top=1, bottom=1), zoom.segment, episode.duration_s)
-        canvas.fill(mark, zoom_color(zoom_index))
-        label = f"{zoom_index + 1}: {_stretch(zoom.segment)}, {zoom.fps:.4g} fps"
-        _draw_beside(canvas, lane, mark, label, zoom_color(zoom_index))
+        mark = _mark(lane.cut(top=1, bottom=1), call.segment, episode.duration_s)
+        canvas.fill(mark, zoom_color(clip_index))
+        label = f"{clip_index + 1}: {_place(call)}"
+        _draw_beside(canvas, lane, mark, label, zoom_color(clip_index))
 
 
 def _draw_beside(canvas: Canvas, lane: Rect, mark: Rect, label: str, color: Color) -> None:

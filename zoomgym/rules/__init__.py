@@ -5,12 +5,16 @@ Pure values and functions: nothing here knows Gymnasium, decodes a video or draw
 
 from zoomgym.grading import Segment, overlap
 from zoomgym.rules.actions import (
+    CROP,
     ONLY_ZOOM,
     TOOLS,
     TRANSCRIPT,
     ZOOM,
     Action,
     Answer,
+    Box,
+    CropCall,
+    FrameCall,
     TranscriptCall,
     ZoomCall,
 )
@@ -42,6 +46,7 @@ from zoomgym.rules.timeline import count_frames, overview_times, zoom_times
 from zoomgym.rules.transcript import MOST_TRANSCRIPT_CHARS, Cue, Tell, told
 
 __all__ = [
+    "CROP",
     "END_OF_THOUGHT",
     "GRAMMARS",
     "MAX_OPTIONS",
@@ -56,9 +61,12 @@ __all__ = [
     "ZOOM",
     "Action",
     "Answer",
+    "Box",
+    "CropCall",
     "Cue",
     "Episode",
     "FrameBudget",
+    "FrameCall",
     "Overview",
     "RewardParts",
     "Rules",

@@ -1,12 +1,16 @@
-"""The actions of an agent: zoom into a stretch of the video, read what is said there, or answer."""
+"""The actions of an agent: see a stretch or a part of a frame, read what is said, or answer."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self, TypeAlias
 
 from zoomgym.errors import CallError
 from zoomgym.grading import Segment
 from zoomgym.rules.timeline import count_frames, zoom_times
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of a picture, as shares of its width and height."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,11 @@ class ZoomCall:
         return Segment(self.start_s, self.end_s)
 
     @property
+    def box(self) -> None:
+        """The part of the picture, see `CropCall`: all of it."""
+        return None
+
+    @property
     def num_frames(self) -> int:
         """How many frames the call asks for."""
         return count_frames(self.segment, self.fps)
@@ -68,6 +77,76 @@ class ZoomCall:
                 f"{cut.end_s - cut.start_s:g} s < 1: lengthen it or raise fps"
             )
         return cut
+
+
+@dataclass(frozen=True, slots=True)
+class CropCall:
+    """A request to see a part of one frame, in the pixels of the video.
+
+    Raises CallError unless numbers are finite, 0 <= left < right <= 1, 0 <= top < bottom <= 1, and
+    at_s >= 0.
+    """
+
+    left: float
+    """Edges as shares of the picture, from its top left."""
+    top: float
+    right: float
+    bottom: float
+    at_s: float
+    """Seconds: the frame that is on screen then."""
+
+    def __post_init__(self) -> None:
+        """Refuses a call that means nothing in any video."""
+        if not all(map(math.isfinite, (*self.box, self.at_s))):
+            raise CallError(
+                f"crop needs finite numbers, got {[*self.box]} at {self.at_s}: "
+                "send ordinary numbers"
+            )
+        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
+            edges = ", ".join(f"{edge:g}" for edge in self.box)
+            raise CallError(
+                f"crop needs 0 <= left < right <= 1 and 0 <= top < bottom <= 1, got [{edges}]: "
+                "send left, top, right, bottom as shares of the picture"
+            )
+        if self.at_s < 0:
+            raise CallError(f"crop needs at >= 0, got {self.at_s:g}: the video starts at 0 seconds")
+
+    @property
+    def box(self) -> Box:
+        """The part of the picture: left, top, right, bottom, as shares of it."""
+        return self.left, self.top, self.right, self.bottom
+
+    @property
+    def segment(self) -> Segment:
+        """The moment, as a stretch without length."""
+        return Segment(self.at_s, self.at_s)
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames the call asks for: one."""
+        return 1
+
+    @property
+    def times_s(self) -> tuple[float, ...]:
+        """(1,) seconds: the time of the frame."""
+        return (self.at_s,)
+
+    def is_within(self, other: Self) -> bool:
+        """Returns whether another call's box holds this one's."""
+        return (
+            other.left <= self.left
+            and other.top <= self.top
+            and self.right <= other.right
+            and self.bottom <= other.bottom
+        )
+
+    def check_in(self, duration_s: float) -> None:
+        """Raises CallError if the frame is after the end of a video."""
+        if self.at_s >= duration_s:
+            raise CallError(
+                f"crop needs at < {duration_s:.2f}, the end of the video, got {self.at_s:g}: "
+                "send an earlier time"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +191,13 @@ class Answer:
     """Where the agent says that it saw the answer; empty if it does not say, or not clearly."""
 
 
-Action: TypeAlias = ZoomCall | TranscriptCall | Answer
+FrameCall: TypeAlias = ZoomCall | CropCall
+"""A call that shows frames."""
+Call: TypeAlias = FrameCall | TranscriptCall
+Action: TypeAlias = Call | Answer
 
-ZOOM, TRANSCRIPT = "zoom", "transcript"
-TOOLS = (ZOOM, TRANSCRIPT)
+ZOOM, CROP, TRANSCRIPT = "zoom", "crop", "transcript"
+TOOLS = (ZOOM, CROP, TRANSCRIPT)
 """The tools that an environment may offer, by name."""
+TOOL_OF: Mapping[type, str] = {ZoomCall: ZOOM, CropCall: CROP, TranscriptCall: TRANSCRIPT}
 ONLY_ZOOM = (ZOOM,)

@@ -12,9 +12,11 @@ from zoomgym.grading import STRICT, Grader, Segment
 from zoomgym.io import brief, number_of
 from zoomgym.rules.actions import (
     ONLY_ZOOM,
-    TRANSCRIPT,
-    ZOOM,
+    TOOL_OF,
     Answer,
+    Call,
+    CropCall,
+    FrameCall,
     TranscriptCall,
     ZoomCall,
 )
@@ -50,6 +52,13 @@ class Turn:
     """The call for a transcript that was executed, with its end cut to the video."""
     told: str = ""
     """What a call was told, which is in the feedback, too; empty if nothing is said there."""
+    crop: CropCall | None = None
+    """The part of a frame that was shown."""
+
+    @property
+    def shown(self) -> FrameCall | None:
+        """The call that showed frames, if the turn did."""
+        return self.zoom or self.crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +90,14 @@ class Episode:
         return tuple(turn.zoom for turn in self.turns if turn.zoom)
 
     @property
+    def shown(self) -> tuple[FrameCall, ...]:
+        """The calls that showed frames, in order: each has shown a clip."""
+        return tuple(turn.shown for turn in self.turns if turn.shown)
+
+    @property
     def clip_s(self) -> tuple[float, ...]:
         """Seconds of all clip frames, in the order in which they were shown."""
-        return tuple(time_s for zoom in self.zooms for time_s in zoom.times_s)
+        return tuple(time_s for call in self.shown for time_s in call.times_s)
 
     @property
     def frames_used(self) -> int:
@@ -182,6 +196,8 @@ def advance(
         _check_call(episode, reading.action)
         if isinstance(reading.action, TranscriptCall):
             return _tell(episode, Turn(reply, is_well_formed), reading.action, tell)
+        if isinstance(reading.action, CropCall):
+            return _crop(episode, Turn(reply, is_well_formed), reading.action)
         return _zoom(episode, Turn(reply, is_well_formed), reading.action)
     except ReplyError as error:
         return _end_turn(episode, Turn(reply, is_well_formed, error=str(error)), f"{error}.")
@@ -215,9 +231,9 @@ def _answer(episode: Episode, turn: Turn, answer: Answer, grader: Grader) -> Epi
     )
 
 
-def _check_call(episode: Episode, call: ZoomCall | TranscriptCall) -> None:
+def _check_call(episode: Episode, call: Call) -> None:
     """Raises ReplyError if no such call may be made now, whatever it asks for."""
-    tool = ZOOM if isinstance(call, ZoomCall) else TRANSCRIPT
+    tool = TOOL_OF[type(call)]
     if episode.turns_left == 1:
         raise ReplyError(f"the last turn needs an answer, got a {tool}: it was not executed")
     if tool not in episode.rules.tools:
@@ -234,13 +250,26 @@ def _tell(episode: Episode, turn: Turn, call: TranscriptCall, tell: Tell) -> Epi
     return _end_turn(episode, replace(turn, transcript=call, told=told), said)
 
 
+def _crop(episode: Episode, turn: Turn, call: CropCall) -> Episode:
+    """Returns the episode after a crop call. Raises ReplyError if the call is refused."""
+    call.check_in(episode.duration_s)
+    if not episode.budget.left:
+        raise ReplyError("crop needs 1 frame, and none is left: answer now")
+    episode = replace(episode, budget=episode.budget.spend(call.num_frames))
+    said = (
+        f"Crop {len(episode.shown) + 1}: left {call.left:g}, top {call.top:g}, "
+        f"right {call.right:g}, bottom {call.bottom:g} of the frame at {call.at_s:.2f} s."
+    )
+    return _end_turn(episode, replace(turn, crop=call), said)
+
+
 def _zoom(episode: Episode, turn: Turn, call: ZoomCall) -> Episode:
     """Returns the episode after a zoom call. Raises ReplyError if the call is refused."""
     zoom = call.cut_to(episode.duration_s)
     num_frames = zoom.num_frames
     budget = episode.budget.spend(num_frames)
     said = (
-        f"Zoom {len(episode.zooms) + 1}: {number_of(num_frames, 'frame')} of "
+        f"Zoom {len(episode.shown) + 1}: {number_of(num_frames, 'frame')} of "
         f"[{zoom.start_s:.2f}, {zoom.end_s:.2f}) s at {zoom.fps:g} fps."
     )
     if zoom.end_s < call.end_s:

@@ -8,7 +8,15 @@ from typing import Any
 
 from zoomgym.errors import ReplyError
 from zoomgym.grading import Segment
-from zoomgym.rules.actions import TRANSCRIPT, ZOOM, Action, Answer, TranscriptCall
+from zoomgym.rules.actions import (
+    CROP,
+    TRANSCRIPT,
+    ZOOM,
+    Action,
+    Answer,
+    CropCall,
+    TranscriptCall,
+)
 from zoomgym.rules.reading import (
     ANSWER_EXAMPLE,
     END_OF_THOUGHT,
@@ -23,6 +31,7 @@ from zoomgym.rules.reading import (
     zoom_in,
 )
 
+CROP_EXAMPLE = '{"crop": [0.1, 0.2, 0.5, 0.6], "at": 12.5}'
 TRANSCRIPT_EXAMPLE = '{"transcript": [10, 60]}'
 MOST_EVIDENCE = 64
 """Most stretches that an answer may name."""
@@ -134,6 +143,18 @@ def _end_of_object(text: str, start: int) -> int:
     return len(text)
 
 
+def _crop(row: dict[str, Any]) -> CropCall:
+    """Returns the call for a part of a frame in a JSON object. Raises ReplyError."""
+    box = row["crop"]
+    if not isinstance(box, list) or len(box) != 4 or "at" not in row:
+        raise ReplyError(
+            f"crop needs [left, top, right, bottom] and at, like {CROP_EXAMPLE}, "
+            f"got {excerpt(box)}{'' if 'at' in row else ' without at'}"
+        )
+    left, top, right, bottom, at_s = (number_in(value, CROP) for value in (*box, row["at"]))
+    return CropCall(left + 0.0, top + 0.0, right, bottom, at_s + 0.0)
+
+
 def _transcript(row: dict[str, Any]) -> TranscriptCall:
     """Returns the call for a transcript in a JSON object. Raises ReplyError."""
     segment = row["transcript"]
@@ -188,6 +209,13 @@ JSON_CALLS = {
         "a zoom call, which shows you the frames of [start, end) in seconds at fps frames per "
         "second",
     ),
+    CROP: JsonCall(
+        "crop",
+        _crop,
+        CROP_EXAMPLE,
+        "a crop call, which shows you a part of the frame at a time in more detail, with its left, "
+        "top, right and bottom edges as shares of the picture from 0 to 1",
+    ),
     TRANSCRIPT: JsonCall(
         "transcript",
         _transcript,
@@ -209,6 +237,8 @@ def write_json(action: Action, thought: str) -> str:
     if isinstance(action, Answer):
         evidence = {"evidence": [list(one) for one in action.evidence]} if action.evidence else {}
         return json.dumps({"answer": action.text, **evidence})
+    if isinstance(action, CropCall):
+        return json.dumps({"crop": [*action.box], "at": action.at_s})
     if isinstance(action, TranscriptCall):
         return json.dumps({"transcript": [action.start_s, action.end_s]})
     return json.dumps({"segment": [action.start_s, action.end_s], "fps": action.fps})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from zoomgym.grading import Segment, overlap
 from zoomgym.io import brief, is_finite_number
+from zoomgym.rules.actions import CropCall
 from zoomgym.rules.episode import Episode, Turn
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
@@ -44,8 +45,8 @@ class RewardParts:
 
     Intersection over union, both taken as sets of moments. None if it is not measured."""
     repeat_cost: float | None = None
-    """The number of calls that delivered no moment and no line that was not there before. Give it
-    a negative weight. None if it is not measured."""
+    """The number of calls that delivered no moment, no part of a frame and no line that was not
+    there before. Give it a negative weight. None if it is not measured."""
     tool_cost: float | None = None
     """The number of calls that were executed, whatever the tool. Give it a negative weight. None if
     it is not measured."""
@@ -88,13 +89,19 @@ def evidence_share(clip_s: Sequence[float], evidence: Sequence[Segment]) -> floa
 
 
 def num_repeats(overview_s: Sequence[float], turns: Sequence[Turn]) -> int:
-    """Returns how many calls delivered only moments and lines that were there before."""
+    """Returns how many calls delivered only moments, boxes and lines that were there before."""
     shown_s, said, repeats = sorted(overview_s), set[str](), 0
+    crops: list[CropCall] = []
     for turn in turns:
         if turn.zoom:
             times_s = turn.zoom.times_s
             repeats += all(_is_near(time_s, shown_s) for time_s in times_s)
             shown_s = sorted((*shown_s, *times_s))
+        elif crop := turn.crop:
+            repeats += any(
+                crop.is_within(one) and _is_near(crop.at_s, one.times_s) for one in crops
+            )
+            crops.append(crop)
         elif turn.transcript:
             lines = set(turn.told.splitlines())
             repeats += lines <= said
@@ -137,7 +144,7 @@ def score(episode: Episode, weights: Mapping[str, float] = DEFAULT_WEIGHTS) -> R
     return RewardParts(
         accuracy=float(is_right),
         format=float(is_clean and episode.answer is not None),
-        tool=float(is_right and any(turn.zoom or turn.told for turn in episode.turns)),
+        tool=float(is_right and any(turn.shown or turn.told for turn in episode.turns)),
         grounding=share if is_right else 0.0,
         zoom_cost=float(len(episode.zooms)),
         **measured,
@@ -153,7 +160,7 @@ def _repeat_cost(episode: Episode) -> float:
 
 
 def _tool_cost(episode: Episode) -> float:
-    return float(sum(bool(turn.zoom or turn.transcript) for turn in episode.turns))
+    return float(sum(bool(turn.shown or turn.transcript) for turn in episode.turns))
 
 
 _MEASURES = {

@@ -82,7 +82,7 @@ class Rules:
 
     @property
     def max_clip_frames(self) -> int:
-        """The most frames that all zooms of an episode can show."""
+        """The most frames that all calls of an episode can show."""
         by_turns = (self.max_turns - 1) * self.frames_per_zoom
         return min(by_turns, self.frame_budget - self.overview_sizes[0])
 

@@ -9,7 +9,7 @@ from zoomgym.video.limits import Limits
 from zoomgym.video.memo import Memo, after_fork
 from zoomgym.video.pool import POOL
 from zoomgym.video.protocol import Video
-from zoomgym.video.scale import Orientation, Scaler, native_size, orientation_of
+from zoomgym.video.scale import Orientation, Scaler, cropped, native_size, orientation_of
 from zoomgym.video.store import STORE
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "claimed_duration_s",
     "close_files",
     "cost_s",
+    "cropped",
     "fitted_size",
     "forget_frames",
     "letterbox",

@@ -13,6 +13,7 @@ from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
+from PIL import Image
 
 # Nearest to accurate RGB resized by Pillow's LANCZOS, and faster than the two steps.
 SCALING = (
@@ -129,3 +130,24 @@ def native_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
     new_width = max(1, math.isqrt(max_pixels * width // height))
     new_height = max(1, min(round(new_width * height / width), max_pixels // new_width))
     return new_height, min(new_width, max_pixels // new_height)
+
+
+def cropped(
+    picture: NDArray[np.uint8], box: tuple[float, float, float, float], max_pixels: int
+) -> NDArray[np.uint8]:
+    """Returns a part of a picture, shrunk to max_pixels if it has more: (h, w, 3) uint8.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        box: left, top, right, bottom, as shares of it. Pixels that are in it in part are in it.
+        max_pixels: bound of the result.
+    """
+    height, width, _ = picture.shape
+    left, top, right, bottom = box
+    rows = slice(min(math.floor(top * height), height - 1), max(1, math.ceil(bottom * height)))
+    columns = slice(min(math.floor(left * width), width - 1), max(1, math.ceil(right * width)))
+    part = picture[rows, columns]
+    size = native_size((part.shape[0], part.shape[1]), max_pixels)
+    if size == part.shape[:2]:
+        return part.copy()
+    return np.asarray(Image.fromarray(part).resize(size[::-1], Image.Resampling.LANCZOS))

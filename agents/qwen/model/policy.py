@@ -129,6 +129,6 @@ def _name(observation: Observation, num_turns: int | None = None) -> tuple[str, 
     Episodes with the same overview share a key, but may differ in clips.
     """
     turns = observation.turns[:num_turns]
-    clips = observation.clips[: sum(turn.zoom is not None for turn in turns)]
+    clips = observation.clips[: sum(turn.shown is not None for turn in turns)]
     shown = (hashlib.sha256(clip.images.tobytes()).hexdigest() for clip in clips)
     return (observation.episode_key, *(turn.reply for turn in turns), *shown)

@@ -47,7 +47,7 @@ from zoomgym.agent.observation import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
-from zoomgym.rules.actions import Action, TranscriptCall, ZoomCall
+from zoomgym.rules.actions import TOOLS, Action, CropCall, TranscriptCall, ZoomCall
 from zoomgym.rules.grammar import read_reply
 from zoomgym.rules.json_grammar import JSON_CALLS
 from zoomgym.rules.reading import Reading
@@ -458,6 +458,7 @@ BOTH = ("zoom", "transcript")
         (("zoom",), ["video_zoom"]),
         (("transcript",), ["transcript"]),
         (BOTH, ["video_zoom", "transcript"]),
+        (("zoom", "crop"), ["video_zoom", "crop"]),
     ],
 )
 def test_the_tools_of_an_episode_are_offered_and_their_examples_fit(
@@ -479,6 +480,7 @@ def test_the_tools_of_an_episode_are_offered_and_their_examples_fit(
     ("name", "arguments", "action"),
     [
         ("transcript", TRANSCRIPT, TranscriptCall(10, 60)),
+        ("crop", '{"crop": [0, 0.5, 1, 1], "at": 2}', CropCall(0, 0.5, 1, 1, 2)),
         ("video_zoom", ZOOM, ZoomCall(4, 6, 2)),
     ],
 )
@@ -486,11 +488,11 @@ def test_a_call_of_any_tool_is_that_call_of_the_grammar(
     name: str, arguments: str, action: Action
 ) -> None:
     seen = first_look()
-    seen = replace(seen, rules=replace(seen.rules, tools=BOTH))
+    seen = replace(seen, rules=replace(seen.rules, tools=TOOLS))
     with judging(chats("I look.", "tool_calls", tool_calls=[call(arguments, name)])) as server:
         reply = chat(server, tools=True).act(seen)
     assert reply == arguments
-    assert read_reply(reply, "json", BOTH) == Reading(action, is_well_formed=True)
+    assert read_reply(reply, "json", TOOLS) == Reading(action, is_well_formed=True)
 
 
 def test_a_call_of_a_tool_that_is_not_offered_is_refused_as_it_is() -> None:
