@@ -14,6 +14,7 @@ from agents.synthetic.baselines import (
 )
 from agents.synthetic.heuristics import ChangeAgent, CoarseToFineAgent, KeyframeAgent
 from agents.synthetic.probes import HalfAgent, OnceAgent, SlowAgent
+from agents.synthetic.tools import ListenerAgent
 from agents.synthetic.tutor import TutorAgent
 from zoomgym.agent import Agent, is_privileged
 from zoomgym.io import import_named, nearest
@@ -30,6 +31,7 @@ AGENTS: dict[str, Callable[[], Agent]] = {
     "half": HalfAgent,
     "once": OnceAgent,
     "oracle": OracleAgent,
+    "listener": ListenerAgent,
     "tutor": TutorAgent,
 }
 

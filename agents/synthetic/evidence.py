@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from zoomgym.rules import Segment
-from zoomgym.tasks import FAMILIES, FPS, family_of
+from zoomgym.tasks import EVERY_FAMILY, FPS, family_of
 
 EDGE = 1e-6
 """Frames that rounding may add."""
@@ -15,7 +15,7 @@ MOST_PICTURES = 1000
 def needs_every_frame(question: str) -> bool:
     """Returns whether a question needs every frame of its evidence."""
     family = family_of(question)
-    return bool(family) and FAMILIES[family].needs_every_frame
+    return bool(family) and EVERY_FAMILY[family].needs_every_frame
 
 
 def is_shown(question: str, segment: Segment, times_s: Sequence[float]) -> bool:

@@ -1,4 +1,4 @@
-"""Answers questions about synthetic video from nothing but the pixels that were shown.
+"""Answers questions about synthetic video from nothing but what was shown and said.
 
 All baselines that answer from pictures share this reader, so that they differ only in where they
 look. It knows every question, but only what the agent sees of a task.
@@ -16,7 +16,8 @@ from agents.synthetic import pictures
 from agents.synthetic.pictures import Thing, Vocabulary
 from zoomgym.agent import Frames, Observation
 from zoomgym.grading import letter
-from zoomgym.tasks import FPS, family_of
+from zoomgym.rules import TRANSCRIPT
+from zoomgym.tasks import EVERY_FAMILY, FPS, family_of
 from zoomgym.tasks.synthetic.families import motion, overview
 
 SAME_RATE = 1.01
@@ -60,12 +61,23 @@ def choose_option(observation: Observation) -> str | None:
 
 
 def read_option(observation: Observation) -> str | None:
-    """Returns the option that the frames support, if any. Without a frame, none is."""
+    """Returns the option that words or frames support, if any. Without any, none is."""
+    if heard := _heard(observation):
+        return heard
     if not observation.overview.times_s and not observation.clips:
         return None
     read = READERS.get(family_of(observation.question), _first_symbol)
     found = read(see(observation.overview, *observation.clips), observation)
     return found if found in observation.options else None
+
+
+def _heard(observation: Observation) -> str | None:
+    """Returns the option that was said where the agent asked, if no other one was."""
+    words = "\n".join(turn.told for turn in observation.turns)
+    said = [option for option in observation.options if words and option in words]
+    family = EVERY_FAMILY.get(family_of(observation.question))
+    is_told = family is not None and TRANSCRIPT in family.tools
+    return said[0] if is_told and len(said) == 1 else None
 
 
 def _first_symbol(sight: Sight, observation: Observation) -> str | None:

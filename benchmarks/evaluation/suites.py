@@ -13,7 +13,7 @@ from zoomgym import ZoomEnv
 from zoomgym.io import number_of, plain
 from zoomgym.records import Record
 from zoomgym.rules import Rules
-from zoomgym.tasks import DIFFICULTIES, FAMILIES, ManifestTasks, TaskSet
+from zoomgym.tasks import DIFFICULTIES, FAMILIES, TOOL_FAMILIES, ManifestTasks, TaskSet
 
 SOLVED = 0.9
 PAIRED = " paired"
@@ -136,7 +136,14 @@ def _standard(durations_s: Sequence[int], source: str) -> tuple[Part, ...]:
     )
 
 
+def _with_tools(family: str) -> Part:
+    """Returns test tasks of a family that needs another tool than zooms, with every tool."""
+    return _synthetic(family, 200, **SMALL, tools=["zoom", "crop", "transcript"])
+
+
 EVERY = tuple(FAMILIES)
+TOOLED = tuple(TOOL_FAMILIES)
+"""Families that need another tool than zooms."""
 HIDDEN = tuple(family for family in FAMILIES if family != "overview")
 """Families whose answer the overview does not show."""
 ONE_CLIP = tuple(family for family in FAMILIES if family != "relay")
@@ -149,6 +156,24 @@ STANDARD = (
 UNSEEN = (0, 0)
 """Size of the frames in the Dict observation: none, as no agent of a suite sees them."""
 SMALL = {"source": "scene", "max_pixels": 112 * 112}
+
+_FAMILIES_V0 = Suite(
+    "families-v0",
+    "what each family needs: one-minute videos, drawn without a codec, 112 x 112 pixels",
+    tuple(_synthetic(family, 200, **SMALL) for family in FAMILIES),
+    agents=("blind", "glance", "uniform", "slow", "half", "once", "oracle"),
+    claims=(
+        Claim("blind", Level.CHANCE, EVERY),
+        Claim("glance", Level.CHANCE, HIDDEN),
+        Claim("glance", Level.SOLVED, ("overview",)),
+        Claim("slow", Level.CHANCE, ("count", "motion")),
+        Claim("half", Level.CHANCE, ("motion",)),
+        Claim("half", Level.LOW, ("count",)),
+        Claim("once", Level.CHANCE, ("relay",)),
+        Claim("once", Level.SOLVED, ONE_CLIP),
+        Claim("oracle", Level.SOLVED, EVERY),
+    ),
+)
 
 SUITES = {
     suite.name: suite
@@ -167,21 +192,18 @@ SUITES = {
             ),
             agents=("blind", "glance", "uniform", "coarse_to_fine", "oracle"),
         ),
+        _FAMILIES_V0,
         Suite(
-            "families-v0",
-            "what each family needs: one-minute videos, drawn without a codec, 112 x 112 pixels",
-            tuple(_synthetic(family, 200, **SMALL) for family in FAMILIES),
-            agents=("blind", "glance", "uniform", "slow", "half", "once", "oracle"),
+            "families-v1",
+            "what each family needs, with those that need another tool than zooms",
+            (*_FAMILIES_V0.parts, *(_with_tools(family) for family in TOOL_FAMILIES)),
+            agents=(*_FAMILIES_V0.agents, "listener"),
             claims=(
-                Claim("blind", Level.CHANCE, EVERY),
-                Claim("glance", Level.CHANCE, HIDDEN),
-                Claim("glance", Level.SOLVED, ("overview",)),
-                Claim("slow", Level.CHANCE, ("count", "motion")),
-                Claim("half", Level.CHANCE, ("motion",)),
-                Claim("half", Level.LOW, ("count",)),
-                Claim("once", Level.CHANCE, ("relay",)),
-                Claim("once", Level.SOLVED, ONE_CLIP),
-                Claim("oracle", Level.SOLVED, EVERY),
+                *_FAMILIES_V0.claims,
+                Claim("blind", Level.CHANCE, TOOLED),
+                Claim("glance", Level.CHANCE, TOOLED),
+                Claim("oracle", Level.CHANCE, ("spoken",)),
+                Claim("listener", Level.SOLVED, ("spoken",)),
             ),
         ),
         Suite(

@@ -182,6 +182,7 @@ WORDS = {
     "frames_per_zoom": "{} frames a zoom",
     "frame_budget": "{} frames in all",
     "overview": "overview {}",
+    "tools": "tools {}",
 }
 """Words for rules that differ; turns are given as zooms."""
 

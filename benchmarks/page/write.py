@@ -32,7 +32,7 @@ from benchmarks.page import charts, palette
 from benchmarks.page.episodes import MAX_PICTURED, OUTCOMES, cut, viewer_data
 from zoomgym.io import replaced
 from zoomgym.records import Record
-from zoomgym.tasks import FAMILIES, TaskSet
+from zoomgym.tasks import EVERY_FAMILY, TaskSet
 
 FOLDER = Path(__file__).parent / "templates"
 TEMPLATE, SCRIPTS = "report.html.jinja", ("tables.js", "viewer.js")
@@ -164,7 +164,7 @@ def _family_abouts(records: Sequence[Record]) -> dict[str, str]:
     shown = {record.task.category for record in records if record.task_set.startswith("synthetic")}
     return {
         family: (made.draw.__doc__ or "").partition("\n")[0]
-        for family, made in FAMILIES.items()
+        for family, made in EVERY_FAMILY.items()
         if family in shown
     }
 

@@ -15,7 +15,7 @@ from zoomgym.envs.viewing import small_frames
 from zoomgym.errors import TaskError
 from zoomgym.io import brief
 from zoomgym.rules import Episode
-from zoomgym.tasks import FAMILIES, NeedleTasks, SyntheticTasks, TaskSet
+from zoomgym.tasks import EVERY_FAMILY, NeedleTasks, SyntheticTasks, TaskSet
 
 
 def _items(name: str, values: Any) -> tuple[Any, ...]:
@@ -198,5 +198,5 @@ def see_all(envs: Sequence[ZoomEnvDiscrete]) -> dict[str, NDArray[Any]]:
 def _vocabulary(tasks: TaskSet) -> tuple[str, ...]:
     """Returns what can be answered to the tasks of a set."""
     families = tasks.families if isinstance(tasks, SyntheticTasks | NeedleTasks) else ()
-    names = [name for family in families for name in FAMILIES[family].answers]
+    names = [name for family in families for name in EVERY_FAMILY[family].answers]
     return tuple(dict.fromkeys(names)) or LETTERS

@@ -25,7 +25,7 @@ from zoomgym.envs.arguments import (
 from zoomgym.envs.display import Display
 from zoomgym.envs.pickers import NamedPicker, find_picker
 from zoomgym.envs.spaces import ReplySpace, end_reason, observation_space, to_dict, to_info
-from zoomgym.envs.viewing import Viewing, cues_of
+from zoomgym.envs.viewing import Viewing, check_tools, cues_of
 from zoomgym.errors import VideoError
 from zoomgym.grading import make_grader
 from zoomgym.rules import (
@@ -212,6 +212,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         work = Limits.merged(limits)
         if isinstance(tasks, str):
             tasks = tasks_of(self.settings, cache_dir=cache_dir, limits=work)
+        check_tools(tasks, self.rules)
         self.tasks: TaskSet = tasks
         horizon_s = getattr(self.tasks, "duration_s", DEFAULT_HORIZON_S)
         self.action_space: ReplySpace = ReplySpace(self.rules, horizon_s)

@@ -12,6 +12,7 @@ from zoomgym.agent import Frames, look
 from zoomgym.envs.pickers import Picker, pick_overview
 from zoomgym.errors import OverviewError, TaskError, VideoError
 from zoomgym.rules import (
+    TOOLS,
     TRANSCRIPT,
     Box,
     Cue,
@@ -202,6 +203,17 @@ class Viewing:
             return
         images.flags.writeable = False
         self._frames.append(Frames(times_s, images))
+
+
+def check_tools(tasks: TaskSet, rules: Rules) -> None:
+    """Raises TaskError unless rules offer all tools that tasks need."""
+    needed: tuple[str, ...] = getattr(tasks, "tools", ())
+    if missing := [tool for tool in needed if tool not in rules.tools]:
+        wanted = [tool for tool in TOOLS if tool in (*rules.tools, *needed)]
+        raise TaskError(
+            f"{tasks.name} needs the tool {' and '.join(missing)}, got tools {list(rules.tools)}: "
+            f"give tools={wanted}"
+        )
 
 
 def cues_of(tasks: TaskSet, task: VideoQuestion, rules: Rules) -> tuple[Cue, ...]:

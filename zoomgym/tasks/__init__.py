@@ -8,7 +8,7 @@ from zoomgym.tasks.datasets.scores import Comparison, Graded
 from zoomgym.tasks.needle import NeedleTasks
 from zoomgym.tasks.synthetic.difficulty import DIFFICULTIES, named_difficulty
 from zoomgym.tasks.synthetic.drawn import DrawnVideo, frames_together, set_drawn_memory
-from zoomgym.tasks.synthetic.families import FAMILIES, family_of
+from zoomgym.tasks.synthetic.families import EVERY_FAMILY, FAMILIES, TOOL_FAMILIES, family_of
 from zoomgym.tasks.synthetic.families.count import NUM_PULSES
 from zoomgym.tasks.synthetic.layout import BARS, BEACON, FPS, SIGN_SIDE, SIGN_TOP
 from zoomgym.tasks.synthetic.marks import FINE_PARTS, board_picture, sign_picture, wheel_picture
@@ -25,6 +25,7 @@ __all__ = [
     "BEACON",
     "COUNTDOWN_STEPS",
     "DIFFICULTIES",
+    "EVERY_FAMILY",
     "FAMILIES",
     "FINE_PARTS",
     "FPS",
@@ -39,6 +40,7 @@ __all__ = [
     "SYMBOLS",
     "SYNTHETIC",
     "TASK_SETTINGS",
+    "TOOL_FAMILIES",
     "Comparison",
     "DrawnVideo",
     "Graded",

@@ -17,7 +17,7 @@ from zoomgym.tasks.datasets import (
     check_manifest,
 )
 from zoomgym.tasks.needle import NEEDLE, NeedleTasks, check_footage
-from zoomgym.tasks.synthetic import FAMILIES, SyntheticTasks
+from zoomgym.tasks.synthetic import EVERY_FAMILY, FAMILIES, SyntheticTasks
 from zoomgym.tasks.task_set import TaskSet
 from zoomgym.video import Limits
 
@@ -83,14 +83,19 @@ def open_task_set(
             on_damage=on_damage,
             limits=limits,
         )
-    if subtitles or transcripts:
-        remedy = "subtitles" if subtitles else "the tool transcript"
-        raise TaskError(f"{name} has no subtitles: leave {remedy} out")
+    if subtitles:
+        raise TaskError(f"{name} has no subtitles: leave subtitles out")
     kind, _, rest = name.partition(":")
+    silent = TaskError(f"{name} has no subtitles: leave the tool {TRANSCRIPT} out")
     if kind == SYNTHETIC:
         families = tuple(map(str.strip, rest.split(","))) if rest else tuple(FAMILIES)
         folder = None if cache_dir is None else Path(cache_dir)
-        return SyntheticTasks(families, split, duration_s, difficulty, source, folder)
+        tasks = SyntheticTasks(families, split, duration_s, difficulty, source, folder)
+        if transcripts and TRANSCRIPT not in tasks.tools:
+            raise silent
+        return tasks
+    if transcripts:
+        raise silent
     if kind == NEEDLE:
         home = _folder(NEEDLE, rest)
         return NeedleTasks(home, split, duration_s, difficulty, on_damage, limits)
@@ -145,11 +150,11 @@ def _unknown(name: str) -> TaskError:
             f"like videomme:{name}, or hide events in its videos, {NEEDLE}:{name}"
         )
     kind, colon, rest = name.partition(":")
-    near = f"{SYNTHETIC}:{kind}" if kind in FAMILIES else nearest(kind, KINDS)
+    near = f"{SYNTHETIC}:{kind}" if kind in EVERY_FAMILY else nearest(kind, KINDS)
     if near:
         return TaskError(f"needed a task set, got {name!r}: did you mean {near + colon + rest!r}?")
     return TaskError(
-        f"tasks needs `synthetic`, `synthetic:` and families ({', '.join(FAMILIES)}), a benchmark "
-        f"({', '.join(BENCHMARKS)}) with `:` and its folder, `{NEEDLE}:` and a folder of "
+        f"tasks needs `synthetic`, `synthetic:` and families ({', '.join(EVERY_FAMILY)}), a "
+        f"benchmark ({', '.join(BENCHMARKS)}) with `:` and its folder, `{NEEDLE}:` and a folder of "
         f"videos, or the path of a manifest that ends in .jsonl or .json, got {name!r}"
     )

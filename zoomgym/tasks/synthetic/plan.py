@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from zoomgym.rules import Segment
+from zoomgym.rules import Cue, Segment
 from zoomgym.tasks.synthetic.difficulty import Difficulty
 from zoomgym.tasks.synthetic.layout import AMBER, BLUE, FPS, SIGN_SIDE
 from zoomgym.tasks.synthetic.marks import Beacon, Plate, Sign
@@ -48,6 +48,8 @@ class Puzzle:
     right: str
     wrong: tuple[str, ...]
     evidence: tuple[Segment, ...]
+    cues: tuple[Cue, ...] = ()
+    """What is said in the video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,8 @@ class Family:
     """What options can say."""
     needs_every_frame: bool = False
     """Whether all pictures of the evidence must be seen: slower looks are misled."""
+    tools: tuple[str, ...] = ()
+    """Tools that it needs."""
 
 
 @lru_cache(maxsize=64)

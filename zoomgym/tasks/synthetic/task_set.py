@@ -16,12 +16,12 @@ import numpy as np
 from zoomgym.errors import TaskError
 from zoomgym.grading import letter
 from zoomgym.io import brief, cache_folder, cached_file, is_number_within, written_file
-from zoomgym.rules import VideoQuestion
+from zoomgym.rules import TRANSCRIPT, Cue, VideoQuestion
 from zoomgym.tasks.synthetic import layout, marks, symbols
 from zoomgym.tasks.synthetic import scene as scene_code
 from zoomgym.tasks.synthetic.difficulty import Difficulty, named_difficulty
 from zoomgym.tasks.synthetic.drawn import DrawnVideo
-from zoomgym.tasks.synthetic.families import FAMILIES
+from zoomgym.tasks.synthetic.families import EVERY_FAMILY
 from zoomgym.tasks.synthetic.layout import FPS, SCENE_SIZE
 from zoomgym.tasks.synthetic.plan import Plan, Puzzle
 from zoomgym.tasks.synthetic.scene import Scene
@@ -65,9 +65,9 @@ class SyntheticTasks:
     def __post_init__(self) -> None:
         """Refuses what does not exist."""
         if not self.families:
-            raise TaskError(f"synthetic families need at least one of {', '.join(FAMILIES)}")
+            raise TaskError(f"synthetic families need at least one of {', '.join(EVERY_FAMILY)}")
         for family in self.families:
-            check_choice("synthetic family", family, FAMILIES)
+            check_choice("synthetic family", family, EVERY_FAMILY)
         if len(set(self.families)) < len(self.families):
             raise TaskError(f"synthetic families need to differ, got {list(self.families)}")
         check_choice("split", self.split, SPLITS)
@@ -94,7 +94,11 @@ class SyntheticTasks:
         """
         difficulty = asdict(self._named_difficulty[1])
         drawn = [
-            [asdict(self._task(family, index)), repr(self._puzzle(family, index).scene)]
+            [
+                asdict(self._task(family, index)),
+                repr(self._puzzle(family, index).scene),
+                *self._puzzle(family, index).cues,
+            ]
             for family in self.families
             for index in range(HASHED_TASKS)
         ]
@@ -123,6 +127,19 @@ class SyntheticTasks:
         path = self._folder / _file_name(task, scene)
         make = partial(_write, scene, path)
         return VideoFile(cached_file(path, make, is_right=is_sealed))
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Tools without which some tasks cannot be answered."""
+        return tuple(
+            dict.fromkeys(tool for name in self.families for tool in EVERY_FAMILY[name].tools)
+        )
+
+    def cues(self, task: VideoQuestion) -> tuple[Cue, ...]:
+        """Returns what is said in the video of a task. Raises TaskError if all are silent."""
+        if TRANSCRIPT not in self.tools:
+            raise TaskError(f"{self.name} has no subtitles: leave the tool {TRANSCRIPT} out")
+        return self._puzzle(*self._locate(task.video)).cues
 
     def is_written(self, task: VideoQuestion) -> bool:
         """Returns whether the file of a task's video is in the cache."""
@@ -188,7 +205,7 @@ class SyntheticTasks:
 def draw_puzzle(family: str, seed: int, num_frames: int, difficulty: Difficulty) -> Puzzle:
     """Returns the scene and question of a family that a seed draws."""
     rng = np.random.default_rng([seed, *family.encode()])
-    return FAMILIES[family].draw(Plan(rng, seed, num_frames, difficulty))
+    return EVERY_FAMILY[family].draw(Plan(rng, seed, num_frames, difficulty))
 
 
 def as_question(

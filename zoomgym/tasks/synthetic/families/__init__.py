@@ -4,10 +4,22 @@ Every family is solvable within the default rules, none from what the overview h
 for `overview`), and none from a question's text, a single frame, or the size of a file.
 """
 
-from zoomgym.tasks.synthetic.families import count, flash, motion, order, overview, relay, sparse
+from collections import ChainMap
+
+from zoomgym.rules import TRANSCRIPT
+from zoomgym.tasks.synthetic.families import (
+    count,
+    flash,
+    motion,
+    order,
+    overview,
+    relay,
+    sparse,
+    spoken,
+)
 from zoomgym.tasks.synthetic.plan import Family
 
-__all__ = ["FAMILIES", "family_of"]
+__all__ = ["EVERY_FAMILY", "FAMILIES", "TOOL_FAMILIES", "family_of"]
 
 FAMILIES: dict[str, Family] = {
     "flash": Family(flash.draw, flash.QUESTION),
@@ -19,8 +31,16 @@ FAMILIES: dict[str, Family] = {
     "sparse": Family(sparse.draw, sparse.QUESTION),
 }
 
+"""Families that zooms answer: those of the set `synthetic`."""
+TOOL_FAMILIES: dict[str, Family] = {
+    "spoken": Family(spoken.draw, spoken.QUESTION, tools=(TRANSCRIPT,)),
+}
+"""Families that need another tool."""
+EVERY_FAMILY = ChainMap(TOOL_FAMILIES, FAMILIES)
+"""All families, those that zooms answer first."""
+
 
 def family_of(question: str) -> str:
     """Returns the name of the family that asks a question; empty if it is none of theirs."""
-    names = (name for name, family in FAMILIES.items() if question.startswith(family.question))
+    names = (name for name, family in EVERY_FAMILY.items() if question.startswith(family.question))
     return next(names, "")
