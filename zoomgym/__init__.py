@@ -14,6 +14,7 @@ from zoomgym.envs import ZoomEnv
 from zoomgym.errors import (
     AgentError,
     CallError,
+    FinderError,
     GradingError,
     OverviewError,
     RecordError,
@@ -37,6 +38,7 @@ __all__ = [
     "Agent",
     "AgentError",
     "CallError",
+    "FinderError",
     "GradingError",
     "Limits",
     "Observation",

@@ -9,6 +9,10 @@ class AgentError(ZoomGymError):
     """An agent could not reply: what it needs failed. Its episode is neither right nor wrong."""
 
 
+class FinderError(ZoomGymError):
+    """What searches for the tool `find`, a function of the user, did not do it. Names it."""
+
+
 class GradingError(ZoomGymError):
     """An answer could not be graded. It is neither right nor wrong; the message says why."""
 

@@ -1,7 +1,7 @@
 """Plays episodes: an agent in one environment or many, from reset to record."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -11,10 +11,10 @@ import gymnasium as gym
 
 from zoomgym.agent import Agent, Observation, is_privileged, reply_to, usage_of
 from zoomgym.envs import ZoomEnv
-from zoomgym.errors import AgentError, OverviewError, RecordError, VideoError
+from zoomgym.errors import AgentError, FinderError, OverviewError, RecordError, VideoError
 from zoomgym.io import attempt
 from zoomgym.records import Record
-from zoomgym.rules import Overview, score
+from zoomgym.rules import FindCall, Found, Overview, score
 from zoomgym.video import cost_s
 
 __all__ = [
@@ -40,6 +40,8 @@ class Start(NamedTuple):
     """None draws one."""
     overview: Overview | None = None
     """None picks one."""
+    found: Mapping[FindCall, Found] | None = None
+    """What searches are told; None searches."""
 
 
 @dataclass(slots=True)
@@ -169,12 +171,12 @@ def watch_again(
     """
     picked = None if record.picked_s is None else record.overview
     try:
-        game = _begin(Start(env, record.task.id, picked), record.seed)
-    except OverviewError as error:
+        game = _begin(Start(env, record.task.id, picked, record.found or None), record.seed)
+        turns = record.turns[:num_turns]
+        for turn in turns:
+            _step(game, turn.reply)
+    except (OverviewError, FinderError) as error:
         raise RecordError(f"{record.key}: {error}") from error
-    turns = record.turns[:num_turns]
-    for turn in turns:
-        _step(game, turn.reply)
     episode = game.zoom_env.episode
     came = (episode.task, episode.rules, episode.turns)  # keys differ with the size of pictures
     if came != (record.task, record.rules, turns):
@@ -218,7 +220,7 @@ def to_record(env: ZoomEnv, *, agent_name: str, seed: int, agent_s: float) -> Re
 def _begin(start: Start, seed: int) -> Game:
     """Resets an environment to a task. Raises TypeError and VideoError."""
     zoom_env = _inside(start.env)
-    given = {"task_id": start.task_id, "overview": start.overview}
+    given = {"task_id": start.task_id, "overview": start.overview, "found": start.found}
     options = {name: value for name, value in given.items() if value is not None} or None
     start.env.reset(seed=seed, options=options)
     return Game(start, zoom_env)

@@ -6,7 +6,7 @@ The arguments of a call are the JSON object that the grammar `json` has for it.
 from collections.abc import Sequence
 from typing import Any
 
-from zoomgym.rules import CROP, TRANSCRIPT, ZOOM
+from zoomgym.rules import CROP, FIND, TRANSCRIPT, ZOOM
 
 ZOOM_NAME = "video_zoom"
 """Name of the zoom, and of the grammar that has tags."""
@@ -62,6 +62,14 @@ TOOLS = {
         "Tells you what is said in [start, end) of the video.",
         "transcript call",
         transcript=SEGMENT,
+    ),
+    FIND: _tool(
+        FIND,
+        "Tells you the times in [start, end) at which the video looks most like a text, the best "
+        "match first.",
+        "find call",
+        find={"type": "string", "description": "what to look for, in words"},
+        segment=SEGMENT,
     ),
 }
 

@@ -349,10 +349,14 @@ def _costs(by_agent: Agents) -> Sheet:
         Metric("model s", "", lambda record: record.agent_s),
     ]
     usage = [Metric(name, "", partial(_usage, name)) for name in used]
-    if any(record.frames_scanned for own in by_agent.values() for record in own):
-        usage.append(Metric("frames scanned", "", lambda record: float(record.frames_scanned)))
+    if any(map(_scanned, (record for own in by_agent.values() for record in own))):
+        usage.append(Metric("frames scanned", "", _scanned))
     title = "What an episode took (mean, 95% interval)"
     return _of_metrics("costs", title, [*seconds, *usage], by_agent)
+
+
+def _scanned(record: Record) -> float:
+    return float(record.episode.all_scanned)
 
 
 def _usage(name: str, record: Record) -> float | None:

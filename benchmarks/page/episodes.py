@@ -24,6 +24,7 @@ from zoomgym.render import AXIS_STEPS_S, clock
 from zoomgym.rules import (
     Box,
     CropCall,
+    FindCall,
     RewardParts,
     Rules,
     TranscriptCall,
@@ -264,7 +265,7 @@ def _turn(turn: Turn) -> Json:
         "feedback": cut(turn.feedback),
         "is_refused": bool(turn.error),
         "is_well_formed": turn.is_well_formed,
-        **({"call": _transcript_label(turn.transcript)} if turn.transcript else {}),
+        **({"call": label} if (label := _told_label(turn)) else {}),
         "zoom": call
         and {
             "start_s": call.segment.start_s,
@@ -284,8 +285,14 @@ def _crop_label(call: CropCall) -> str:
     return f"{clock(call.at_s)}, crop {left}-{right}% x {top}-{bottom}%"
 
 
-def _transcript_label(call: TranscriptCall) -> str:
-    return f"transcript: {clock(call.start_s)} - {clock(call.end_s)}"
+def _told_label(turn: Turn) -> str:
+    """Returns what a call that showed no frames asked for, and when its matches are."""
+    if isinstance(call := turn.call, TranscriptCall):
+        return f"transcript: {clock(call.start_s)} - {clock(call.end_s)}"
+    if not isinstance(call, FindCall):
+        return ""
+    found = ", ".join(map(clock, turn.found_s)) or "nothing"
+    return f"find {call.text}: {found} in {clock(call.start_s)} - {clock(call.end_s)}"
 
 
 def _axis(duration_s: float) -> list[float]:

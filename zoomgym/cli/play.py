@@ -87,7 +87,7 @@ def _show(env: ZoomEnv, folder: Path, say: Callable[[str], None]) -> None:
     if turn is None:
         save_frames(folder, "overview", seen.overview)
     elif turn.shown:
-        save_frames(folder, f"{'zoom' if turn.zoom else 'crop'}{len(seen.clips)}", seen.clips[-1])
+        save_frames(folder, f"{turn.tool}{len(seen.clips)}", seen.clips[-1])
     _save_picture(env, folder, say)
 
 

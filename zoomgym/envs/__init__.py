@@ -1,6 +1,7 @@
 """Gymnasium environments: `ZoomEnv`, `ZoomEnvDiscrete`, and vectors of both."""
 
 from zoomgym.envs.env import ZoomEnv
+from zoomgym.envs.finders import Finder, KnownFinder
 from zoomgym.envs.form import COLUMNS, Form
 from zoomgym.envs.pickers import PICKERS, Known, NamedPicker, Picker, ScannedVideo, Scorer
 from zoomgym.envs.viewing import MAX_DURATION_S
@@ -9,8 +10,10 @@ __all__ = [
     "COLUMNS",
     "MAX_DURATION_S",
     "PICKERS",
+    "Finder",
     "Form",
     "Known",
+    "KnownFinder",
     "NamedPicker",
     "Picker",
     "ScannedVideo",

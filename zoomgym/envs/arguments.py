@@ -1,9 +1,10 @@
 """Checks of an environment's arguments, and of the options of a reset."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from zoomgym.envs.finders import Answers
 from zoomgym.errors import TaskError
 from zoomgym.io import brief, is_number_within, is_whole_number, plain_number
 from zoomgym.rules import Overview, Rules
@@ -20,8 +21,21 @@ ON_VIDEO_ERROR = ("raise", "skip")
 RENDER_MODES = (None, "human", "rgb_array", "ansi")
 
 
+class Asked(NamedTuple):
+    """What the options of a reset ask for."""
+
+    task_id: str | None = None
+    overview: Overview | None = None
+    found: Answers | None = None
+
+
 def make_rules(
-    grammar: str, num_overview: object, counts: Iterable[object], name: str, tools: object
+    grammar: str,
+    num_overview: object,
+    counts: Iterable[object],
+    name: str,
+    tools: object,
+    finder: str,
 ) -> Rules:
     """Returns the rules that numbers give, from Python, JSON or NumPy. Raises ValueError.
 
@@ -31,6 +45,7 @@ def make_rules(
         counts: the other numbers, in their order.
         name: of what picks the overview.
         tools: names of those that are offered.
+        finder: name of what searches.
     """
     if isinstance(tools, Iterable) and not isinstance(tools, str | bytes):
         tools = tuple(tools)
@@ -45,6 +60,7 @@ def make_rules(
         max_turns,
         name,
         tools,  # type: ignore[arg-type]  # which it checks
+        finder,
     )
 
 
@@ -102,20 +118,20 @@ def check_kind(name: str, value: object, kind: Any, needed: str) -> None:
         raise ValueError(f"{name} needs {needed}, got {brief(value)}")
 
 
-def asked_in(options: dict[str, Any] | None) -> tuple[str | None, Overview | None]:
-    """Returns the task and the overview that the options of a reset ask for; None if for none.
-
-    Raises TaskError on any other option.
-    """
+def asked_in(options: dict[str, Any] | None) -> Asked:
+    """Returns what the options of a reset ask for. Raises TaskError on any other option."""
     if options is None:
-        return None, None
-    if not isinstance(options, dict) or options.keys() - {"task_id", "overview"}:
+        return Asked()
+    if not isinstance(options, dict) or options.keys() - set(Asked._fields):
         raise TaskError(f"reset options need to be {{'task_id': ..}} or None, got {options!r}")
     task_id, overview = options.get("task_id"), options.get("overview")
     if task_id is not None and not isinstance(task_id, str):
         raise TaskError(f"task_id needs to be a text, got {task_id!r}")
+    found = options.get("found")
+    if not isinstance(found, Mapping | None):
+        raise TaskError(f"the reset option found needs answers by their call, got {brief(found)}")
     if overview is None:
-        return task_id, None
+        return Asked(task_id, None, found)
     try:
         times_s, frames_scanned = overview
         times_s = tuple(map(plain_number, times_s))
@@ -127,4 +143,4 @@ def asked_in(options: dict[str, Any] | None) -> tuple[str | None, Overview | Non
             "the reset option overview needs to be a pair of times in seconds and a number of "
             f"frames scanned, got {brief(overview)}"
         )
-    return task_id, Overview(tuple(map(float, times_s)), frames_scanned)
+    return Asked(task_id, Overview(tuple(map(float, times_s)), frames_scanned), found)

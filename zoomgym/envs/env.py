@@ -15,6 +15,7 @@ from zoomgym.envs.arguments import (
     DEFAULT_HORIZON_S,
     MAX_SKIPS,
     RENDER_MODES,
+    Asked,
     asked_in,
     check_choices,
     checked_pixels,
@@ -23,6 +24,7 @@ from zoomgym.envs.arguments import (
     make_rules,
 )
 from zoomgym.envs.display import Display
+from zoomgym.envs.finders import Finder, find_finder
 from zoomgym.envs.pickers import NamedPicker, find_picker
 from zoomgym.envs.spaces import ReplySpace, end_reason, observation_space, to_dict, to_info
 from zoomgym.envs.viewing import Viewing, check_tools, cues_of
@@ -31,7 +33,6 @@ from zoomgym.grading import make_grader
 from zoomgym.rules import (
     ONLY_ZOOM,
     Episode,
-    Overview,
     RewardParts,
     VideoQuestion,
     advance,
@@ -94,7 +95,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     |---|---|---|
     | `accuracy` | 0.9 | 1 if the answer is right |
     | `format` | 0.1 | 1 if every reply was well-formed and executable and the last one answered |
-    | `tool` | 0.5 | 1 if the answer is right and a call delivered frames or words |
+    | `tool` | 0.5 | 1 if the answer is right and a call delivered frames, words or times |
     | `grounding` | 0 | if right, the fraction of evidence segments that a clip frame fell in |
     | `zoom_cost` | 0 | the number of executed zooms |
     | `evidence_iou` | 0 | if right, how far the evidence that the answer names overlaps the true |
@@ -104,7 +105,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
 
     A task drawn uniformly from the task set by the environment's own random numbers, or the one
     named by `reset(options={"task_id": ..})`. Its overview is paid for; frames that a picker only
-    looked at are not: they are counted in `frames_scanned`, which `info` has unless it is uniform.
+    looked at are not: they are counted in `frames_scanned`, which `info` has unless it is uniform
+    and nothing is searched.
 
     ## Episode End
 
@@ -134,7 +136,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `on_damage` | `"nearest"` | frames that do not decode: the nearest earlier, or `"raise"` |
     | `limits` | None | of the work a video file may cause, like `{"call_s": 300}`: see `Limits` |
     | `subtitles` | False | whether a benchmark's questions hold its subtitles |
-    | `tools` | `("zoom",)` | also `"crop"`, and `"transcript"` of benchmarks with subtitles |
+    | `tools` | `("zoom",)` | also `"crop"`, `"find"` and, where subtitles are, `"transcript"` |
+    | `finder` | None | of the tool `find`: `module:function`, which scores frames by a text |
     | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
 
     With `on_video_error="skip"`, a video that cannot be shown at reset is replaced by another one,
@@ -182,11 +185,13 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         limits: Mapping[str, float] | None = None,
         subtitles: bool = False,
         tools: Sequence[str] = ONLY_ZOOM,
+        finder: str | Finder | None = None,
         render_mode: str | None = None,
     ) -> None:
         name, self._picker = find_picker(overview)
         counts = (frames_per_zoom, frame_budget, max_turns)
-        self.rules = make_rules(grammar, num_overview, counts, name, tools)
+        named, self._finder = find_finder(finder)
+        self.rules = make_rules(grammar, num_overview, counts, name, tools, named)
         tasks = checked_tasks(tasks)
         check_choices(cache_dir, on_video_error, on_damage, subtitles, render_mode)
         self.reward_weights = merge_weights(reward_weights)
@@ -256,7 +261,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         Args:
             seed: seeds all randomness of the environment.
             options: `{"task_id": ..}` names the task; None draws one. `{"overview": ..}`, an
-                `Overview`, is shown instead of one that would be picked: for replays.
+                `Overview`, is shown instead of one that would be picked: for replays. So is
+                `{"found": ..}`, what calls of `find` are told.
 
         Raises:
             TaskError: an option or a task is unknown.
@@ -271,7 +277,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         Raises:
             ResetNeeded: the episode is over, or was never begun.
             TypeError: the reply is no text.
-            VideoError: the frames of a zoom cannot be decoded (see `on_video_error`).
+            VideoError: the frames of a call cannot be decoded (see `on_video_error`).
+            FinderError: the finder cannot search. The turn is not played.
             GradingError: the answer cannot be graded now. The turn is not played: send it again.
         """
         outcome = self.play(action)
@@ -282,7 +289,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     ) -> dict[str, Any]:
         """Does what `reset` does, and returns the info alone: builds no Dict observation."""
         super().reset(seed=seed)
-        task_id, overview = asked_in(options)
+        asked = asked_in(options)
+        task_id = asked.task_id
         self._videos_skipped = 0
         while True:
             if task_id is not None:
@@ -291,7 +299,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
                 task = self.tasks[int(self.np_random.integers(len(self.tasks)))]
             draw = int(self.np_random.integers(2**32))
             try:
-                self._begin(task, draw, overview)
+                self._begin(task, draw, asked)
                 break
             except VideoError:
                 is_skipped = self.on_video_error == "skip" and task_id is None
@@ -309,16 +317,17 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             raise TypeError(f"a reply needs to be a text, got {type(action).__name__}")
         if over := end_reason(self._playing, self.video_error):
             raise ResetNeeded(f"the episode is over ({over}): call reset first")
-        after = advance(self._playing, action, self.grader, self.viewing.tell)
-        if call := after.turns[-1].shown:
-            try:
-                self.viewing.show(call.times_s, call.box)
-            except VideoError as error:
-                if self.on_video_error == "raise":
-                    raise
-                self.video_error = error
-                self._videos_skipped += 1
-                return 0.0, False, True, self._info()
+        viewing = self.viewing
+        try:
+            after = advance(self._playing, action, self.grader, viewing.tell, viewing.find)
+            if call := after.turns[-1].shown:
+                viewing.show(call.times_s, call.box)
+        except VideoError as error:
+            if self.on_video_error == "raise":
+                raise
+            self.video_error = error
+            self._videos_skipped += 1
+            return 0.0, False, True, self._info()
         self._episode = after  # not before: a video that fails leaves the turn unplayed
         self._render_for_human()
         parts = score(after, self.reward_weights)  # all zero before the end
@@ -350,7 +359,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
             self._viewing.close()
         self._display.close()
 
-    def _begin(self, task: VideoQuestion, draw: int, overview: Overview | None) -> None:
+    def _begin(self, task: VideoQuestion, draw: int, asked: Asked) -> None:
         """Opens a task's video and shows an overview. Raises VideoError, OverviewError."""
         self._episode, self.video_error = None, None  # until all has gone well
         if self._viewing is not None:
@@ -358,8 +367,9 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         video = self.tasks.open_video(task)  # may write the file: that is no decoding
         how = {"draws_small": self._draws_small, "draws_later": self.draws_later}
         self._viewing = Viewing(video, self._max_pixels, self.frame_size, **how)
-        episode = self._viewing.start(task, self.rules, self._picker, draw, overview)
+        episode = self._viewing.start(task, self.rules, self._picker, draw, asked.overview)
         self._viewing.cues = cues_of(self.tasks, task, self.rules)
+        self._viewing.finder, self._viewing.answers = self._finder, asked.found or {}
         self._draw, self._episode = draw, episode
 
     @property

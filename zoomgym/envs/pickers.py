@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.errors import OverviewError
+from zoomgym.errors import OverviewError, ZoomGymError
 from zoomgym.io import brief, did_you_mean, import_named
 from zoomgym.rules import (
     UNIFORM,
@@ -126,7 +126,7 @@ def pick_overview(
     except Exception as error:
         error.add_note(f"raised while {rules.overview} picked an overview of {task.video}")
         raise
-    times_s = _numbers(found, rules.overview, f"{num_frames} times in seconds").tolist()
+    times_s = numbers_of(found, rules.overview, f"{num_frames} times in seconds").tolist()
     if len(times_s) != num_frames:
         raise OverviewError(
             f"{rules.overview} needs to return {num_frames} times in seconds, got {len(times_s)}: "
@@ -159,26 +159,26 @@ def find_picker(overview: str | NamedPicker) -> tuple[str, Picker]:
                 "overview needs query:module:function, like query:my_module:score, got "
                 f"{brief(overview)}"
             )
-        return overview, Query(overview, _function(overview, rest, "score"))
+        return overview, Query(overview, named_function("overview", overview, rest, "score"))
     if kind == "learned":
         if not rest:
             raise ValueError(f"overview needs learned:PATH, got {brief(overview)}: name a folder")
         return overview, _learned(overview, rest)
-    return overview, _function(overview, overview, "pick")
+    return overview, named_function("overview", overview, overview, "pick")
 
 
-def _function(name: str, target: str, example: str) -> Callable[..., Any]:
-    """Returns the function that target names. Raises ValueError."""
-    found: Callable[..., Any] = import_named("overview", name, target, example)
+def named_function(kind: str, name: str, target: str, example: str) -> Callable[..., Any]:
+    """Returns the function that target names, see `import_named`. Raises ValueError."""
+    found: Callable[..., Any] = import_named(kind, name, target, example)
     if not callable(found):
-        raise ValueError(f"overview {name!r}: needed a function, got {brief(found)}")
+        raise ValueError(f"{kind} {name!r}: needed a function, got {brief(found)}")
     return found
 
 
 def _learned(name: str, path: str) -> Picker:
     """Returns the picker that was trained at path. Raises ValueError if it cannot be loaded."""
     try:
-        load = _function(name, LEARNED, "load_picker")
+        load = named_function("overview", name, LEARNED, "load_picker")
     except ValueError as error:
         raise ValueError(
             f"{error}. Learned overviews are part of the checkout, not of the package: start in it"
@@ -187,15 +187,17 @@ def _learned(name: str, path: str) -> Picker:
     return picker
 
 
-def _numbers(found: object, name: str, what: str) -> NDArray[np.float64]:
-    """Returns what a function of the user returned, (N,), as numbers. Raises OverviewError."""
+def numbers_of(
+    found: object, name: str, what: str, kind: type[ZoomGymError] = OverviewError
+) -> NDArray[np.float64]:
+    """Returns what a function of the user returned, (N,), as numbers. Raises an error of a kind."""
     try:
         array = np.asarray(found)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise OverviewError(f"{name} needs to return {what}, got no numbers: {error}") from error
+        raise kind(f"{name} needs to return {what}, got no numbers: {error}") from error
     if array.ndim != 1 or array.dtype.kind not in "iuf":
         got = f"{array.dtype} of shape {array.shape}" if array.ndim else brief(found)
-        raise OverviewError(f"{name} needs to return {what}, got {got}: return a list of numbers")
+        raise kind(f"{name} needs to return {what}, got {got}: return a list of numbers")
     return array.astype(np.float64)
 
 
@@ -247,7 +249,7 @@ class Query:
             return overview_times(video.last_frame_s, num_frames)
         images = video.frames_at(scanned_s, native_size(video.size, SCORED_PIXELS))
         what = f"{len(images)} finite scores, one for each frame"
-        scores = _numbers(self.score(images, question), self.name, what)
+        scores = numbers_of(self.score(images, question), self.name, what)
         if len(scores) != len(images) or not np.isfinite(scores).all():
             bad = scores[~np.isfinite(scores)]
             got = f"{bad[0]} among them" if len(bad) else f"{len(scores)}"

@@ -21,6 +21,7 @@ from zoomgym.grading import letter
 from zoomgym.io import transliterated
 from zoomgym.rules import (
     CROP,
+    FIND,
     MAX_OPTIONS,
     MAX_REPLY_CHARS,
     ONLY_ZOOM,
@@ -30,6 +31,7 @@ from zoomgym.rules import (
     Answer,
     CropCall,
     Episode,
+    FindCall,
     RewardParts,
     Rules,
     TranscriptCall,
@@ -47,6 +49,8 @@ CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n\t"
 """Printable ASCII: a space of all of Unicode pickles to 2.2 MB."""
 SIMILAR = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2212\u00d7", "''\"\"---x")
 """Typographic signs that have a plain form."""
+SAMPLED_TEXT = "a person"
+"""Text that samples of a ReplySpace search for."""
 ANSWER_SHARE = 0.3
 """Share of answers among the samples of a ReplySpace."""
 
@@ -84,6 +88,8 @@ class ReplySpace(spaces.Text):
         tool = ZOOM if self._rules.tools == ONLY_ZOOM else rng.choice(self._rules.tools)
         if tool == TRANSCRIPT:
             return write_reply(TranscriptCall(start_s, end_s), self._rules.grammar)
+        if tool == FIND:
+            return write_reply(FindCall(SAMPLED_TEXT, start_s, end_s), self._rules.grammar)
         if tool == CROP:
             (left, right), (top, bottom) = np.sort(rng.uniform(0, 0.999, (2, 2))).round(3).tolist()
             crop = CropCall(left, top, max(right, left + 0.001), max(bottom, top + 0.001), start_s)
@@ -227,10 +233,15 @@ def to_info(
         "is_success": bool(parts.accuracy),
         "videos_skipped": videos_skipped,
         "frames_damaged": frames_damaged,
-        **({} if episode.rules.overview == UNIFORM else {"frames_scanned": episode.frames_scanned}),
+        **({"frames_scanned": episode.all_scanned} if _scans(episode.rules) else {}),
         "answer": episode.answer or "",
         "truth": episode.task.truth if over else "",
     }
+
+
+def _scans(rules: Rules) -> bool:
+    """Returns whether frames may be looked at that are not shown."""
+    return rules.overview != UNIFORM or FIND in rules.tools
 
 
 def _most_feedback(rules: Rules) -> int:

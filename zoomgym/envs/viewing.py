@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.agent import Frames, look
+from zoomgym.envs.finders import Answers, Finder, search
 from zoomgym.envs.pickers import Picker, pick_overview
 from zoomgym.errors import OverviewError, TaskError, VideoError
 from zoomgym.rules import (
@@ -17,6 +18,8 @@ from zoomgym.rules import (
     Box,
     Cue,
     Episode,
+    FindCall,
+    Found,
     Overview,
     Rules,
     TranscriptCall,
@@ -65,6 +68,10 @@ class Viewing:
         """What is asked about the video."""
         self.cues: tuple[Cue, ...] = ()
         """What is said in the video, for the tool `transcript`."""
+        self.finder: Finder | None = None
+        """What searches in the video, for the tool `find`."""
+        self.answers: Answers = {}
+        """What searches are told instead."""
         self._is_fork = False
         self._scan_damaged = 0
         self._times_s: list[tuple[float, ...]] = []
@@ -153,6 +160,17 @@ class Viewing:
         """Returns what is said where a call asks for it."""
         return told(self.cues, call)
 
+    def find(self, call: FindCall) -> Found:
+        """Returns what a search finds. Raises VideoError, FinderError."""
+        if call in self.answers:
+            return self.answers[call]
+        assert self.finder, "Rules refuse the tool find without one"
+        before = self.video.num_damaged
+        with self._counted():
+            found = search(self.finder, self.video, call)
+        self._scan_damaged += self.video.num_damaged - before
+        return found
+
     def frames(self) -> list[Frames]:
         """Returns the overview and the clips so far, as agents see them."""
         for index in range(len(self._frames), len(self._times_s)):
@@ -171,6 +189,7 @@ class Viewing:
         twin = type(self)(self.video, self._max_pixels, self._size, draws_small=self._draws_small)
         twin.decode_s, twin._is_fork = self.decode_s, True
         twin._scan_damaged, twin.cues = self._scan_damaged, self.cues
+        twin.finder, twin.answers = self.finder, self.answers
         twin._times_s, twin._boxes = list(self._times_s), list(self._boxes)
         twin._frames, twin._small = list(self._frames), list(self._small)
         return twin

@@ -12,7 +12,7 @@ from typing import Any
 from zoomgym.envs import MAX_DURATION_S
 from zoomgym.errors import RecordError
 from zoomgym.io import UNPRINTABLE, brief, is_finite_number, load_json, plain
-from zoomgym.rules import MOST_TRANSCRIPT_CHARS, Rules, check_times, merge_weights
+from zoomgym.rules import MOST_FOUND, MOST_TRANSCRIPT_CHARS, Rules, check_times, merge_weights
 
 MOST_LINE_BYTES = 96 * 1024**2
 """Longest line: 100 turns of the longest replies, with every character escaped."""
@@ -27,7 +27,7 @@ MOST_ITEMS = 1000
 MOST_COMPARED = 1_000_000
 """Most pairs of a segment of evidence and a frame that are compared."""
 MOST_SCANNED = 10**12
-"""Most frames that were looked at to pick an overview."""
+"""Most frames that were looked at to pick an overview, or in a search."""
 MOST_TOLD_CHARS = 300
 """Longest text of an error within another."""
 LARGEST = 1e12
@@ -158,6 +158,7 @@ def _check_turns(turns: Any, rules: Rules, duration_s: float) -> None:
         if call := turn.get("transcript"):
             _check_number("start_s", call["start_s"], 0, duration_s)
             _check_number("end_s", call["end_s"], 0, duration_s)
+        _check_search(turn, duration_s)
         if type(is_well_formed := turn["is_well_formed"]) is not bool:
             raise RecordError(f"is_well_formed needs true or false, got {brief(is_well_formed)}")
         if zoom := turn["zoom"]:
@@ -165,6 +166,22 @@ def _check_turns(turns: Any, rules: Rules, duration_s: float) -> None:
             _check_number("end_s", zoom["end_s"], 0, duration_s)
             if type(zoom["fps"]) not in (int, float):
                 raise RecordError(f"fps needs a number, got {brief(zoom['fps'])}")
+
+
+def _check_search(turn: Mapping[str, Any], duration_s: float) -> None:
+    """Checks what a turn searched for, and what was found."""
+    found_s, call = turn.get("found_s", []), turn.get("find")
+    if not isinstance(found_s, list) or len(found_s) > MOST_FOUND * bool(call):
+        needed = f"at most {MOST_FOUND} times" if call else "no time without a search"
+        raise RecordError(f"found_s needs {needed}, got {_size(found_s)}")
+    most = MOST_SCANNED if call else 0
+    _check_whole("frames_scanned", turn.get("frames_scanned", 0), 0, most)
+    if call:
+        _check_text("text", call["text"])
+        _check_number("start_s", call["start_s"], 0, duration_s)
+        _check_number("end_s", call["end_s"], 0, duration_s)
+        for time_s in found_s:
+            _check_number("found_s", time_s, call["start_s"], call["end_s"])
 
 
 def _check_texts(row: Mapping[str, Any]) -> None:

@@ -22,6 +22,8 @@ from zoomgym.rules import (
     Answer,
     CropCall,
     Episode,
+    FindCall,
+    Found,
     FrameBudget,
     Overview,
     RewardParts,
@@ -44,7 +46,14 @@ SCHEMA = 1
 NEEDED = "an episode's record"
 LATER = {"picked_s": None, "frames_scanned": 0}
 """Fields that records hold only where they are not the default: the first records lack them."""
-LATER_IN_TURNS = {"transcript": None, "told": "", "crop": None}
+LATER_IN_TURNS = {
+    "transcript": None,
+    "told": "",
+    "crop": None,
+    "find": None,
+    "found_s": (),
+    "frames_scanned": 0,
+}
 BLOCK_BYTES = 1024**2
 """Bytes to read at once from the end of a file."""
 
@@ -104,6 +113,12 @@ class Record:
             [num_frames] = self.rules.overview_sizes
             return Overview(overview_times(self.last_frame_s, num_frames))
         return Overview(self.picked_s, self.frames_scanned)
+
+    @property
+    def found(self) -> dict[FindCall, Found]:
+        """What its searches found."""
+        alike = [(turn.find, _found(turn, turn.find)) for turn in self.turns if turn.find]
+        return dict(reversed(alike))  # the first of equal ones has looked at frames
 
     @property
     def episode(self) -> Episode:
@@ -194,10 +209,13 @@ def _later(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any
 def _turn(row: dict[str, Any], rules: Rules) -> Turn:
     """Returns a turn as it was written. Raises RecordError if its zoom shows no or many frames."""
     zoom, transcript, crop = row["zoom"], row.get("transcript"), row.get("crop")
+    find = row.get("find")
     calls = {
         "zoom": ZoomCall(**zoom) if zoom else None,
         "transcript": TranscriptCall(**transcript) if transcript else None,
         "crop": CropCall(**crop) if crop else None,
+        "find": FindCall(**find) if find else None,
+        "found_s": tuple(map(float, row.get("found_s", ()))),
     }
     turn = Turn(**{**row, **calls})
     num_frames = turn.zoom.num_frames if turn.zoom else 1
@@ -322,13 +340,18 @@ def _play_again(record: Record, grader: Grader) -> Episode:
     for turn in record.turns:
         if episode.is_over:
             break
-        episode = advance(episode, turn.reply, grader, partial(_told, turn))
+        episode = advance(episode, turn.reply, grader, partial(_told, turn), partial(_found, turn))
     return episode
 
 
 def _told(turn: Turn, call: TranscriptCall) -> str:
     """Returns what a call was told when the turn was played; the transcript is not at hand."""
     return turn.told
+
+
+def _found(turn: Turn, call: FindCall) -> Found:
+    """Returns what a search found when the turn was played; nothing is searched again."""
+    return Found(turn.found_s, turn.frames_scanned)
 
 
 def _rewarded(record: Record, episode: Episode) -> tuple[RewardParts, float]:

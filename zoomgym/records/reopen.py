@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from zoomgym.envs import Known, ZoomEnv
+from zoomgym.envs import Known, KnownFinder, ZoomEnv
 from zoomgym.errors import RecordError, TaskError
 from zoomgym.io import plain
 from zoomgym.records.bounds import told
@@ -83,6 +83,8 @@ def env_to_watch(
     settings = {name: record.settings[name] for name in SHOWN if name in record.settings}
     if "overview" in settings:
         settings["overview"] = Known(settings["overview"])  # no code is run that a stranger names
+    if "finder" in settings:
+        settings["finder"] = KnownFinder(settings["finder"])
     if max_pixels is not None:
         settings["max_pixels"] = max_pixels
     try:

@@ -229,9 +229,8 @@ def _turn_name(turn: Turn, clip_index: int) -> tuple[str, Color]:
         return "refused", style.WRONG
     flaw = "" if turn.is_well_formed else ", not well-formed"
     if turn.shown:
-        tool = "zoom" if turn.zoom else "crop"
-        return f"{tool} {clip_index + 1}{flaw}", zoom_color(clip_index)
-    return f"{'transcript' if turn.transcript else 'answer'}{flaw}", style.INK
+        return f"{turn.tool} {clip_index + 1}{flaw}", zoom_color(clip_index)
+    return f"{turn.tool or 'answer'}{flaw}", style.INK
 
 
 def _draw_reward(

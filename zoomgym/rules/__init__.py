@@ -6,6 +6,8 @@ Pure values and functions: nothing here knows Gymnasium, decodes a video or draw
 from zoomgym.grading import Segment, overlap
 from zoomgym.rules.actions import (
     CROP,
+    FIND,
+    MOST_FIND_CHARS,
     ONLY_ZOOM,
     TOOLS,
     TRANSCRIPT,
@@ -14,6 +16,7 @@ from zoomgym.rules.actions import (
     Answer,
     Box,
     CropCall,
+    FindCall,
     FrameCall,
     TranscriptCall,
     ZoomCall,
@@ -41,6 +44,14 @@ from zoomgym.rules.overview import (
 from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion
 from zoomgym.rules.reading import END_OF_THOUGHT, THINK
 from zoomgym.rules.rewards import RewardParts, is_gated_right, merge_weights, score
+from zoomgym.rules.search import (
+    MOST_FOUND,
+    MOST_SEARCHED,
+    Find,
+    Found,
+    best_matches,
+    search_times,
+)
 from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import count_frames, overview_times, zoom_times
 from zoomgym.rules.transcript import MOST_TRANSCRIPT_CHARS, Cue, Tell, told
@@ -48,10 +59,14 @@ from zoomgym.rules.transcript import MOST_TRANSCRIPT_CHARS, Cue, Tell, told
 __all__ = [
     "CROP",
     "END_OF_THOUGHT",
+    "FIND",
     "GRAMMARS",
     "MAX_OPTIONS",
     "MAX_REPLY_CHARS",
+    "MOST_FIND_CHARS",
+    "MOST_FOUND",
     "MOST_SCANNED",
+    "MOST_SEARCHED",
     "MOST_TRANSCRIPT_CHARS",
     "ONLY_ZOOM",
     "THINK",
@@ -65,6 +80,9 @@ __all__ = [
     "CropCall",
     "Cue",
     "Episode",
+    "Find",
+    "FindCall",
+    "Found",
     "FrameBudget",
     "FrameCall",
     "Overview",
@@ -78,6 +96,7 @@ __all__ = [
     "ZoomCall",
     "action_in",
     "advance",
+    "best_matches",
     "check_times",
     "count_frames",
     "error_kind",
@@ -90,6 +109,7 @@ __all__ = [
     "read_reply",
     "scan_times",
     "score",
+    "search_times",
     "start",
     "times_by_change",
     "times_by_score",

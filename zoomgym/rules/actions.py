@@ -1,4 +1,4 @@
-"""The actions of an agent: see a stretch or a part of a frame, read what is said, or answer."""
+"""The actions of an agent: see a stretch or a part of a frame, read, search, or answer."""
 
 import math
 from collections.abc import Mapping
@@ -7,8 +7,11 @@ from typing import Self, TypeAlias
 
 from zoomgym.errors import CallError
 from zoomgym.grading import Segment
+from zoomgym.io import UNPRINTABLE, brief
 from zoomgym.rules.timeline import count_frames, zoom_times
 
+MOST_FIND_CHARS = 300
+"""Longest text that is searched for."""
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom of a part of a picture, as shares of its width and height."""
 
@@ -161,25 +164,61 @@ class TranscriptCall:
 
     def __post_init__(self) -> None:
         """Refuses a call that means nothing in any video."""
-        if not all(map(math.isfinite, (self.start_s, self.end_s))):
-            raise CallError(
-                f"transcript needs finite numbers, got [{self.start_s}, {self.end_s}]: "
-                "send ordinary numbers"
-            )
-        if not 0 <= self.start_s < self.end_s:
-            raise CallError(
-                f"transcript needs 0 <= start < end, got [{self.start_s:g}, {self.end_s:g}]: "
-                "send two times in seconds, the earlier one first"
-            )
+        _check_stretch("transcript", self.start_s, self.end_s)
 
     def cut_to(self, duration_s: float) -> Self:
         """Returns the call with its end cut to the video's. Raises CallError if it starts later."""
-        if self.start_s >= duration_s:
+        return replace(self, end_s=_cut("transcript", self.start_s, self.end_s, duration_s))
+
+
+@dataclass(frozen=True, slots=True)
+class FindCall:
+    """A request for the moments in [start_s, end_s), in seconds, that match a text best.
+
+    Raises CallError unless the text is a line of at most MOST_FIND_CHARS characters, numbers are
+    finite, and 0 <= start_s < end_s.
+    """
+
+    text: str
+    start_s: float
+    end_s: float
+
+    def __post_init__(self) -> None:
+        """Refuses a call that means nothing in any video."""
+        if not self.text.strip() or UNPRINTABLE.search(self.text):
+            raise CallError(f"find needs a text on one line, got {brief(self.text)}: name a thing")
+        if len(self.text) > MOST_FIND_CHARS:
             raise CallError(
-                f"transcript needs start < {duration_s:.2f}, the end of the video, "
-                f"got {self.start_s:g}: start earlier"
+                f"find needs at most {MOST_FIND_CHARS} characters, got {len(self.text)}: be brief"
             )
-        return self if self.end_s <= duration_s else replace(self, end_s=duration_s)
+        _check_stretch("find", self.start_s, self.end_s)
+
+    def cut_to(self, duration_s: float) -> Self:
+        """Returns the call with its end cut to the video's. Raises CallError if it starts later."""
+        return replace(self, end_s=_cut("find", self.start_s, self.end_s, duration_s))
+
+
+def _check_stretch(tool: str, start_s: float, end_s: float) -> None:
+    """Raises CallError unless numbers are a stretch of some video."""
+    if not all(map(math.isfinite, (start_s, end_s))):
+        raise CallError(
+            f"{tool} needs finite numbers, got [{start_s}, {end_s}]: send ordinary numbers"
+        )
+    if not 0 <= start_s < end_s:
+        raise CallError(
+            f"{tool} needs 0 <= start < end, got [{start_s:g}, {end_s:g}]: "
+            "send two times in seconds, the earlier one first"
+        )
+
+
+def _cut(tool: str, start_s: float, end_s: float, duration_s: float) -> float:
+    """Returns the end of a stretch, cut to the video's. Raises CallError if it starts later."""
+    if start_s >= duration_s:
+        raise CallError(
+            f"{tool} needs start < {duration_s:.2f}, the end of the video, "
+            f"got {start_s:g}: start earlier"
+        )
+    return min(end_s, duration_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +232,16 @@ class Answer:
 
 FrameCall: TypeAlias = ZoomCall | CropCall
 """A call that shows frames."""
-Call: TypeAlias = FrameCall | TranscriptCall
+Call: TypeAlias = FrameCall | TranscriptCall | FindCall
 Action: TypeAlias = Call | Answer
 
-ZOOM, CROP, TRANSCRIPT = "zoom", "crop", "transcript"
-TOOLS = (ZOOM, CROP, TRANSCRIPT)
+ZOOM, CROP, TRANSCRIPT, FIND = "zoom", "crop", "transcript", "find"
+TOOLS = (ZOOM, CROP, TRANSCRIPT, FIND)
 """The tools that an environment may offer, by name."""
-TOOL_OF: Mapping[type, str] = {ZoomCall: ZOOM, CropCall: CROP, TranscriptCall: TRANSCRIPT}
+TOOL_OF: Mapping[type, str] = {
+    ZoomCall: ZOOM,
+    CropCall: CROP,
+    TranscriptCall: TRANSCRIPT,
+    FindCall: FIND,
+}
 ONLY_ZOOM = (ZOOM,)

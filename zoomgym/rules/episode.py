@@ -16,6 +16,7 @@ from zoomgym.rules.actions import (
     Answer,
     Call,
     CropCall,
+    FindCall,
     FrameCall,
     TranscriptCall,
     ZoomCall,
@@ -24,6 +25,7 @@ from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.grammar import MAX_REPLY_CHARS, read_reply
 from zoomgym.rules.overview import UNIFORM, Overview, check_times
 from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.search import Find, Found, find_nothing
 from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import overview_times
 from zoomgym.rules.transcript import Tell, say_nothing
@@ -54,11 +56,27 @@ class Turn:
     """What a call was told, which is in the feedback, too; empty if nothing is said there."""
     crop: CropCall | None = None
     """The part of a frame that was shown."""
+    find: FindCall | None = None
+    """The search that was executed, with its end cut to the video."""
+    found_s: tuple[float, ...] = ()
+    """Seconds: the moments that the search told, the best match first."""
+    frames_scanned: int = 0
+    """Frames that the search looked at. They are not shown or paid for."""
 
     @property
     def shown(self) -> FrameCall | None:
         """The call that showed frames, if the turn did."""
         return self.zoom or self.crop
+
+    @property
+    def call(self) -> Call | None:
+        """The call that was executed, whatever its tool, if the turn had one."""
+        return self.shown or self.transcript or self.find
+
+    @property
+    def tool(self) -> str:
+        """Name of the tool whose call was executed; empty if none was."""
+        return TOOL_OF[type(self.call)] if self.call else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +116,11 @@ class Episode:
     def clip_s(self) -> tuple[float, ...]:
         """Seconds of all clip frames, in the order in which they were shown."""
         return tuple(time_s for call in self.shown for time_s in call.times_s)
+
+    @property
+    def all_scanned(self) -> int:
+        """Frames that were looked at so far, to pick the overview and in searches."""
+        return self.frames_scanned + sum(turn.frames_scanned for turn in self.turns)
 
     @property
     def frames_used(self) -> int:
@@ -168,7 +191,11 @@ def start(
 
 
 def advance(
-    episode: Episode, reply: str, grader: Grader = STRICT, tell: Tell = say_nothing
+    episode: Episode,
+    reply: str,
+    grader: Grader = STRICT,
+    tell: Tell = say_nothing,
+    find: Find = find_nothing,
 ) -> Episode:
     """Plays one turn and returns the next episode.
 
@@ -179,6 +206,7 @@ def advance(
         reply: the agent's raw text, untrusted.
         grader: of answers to open-ended questions; asked once, when the answer comes.
         tell: returns what a call for a transcript is told.
+        find: returns what a search finds; may raise VideoError and FinderError.
 
     Raises:
         ValueError: the episode is over.
@@ -196,6 +224,8 @@ def advance(
         _check_call(episode, reading.action)
         if isinstance(reading.action, TranscriptCall):
             return _tell(episode, Turn(reply, is_well_formed), reading.action, tell)
+        if isinstance(reading.action, FindCall):
+            return _find(episode, Turn(reply, is_well_formed), reading.action, find)
         if isinstance(reading.action, CropCall):
             return _crop(episode, Turn(reply, is_well_formed), reading.action)
         return _zoom(episode, Turn(reply, is_well_formed), reading.action)
@@ -248,6 +278,21 @@ def _tell(episode: Episode, turn: Turn, call: TranscriptCall, tell: Tell) -> Epi
     stretch = f"[{call.start_s:.2f}, {call.end_s:.2f}) s"
     said = f"Said in {stretch}:\n{told}\n" if told else f"Nothing is said in {stretch}."
     return _end_turn(episode, replace(turn, transcript=call, told=told), said)
+
+
+def _find(episode: Episode, turn: Turn, call: FindCall, find: Find) -> Episode:
+    """Returns the episode after a search. Raises ReplyError if it is refused.
+
+    The same search finds the same again, and looks at nothing.
+    """
+    call = call.cut_to(episode.duration_s)
+    alike = next((before for before in episode.turns if before.find == call), None)
+    found = Found(alike.found_s) if alike else find(call)
+    stretch = f"[{call.start_s:.2f}, {call.end_s:.2f}) s"
+    times = ", ".join(f"{time_s:.2f}" for time_s in found.times_s)
+    said = f"Found in {stretch}, the best match first: {times} s."
+    turn = replace(turn, find=call, found_s=found.times_s, frames_scanned=found.frames_scanned)
+    return _end_turn(episode, turn, said if times else f"Nothing in {stretch} matches.")
 
 
 def _crop(episode: Episode, turn: Turn, call: CropCall) -> Episode:

@@ -10,11 +10,13 @@ from zoomgym.errors import ReplyError
 from zoomgym.grading import Segment
 from zoomgym.rules.actions import (
     CROP,
+    FIND,
     TRANSCRIPT,
     ZOOM,
     Action,
     Answer,
     CropCall,
+    FindCall,
     TranscriptCall,
 )
 from zoomgym.rules.reading import (
@@ -33,6 +35,7 @@ from zoomgym.rules.reading import (
 
 CROP_EXAMPLE = '{"crop": [0.1, 0.2, 0.5, 0.6], "at": 12.5}'
 TRANSCRIPT_EXAMPLE = '{"transcript": [10, 60]}'
+FIND_EXAMPLE = '{"find": "a red car", "segment": [0, 600]}'
 MOST_EVIDENCE = 64
 """Most stretches that an answer may name."""
 JSON_LESSON = (
@@ -61,12 +64,18 @@ def read_json_calls(reply: str, tools: Sequence[str]) -> Reading:
     """Reads a reply of the grammar `json` where these tools are offered. Raises ReplyError."""
     examples = " or ".join([*(JSON_CALLS[tool].example for tool in tools), ANSWER_EXAMPLE])
     row, is_well_formed = _read_object(reply, examples)
-    named = [tool for tool, call in JSON_CALLS.items() if call.key in row]
+    named = _tools_in(row)
     if len(named) + ("answer" in row) != 1:
         raise ReplyError(
             f"reply needs either one call or an answer, {examples}, got {excerpt(reply.strip())}"
         )
     return Reading(JSON_CALLS[named[0]].read(row) if named else _answer(row), is_well_formed)
+
+
+def _tools_in(row: dict[str, Any]) -> list[str]:
+    """Returns the tools that the keys of an object name; the segment of a search is no zoom."""
+    named = [tool for tool, call in JSON_CALLS.items() if call.key in row]
+    return [FIND] if named == [ZOOM, FIND] and "fps" not in row else named
 
 
 def _read_object(reply: str, examples: str) -> tuple[dict[str, Any], bool]:
@@ -157,14 +166,26 @@ def _crop(row: dict[str, Any]) -> CropCall:
 
 def _transcript(row: dict[str, Any]) -> TranscriptCall:
     """Returns the call for a transcript in a JSON object. Raises ReplyError."""
-    segment = row["transcript"]
+    return TranscriptCall(*_stretch(row["transcript"], TRANSCRIPT, TRANSCRIPT_EXAMPLE))
+
+
+def _find(row: dict[str, Any]) -> FindCall:
+    """Returns the call for a search in a JSON object. Raises ReplyError."""
+    if not isinstance(text := row["find"], str):
+        raise ReplyError(f"find needs a text, like {FIND_EXAMPLE}, got {excerpt(text)}")
+    if "segment" not in row:
+        raise ReplyError(f"find needs the keys of {FIND_EXAMPLE}, got no segment")
+    return FindCall(text.strip(), *_stretch(row["segment"], FIND, FIND_EXAMPLE))
+
+
+def _stretch(segment: Any, tool: str, example: str) -> tuple[float, float]:
+    """Returns the start and the end in a JSON value. Raises ReplyError."""
     if not isinstance(segment, list) or len(segment) != 2:
         raise ReplyError(
-            f"transcript needs [start, end] in seconds, like {TRANSCRIPT_EXAMPLE}, "
-            f"got {excerpt(segment)}"
+            f"{tool} needs [start, end] in seconds, like {example}, got {excerpt(segment)}"
         )
-    start_s, end_s = (number_in(value, TRANSCRIPT) for value in segment)
-    return TranscriptCall(start_s + 0.0, end_s)
+    start_s, end_s = (number_in(value, tool) for value in segment)
+    return start_s + 0.0, end_s
 
 
 def _answer(row: dict[str, Any]) -> Answer:
@@ -222,6 +243,13 @@ JSON_CALLS = {
         TRANSCRIPT_EXAMPLE,
         "a transcript call, which tells you what is said in [start, end) in seconds",
     ),
+    FIND: JsonCall(
+        "find",
+        _find,
+        FIND_EXAMPLE,
+        "a find call, which tells you the times in [start, end) in seconds at which the video "
+        "looks most like a text, the best match first",
+    ),
 }
 
 
@@ -239,6 +267,8 @@ def write_json(action: Action, thought: str) -> str:
         return json.dumps({"answer": action.text, **evidence})
     if isinstance(action, CropCall):
         return json.dumps({"crop": [*action.box], "at": action.at_s})
+    if isinstance(action, FindCall):
+        return json.dumps({"find": action.text, "segment": [action.start_s, action.end_s]})
     if isinstance(action, TranscriptCall):
         return json.dumps({"transcript": [action.start_s, action.end_s]})
     return json.dumps({"segment": [action.start_s, action.end_s], "fps": action.fps})

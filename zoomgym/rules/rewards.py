@@ -35,7 +35,7 @@ class RewardParts:
     format: float = 0.0
     """1 if every reply was well-formed and executable, and the last one answered."""
     tool: float = 0.0
-    """1 if the answer is right and at least one call delivered frames or words."""
+    """1 if the answer is right and at least one call delivered frames, words or times."""
     grounding: float = 0.0
     """If the answer is right, the fraction of evidence segments in which a clip frame fell."""
     zoom_cost: float = 0.0
@@ -45,7 +45,7 @@ class RewardParts:
 
     Intersection over union, both taken as sets of moments. None if it is not measured."""
     repeat_cost: float | None = None
-    """The number of calls that delivered no moment, no part of a frame and no line that was not
+    """The number of calls that delivered no moment, part of a frame, line or match that was not
     there before. Give it a negative weight. None if it is not measured."""
     tool_cost: float | None = None
     """The number of calls that were executed, whatever the tool. Give it a negative weight. None if
@@ -89,9 +89,12 @@ def evidence_share(clip_s: Sequence[float], evidence: Sequence[Segment]) -> floa
 
 
 def num_repeats(overview_s: Sequence[float], turns: Sequence[Turn]) -> int:
-    """Returns how many calls delivered only moments, boxes and lines that were there before."""
+    """Returns how many calls delivered only moments, boxes and lines that were there before.
+
+    A moment that a search tells is another thing than the frame that shows it.
+    """
     shown_s, said, repeats = sorted(overview_s), set[str](), 0
-    crops: list[CropCall] = []
+    crops, found_s = list[CropCall](), list[float]()
     for turn in turns:
         if turn.zoom:
             times_s = turn.zoom.times_s
@@ -102,6 +105,9 @@ def num_repeats(overview_s: Sequence[float], turns: Sequence[Turn]) -> int:
                 crop.is_within(one) and _is_near(crop.at_s, one.times_s) for one in crops
             )
             crops.append(crop)
+        elif turn.find:
+            repeats += all(_is_near(time_s, found_s) for time_s in turn.found_s)
+            found_s = sorted((*found_s, *turn.found_s))
         elif turn.transcript:
             lines = set(turn.told.splitlines())
             repeats += lines <= said
@@ -144,11 +150,15 @@ def score(episode: Episode, weights: Mapping[str, float] = DEFAULT_WEIGHTS) -> R
     return RewardParts(
         accuracy=float(is_right),
         format=float(is_clean and episode.answer is not None),
-        tool=float(is_right and any(turn.shown or turn.told for turn in episode.turns)),
+        tool=float(is_right and any(map(_has_delivered, episode.turns))),
         grounding=share if is_right else 0.0,
         zoom_cost=float(len(episode.zooms)),
         **measured,
     )
+
+
+def _has_delivered(turn: Turn) -> bool:
+    return bool(turn.shown or turn.told or turn.found_s)
 
 
 def _evidence_iou(episode: Episode) -> float:
@@ -160,7 +170,7 @@ def _repeat_cost(episode: Episode) -> float:
 
 
 def _tool_cost(episode: Episode) -> float:
-    return float(sum(bool(turn.shown or turn.transcript) for turn in episode.turns))
+    return float(sum(turn.call is not None for turn in episode.turns))
 
 
 _MEASURES = {

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from zoomgym.io import UNPRINTABLE, brief, is_whole_number
-from zoomgym.rules.actions import ONLY_ZOOM, TOOLS
+from zoomgym.rules.actions import FIND, ONLY_ZOOM, TOOLS
 from zoomgym.rules.grammar import GRAMMARS
 from zoomgym.rules.overview import UNIFORM
 
@@ -15,7 +15,7 @@ MOST = {
     "max_turns": 100,
 }
 MOST_NAME_CHARS = 1000
-LATER = ("overview", "tools")
+LATER = ("overview", "tools", "finder")
 """Rules that records hold only where they are not the default: the first records lack them."""
 
 
@@ -36,6 +36,8 @@ class Rules:
     """Name of what picks the times of the overview."""
     tools: tuple[str, ...] = ONLY_ZOOM
     """Names of the tools that are offered, see `TOOLS`; they end in that order."""
+    finder: str = ""
+    """Name of what searches, for the tool `find`; empty without that tool."""
 
     def __post_init__(self) -> None:
         """Refuses numbers that leave no episode to play."""
@@ -54,19 +56,23 @@ class Rules:
                 f"frame_budget needs room for the overview of {sizes[-1]} frames, "
                 f"got {self.frame_budget}: raise it or lower num_overview"
             )
-        name = self.overview
-        if not isinstance(name, str) or not name.strip() or UNPRINTABLE.search(name):
-            raise ValueError(f"overview needs a name on one line, got {brief(name)}")
-        if len(name) > MOST_NAME_CHARS:
-            raise ValueError(
-                f"overview needs a name of at most {MOST_NAME_CHARS} characters, got {len(name)}"
-            )
-
+        _check_name("overview", self.overview)
         object.__setattr__(self, "tools", _tools(self.tools))
         if self.tools != ONLY_ZOOM and not GRAMMARS[self.grammar].read_calls:
             raise ValueError(
                 f"grammar {self.grammar} knows no tool but zoom, got tools {list(self.tools)}: "
                 "give grammar='json'"
+            )
+        if FIND in self.tools and self.finder == "":
+            raise ValueError(
+                f"the tool {FIND} needs a finder, got none: give finder='module:function', a scorer"
+            )
+        if FIND in self.tools:
+            _check_name("finder", self.finder)
+        elif self.finder != "":
+            raise ValueError(
+                f"finder needs the tool {FIND}, got tools {list(self.tools)}: add it, or leave the "
+                "finder out"
             )
 
     @property
@@ -103,6 +109,16 @@ class Rules:
             for name, value in rules.items()
             if name not in LATER or getattr(self, name) != default[name]
         }
+
+
+def _check_name(kind: str, name: object) -> None:
+    """Refuses what is no name of what picks or finds. Raises ValueError."""
+    if not isinstance(name, str) or not name.strip() or UNPRINTABLE.search(name):
+        raise ValueError(f"{kind} needs a name on one line, got {brief(name)}")
+    if len(name) > MOST_NAME_CHARS:
+        raise ValueError(
+            f"{kind} needs a name of at most {MOST_NAME_CHARS} characters, got {len(name)}"
+        )
 
 
 def _sizes(num_overview: object) -> tuple[int, ...]:

@@ -47,7 +47,7 @@ from zoomgym.agent.observation import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
-from zoomgym.rules.actions import TOOLS, Action, CropCall, TranscriptCall, ZoomCall
+from zoomgym.rules.actions import TOOLS, Action, CropCall, FindCall, TranscriptCall, ZoomCall
 from zoomgym.rules.grammar import read_reply
 from zoomgym.rules.json_grammar import JSON_CALLS
 from zoomgym.rules.reading import Reading
@@ -452,6 +452,11 @@ TRANSCRIPT = '{"transcript": [10, 60]}'
 BOTH = ("zoom", "transcript")
 
 
+def with_tools(seen: Observation, tools: tuple[str, ...]) -> Observation:
+    finder = "m:score" if "find" in tools else ""
+    return replace(seen, rules=replace(seen.rules, tools=tools, finder=finder))
+
+
 @pytest.mark.parametrize(
     ("tools", "names"),
     [
@@ -459,6 +464,7 @@ BOTH = ("zoom", "transcript")
         (("transcript",), ["transcript"]),
         (BOTH, ["video_zoom", "transcript"]),
         (("zoom", "crop"), ["video_zoom", "crop"]),
+        (("find",), ["find"]),
     ],
 )
 def test_the_tools_of_an_episode_are_offered_and_their_examples_fit(
@@ -466,7 +472,7 @@ def test_the_tools_of_an_episode_are_offered_and_their_examples_fit(
 ) -> None:
     seen = first_look()
     with judging(chats(ANSWER)) as server:
-        chat(server, tools=True).act(replace(seen, rules=replace(seen.rules, tools=tools)))
+        chat(server, tools=True).act(with_tools(seen, tools))
         [(_, _, body)] = server.requests
     assert [tool["function"]["name"] for tool in body["tools"]] == names
     for tool, name in zip(body["tools"], tools, strict=True):
@@ -481,14 +487,14 @@ def test_the_tools_of_an_episode_are_offered_and_their_examples_fit(
     [
         ("transcript", TRANSCRIPT, TranscriptCall(10, 60)),
         ("crop", '{"crop": [0, 0.5, 1, 1], "at": 2}', CropCall(0, 0.5, 1, 1, 2)),
+        ("find", '{"find": "a car", "segment": [0, 9]}', FindCall("a car", 0, 9)),
         ("video_zoom", ZOOM, ZoomCall(4, 6, 2)),
     ],
 )
 def test_a_call_of_any_tool_is_that_call_of_the_grammar(
     name: str, arguments: str, action: Action
 ) -> None:
-    seen = first_look()
-    seen = replace(seen, rules=replace(seen.rules, tools=TOOLS))
+    seen = with_tools(first_look(), TOOLS)
     with judging(chats("I look.", "tool_calls", tool_calls=[call(arguments, name)])) as server:
         reply = chat(server, tools=True).act(seen)
     assert reply == arguments
