@@ -28,7 +28,15 @@ from zoomgym.rules import END_OF_THOUGHT, GRAMMARS, ONLY_ZOOM, THINK, Answer, ac
 
 OPEN, STOP = f"<{ZOOM_NAME}>", f"</{ZOOM_NAME}>"
 """Tags around a zoom in that grammar: a reply ends at STOP, or at the model's own end token."""
-SETTINGS = ("tools", "temperature", "max_tokens", "jpeg_quality", "max_concurrent", "request")
+SETTINGS = (
+    "tools",
+    "temperature",
+    "max_tokens",
+    "jpeg_quality",
+    "max_concurrent",
+    "request",
+    "check_pictures",
+)
 """Settings of ChatAgent; all others in an argument belong to its endpoint."""
 BOUNDS = {
     "temperature": (0.0, 10.0),
@@ -82,6 +90,8 @@ class ChatAgent:
         max_concurrent: requests at once, in `act_batch` and by the threads that share it.
         request: further fields of a request, merged over its own. None leaves a field out:
             `{"max_tokens": None, "max_completion_tokens": 4096}` renames one.
+        check_pictures: whether to ask once more, the first time that pictures are sent, without
+            them. If the endpoint counts as many tokens, it drops pictures, and is refused.
 
     Raises:
         ValueError: a setting is invalid.
@@ -97,11 +107,13 @@ class ChatAgent:
         jpeg_quality: int = 0,
         max_concurrent: int = 8,
         request: Mapping[str, Any] | None = None,
+        check_pictures: bool = True,
     ) -> None:
         given = (temperature, max_tokens, jpeg_quality, max_concurrent)
         check_numbers(dict(zip(BOUNDS, given, strict=True)), BOUNDS)
-        if not isinstance(tools, bool):
-            raise ValueError(f"chat tools needs true or false, got {tools!r}")
+        for name, value in (("tools", tools), ("check_pictures", check_pictures)):
+            if not isinstance(value, bool):
+                raise ValueError(f"chat {name} needs true or false, got {value!r}")
         if not isinstance(request, Mapping | None):
             raise ValueError(f"chat request needs an object of fields, got {request!r}")
         check_json(dict(request or {}), "chat")
@@ -113,6 +125,9 @@ class ChatAgent:
         self._used: WeakKeyDictionary[Frames, Tally] = WeakKeyDictionary()
         """Usage by overview: episodes with equal overviews share a key."""
         self._lock = Lock()
+        self._sees = None if check_pictures else True
+        """Whether the endpoint looks at pictures; None while that is not known."""
+        self._looking = Lock()
 
     def reset(self, seed: int) -> None:
         """Seeds the sampling and forgets every episode."""
@@ -122,7 +137,7 @@ class ChatAgent:
     def act(self, observation: Observation) -> str:
         """Returns the reply to an observation. Raises AgentError if there is none."""
         try:
-            said = self._endpoint.ask(self._messages(observation), self._fields(observation))
+            said = self._ask(self._messages(observation), self._fields(observation))
         except AgentError as error:
             raise AgentError(f"{observation.episode_key}: {error}") from error
         reply = write_completion(said, observation.rules.grammar, observation.rules.tools)
@@ -150,6 +165,36 @@ class ChatAgent:
                 return {}
             del self._used[overview]
             return tally.usage
+
+    def _ask(self, messages: list[dict[str, Any]], request: Mapping[str, Any]) -> Completion:
+        """Returns what the model says next. Raises AgentError, also if it sees no pictures."""
+        said = self._endpoint.ask(messages, request) if self._sees is not False else None
+        with self._looking:  # nobody goes on before it is known
+            if said and self._sees is None and _num_pictures(messages):
+                self._sees = self._count_more(messages, request, said)
+        if said is None or self._sees is False:
+            raise AgentError(
+                f"{self._endpoint.model} at {self._endpoint.url}: needed a model that looks at "
+                "pictures, got one that counts as many tokens without them: serve it with its "
+                "image processor, or give check_pictures=false if its counts are wrong"
+            )
+        return said
+
+    def _count_more(
+        self, messages: list[dict[str, Any]], request: Mapping[str, Any], said: Completion
+    ) -> bool | None:
+        """Returns whether pictures make the tokens of a request more; None if it cannot tell now.
+
+        An endpoint that counts no tokens is believed.
+        """
+        if "input_tokens" not in said.usage:
+            return True
+        short = {name: 1 if name == "max_tokens" else value for name, value in request.items()}
+        try:
+            blind = self._endpoint.ask(list(map(_without_pictures, messages)), short)
+        except AgentError:
+            return None
+        return said.usage["input_tokens"] > blind.usage.get("input_tokens", -1)
 
     def _count(self, observation: Observation, reply: str, usage: Mapping[str, float]) -> None:
         """Adds the usage of a reply to that of its episode."""
@@ -246,6 +291,20 @@ def _message(message: Message, urls: Iterator[str]) -> dict[str, Any]:
         else:
             parts.append({"type": "text", "text": part["text"]})
     return {"role": "user", "content": parts}
+
+
+def _num_pictures(messages: Sequence[Mapping[str, Any]]) -> int:
+    """Returns how many pictures are in messages of the API's form."""
+    parts = [part for message in messages for part in message["content"]]
+    return sum(isinstance(part, dict) and part["type"] == "image_url" for part in parts)
+
+
+def _without_pictures(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a message of the API's form without its pictures."""
+    content = message["content"]
+    if not isinstance(content, str):
+        content = [part for part in content if part["type"] != "image_url"]
+    return {**message, "content": content}
 
 
 def _data_url(image: NDArray[np.uint8], jpeg_quality: int) -> str:

@@ -36,6 +36,9 @@ from zoomgym.tasks import set_drawn_memory
 NUM_IN_BATCH = 8
 DRAWN_BYTES = 256 * 1024**2
 """Bytes of drawn frames that a process keeps: 8 agents see 110 MB of one video."""
+NUM_HOPELESS = 10
+"""Number of first episodes of a served model that fail before the others are not tried."""
+HOPELESS = f"not played: the first {NUM_HOPELESS} episodes of this agent all failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,7 @@ def _with_model(jobs: Sequence[Job], agent: Agent, at_once: int | None) -> Itera
 
 
 def _on_threads(jobs: Sequence[Job], agent: Agent, num_threads: int) -> Iterator[Outcome]:
-    """Yields the outcomes of jobs on threads."""
+    """Yields the outcomes of jobs on threads; plays no more if the first NUM_HOPELESS fail."""
     waiting, outcomes = SimpleQueue[Job](), SimpleQueue[Outcome]()
     environments = Environments()
 
@@ -169,13 +172,26 @@ def _on_threads(jobs: Sequence[Job], agent: Agent, num_threads: int) -> Iterator
         waiting.put(job)
     for _ in range(min(num_threads, len(jobs))):
         Thread(target=work, name=jobs[0].agent, daemon=True).start()  # Ctrl-C waits for none
+    is_hopeless, num_left = True, len(jobs)
     try:
-        for _ in jobs:
-            yield outcomes.get()
+        while num_left:
+            outcome = outcomes.get()
+            num_left -= 1
+            is_hopeless &= isinstance(outcome, Failure) and not outcome.is_skipped
+            yield outcome
+            if is_hopeless and len(jobs) - num_left == NUM_HOPELESS:
+                for job in _taken(waiting):
+                    num_left -= 1
+                    yield Failure(job.agent, job.task_id, HOPELESS)
     finally:
-        with suppress(Empty):
-            while True:
-                waiting.get_nowait()
+        list(_taken(waiting))
+
+
+def _taken(waiting: SimpleQueue[Job]) -> Iterator[Job]:
+    """Takes all jobs that wait, and yields them."""
+    with suppress(Empty):
+        while True:
+            yield waiting.get_nowait()
 
 
 # Processes ---------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ from zoomgym import ZoomEnv
 from zoomgym.agent.conversation import images_of, text_of, to_messages
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.errors import AgentError, ReplyError
+from zoomgym.io import side_by_side
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 from zoomgym.rules.actions import TOOLS, Action, CropCall, FindCall, TranscriptCall, ZoomCall
@@ -86,6 +87,7 @@ def chat(server: JudgeServer, waited: list[float] | None = None, **settings: Any
     own = ("key_variable", "timeout_s", "max_tries", "input_price", "output_price")
     of_endpoint = {name: settings.pop(name) for name in own if name in settings}
     sleep = [].append if waited is None else waited.append
+    settings = {"check_pictures": False, **settings}
     agent = ChatAgent(Endpoint("m", server.url, sleep=sleep, **of_endpoint), **settings)
     agent.reset(0)
     return agent
@@ -976,3 +978,69 @@ def test_an_invalid_name_is_refused_and_not_shown(argument: str, message: str) -
     with pytest.raises(ValueError, match=message) as caught:
         make_chat(argument)
     assert "secret" not in str(caught.value)
+
+
+# Whether it looks --------------------------------------------------------------------------------
+
+
+def counted(num_tokens: int) -> Answer:
+    return chats(ANSWER, usage={"prompt_tokens": num_tokens, "completion_tokens": 5})
+
+
+def test_an_endpoint_that_counts_no_token_for_pictures_is_refused() -> None:
+    seen = first_look()
+    with judging(counted(22)) as server:
+        agent = chat(server, check_pictures=True)
+        for _ in range(2):
+            with pytest.raises(AgentError, match="counts as many tokens without them: serve it"):
+                agent.act(seen)
+        asked, blind = (body for _, _, body in server.requests)  # it is asked once
+    assert blind["messages"][0] == asked["messages"][0]
+    assert words(blind["messages"][1]) == words(asked["messages"][1])
+    assert [len(pictures(asked["messages"][1])), len(pictures(blind["messages"][1]))] == [4, 0]
+    assert (blind.pop("max_tokens"), asked.pop("max_tokens")) == (1, 1024)
+    del blind["messages"], asked["messages"]
+    assert blind == asked
+
+
+def test_an_endpoint_that_looks_is_asked_once_more_and_then_believed() -> None:
+    seen = first_look()
+    with judging(counted(300), counted(44), counted(20)) as server:
+        agent = chat(server, check_pictures=True)
+        agent.reset(1)
+        assert [agent.act(seen) for _ in range(3)] == [ANSWER] * 3
+        shown = [len(pictures(body["messages"][1])) for _, _, body in server.requests]
+    assert shown == [4, 0, 4, 4]
+
+
+@pytest.mark.parametrize("setting", [{"check_pictures": True}, {}])
+def test_an_endpoint_that_counts_nothing_or_should_not_be_checked_is_believed(
+    setting: dict[str, Any],
+) -> None:
+    answer = chats(ANSWER) if setting else counted(22)
+    with judging(answer) as server:
+        assert chat(server, **setting).act(first_look()) == ANSWER
+        assert len(server.requests) == 1
+
+
+def test_what_has_no_pictures_says_nothing_of_an_endpoint() -> None:
+    with judging(counted(22), counted(300), counted(22), counted(300)) as server:
+        agent = chat(server, check_pictures=True)
+        agent.act(first_look(num_overview=0))
+        assert agent.act(first_look()) == ANSWER
+        assert len(server.requests) == 3
+
+
+def test_an_endpoint_that_refuses_to_be_asked_without_pictures_is_asked_again_later() -> None:
+    with judging(counted(300), fails(400), counted(300), counted(30)) as server:
+        agent, seen = chat(server, check_pictures=True), first_look()
+        assert [agent.act(seen) for _ in range(2)] == [ANSWER] * 2
+        assert len(server.requests) == 4
+
+
+def test_no_reply_of_an_endpoint_that_drops_pictures_gets_through_beside_the_first() -> None:
+    with judging(*[meets(4, counted(22))] * 4, counted(22)) as server:
+        agent = chat(server, check_pictures=True)
+        came = list(side_by_side(agent.act, [first_look()] * 4, 4))
+        assert len(server.requests) == 5
+    assert [isinstance(one, AgentError) for one in came] == [True] * 4

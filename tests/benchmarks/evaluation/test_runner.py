@@ -16,6 +16,8 @@ import pytest
 
 from benchmarks.evaluation.crashes import Failure
 from benchmarks.evaluation.runner import (
+    HOPELESS,
+    NUM_HOPELESS,
     NUM_IN_BATCH,
     Busy,
     Environments,
@@ -135,6 +137,30 @@ def test_a_served_model_is_asked_by_threads_and_a_refusal_costs_one_episode(
     assert [(record.answer, record.usage["requests"]) for record in records] == [("B", 1)] * 5
     [failure] = [outcome for outcome in came if isinstance(outcome, Failure)]
     assert "needed a reply, got status 400" in failure.reason
+
+
+def test_an_endpoint_that_fails_every_episode_is_given_up_after_the_first_ten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with judging(fails(400)) as server:
+        came = list(
+            play_all(jobs_of(f"chat:m@{server.url}", [*range(6)] * 5), workers=1, at_once=1)
+        )
+        assert NUM_HOPELESS <= len(server.requests) <= NUM_HOPELESS + 1  # one may be under way
+    assert len(came) == 30
+    reasons = [outcome.reason for outcome in came if isinstance(outcome, Failure)]
+    assert all("got status 400" in reason for reason in reasons[:NUM_HOPELESS])
+    assert reasons.count(HOPELESS) == 30 - len(server.requests)
+
+
+def test_an_endpoint_that_replied_once_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with judging(fails(400), chats('{"answer": "B"}'), fails(400)) as server:
+        jobs = jobs_of(f"chat:m@{server.url}", [*range(6)] * 3)
+        came = list(play_all(jobs, workers=1, at_once=1))
+        assert len(server.requests) == 18
+    assert [isinstance(outcome, Record) for outcome in came].count(True) == 1
 
 
 @pytest.mark.parametrize("kind", ["Failing", "FailingShared", "FailingBatch"])
