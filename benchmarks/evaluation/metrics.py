@@ -221,6 +221,11 @@ def shown_in(record: Record) -> list[FrameCall]:
     return [turn.shown for turn in record.turns if turn.shown]
 
 
+def num_calls(record: Record, tool: str = "") -> int:
+    """Returns how many calls of an episode were executed, of a tool or, without one, of all."""
+    return sum(turn.tool == tool if tool else turn.call is not None for turn in record.turns)
+
+
 def missed(record: Record, calls: Sequence[FrameCall]) -> list[Segment]:
     """Returns the parts of the evidence that neither the overview nor these calls show."""
     times_s = [*record.overview.times_s]

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.formats import Cell, Line, Sheet
-from benchmarks.evaluation.metrics import video_of
+from benchmarks.evaluation.metrics import num_calls, video_of
 from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
 from benchmarks.evaluation.summary import listed
 from benchmarks.evaluation.tables import Agents
 from zoomgym.io import number_of
 from zoomgym.records import Record
-from zoomgym.rules import Rules, score
+from zoomgym.rules import Rules
 
 WITHOUT, WITH = "without", "with"
 MOSTLY = 0.95
@@ -108,11 +108,6 @@ def mcnemar(num_gained: int, num_harmed: int) -> float:
         ways = ways * (number - count) // (count + 1)
         tail += ways
     return min(1.0, 2 * tail / (1 << number))
-
-
-def num_calls(record: Record) -> int:
-    """Returns how many calls of an episode were executed, whatever the tool."""
-    return int(score(record.episode, {"tool_cost": 0.0}).tool_cost or 0)
 
 
 def needless(twins: Sequence[Twins]) -> Estimate | None:

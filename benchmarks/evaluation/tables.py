@@ -27,6 +27,7 @@ from benchmarks.evaluation.metrics import (
     Score,
     chance,
     estimate,
+    num_calls,
     officials,
     pairs,
     span_of,
@@ -35,7 +36,7 @@ from benchmarks.evaluation.suites import Suite, built_in, rules_of
 from benchmarks.evaluation.summary import reading
 from zoomgym.io import number_of
 from zoomgym.records import Record
-from zoomgym.rules import Rules
+from zoomgym.rules import TOOLS, ZOOM, Rules
 from zoomgym.tasks import DIFFICULTIES
 
 READINGS = ("strict", "official")
@@ -183,6 +184,7 @@ WORDS = {
     "frame_budget": "{} frames in all",
     "overview": "overview {}",
     "tools": "tools {}",
+    "finder": "finder {}",
 }
 """Words for rules that differ; turns are given as zooms."""
 
@@ -198,7 +200,7 @@ def names_of(every: Sequence[Rules]) -> dict[Rules, str]:
     rows = [asdict(rules) for rules in every]
     differing = [name for name in rows[0] if len({row[name] for row in rows}) > 1]
     return {
-        rules: ", ".join(_words(name, row[name]) for name in differing)
+        rules: ", ".join(_words(name, row[name]) for name in differing if row[name] != "")
         for rules, row in zip(every, rows, strict=True)
     }
 
@@ -207,13 +209,14 @@ def _words(name: str, value: Any) -> str:
     if name == "max_turns":
         return f"at most {number_of(int(value) - 1, 'zoom')}"
     if isinstance(value, tuple):
-        value = " or ".join(map(str, value))
+        value = (" and " if name == "tools" else " or ").join(map(str, value))
     return WORDS[name].format(value)
 
 
 def details(by_agent: Agents) -> list[Sheet]:
     """Returns the tables that explain a ranking by the same rules, without empty ones."""
-    makers = (_by_cell, _pairs, _grounding, _evidence, _segments, _by_frames, _failures, _costs)
+    places = (_by_cell, _pairs, _grounding, _evidence, _segments, _by_frames)
+    makers = (*places, _calls, _failures, _costs)
     return [sheet for make in makers if (sheet := make(by_agent)).lines]
 
 
@@ -327,6 +330,16 @@ def _frames(rules: Rules, num_overview: int, num_zooms: int) -> str:
     least = num_overview + (num_zooms - 1) * rules.frames_per_zoom + 1
     most = min(least + rules.frames_per_zoom - 1, rules.frame_budget)
     return f"{least} to {most}" if num_zooms else str(num_overview)
+
+
+def _calls(by_agent: Agents) -> Sheet:
+    """Returns the table of calls by tool; it is empty where zoom alone is offered."""
+    offered = {tool for own in by_agent.values() for one in own for tool in one.rules.tools}
+    tools = [tool for tool in TOOLS if tool in offered]
+    metrics = [Metric(tool, "", partial(num_calls, tool=tool)) for tool in tools]
+    metrics.append(Metric("all tools", "", num_calls))
+    title = "Calls that were executed in an episode, by tool (mean, 95% interval)"
+    return _of_metrics("calls", title, metrics, by_agent if tools != [ZOOM] else {})
 
 
 def _failures(by_agent: Agents) -> Sheet:

@@ -4,6 +4,7 @@ import json
 import pickle
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -397,6 +398,28 @@ def test_tables_count_what_searches_looked_at() -> None:
     assert costs.columns[-1] == "frames scanned"
     assert costs.lines[0].cells[-1].mean == 244  # type: ignore[union-attr]
     assert f"finder {BRIGHT}" in block.title
+
+
+def test_a_table_counts_the_calls_of_each_tool_that_is_offered() -> None:
+    tools = ("zoom", "crop", "find")
+    crop = '{"crop": [0, 0, 1, 1], "at": 1}'
+    refused = '{"find": "", "segment": [0, 1]}'
+    records = [record_of(ASK, ZOOM, crop, ASK, ANSWER, tools=tools)]
+    records.append(replace(record_of(refused, ASK, ANSWER, tools=tools), agent="other"))
+    [block] = blocks(records)
+    sheet = next(sheet for sheet in block.sheets if sheet.name == "calls")
+    assert sheet.columns == ("episodes", "zoom", "crop", "find", "all tools")
+    means = {
+        line.labels[0]: [cell.mean for cell in line.cells[1:]]  # type: ignore[union-attr]
+        for line in sheet.lines
+    }
+    assert means == {"s": [1, 1, 2, 4], "other": [0, 0, 1, 1]}
+    zoomed = record_of(ZOOM, ANSWER, tools=("zoom",), finder=None)
+    assert "calls" not in [sheet.name for sheet in blocks([zoomed])[0].sheets]
+    assert "calls" in [
+        sheet.name
+        for sheet in blocks([record_of(ZOOM, ANSWER, tools=("crop",), finder=None)])[0].sheets
+    ]
 
 
 def test_the_page_says_what_was_searched_and_found() -> None:

@@ -350,6 +350,18 @@ def test_rules_are_called_by_what_they_do_not_share() -> None:
         "0 or 8 overview frames, overview uniform",
         "64 overview frames, overview mine:pick",
     ]
+    every = [
+        Rules(),
+        Rules(tools=("zoom", "crop")),
+        Rules(tools=("find",), finder="m:f"),
+        Rules(tools=("find",), finder="m:g"),
+    ]
+    assert list(names_of(every).values()) == [
+        "tools zoom",
+        "tools zoom and crop",
+        "tools find, finder m:f",
+        "tools find, finder m:g",
+    ]
 
 
 def test_drawn_and_picked_overviews_are_shown_as_they_were(tmp_path: Path) -> None:
