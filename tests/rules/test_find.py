@@ -217,15 +217,28 @@ INF = float("inf")
 )
 def test_the_highest_peaks_match_best(scores: Sequence[float], places: list[int]) -> None:
     times_s = [10.0 + place for place in range(len(scores))]
-    assert best_matches(times_s, np.array(scores)) == tuple(times_s[place] for place in places)
+    matches = best_matches(FindCall("x", 10, 42), times_s, np.array(scores))
+    assert matches == tuple(times_s[place] for place in places)
+
+
+@pytest.mark.parametrize(
+    ("end_s", "places"), [(42, [3, 5, 1]), (74, [3, 5, 1]), (75, [3]), (106, [3])]
+)
+def test_an_event_is_told_once_in_a_long_stretch(end_s: float, places: list[int]) -> None:
+    times_s = [10.0 + place for place in range(7)]
+    scores = np.array([0, 4, 1, 9, 8, 8.5, 0])
+    matches = best_matches(FindCall("x", 10, end_s), times_s, scores)
+    assert matches == tuple(times_s[place] for place in places)
 
 
 @given(st.lists(st.sampled_from([-INF, -1.0, 0.0, 0.5, 2.0]), min_size=1, max_size=300))
 def test_any_scores_give_a_few_of_the_best_moments(scores: list[float]) -> None:
     times_s = [float(place) for place in range(len(scores))]
-    matches = best_matches(times_s, np.array(scores))
+    matches = best_matches(FindCall("x", 0, len(scores)), times_s, np.array(scores))
     levels = [scores[int(time_s)] for time_s in matches]
-    assert len(set(matches)) == len(matches) <= MOST_FOUND
+    assert len(matches) <= MOST_FOUND
+    gaps_s = np.diff(np.sort(matches))
+    assert not len(gaps_s) or gaps_s.min() >= len(scores) / 32
     assert levels == sorted(levels, reverse=True)
     assert bool(matches) == (max(scores) > -INF)
     assert levels[:1] == [max(scores)] * bool(matches)

@@ -88,7 +88,7 @@ class Best:
             raise FinderError(f"{self.name} needs to return {what}, got {len(scores)}")
         if (bad := scores[np.isnan(scores) | (scores == np.inf)]).size:
             raise FinderError(f"{self.name} needs to return {what}, got {bad[0]} among them")
-        return best_matches(searched_s, scores)
+        return best_matches(call, searched_s, scores)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ MOST_FOUND = 8
 """Most moments that a search tells."""
 MOST_SEARCHED, SEARCHED_FPS = 256, 4
 """Most frames that a search looks at: in all, and in a second."""
+APART = 32
+"""Matches are at least this part of the stretch apart: an event scores unevenly, and is told once.
+"""
 
 
 class Found(NamedTuple):
@@ -40,14 +43,18 @@ def search_times(call: FindCall) -> tuple[float, ...]:
     return tuple(call.start_s + k * length_s / num_frames for k in range(num_frames))
 
 
-def best_matches(times_s: Sequence[float], scores: NDArray[np.float64]) -> tuple[float, ...]:
+def best_matches(
+    call: FindCall, times_s: Sequence[float], scores: NDArray[np.float64]
+) -> tuple[float, ...]:
     """Returns the times of the highest peaks of scores, at most MOST_FOUND, the highest first.
 
     A peak is a frame that scores higher than the frames beside it, or the middle one of several
-    that score alike: so a long match is told once. Of equal peaks, the earlier one comes first.
+    that score alike. Of equal peaks, the earlier one comes first. Peaks near a higher one don't
+    count, see `APART`.
 
     Args:
-        times_s: of N frames, ascending.
+        call: for the search.
+        times_s: of N frames, ascending, see `search_times`.
         scores: (N,) of the frames; minus infinity where nothing matches.
     """
     starts = np.flatnonzero(np.concatenate([[True], scores[1:] != scores[:-1]]))
@@ -56,5 +63,10 @@ def best_matches(times_s: Sequence[float], scores: NDArray[np.float64]) -> tuple
     beside = np.concatenate([[-np.inf], levels, [-np.inf]])
     is_peak = (levels > beside[:-2]) & (levels > beside[2:])
     places = ((starts + ends - 1) // 2)[is_peak]
-    order = np.argsort(-levels[is_peak], kind="stable")[:MOST_FOUND]
-    return tuple(times_s[place] for place in places[order].tolist())
+    matches: list[float] = []
+    apart_s = (call.end_s - call.start_s) / APART
+    for place in places[np.argsort(-levels[is_peak], kind="stable")].tolist():
+        time_s = times_s[place]
+        if len(matches) < MOST_FOUND and all(abs(time_s - one) >= apart_s for one in matches):
+            matches.append(time_s)
+    return tuple(matches)

@@ -503,6 +503,26 @@ def test_a_call_of_any_tool_is_that_call_of_the_grammar(
     assert read_reply(reply, "json", TOOLS) == Reading(action, is_well_formed=True)
 
 
+def test_an_episode_is_played_with_calls_of_several_tools() -> None:
+    env = small_env(tools=("zoom", "crop", "find"), finder="tests.envs.test_find:score")
+    calls = [
+        ("find", '{"find": "bright", "segment": [0, 9]}'),
+        ("crop", '{"crop": [0, 0.5, 1, 1], "at": 2}'),
+        ("video_zoom", ZOOM),
+    ]
+    said = [chats("So.", "tool_calls", tool_calls=[call(body, name)]) for name, body in calls]
+    with judging(*said, chats(ANSWER)) as server:
+        record = play_episode(env, chat(server, tools=True), agent_name="chat", seed=0)
+    assert [turn.reply for turn in record.turns] == [*(body for _, body in calls), ANSWER]
+    assert [turn.tool for turn in record.turns] == ["find", "crop", "zoom", ""]
+    assert (record.reward_parts.format, record.frames_used) == (1.0, 4 + 1 + 4)
+    told, crop, zoom = (
+        server.requests[number][2]["messages"][-1]["content"] for number in (1, 2, 3)
+    )
+    assert told[0]["text"].startswith("<tool_response>\nFound in [0.00, 9.00) s, the best match")
+    assert [sum("image_url" in part for part in content) for content in (crop, zoom)] == [1, 4]
+
+
 def test_a_call_of_a_tool_that_is_not_offered_is_refused_as_it_is() -> None:
     said = Completion("", calls=(("transcript", TRANSCRIPT),))
     reply = write_completion(said, "json")
