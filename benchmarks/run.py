@@ -35,7 +35,7 @@ from zoomgym.errors import RecordError, ZoomGymError
 from zoomgym.io import number_of
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.records import Record
-from zoomgym.rules import GRAMMARS
+from zoomgym.rules import GRAMMARS, PRESETS
 from zoomgym.tasks import TaskSet
 
 DEFAULT = "quick-v1"
@@ -98,6 +98,12 @@ def _parser() -> Parser:
     )
     tasks.add_argument("--split", help="default: test. A manifest has none")
     tasks.add_argument("--grammar", choices=sorted(GRAMMARS), help="of replies; default: json")
+    tasks.add_argument(
+        "--preset",
+        choices=sorted(PRESETS),
+        metavar="NAME",
+        help=f"how a peer's models play: of {', '.join(sorted(PRESETS))}",
+    )
     tasks.add_argument(
         "--env",
         nargs="+",
@@ -178,7 +184,11 @@ def _play(parser: Parser, args: argparse.Namespace) -> int:
             suite, tasks = SUITES[args.suite or DEFAULT], None
         else:
             suite, tasks = own_suite(
-                args.tasks, split=args.split, grammar=args.grammar, env=args.env
+                args.tasks,
+                split=args.split,
+                grammar=args.grammar,
+                preset=args.preset,
+                env=args.env,
             )
         if args.paired:
             suite = paired(suite)

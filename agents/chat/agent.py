@@ -24,10 +24,8 @@ from agents.chat.tools import ZOOM_NAME, names_of, offered
 from zoomgym.agent import Frames, Message, Observation, episode_rng, images_of, text_of, to_messages
 from zoomgym.errors import AgentError
 from zoomgym.io import check_json, side_by_side
-from zoomgym.rules import END_OF_THOUGHT, GRAMMARS, ONLY_ZOOM, THINK, Answer, action_in
+from zoomgym.rules import END_OF_THOUGHT, GRAMMARS, ONLY_ZOOM, THINK, Answer, action_in, grammar_of
 
-OPEN, STOP = f"<{ZOOM_NAME}>", f"</{ZOOM_NAME}>"
-"""Tags around a zoom in that grammar: a reply ends at STOP, or at the model's own end token."""
 SETTINGS = (
     "tools",
     "temperature",
@@ -214,9 +212,14 @@ class ChatAgent:
         own: dict[str, Any] = {"temperature": self._temperature, "max_tokens": self._max_tokens}
         if self._temperature:
             own["seed"] = int(episode_rng(self._seed, observation).integers(2**31))
-        if stop := GRAMMARS[observation.rules.grammar].stop:
+        if stop := grammar_of(observation.rules.grammar).stop:
             own["stop"] = [stop]
         if self._tools:
+            if (grammar := observation.rules.grammar) not in GRAMMARS:
+                raise AgentError(
+                    f"tool calls of a server need a grammar of {list(GRAMMARS)}, got {grammar}: "
+                    "leave tools out, and the model writes its calls as it was trained to"
+                )
             own["tools"] = offered(observation.rules.tools)
         return {name: value for name, value in (own | self._request).items() if value is not None}
 
@@ -244,10 +247,10 @@ class ChatAgent:
 def write_completion(said: Completion, grammar: str, tools: Sequence[str] = ONLY_ZOOM) -> str:
     """Returns a completion as a reply: what the model wrote, as it wrote it.
 
-    What the server removed is put back: the stop string, and in the grammar `video_zoom` the
-    model's thoughts. Arguments of tool calls become the grammar's JSON, right or wrong, one call or
-    several: the rules decide whether they can be executed. Words beside a call are its thought, for
-    which `json` has no place; but a second action among them stays.
+    What the server removed is put back: the stop string, and the model's thoughts where the grammar
+    has a place for them. Arguments of tool calls become the grammar's JSON, right or wrong, one
+    call or several: the rules decide whether they can be executed. Words beside a call are its
+    thought, for which `json` has no place; but a second action among them stays.
 
     Args:
         said: by the model.
@@ -259,23 +262,24 @@ def write_completion(said: Completion, grammar: str, tools: Sequence[str] = ONLY
         arguments if name in known else json.dumps({"name": name, "arguments": arguments})
         for name, arguments in said.calls
     ]
-    if grammar == ZOOM_NAME:
-        return _write_tags(said, bodies)
+    if grammar_of(grammar).has_thoughts:
+        return _write_tags(said, bodies, grammar)
     is_action = not bodies or action_in(said.text, grammar, tools)
     return "\n".join([*([said.text] if said.text and is_action else []), *bodies])
 
 
-def _write_tags(said: Completion, bodies: Sequence[str]) -> str:
-    """Returns a reply of the grammar `video_zoom`; bodies are the calls of a tool in it."""
+def _write_tags(said: Completion, bodies: Sequence[str], grammar: str) -> str:
+    """Returns a reply of a grammar of tags; bodies are the calls of a tool in it."""
     text, thought = said.text, said.reasoning
-    if said.is_at_stop and text.rfind(OPEN) > text.rfind(STOP):
-        text += STOP
-    if THINK not in text and bodies and not action_in(text, ZOOM_NAME):
+    stop = grammar_of(grammar).stop
+    if stop and said.is_at_stop and text.rfind(stop.replace("/", "")) > text.rfind(stop):
+        text += stop
+    if THINK not in text and bodies and not action_in(text, grammar):
         words = text.replace(END_OF_THOUGHT, "")  # a template may have written its opening tag
         text, thought = "", "\n".join(filter(None, (thought, words)))
     if THINK not in text and (thought or bodies):
         text = f"{THINK}{thought}{END_OF_THOUGHT}{text}"
-    return text + "".join(f"{OPEN}{body}{STOP}" for body in bodies)
+    return text + "".join(f"<{ZOOM_NAME}>{body}</{ZOOM_NAME}>" for body in bodies)
 
 
 def _message(message: Message, urls: Iterator[str]) -> dict[str, Any]:

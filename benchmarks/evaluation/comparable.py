@@ -141,7 +141,10 @@ def check_terms(files: Mapping[str, Sequence[Record]]) -> None:
         ("the same rules", partial(_turns, by_suite)),
         (
             "the same reward weights",
-            lambda record: (record.suite, merge_weights(record.settings["reward_weights"])),
+            lambda record: (
+                (record.suite, record.rules.preset),
+                merge_weights(record.settings["reward_weights"]),
+            ),
         ),
         ("the same tasks, shown alike", _tasks),
         ("the same task and length of its video by the same id", _task),
@@ -196,7 +199,7 @@ def _shown(value: Any) -> str:
 
 
 def _rules(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable, Terms]:
-    """Returns the rules; all rules of a suite count as the same.
+    """Returns the rules; all rules of a suite count as the same, and each preset has its own.
 
     The turns of a paired suite of your own are left to `_turns`.
     """
@@ -206,7 +209,7 @@ def _rules(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable
     terms = asdict(record.rules)
     if is_paired(record.suite) and not own:
         del terms["max_turns"]
-    return record.suite, terms
+    return (record.suite, record.rules.preset), terms
 
 
 def _turns(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable, Terms] | None:

@@ -12,7 +12,7 @@ from agents.arguments import read_arguments
 from zoomgym import ZoomEnv
 from zoomgym.io import number_of, plain
 from zoomgym.records import Record
-from zoomgym.rules import Rules
+from zoomgym.rules import Rules, filled_in
 from zoomgym.tasks import DIFFICULTIES, FAMILIES, TOOL_FAMILIES, ManifestTasks, TaskSet
 
 SOLVED = 0.9
@@ -114,7 +114,8 @@ def paired(suite: Suite) -> Suite:
 def rules_of(part: Part) -> Rules:
     """Returns the rules that a part is played by."""
     names = {field.name for field in fields(Rules)}
-    return Rules(**{name: value for name, value in part.settings.items() if name in names})
+    settings = filled_in(part.settings)
+    return Rules(**{name: value for name, value in settings.items() if name in names})
 
 
 def _synthetic(family: str, num_tasks: int, **settings: Any) -> Part:
@@ -239,7 +240,7 @@ SUITES = {
 }
 
 
-OWN_FLAGS = ("tasks", "split", "grammar", "cache_dir", "frame_size", "render_mode")
+OWN_FLAGS = ("tasks", "split", "grammar", "preset", "cache_dir", "frame_size", "render_mode")
 """Arguments of ZoomEnv that `--env` refuses: they have options, or change no record."""
 AGENTS = ("blind",)
 """Default agents: a guesser, since no baseline reads real videos."""
@@ -247,7 +248,12 @@ SUFFIXES = (".jsonl", ".json")
 
 
 def own_suite(
-    name: str, *, split: str | None, grammar: str | None, env: Sequence[str]
+    name: str,
+    *,
+    split: str | None,
+    grammar: str | None,
+    env: Sequence[str],
+    preset: str | None = None,
 ) -> tuple[Suite, TaskSet]:
     """Returns a suite of all tasks of a set, and the set.
 
@@ -263,6 +269,8 @@ def own_suite(
         settings = {"tasks": name, "split": split or "test", **read_arguments(env, names)}
         if grammar is not None:
             settings["grammar"] = grammar
+        if preset is not None:
+            settings["preset"] = preset
         tasks = ZoomEnv(**settings).tasks
     except (ValueError, TypeError) as error:
         raise ValueError(f"--env: {error}") from error

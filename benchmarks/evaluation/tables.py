@@ -183,6 +183,7 @@ WORDS = {
     "frames_per_zoom": "{} frames a zoom",
     "frame_budget": "{} frames in all",
     "overview": "overview {}",
+    "preset": "preset {}",
     "tools": "tools {}",
     "finder": "finder {}",
 }

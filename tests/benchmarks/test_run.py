@@ -270,7 +270,7 @@ def test_each_command_has_its_own_help(capsys: pytest.CaptureFixture[str]) -> No
         with pytest.raises(SystemExit):
             run.main([command, "--help"])
         told[command] = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
-    assert told["tasks"] - told["suite"] == {"--split", "--grammar", "--env"}
+    assert told["tasks"] - told["suite"] == {"--split", "--grammar", "--preset", "--env"}
     assert told["suite"] <= told["tasks"]
     assert told["merge"] == {"--help", "--cache-dir"}
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.grading import letter
 from zoomgym.io import encodable
-from zoomgym.rules import UNIFORM, ZOOM, Rules, lesson
+from zoomgym.rules import UNIFORM, ZOOM, MessageLayout, Rules, Segment, clock, layout_of, lesson
 
 CHOSEN = {
     UNIFORM: "evenly spread over the whole video",
@@ -81,19 +81,54 @@ def text_of(message: Message) -> str:
 def _opening(observation: Observation) -> list[Message]:
     """Returns the rules, and the overview with the question."""
     rules, overview = observation.rules, observation.overview
+    if layout := layout_of(rules.preset):
+        return _laid_out(observation, layout)
     system = (
         f"You answer a question about a video. {_told_overview(rules, overview)} "
         f"You have {rules.max_turns} turns, one reply each; the last one must be your answer.\n"
         f"{lesson(rules.grammar, rules.tools)}"
     )
-    asked = [f"The video lasts {observation.duration_s:.2f} s.", observation.question]
-    asked += [f"{letter(index)}. {option}" for index, option in enumerate(observation.options)]
+    asked = [f"The video lasts {observation.duration_s:.2f} s.", _asked(observation)]
     if rules.max_turns == 1:
         asked.append(observation.feedback)
     return [
         {"role": "system", "content": [_text(system)]},
-        {"role": "user", "content": [*_labeled(overview), _text("\n".join(asked))]},
+        {
+            "role": "user",
+            "content": [*_labeled(overview, _labels(overview)), _text("\n".join(asked))],
+        },
     ]
+
+
+def _laid_out(observation: Observation, layout: MessageLayout) -> list[Message]:
+    """Returns the opening as a preset lays it out."""
+    rules, overview, duration_s = observation.rules, observation.overview, observation.duration_s
+    whole = Segment(0.0, duration_s)
+    fields = layout.of_stretch(whole, overview.times_s, duration_s) | {
+        "lesson": lesson(rules.grammar, rules.tools),
+        "turns": rules.max_turns,
+        "frames": rules.frames_per_zoom,
+        "duration_s": duration_s,
+        "seconds": int(duration_s),
+        "clock": clock(duration_s),
+        "question": _asked(observation),
+    }
+    before, after = layout.before.format(**fields), layout.after.format(**fields)
+    if rules.max_turns == 1:
+        after += f"\n{layout.last}"
+    shown = _labeled(overview, layout.labels(whole, overview.times_s, duration_s))
+    asked: list[TextPart | ImagePart] = [_text(before), *shown, _text(after)]
+    system = layout.system.format(**fields)
+    return [
+        {"role": "system", "content": [_text(system)]},
+        {"role": "user", "content": [part for part in asked if part.get("text") != ""]},
+    ]
+
+
+def _asked(observation: Observation) -> str:
+    """Returns the question and its lettered options, one a line."""
+    lettered = (f"{letter(index)}. {option}" for index, option in enumerate(observation.options))
+    return "\n".join([observation.question, *lettered])
 
 
 def _told_overview(rules: Rules, overview: Frames) -> str:
@@ -122,18 +157,35 @@ def _exchange(observation: Observation, index: int) -> list[Message]:
     if index == len(observation.turns) - 1 and observation.turns_left == 0:
         return [reply]
     shown: list[TextPart | ImagePart] = []
+    layout = layout_of(observation.rules.preset)
     if turn.shown:
         num_before = sum(before.shown is not None for before in observation.turns[:index])
-        shown = [*_labeled(observation.clips[num_before]), _text("\n")]
+        clip = observation.clips[num_before]
+        if layout:
+            labels = layout.labels(turn.shown.segment, clip.times_s, observation.duration_s)
+            shown = _labeled(clip, labels)
+        else:
+            shown = [*_labeled(clip, _labels(clip)), _text("\n")]
+    if layout:
+        told: list[TextPart | ImagePart] = [_text(turn.feedback)] if turn.feedback else []
+        body = [*told, *shown] if layout.is_text_first else [*shown, *told]
+        around = [_text(layout.opens), *body, _text(layout.closes)]
+        return [reply, {"role": "user", "content": [p for p in around if p.get("text") != ""]}]
     said = [_text(f"<tool_response>\n{turn.feedback}\n"), *shown, _text("</tool_response>")]
     return [reply, {"role": "user", "content": said}]
 
 
-def _labeled(frames: Frames) -> list[TextPart | ImagePart]:
-    """Returns frames, each after its label."""
+def _labels(frames: Frames) -> list[str]:
+    """Returns the labels of frames: their numbers and times."""
+    return [f"<frame{index}_time{time_s:.2f}s>" for index, time_s in enumerate(frames.times_s)]
+
+
+def _labeled(frames: Frames, labels: Sequence[str]) -> list[TextPart | ImagePart]:
+    """Returns frames, each after its label; an empty one is left out."""
     parts: list[TextPart | ImagePart] = []
-    for index, (time_s, image) in enumerate(zip(frames.times_s, frames.images, strict=True)):
-        parts.append(_text(f"<frame{index}_time{time_s:.2f}s>"))
+    for label, image in zip(labels, frames.images, strict=True):
+        if label:
+            parts.append(_text(label))
         parts.append({"type": "image", "image": image})
     return parts
 

@@ -1,13 +1,14 @@
 """Checks of an environment's arguments, and of the options of a reset."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec
 
 from zoomgym.envs.finders import Answers
 from zoomgym.errors import TaskError
 from zoomgym.io import brief, is_number_within, is_whole_number, plain_number
-from zoomgym.rules import Overview, Rules
+from zoomgym.rules import Overview, Rules, filled_in
 from zoomgym.tasks import TaskSet
 from zoomgym.video import ON_DAMAGE
 
@@ -21,12 +22,25 @@ ON_VIDEO_ERROR = ("raise", "skip")
 RENDER_MODES = (None, "human", "rgb_array", "ansi")
 
 
+Given = ParamSpec("Given")
+
+
 class Asked(NamedTuple):
     """What the options of a reset ask for."""
 
     task_id: str | None = None
     overview: Overview | None = None
     found: Answers | None = None
+
+
+def with_preset(make: Callable[Given, None]) -> Callable[Given, None]:
+    """Returns a constructor whose argument `preset` fills in what was not given beside it."""
+
+    @wraps(make)
+    def make_preset(*args: Given.args, **given: Given.kwargs) -> None:
+        make(*args, **filled_in(given))
+
+    return make_preset
 
 
 def make_rules(
@@ -36,6 +50,7 @@ def make_rules(
     name: str,
     tools: object,
     finder: str,
+    preset: str = "",
 ) -> Rules:
     """Returns the rules that numbers give, from Python, JSON or NumPy. Raises ValueError.
 
@@ -46,6 +61,7 @@ def make_rules(
         name: of what picks the overview.
         tools: names of those that are offered.
         finder: name of what searches.
+        preset: that lays messages out.
     """
     if isinstance(tools, Iterable) and not isinstance(tools, str | bytes):
         tools = tuple(tools)
@@ -61,6 +77,7 @@ def make_rules(
         name,
         tools,  # type: ignore[arg-type]  # which it checks
         finder,
+        preset,
     )
 
 

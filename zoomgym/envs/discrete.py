@@ -14,7 +14,7 @@ from zoomgym.envs.form import LETTERS, MAX_CELL_PX, Form, check_count, places_of
 from zoomgym.envs.viewing import small_frames
 from zoomgym.errors import TaskError
 from zoomgym.io import brief
-from zoomgym.rules import Episode
+from zoomgym.rules import Episode, grammar_of
 from zoomgym.tasks import EVERY_FAMILY, NeedleTasks, SyntheticTasks, TaskSet
 
 
@@ -113,6 +113,11 @@ class ZoomEnvDiscrete(gym.Env[dict[str, NDArray[Any]], int]):
             frame_size=(cell_px, cell_px),
         )
         """The environment that is played."""
+        if not grammar_of(grammar := self.zoom_env.rules.grammar).says_zooms:
+            raise ValueError(
+                f"the grammar {grammar} cannot say every zoom of the menu: give grammar='json' "
+                "beside the preset"
+            )
         known = _vocabulary(self.zoom_env.tasks) if answers is None else _items("answers", answers)
         self.form = Form(self.zoom_env.rules, known, num_bins, _items("rates", rates), cell_px)
         self.observation_space = self.form.space  # type: ignore[assignment]

@@ -22,6 +22,7 @@ from zoomgym.envs.arguments import (
     checked_size,
     checked_tasks,
     make_rules,
+    with_preset,
 )
 from zoomgym.envs.display import Display
 from zoomgym.envs.finders import Finder, find_finder
@@ -138,6 +139,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
     | `subtitles` | False | whether a benchmark's questions hold its subtitles |
     | `tools` | `("zoom",)` | also `"crop"`, `"find"` and, where subtitles are, `"transcript"` |
     | `finder` | None | of the tool `find`: `module:function`, which scores frames by a text |
+    | `preset` | `""` | how a peer's models play, like `"longvt"`: what is not given here |
     | `render_mode` | None | `"rgb_array"`, `"human"` or `"ansi"` |
 
     With `on_video_error="skip"`, a video that cannot be shown at reset is replaced by another one,
@@ -161,6 +163,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         "render_fps": 1,
     }
 
+    @with_preset
     def __init__(
         self,
         tasks: str | Path | TaskSet = "synthetic",
@@ -186,12 +189,13 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         subtitles: bool = False,
         tools: Sequence[str] = ONLY_ZOOM,
         finder: str | Finder | None = None,
+        preset: str = "",
         render_mode: str | None = None,
     ) -> None:
         name, self._picker = find_picker(overview)
         counts = (frames_per_zoom, frame_budget, max_turns)
         named, self._finder = find_finder(finder)
-        self.rules = make_rules(grammar, num_overview, counts, name, tools, named)
+        self.rules = make_rules(grammar, num_overview, counts, name, tools, named, preset)
         tasks = checked_tasks(tasks)
         check_choices(cache_dir, on_video_error, on_damage, subtitles, render_mode)
         self.reward_weights = merge_weights(reward_weights)

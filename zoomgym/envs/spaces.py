@@ -36,6 +36,7 @@ from zoomgym.rules import (
     Rules,
     TranscriptCall,
     ZoomCall,
+    grammar_of,
     write_reply,
 )
 
@@ -83,6 +84,8 @@ class ReplySpace(spaces.Text):
         if rng.random() < ANSWER_SHARE:
             choice = Answer(letter(int(rng.integers(max(2, min(self.num_options, MAX_OPTIONS))))))
             return write_reply(choice, self._rules.grammar)
+        if samples := grammar_of(self._rules.grammar).samples:
+            return str(rng.choice(samples))
         start_s, end_s = np.sort(rng.uniform(0, self.horizon_s, 2)).round(3).tolist()
         end_s = max(end_s, start_s + 0.001)
         tool = ZOOM if self._rules.tools == ONLY_ZOOM else rng.choice(self._rules.tools)

@@ -27,6 +27,7 @@ from zoomgym.rules.grammar import (
     GRAMMARS,
     MAX_REPLY_CHARS,
     action_in,
+    grammar_of,
     lesson,
     read_reply,
     write_reply,
@@ -41,6 +42,7 @@ from zoomgym.rules.overview import (
     times_by_change,
     times_by_score,
 )
+from zoomgym.rules.peers import PRESETS, MessageLayout, clock, filled_in, layout_of
 from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion
 from zoomgym.rules.reading import END_OF_THOUGHT, THINK
 from zoomgym.rules.rewards import RewardParts, is_gated_right, merge_weights, score
@@ -69,6 +71,7 @@ __all__ = [
     "MOST_SEARCHED",
     "MOST_TRANSCRIPT_CHARS",
     "ONLY_ZOOM",
+    "PRESETS",
     "THINK",
     "TOOLS",
     "TRANSCRIPT",
@@ -85,6 +88,7 @@ __all__ = [
     "Found",
     "FrameBudget",
     "FrameCall",
+    "MessageLayout",
     "Overview",
     "RewardParts",
     "Rules",
@@ -98,9 +102,13 @@ __all__ = [
     "advance",
     "best_matches",
     "check_times",
+    "clock",
     "count_frames",
     "error_kind",
+    "filled_in",
+    "grammar_of",
     "is_gated_right",
+    "layout_of",
     "lesson",
     "merge_weights",
     "overlap",

@@ -13,6 +13,7 @@ from zoomgym.io import brief, number_of
 from zoomgym.rules.actions import (
     ONLY_ZOOM,
     TOOL_OF,
+    ZOOM,
     Answer,
     Call,
     CropCall,
@@ -24,7 +25,9 @@ from zoomgym.rules.actions import (
 from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.grammar import MAX_REPLY_CHARS, read_reply
 from zoomgym.rules.overview import UNIFORM, Overview, check_times
+from zoomgym.rules.peers import layout_of
 from zoomgym.rules.question import VideoQuestion
+from zoomgym.rules.relative import RelativeCall, Remark, Standing
 from zoomgym.rules.search import Find, Found, find_nothing
 from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import overview_times
@@ -221,6 +224,8 @@ def advance(
         is_well_formed = reading.is_well_formed
         if isinstance(reading.action, Answer):
             return _answer(episode, Turn(reply, is_well_formed), reading.action, grader)
+        if isinstance(reading.action, Remark):
+            return _end_turn(episode, Turn(reply, is_well_formed), reading.action.text)
         _check_call(episode, reading.action)
         if isinstance(reading.action, TranscriptCall):
             return _tell(episode, Turn(reply, is_well_formed), reading.action, tell)
@@ -228,7 +233,7 @@ def advance(
             return _find(episode, Turn(reply, is_well_formed), reading.action, find)
         if isinstance(reading.action, CropCall):
             return _crop(episode, Turn(reply, is_well_formed), reading.action)
-        return _zoom(episode, Turn(reply, is_well_formed), reading.action)
+        return _zoom(episode, Turn(reply, is_well_formed), _fitted(episode, reading.action))
     except ReplyError as error:
         return _end_turn(episode, Turn(reply, is_well_formed, error=str(error)), f"{error}.")
 
@@ -261,9 +266,9 @@ def _answer(episode: Episode, turn: Turn, answer: Answer, grader: Grader) -> Epi
     )
 
 
-def _check_call(episode: Episode, call: Call) -> None:
+def _check_call(episode: Episode, call: Call | RelativeCall) -> None:
     """Raises ReplyError if no such call may be made now, whatever it asks for."""
-    tool = TOOL_OF[type(call)]
+    tool = ZOOM if isinstance(call, RelativeCall) else TOOL_OF[type(call)]
     if episode.turns_left == 1:
         raise ReplyError(f"the last turn needs an answer, got a {tool}: it was not executed")
     if tool not in episode.rules.tools:
@@ -308,6 +313,14 @@ def _crop(episode: Episode, turn: Turn, call: CropCall) -> Episode:
     return _end_turn(episode, replace(turn, crop=call), said)
 
 
+def _fitted(episode: Episode, call: ZoomCall | RelativeCall) -> ZoomCall:
+    """Returns the zoom that a call is now. Raises CallError if it is none."""
+    if isinstance(call, ZoomCall):
+        return call
+    rules = episode.rules
+    return call.fit(Standing(episode.duration_s, rules.frames_per_zoom, episode.zooms))
+
+
 def _zoom(episode: Episode, turn: Turn, call: ZoomCall) -> Episode:
     """Returns the episode after a zoom call. Raises ReplyError if the call is refused."""
     zoom = call.cut_to(episode.duration_s)
@@ -331,5 +344,16 @@ def _end_turn(episode: Episode, turn: Turn, said: str, zoom: ZoomCall | None = N
     if turns_left == 1:
         outlook += f" {LAST_TURN}"
     gap = "" if said.endswith("\n") else " "
-    turn = replace(turn, zoom=zoom, feedback=f"{said}{gap}{outlook}")
+    feedback = f"{said}{gap}{outlook}"
+    if turns_left and (layout := layout_of(episode.rules.preset)):
+        feedback = layout.feedback(
+            zoom=zoom,
+            error=turn.error,
+            said=said,
+            question=episode.task.asked,
+            duration_s=episode.duration_s,
+            turn=len(episode.turns) + 2,
+            is_last=turns_left == 1,
+        )
+    turn = replace(turn, zoom=zoom, feedback=feedback)
     return replace(episode, turns=(*episode.turns, turn))

@@ -1,5 +1,7 @@
 """How actions are written as text: two grammars, each with its reader, its writer and its lesson.
 
+Those of peers, which presets name, are beside them (see `peers`).
+
 A reply is *well-formed* if it is written exactly as its grammar says, and *usable* if its one
 action is clear. A usable reply is executed; only a well-formed one earns the format reward.
 Replies are hostile: readers take linear time and raise only ReplyError.
@@ -10,8 +12,7 @@ chat template may have written into the prompt.
 Source: `video_zoom` is VideoZoomer's (arXiv 2512.22315, section 3.1); open points are decided here.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from zoomgym.errors import ReplyError
 from zoomgym.rules.actions import ONLY_ZOOM, Action
@@ -22,29 +23,12 @@ from zoomgym.rules.json_grammar import (
     teach_json,
     write_json,
 )
-from zoomgym.rules.reading import Reading
+from zoomgym.rules.peers import PEER_GRAMMARS
+from zoomgym.rules.reading import Grammar, Reading
+from zoomgym.rules.relative import RelativeCall, Remark
 from zoomgym.rules.tag_grammar import VIDEO_ZOOM_LESSON, read_video_zoom, write_video_zoom
 
 MAX_REPLY_CHARS = 65_536
-
-
-@dataclass(frozen=True, slots=True)
-class Grammar:
-    """One way to write actions as text."""
-
-    name: str
-    read: Callable[[str], Reading]
-    """Reads a reply of at most MAX_REPLY_CHARS. Raises ReplyError if it is not usable."""
-    write: Callable[[Action, str], str]
-    """Writes an action, with the agent's thought where the grammar has a place for one."""
-    lesson: str
-    """Tells a model how to reply."""
-    stop: str = ""
-    """Text that ends a reply, besides a model's own end; empty if there is none."""
-    read_calls: Callable[[str, Sequence[str]], Reading] | None = None
-    """Reads a reply where these tools are offered, and not `zoom` alone; None: it has no words."""
-    teach: Callable[[Sequence[str]], str] | None = None
-    """Returns the lesson where these tools are offered, and not `zoom` alone."""
 
 
 def read_reply(reply: str, grammar: str, tools: Sequence[str] = ONLY_ZOOM) -> Reading:
@@ -59,13 +43,15 @@ def read_reply(reply: str, grammar: str, tools: Sequence[str] = ONLY_ZOOM) -> Re
             f"reply needs at most {MAX_REPLY_CHARS} characters, got {len(reply)}: be brief"
         )
     if tools == ONLY_ZOOM:
-        return GRAMMARS[grammar].read(reply)
-    read_calls = GRAMMARS[grammar].read_calls
+        return grammar_of(grammar).read(reply)
+    read_calls = grammar_of(grammar).read_calls
     assert read_calls, f"{grammar} has no words for {tools}"  # `Rules` has refused it
     return read_calls(reply, tools)
 
 
-def action_in(reply: str, grammar: str, tools: Sequence[str] = ONLY_ZOOM) -> Action | None:
+def action_in(
+    reply: str, grammar: str, tools: Sequence[str] = ONLY_ZOOM
+) -> Action | RelativeCall | Remark | None:
     """Returns the action in a reply; None if the reply is not usable."""
     try:
         return read_reply(reply, grammar, tools).action
@@ -75,13 +61,26 @@ def action_in(reply: str, grammar: str, tools: Sequence[str] = ONLY_ZOOM) -> Act
 
 def lesson(grammar: str, tools: Sequence[str] = ONLY_ZOOM) -> str:
     """Returns what tells a model how to reply, where these tools are offered."""
-    teach = GRAMMARS[grammar].teach
-    return teach(tools) if teach and tools != ONLY_ZOOM else GRAMMARS[grammar].lesson
+    teach = grammar_of(grammar).teach
+    return teach(tools) if teach and tools != ONLY_ZOOM else grammar_of(grammar).lesson
 
 
 def write_reply(action: Action, grammar: str, thought: str = "") -> str:
-    """Returns the well-formed reply that says action."""
-    return GRAMMARS[grammar].write(action, thought)
+    """Returns the well-formed reply that says action.
+
+    Raises ValueError if the grammar, which is a peer's, has no words for it.
+    """
+    return grammar_of(grammar).write(action, thought)
+
+
+def is_grammar(name: object) -> bool:
+    """Returns whether a grammar has this name, one of ours or a peer's."""
+    return isinstance(name, str) and (name in GRAMMARS or name in PEER_GRAMMARS)
+
+
+def grammar_of(name: str) -> Grammar:
+    """Returns the grammar of this name, one of ours or a peer's."""
+    return GRAMMARS.get(name) or PEER_GRAMMARS[name]
 
 
 GRAMMARS = {
@@ -94,6 +93,11 @@ GRAMMARS = {
         teach=teach_json,
     ),
     "video_zoom": Grammar(
-        "video_zoom", read_video_zoom, write_video_zoom, VIDEO_ZOOM_LESSON, stop="</video_zoom>"
+        "video_zoom",
+        read_video_zoom,
+        write_video_zoom,
+        VIDEO_ZOOM_LESSON,
+        stop="</video_zoom>",
+        has_thoughts=True,
     ),
 }

@@ -52,7 +52,7 @@ TOKEN = re.compile(r'"(?:[^"\\]+|\\.?)*+"?|[{}]', re.DOTALL)
 
 def read_json(reply: str) -> Reading:
     """Reads a reply of the grammar `json`. Raises ReplyError."""
-    row, is_well_formed = _read_object(reply, JSON_EXAMPLES)
+    row, is_well_formed = read_object(reply, JSON_EXAMPLES)
     if ("segment" in row) == ("answer" in row):
         raise ReplyError(
             f"reply needs either a zoom or an answer, {JSON_EXAMPLES}, got {excerpt(reply.strip())}"
@@ -63,7 +63,7 @@ def read_json(reply: str) -> Reading:
 def read_json_calls(reply: str, tools: Sequence[str]) -> Reading:
     """Reads a reply of the grammar `json` where these tools are offered. Raises ReplyError."""
     examples = " or ".join([*(JSON_CALLS[tool].example for tool in tools), ANSWER_EXAMPLE])
-    row, is_well_formed = _read_object(reply, examples)
+    row, is_well_formed = read_object(reply, examples)
     named = _tools_in(row)
     if len(named) + ("answer" in row) != 1:
         raise ReplyError(
@@ -78,7 +78,7 @@ def _tools_in(row: dict[str, Any]) -> list[str]:
     return [FIND] if named == [ZOOM, FIND] and "fps" not in row else named
 
 
-def _read_object(reply: str, examples: str) -> tuple[dict[str, Any], bool]:
+def read_object(reply: str, examples: str) -> tuple[dict[str, Any], bool]:
     """Returns the one JSON object in a reply, and whether it stands alone. Raises ReplyError."""
     text = reply.strip()
     pieces = _spoken(text)

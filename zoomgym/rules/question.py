@@ -73,6 +73,12 @@ class VideoQuestion:
             )
 
     @property
+    def asked(self) -> str:
+        """The question and its lettered options, one a line."""
+        lettered = (f"{letter(index)}. {option}" for index, option in enumerate(self.options))
+        return "\n".join([self.question, *lettered])
+
+    @property
     def truth(self) -> str:
         """The right answer as it is shown to people: the letter of an option, or the text."""
         index = read_choice(self.answer, self.options) if self.options else None

@@ -1,12 +1,14 @@
 """What the readers of all grammars share: JSON values, thoughts, and excerpts for errors."""
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.io import load_json
-from zoomgym.rules.actions import ZOOM, Action, ZoomCall
+from zoomgym.rules.actions import TOOLS, ZOOM, Action, ZoomCall
+from zoomgym.rules.relative import RelativeCall, Remark
 
 EXCERPT_CHARS = 80
 ZOOM_EXAMPLE = '{"segment": [12.5, 15.0], "fps": 2}'
@@ -20,8 +22,37 @@ BLOCKS = re.compile(r"(?:\s*+<think>(?>.*?</think>))*+\s*+", re.DOTALL)
 class Reading:
     """The action in a usable reply, and whether it is written exactly as its grammar asks."""
 
-    action: Action
+    action: Action | RelativeCall | Remark
     is_well_formed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """One way to write actions as text."""
+
+    name: str
+    read: Callable[[str], Reading]
+    """Reads a reply of at most MAX_REPLY_CHARS. Raises ReplyError if it is not usable."""
+    write: Callable[[Action, str], str]
+    """Writes an action, with the agent's thought where the grammar has a place for one.
+
+    Raises ValueError if the grammar has no words for it."""
+    lesson: str
+    """Tells a model how to reply."""
+    stop: str = ""
+    """Text that ends a reply, besides a model's own end; empty if there is none."""
+    read_calls: Callable[[str, Sequence[str]], Reading] | None = None
+    """Reads a reply where these tools are offered, and not `zoom` alone; None: it has no words."""
+    teach: Callable[[Sequence[str]], str] | None = None
+    """Returns the lesson where these tools are offered, and not `zoom` alone."""
+    words: tuple[str, ...] = TOOLS
+    """Tools that `read_calls` has words for."""
+    has_thoughts: bool = False
+    """Whether a reply has a place for thoughts, inside `<think>`."""
+    says_zooms: bool = True
+    """Whether it writes every zoom as it is meant, with its start, end and number of frames."""
+    samples: tuple[str, ...] = ()
+    """Calls to draw at random where a zoom cannot be written as it is meant."""
 
 
 def load_object(text: str, example: str) -> Any:

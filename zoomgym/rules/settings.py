@@ -5,8 +5,9 @@ from typing import Any
 
 from zoomgym.io import UNPRINTABLE, brief, is_whole_number
 from zoomgym.rules.actions import FIND, ONLY_ZOOM, TOOLS
-from zoomgym.rules.grammar import GRAMMARS
+from zoomgym.rules.grammar import GRAMMARS, grammar_of, is_grammar
 from zoomgym.rules.overview import UNIFORM
+from zoomgym.rules.peers import PRESETS
 
 MOST_OVERVIEW = 10_000
 MOST = {
@@ -15,7 +16,7 @@ MOST = {
     "max_turns": 100,
 }
 MOST_NAME_CHARS = 1000
-LATER = ("overview", "tools", "finder")
+LATER = ("overview", "tools", "finder", "preset")
 """Rules that records hold only where they are not the default: the first records lack them."""
 
 
@@ -38,10 +39,12 @@ class Rules:
     """Names of the tools that are offered, see `TOOLS`; they end in that order."""
     finder: str = ""
     """Name of what searches, for the tool `find`; empty without that tool."""
+    preset: str = ""
+    """Name of the preset that lays messages out; empty for the layout of `conversation`."""
 
     def __post_init__(self) -> None:
         """Refuses numbers that leave no episode to play."""
-        if not isinstance(self.grammar, str) or self.grammar not in GRAMMARS:
+        if not is_grammar(self.grammar):
             raise ValueError(f"grammar needs one of {list(GRAMMARS)}, got {brief(self.grammar)}")
         sizes = _sizes(self.num_overview)
         object.__setattr__(self, "num_overview", sizes if len(sizes) > 1 else sizes[0])
@@ -57,10 +60,15 @@ class Rules:
                 f"got {self.frame_budget}: raise it or lower num_overview"
             )
         _check_name("overview", self.overview)
+        if self.preset != "" and (not isinstance(self.preset, str) or self.preset not in PRESETS):
+            raise ValueError(f"preset needs one of {[*PRESETS]}, got {brief(self.preset)}")
         object.__setattr__(self, "tools", _tools(self.tools))
-        if self.tools != ONLY_ZOOM and not GRAMMARS[self.grammar].read_calls:
+        grammar = grammar_of(self.grammar)
+        words = grammar.words if grammar.read_calls else ONLY_ZOOM
+        if self.tools != ONLY_ZOOM and not set(self.tools) <= set(words):
             raise ValueError(
-                f"grammar {self.grammar} knows no tool but zoom, got tools {list(self.tools)}: "
+                f"grammar {self.grammar} knows no tool but {', '.join(words)}, "
+                f"got tools {list(self.tools)}: "
                 "give grammar='json'"
             )
         if FIND in self.tools and self.finder == "":

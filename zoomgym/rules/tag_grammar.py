@@ -1,6 +1,8 @@
 """The grammar `video_zoom`: thoughts and one action, between tags."""
 
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from zoomgym.errors import ReplyError
 from zoomgym.rules.actions import Action, Answer
@@ -27,29 +29,53 @@ VIDEO_ZOOM_LESSON = (
 )
 
 
+class Tagged(NamedTuple):
+    """The one action in a reply that writes its action between tags."""
+
+    tag: str
+    body: str
+    is_well_formed: bool
+
+
 def read_video_zoom(reply: str) -> Reading:
     """Reads a reply of the grammar `video_zoom`. Raises ReplyError."""
+    forms = f"<video_zoom>{ZOOM_EXAMPLE}</video_zoom> or <answer>B</answer>"
+    tag, body, is_well_formed = read_tagged(reply, TAGS, forms)
+    if tag == "answer":
+        return Reading(Answer(body), is_well_formed)
+    return Reading(zoom_in(load_object(body, ZOOM_EXAMPLE)), is_well_formed)
+
+
+def read_tagged(reply: str, tags: Sequence[str], forms: str, needs_thought: bool = True) -> Tagged:
+    """Reads a reply that is a thought and then one action between tags. Raises ReplyError.
+
+    Args:
+        reply: of an agent.
+        tags: of actions.
+        forms: what an action needs to look like, for errors.
+        needs_thought: whether only a reply that begins with its thought is well-formed. If not, any
+            words may be before the action.
+    """
     text = reply.strip()
-    is_well_formed = _has_one_thought(text)
+    is_well_formed = _has_one_thought(text) or not needs_thought
     spoken = "\n".join(without_blocks(text))  # a line break, so that no two halves form a tag
-    opened = _opened(spoken)
+    opened = _opened(spoken, tags)
     if END_OF_THOUGHT in (_after(spoken, *opened[0]) if len(opened) == 1 else spoken):
         is_well_formed = False
         spoken = spoken.rpartition(END_OF_THOUGHT)[2]
-        opened = _opened(spoken)
+        opened = _opened(spoken, tags)
     if len(opened) != 1:
         raise ReplyError(
-            f"reply needs exactly one <video_zoom>{ZOOM_EXAMPLE}</video_zoom> or "
-            f"<answer>B</answer> outside <think>, found {len(opened)} in {excerpt(text)}"
+            f"reply needs exactly one {forms} outside <think>, found {len(opened)} in "
+            f"{excerpt(text)}"
         )
     [(tag, at)] = opened
     body, closing, after = spoken[at + len(f"<{tag}>") :].partition(f"</{tag}>")
     if not closing and tag == "answer":
         raise ReplyError(f"answer needs its closing tag </answer>, got {excerpt(spoken[at:])}")
-    is_well_formed &= bool(closing) and not spoken[:at].strip() and not after
-    if tag == "answer":
-        return Reading(Answer(body.strip()), is_well_formed)
-    return Reading(zoom_in(load_object(body.strip(), ZOOM_EXAMPLE)), is_well_formed)
+    is_bare = not needs_thought or not spoken[:at].strip()
+    is_well_formed &= bool(closing) and is_bare and not after
+    return Tagged(tag, body.strip(), is_well_formed)
 
 
 def _has_one_thought(text: str) -> bool:
@@ -59,9 +85,9 @@ def _has_one_thought(text: str) -> bool:
     return not before and are_closed[-1:] == [True] and sum(are_closed) == 1
 
 
-def _opened(spoken: str) -> list[tuple[str, int]]:
+def _opened(spoken: str, tags: Sequence[str]) -> list[tuple[str, int]]:
     """Returns every opening tag of an action, and where it is."""
-    return [(tag, match.start()) for tag in TAGS for match in re.finditer(f"<{tag}>", spoken)]
+    return [(tag, match.start()) for tag in tags for match in re.finditer(f"<{tag}>", spoken)]
 
 
 def _after(spoken: str, tag: str, at: int) -> str:

@@ -11,7 +11,7 @@ from agents.qwen.model.chunks import ASSISTANT, Chunk, encode
 from agents.qwen.model.generation import Conversation, Sampling, read, say
 from agents.qwen.model.loading import check_path, load_model, load_processor
 from zoomgym.agent import Observation, episode_rng, new_messages, to_messages
-from zoomgym.rules import GRAMMARS, Answer, action_in
+from zoomgym.rules import Answer, action_in, grammar_of
 
 MAX_KEPT = 256
 """Most episodes kept in memory; older ones are read again when they continue."""
@@ -107,7 +107,7 @@ def sampling_in(
 ) -> Sampling:
     """Returns how replies of a grammar are sampled: without the tokens of pictures and videos."""
     banned_ids = (processor.image_token_id, processor.video_token_id)
-    return Sampling(temperature, max_tokens, GRAMMARS[grammar].stop, banned_ids)
+    return Sampling(temperature, max_tokens, grammar_of(grammar).stop, banned_ids)
 
 
 @lru_cache(maxsize=1)
