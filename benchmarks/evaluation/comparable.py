@@ -203,13 +203,13 @@ def _rules(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable
 
     The turns of a paired suite of your own are left to `_turns`.
     """
-    own = by_suite[record.suite]
+    own, scope = by_suite[record.suite], (record.suite, record.rules.preset)
     if len(own) > 1 and record.rules in own:
-        return record.suite, {"rules": "of the suite"}
+        return scope, {"rules": "of the suite"}
     terms = asdict(record.rules)
     if is_paired(record.suite) and not own:
         del terms["max_turns"]
-    return (record.suite, record.rules.preset), terms
+    return scope, terms
 
 
 def _turns(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable, Terms] | None:
