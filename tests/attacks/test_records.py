@@ -26,6 +26,7 @@ from tests.benchmarks.episodes import RIGHT, WRONG, played, zoom
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, read_records
 from zoomgym.rules.overview import Overview
+from zoomgym.rules.search import Found
 from zoomgym.rules.settings import Rules
 from zoomgym.tasks.catalog import open_task_set
 from zoomgym.tasks.synthetic import FAMILIES
@@ -60,12 +61,19 @@ SHOWN: tuple[tuple[Any, ...], ...] = (
     ("task", "category"), ("task", "question"), ("task", "id"), ("task", "video"),
     ("task", "options", 1), ("settings", "difficulty"), ("settings", "split"),
     ("settings", "source"), ("turns", 0, "reply"), ("turns", 0, "feedback"), ("turns", 0, "error"),
-    ("rules", "overview"), ("settings", "overview"),
+    ("rules", "overview"), ("settings", "overview"), ("rules", "finder"), ("settings", "finder"),
 )  # fmt: skip
 """Where the texts are that people are shown."""
 
 Row = dict[str, Any]
 Place = tuple[Any, ...]
+
+
+def searched() -> Record:
+    """Returns the record of an episode with a search and a crop."""
+    replies = ('{"find": "a car", "segment": [0, 600]}', '{"crop": [0, 0, 1, 1], "at": 20.3}')
+    rules = Rules(tools=("zoom", "crop", "find"), finder="mine:score").by_name()
+    return played(*replies, RIGHT, find=lambda call: Found((20.3, 5.0), 240), **rules)
 
 
 def bases(folder: Path) -> list[Row]:
@@ -86,6 +94,8 @@ def bases(folder: Path) -> list[Row]:
     rows[0]["task_set"], rows[0]["settings"]["tasks"] = "private.jsonl", f"{folder}/private.jsonl"
     rows[0]["usage"] = {"tokens": 7, "cost": 0.5}
     rows[1]["task_set"], rows[1]["task"]["labels"] = "videomme", [["duration", "long"]]
+    rows.append(json.loads(searched().to_json()))
+    rows[-1]["settings"] |= rows[-1]["rules"]
     rules = Rules(num_overview=(0, 4, 9), overview="mine:pick").by_name()
     shown = Overview((0.5, 3.0, 3.0, 9.0), 71)
     picked = played(zoom(20, 21, 10), RIGHT, picked=shown, **rules)
@@ -244,12 +254,13 @@ def check_page(records: list[Record], folder: Path) -> None:
     assert not (folder / "cache").exists()
 
 
-def test_no_name_of_a_picker_is_obeyed(tmp_path: Path) -> None:
-    row = bases(tmp_path)[-1]
+@pytest.mark.parametrize(("name", "index"), [("overview", -1), ("finder", -2)])
+def test_no_name_of_a_picker_or_finder_is_obeyed(tmp_path: Path, name: str, index: int) -> None:
+    row = bases(tmp_path)[index]
     lines = []
     for text in TEXTS:
         for place in ("rules", "settings"):
-            row[place]["overview"] = text
+            row[place][name] = text
         record = read(json.dumps({**row, "suite": f"s{len(lines)}"}))
         if isinstance(record, str):
             assert record.isprintable()

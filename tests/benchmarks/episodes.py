@@ -9,6 +9,7 @@ from zoomgym.rules.episode import advance, start
 from zoomgym.rules.overview import Overview
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.rewards import DEFAULT_WEIGHTS, score
+from zoomgym.rules.search import Find, find_nothing
 from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import Segment
 
@@ -39,12 +40,13 @@ def played(
     task: VideoQuestion = TASK,
     agent: str = "a",
     picked: Overview | None = None,
+    find: Find = find_nothing,
     **rules: Any,
 ) -> Record:
     """Returns the record of an episode with these replies."""
     episode = start(task, DURATION_S, LAST_FRAME_S, Rules(**rules), "key", picked)
     for reply in replies:
-        episode = advance(episode, reply)
+        episode = advance(episode, reply, find=find)
     parts = score(episode)
     assert episode.is_over
     return Record(

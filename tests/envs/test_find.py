@@ -17,7 +17,7 @@ from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 from benchmarks.leaderboard import blocks
 from benchmarks.page.episodes import viewer_data
 from tests.envs.test_crop import Script
-from tests.envs.test_pickers import film
+from tests.envs.test_pickers import damaged, film
 from zoomgym import (
     FinderError,
     Record,
@@ -30,6 +30,8 @@ from zoomgym import (
 )
 from zoomgym.envs import KnownFinder, ScannedVideo
 from zoomgym.records import env_to_watch
+from zoomgym.render import PICTURE_SIZE
+from zoomgym.render.picture import _turn_name
 from zoomgym.rollout import watch_again
 from zoomgym.rules import FindCall, Found
 
@@ -118,6 +120,23 @@ def test_a_search_without_a_match_says_so() -> None:
         env.reset(seed=0)
         seen, *_ = env.step(ASK)
         assert seen["feedback"].startswith("Nothing in [0.00, 60.00) s matches. Frames left: 124.")
+
+
+def test_damaged_frames_that_a_search_looked_at_are_not_counted_as_shown(tmp_path: Path) -> None:
+    with ZoomEnv(damaged(tmp_path), **{**GIVEN, "num_overview": 1}) as env:
+        env.reset()
+        *_, info = env.step(ASK)
+        assert (info["frames_scanned"], info["frames_damaged"]) == (120, 0)
+        *_, info = env.step('{"segment": [0, 30], "fps": 0.5}')
+        assert 0 < info["frames_damaged"] < 15
+
+
+def test_a_search_is_painted_by_its_name() -> None:
+    with scene(render_mode="rgb_array", frame_size=(0, 0)) as env:
+        env.reset(seed=0)
+        env.step(ASK)
+        assert env.render().shape == (*PICTURE_SIZE, 3)  # type: ignore[union-attr]
+        assert _turn_name(env.episode.turns[0], 0)[0] == "find"
 
 
 def test_a_scorer_is_asked_for_calls_that_are_executed_alone() -> None:
@@ -269,8 +288,9 @@ def test_forks_search_apart() -> None:
         twin = env.fork()
         env.step(DARK)
         twin.step(ASK)
+        twin.step('{"find": "bright", "segment": [5, 9]}')
         assert [turn.frames_scanned for turn in env.episode.turns] == [240, 4]
-        assert [turn.frames_scanned for turn in twin.episode.turns] == [240, 0]
+        assert [turn.frames_scanned for turn in twin.episode.turns] == [240, 0, 16]
 
 
 def test_a_search_that_does_not_decode_ends_like_a_zoom(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,17 +252,22 @@ def test_an_empty_overview_asks_nobody() -> None:
     assert shown(env) == ()
 
 
-def test_damaged_frames_that_were_only_looked_at_are_not_counted_as_shown(tmp_path: Path) -> None:
-    tasks = open_task_set("synthetic:flash", duration_s=30, cache_dir=tmp_path)
+def damaged(folder: Path) -> str:
+    """Writes a video of 30 s whose middle does not decode, and returns its manifest."""
+    tasks = open_task_set("synthetic:flash", duration_s=30, cache_dir=folder)
     with closing(tasks.open_video(tasks[0])) as video:
         content = bytearray(Path(video.path).read_bytes())
     third = len(content) // 3
     content[third : 2 * third] = bytes(third)
-    (tmp_path / "hurt.mp4").write_bytes(content)
+    (folder / "hurt.mp4").write_bytes(content)
     row = {"id": "q", "video": "hurt.mp4", "question": "What?", "answer": "1"}
-    (tmp_path / "my.jsonl").write_text(json.dumps(row))
+    (folder / "my.jsonl").write_text(json.dumps(row))
+    return str(folder / "my.jsonl")
+
+
+def test_damaged_frames_that_were_only_looked_at_are_not_counted_as_shown(tmp_path: Path) -> None:
     given = {"num_overview": 1, "frame_size": (16, 16)}
-    env = ZoomEnv(str(tmp_path / "my.jsonl"), **given, overview=f"{HERE}:look_everywhere")
+    env = ZoomEnv(damaged(tmp_path), **given, overview=f"{HERE}:look_everywhere")
     _, info = env.reset()
     assert (info["frames_scanned"], info["frames_damaged"]) == (30, 0)
     assert env.small_frames[0].shape == (1, 16, 16, 3)
