@@ -10,20 +10,21 @@ from zoomgym.rules import CROP, FIND, TRANSCRIPT, ZOOM
 
 ZOOM_NAME = "video_zoom"
 """Name of the zoom, and of the grammar that has tags."""
-SEGMENT = {
-    "type": "array",
-    "items": {"type": "number"},
-    "minItems": 2,
-    "maxItems": 2,
-    "description": "[start, end) in seconds",
-}
-BOX = {
-    "type": "array",
-    "items": {"type": "number"},
-    "minItems": 4,
-    "maxItems": 4,
-    "description": "left, top, right and bottom edge, as shares of the picture from 0 to 1",
-}
+
+
+def _numbers(count: int, description: str) -> dict[str, Any]:
+    """Returns a parameter that takes a list of so many numbers."""
+    return {
+        "type": "array",
+        "items": {"type": "number"},
+        "minItems": count,
+        "maxItems": count,
+        "description": description,
+    }
+
+
+SEGMENT = _numbers(2, "[start, end) in seconds")
+BOX = _numbers(4, "left, top, right and bottom edge, as shares of the picture from 0 to 1")
 
 
 def _tool(name: str, shows: str, call: str, **parameters: Any) -> dict[str, Any]:
