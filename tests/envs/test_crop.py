@@ -1,19 +1,17 @@
 """Crops in environments: the pixels of the video itself, in every face of an environment."""
 
 import pickle
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 from PIL import Image
 
 from benchmarks.page.episodes import thumbnails
-from zoomgym import ZoomEnv, ZoomVectorEnv
+from tests.envs.beside import KINDS, played
+from zoomgym import ZoomEnv
 from zoomgym.agent import images_of, to_messages
 from zoomgym.errors import RecordError, VideoError
 from zoomgym.records import Record, replay
@@ -140,36 +138,14 @@ def test_sampled_replies_are_well_formed_and_crop_too() -> None:
 SMALL = {**GIVEN, "source": "scene", "frame_size": (8, 8), "max_pixels": None}
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: SyncVectorEnv([partial(env_of, **SMALL)] * 3),
-        lambda: AsyncVectorEnv([partial(env_of, **SMALL)] * 3, context="fork"),
-        pytest.param(
-            lambda: AsyncVectorEnv([partial(env_of, **SMALL)] * 3, context="spawn"),
-            marks=pytest.mark.long,
-        ),
-        lambda: ZoomVectorEnv(3, tasks="synthetic:flash", **SMALL),
-    ],
-    ids=["sync", "fork", "spawn", "threads"],
-)
-def test_vectors_show_what_single_environments_do(make: Callable[[], Any]) -> None:
-    vector, singles = make(), [env_of(**SMALL) for _ in range(3)]
+@pytest.mark.parametrize("kind", KINDS)
+def test_vectors_show_what_single_environments_do(kind: str) -> None:
     replies = [(ZOOM, LOOK, ZOOM), (LOOK, ZOOM, LOOK), ('{"crop": 5}', ZOOM, LOOK)]
-    try:
-        vector.reset(seed=5)
-        [env.reset(seed=5 + index) for index, env in enumerate(singles)]
-        for turn in range(3):
-            actions = [own[turn] for own in replies]
-            seen = vector.step(actions)[0]
-            for index, env in enumerate(singles):
-                alone = env.step(actions[index])[0]
-                assert (seen["clip"][index] == alone["clip"]).all()
-                assert (seen["clip_t"][index] == alone["clip_t"]).all()
-                assert seen["feedback"][index] == alone["feedback"]
-    finally:
-        vector.close()
-        [env.close() for env in singles]
+    for (seen, *_), alone in played(kind, env_of, replies, **SMALL):
+        for index, (one, *_) in enumerate(alone):
+            assert (seen["clip"][index] == one["clip"]).all()
+            assert (seen["clip_t"][index] == one["clip_t"]).all()
+            assert seen["feedback"][index] == one["feedback"]
 
 
 def test_forks_share_what_was_shown_and_go_on_apart() -> None:

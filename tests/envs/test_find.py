@@ -3,19 +3,18 @@
 import json
 import pickle
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 
 from benchmarks.leaderboard import blocks
 from benchmarks.page.episodes import viewer_data
+from tests.envs.beside import KINDS, played
 from tests.envs.test_crop import Script
 from tests.envs.test_pickers import damaged, film
 from zoomgym import (
@@ -24,7 +23,6 @@ from zoomgym import (
     RecordError,
     VideoError,
     ZoomEnv,
-    ZoomVectorEnv,
     replay,
     run_episodes,
 )
@@ -251,34 +249,13 @@ def test_sampled_replies_are_well_formed_and_search_too() -> None:
 SMALL = {**GIVEN, "source": "scene"}
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: SyncVectorEnv([partial(scene, **SMALL)] * 3),
-        lambda: AsyncVectorEnv([partial(scene, **SMALL)] * 3, context="fork"),
-        pytest.param(
-            lambda: AsyncVectorEnv([partial(scene, **SMALL)] * 3, context="spawn"),
-            marks=pytest.mark.long,
-        ),
-        lambda: ZoomVectorEnv(3, tasks="synthetic:flash", **SMALL),
-    ],
-    ids=["sync", "fork", "spawn", "threads"],
-)
-def test_vectors_find_what_single_environments_do(make: Callable[[], Any]) -> None:
-    vector, singles = make(), [scene(**SMALL) for _ in range(3)]
+@pytest.mark.parametrize("kind", KINDS)
+def test_vectors_find_what_single_environments_do(kind: str) -> None:
     replies = [(ASK, ZOOM, ASK), (DARK, ASK, DARK), ('{"find": 5}', DARK, ASK)]
-    try:
-        vector.reset(seed=5)
-        [env.reset(seed=5 + index) for index, env in enumerate(singles)]
-        for turn in range(3):
-            seen, *_, infos = vector.step([own[turn] for own in replies])
-            for index, env in enumerate(singles):
-                alone, *_, info = env.step(replies[index][turn])
-                assert seen["feedback"][index] == alone["feedback"]
-                assert infos["frames_scanned"][index] == info["frames_scanned"]
-    finally:
-        vector.close()
-        [env.close() for env in singles]
+    for (seen, *_, infos), alone in played(kind, scene, replies, **SMALL):
+        for index, (one, *_, info) in enumerate(alone):
+            assert seen["feedback"][index] == one["feedback"]
+            assert infos["frames_scanned"][index] == info["frames_scanned"]
 
 
 def test_forks_search_apart() -> None:
