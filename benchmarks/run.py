@@ -19,8 +19,9 @@ from agents.registry import AGENTS, make_agent
 from benchmarks.evaluation.claims import judge, show_verdict
 from benchmarks.evaluation.crashes import Failure, read_failures
 from benchmarks.evaluation.grouping import grouped
+from benchmarks.evaluation.on_ray import check_ray
 from benchmarks.evaluation.progress import waited_for
-from benchmarks.evaluation.resume import FAILURES, RECORDS, Choice, held, merge, read_run, run_suite
+from benchmarks.evaluation.resume import FAILURES, RECORDS, held, read_run, run_suite
 from benchmarks.evaluation.suites import (
     SUITES,
     Suite,
@@ -42,7 +43,6 @@ DEFAULT = "quick-v1"
 COMMANDS = {
     "suite": "Play a suite (the default command)",
     "tasks": "Play your own tasks, or those of a public benchmark",
-    "merge": "Join runs of the same suite, seed and version: their shards, or agents",
 }
 MOST_LINES = 6
 """Lines shown of a traceback."""
@@ -51,7 +51,7 @@ REPORT = "report.html"
 
 @ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line. Parses and reports; run_suite() and merge() do the work."""
+    """Command line. Parses and reports; run_suite() does the work."""
     parser = _parser()
     args = parser.parse_args(_with_command(sys.argv[1:] if argv is None else argv))
     command: Callable[[Parser, argparse.Namespace], int] = args.command
@@ -82,7 +82,7 @@ def _parser() -> Parser:
         name: commands.add_parser(name, help=about, description=f"{about}.")
         for name, about in COMMANDS.items()
     }
-    suite, tasks, merged = by_name.values()
+    suite, tasks = by_name.values()
     suite.add_argument(
         "suite",
         nargs="?",
@@ -116,11 +116,6 @@ def _parser() -> Parser:
     tasks.set_defaults(command=_play, suite=None)
     _add_play_arguments(suite, "the first tasks of each part; default: all", "the suite's")
     _add_play_arguments(tasks, "always the same sample of so many; default: all", "blind")
-    merged.add_argument("out", type=Path, metavar="OUT", help="folder to write")
-    merged.add_argument(
-        "paths", nargs="+", type=Path, metavar="IN", help="folders of runs, or files of records"
-    )
-    merged.set_defaults(command=_merge)
     for command in by_name.values():
         command.add_argument(
             "--cache-dir", type=Path, help="folder of synthetic videos; default: your cache"
@@ -132,13 +127,6 @@ def _add_play_arguments(parser: argparse.ArgumentParser, limit: str, agents: str
     """Adds what `suite` and `tasks` share, given what --limit takes and who plays by default."""
     add = parser.add_argument
     add("--limit", type=whole_number(1), help=limit)
-    add(
-        "--shard",
-        type=_shard,
-        default=(0, 1),
-        metavar="I/N",
-        help="play only part I of N: every N-th task. `merge` joins the N folders",
-    )
     add(
         "--agents",
         nargs="+",
@@ -157,6 +145,12 @@ def _add_play_arguments(parser: argparse.ArgumentParser, limit: str, agents: str
         "--at-once",
         type=whole_number(1),
         help="episodes at once of an agent with a model; default: a served one's own, or 8",
+    )
+    add(
+        "--on",
+        default="",
+        metavar="ray[:ADDRESS]",
+        help="play on the machines of a Ray cluster: that of this machine, or one at an address",
     )
     add(
         "--paired",
@@ -197,11 +191,11 @@ def _play(parser: Parser, args: argparse.Namespace) -> int:
             raise ValueError(f"--fresh {unplayed[0]}: it does not play, add it to --agents")
         for name in () if args.page_only else agents:
             make_agent(name)
+        if args.on:
+            check_ray(args.on)
     except ValueError as error:
         parser.fail(error)
-    index, num_shards = args.shard
-    part = f"-{index + 1}of{num_shards}" if num_shards > 1 else ""
-    folder = args.out or Path("results") / f"{folder_name(suite)}{part}"
+    folder = args.out or Path("results") / folder_name(suite)
     if args.page_only:
         return _show_again(args, folder, suite, tasks)
     out, console, started_s = folder / RECORDS, Console(), time.monotonic()
@@ -216,9 +210,10 @@ def _play(parser: Parser, args: argparse.Namespace) -> int:
                 agents,
                 out,
                 seed=args.seed,
-                choice=Choice(args.limit, *args.shard),
+                limit=args.limit,
                 workers=args.workers,
                 at_once=args.at_once,
+                on=args.on,
                 cache_dir=args.cache_dir,
                 console=console,
                 fresh=args.fresh or (),
@@ -248,23 +243,6 @@ def _show_again(args: argparse.Namespace, folder: Path, suite: Suite, tasks: Tas
     with held(folder):
         shown = suite if tasks else played
         return int(_show(shown, records, folder, started_s, args.cache_dir, tasks))
-
-
-def _merge(_: Parser, args: argparse.Namespace) -> int:
-    """Joins runs, and reports as each of them did. Raises OSError, ZoomGymError."""
-    started_s = time.monotonic()
-    with held(args.out):
-        records = merge(args.paths, args.out / RECORDS)
-    suite = suite_of(records)
-    return int(_show(suite, records, args.out, started_s, args.cache_dir, None))
-
-
-def _shard(text: str) -> tuple[int, int]:
-    """Returns which shard of how many, from 0, that I/N says. Raises ArgumentTypeError."""
-    first, _, second = text.partition("/")
-    if first.isdecimal() and second.isdecimal() and 1 <= int(first) <= int(second):
-        return int(first) - 1, int(second)
-    raise argparse.ArgumentTypeError(f"needs I/N with I from 1 to N, like 2/4, got {text!r}")
 
 
 def _show(

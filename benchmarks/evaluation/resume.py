@@ -1,10 +1,10 @@
-"""A run: records of a suite in a folder, to resume and to merge with others."""
+"""A run: records of a suite in a folder, to resume."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.console import Console
 from agents.fingerprint import fingerprint
 from benchmarks.evaluation.comparable import EpisodeKey, join_records
 from benchmarks.evaluation.crashes import Failure, read_failures, write_failures
+from benchmarks.evaluation.on_ray import play_on_ray
 from benchmarks.evaluation.progress import counted
 from benchmarks.evaluation.runner import Job, play_all
 from benchmarks.evaluation.suites import Part, Suite, make_env
@@ -30,37 +31,19 @@ FAILURES = "failures.jsonl"
 LOCK = ".lock"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The tasks of a suite to play: by default all."""
+def _first(part: Part, task_ids: Sequence[str], limit: int | None) -> list[str]:
+    """Returns so many tasks of a part, in the order of task_ids.
 
-    limit: int | None = None
-    """Tasks of each part, at most."""
-    shard_index: int = 0
-    num_shards: int = 1
-    """Tasks are dealt by position, so the limit does not move them."""
-
-    def takes(self, part_index: int, task_index: int) -> bool:
-        """Returns whether to play the task at a position."""
-        is_within = self.limit is None or task_index < self.limit
-        return is_within and (part_index + task_index) % self.num_shards == self.shard_index
-
-    def of_part(self, part_index: int, part: Part, task_ids: Sequence[str]) -> list[str]:
-        """Returns the tasks of a part to play, in the order of task_ids.
-
-        A drawn part orders its tasks by the hashes of their ids: the sample depends neither on the
-        order of a file nor on the limit, and grows with the limit.
-        """
-        by_place = sorted(task_ids, key=_digest) if part.is_drawn else task_ids
-        played = {one for place, one in enumerate(by_place) if self.takes(part_index, place)}
-        return [task_id for task_id in task_ids if task_id in played]
+    A drawn part orders its tasks by the hashes of their ids: the sample depends neither on the
+    order of a file nor on the limit, and grows with the limit.
+    """
+    by_place = sorted(task_ids, key=_digest) if part.is_drawn else task_ids
+    played = set(by_place[:limit])
+    return [task_id for task_id in task_ids if task_id in played]
 
 
 def _digest(task_id: str) -> bytes:
     return hashlib.sha256(task_id.encode("utf-8", "surrogatepass")).digest()
-
-
-EVERYTHING = Choice()
 
 
 def run_suite(
@@ -69,24 +52,42 @@ def run_suite(
     out: Path,
     *,
     seed: int,
-    choice: Choice = EVERYTHING,
+    limit: int | None = None,
     workers: int,
     at_once: int | None = None,
+    on: str = "",
     cache_dir: Path | None,
     console: Console,
     fresh: Collection[str] = (),
 ) -> list[Failure]:
-    """Plays every agent on every chosen task of a suite that out does not hold yet.
+    """Plays every agent on every task of a suite that out does not hold yet.
 
     Moves the episodes of changed agents, and of those in fresh, to another file and plays them
-    again. Returns what failed, which has no record. Raises RecordError if out holds another run.
+    again. Returns what failed, which has no record.
+
+    Args:
+        suite: to play.
+        agents: by name.
+        out: file of records.
+        seed: of environments and agents.
+        limit: tasks of each part, at most.
+        workers: processes, for agents without a model.
+        at_once: episodes at once of an agent with a model.
+        on: `ray` or `ray:ADDRESS`; empty for processes of this machine.
+        cache_dir: of synthetic videos.
+        console: to show the plan on.
+        fresh: agents whose episodes are played again.
+
+    Raises:
+        RecordError: out holds another run.
+        ConnectionError: there is no such cluster.
     """
     hashes = {name: fingerprint(name) for name in agents}
     kept, outdated = list[Record](), list[Record]()
     for record in _recorded(out):
         is_kept = record.agent not in fresh and not _has_changed(record, hashes)
         (kept if is_kept else outdated).append(record)
-    jobs, num_done, num_videos = _open_jobs(suite, hashes, out, kept, seed, choice, cache_dir)
+    jobs, num_done, num_videos = _open_jobs(suite, hashes, out, kept, seed, limit, cache_dir)
     if outdated:
         for record in outdated:
             append_record(out.with_name(REPLACED), record)
@@ -96,10 +97,11 @@ def run_suite(
     doing = f"{written if num_videos else ''}playing episodes"
     failures: list[Failure] = []
     failed = {(one.agent, one.task_id): one for one in read_failures(out.with_name(FAILURES))}
+    play_it = partial(play_on_ray, on=on) if on else play_all
     try:
         with (
             counted(doing, num_done + len(jobs), num_done) as advance,
-            closing(play_all(jobs, workers=workers, at_once=at_once)) as outcomes,
+            closing(play_it(jobs, workers=workers, at_once=at_once)) as outcomes,
         ):
             for outcome in outcomes:
                 if isinstance(outcome, Record):
@@ -146,7 +148,7 @@ def _open_jobs(
     out: Path,
     recorded: Sequence[Record],
     seed: int,
-    choice: Choice,
+    limit: int | None,
     cache_dir: Path | None,
 ) -> tuple[list[Job], int, int]:
     """Returns the missing jobs, how many wanted episodes exist, and how many videos to write.
@@ -158,7 +160,7 @@ def _open_jobs(
     for record in recorded:
         done.setdefault(EpisodeKey.of(record), set()).add(record.agent)
     jobs, known, num_done, num_videos = list[Job](), set[EpisodeKey](), 0, 0
-    for part_index, part in enumerate(suite.parts):
+    for part in suite.parts:
         env = make_env(part, cache_dir)
         tasks = env.tasks.name, env.tasks.version, env.tasks.content_hash
         first = [env.tasks[index] for index in range(part.num_tasks)]
@@ -169,7 +171,7 @@ def _open_jobs(
             for task_id in task_ids
         }
         known.update(keys.values())
-        chosen = choice.of_part(part_index, part, task_ids)
+        chosen = _first(part, task_ids, limit)
         wanted = [keys[task_id] for task_id in chosen]
         to_play = set[str]()
         for name, made_of in hashes.items():
@@ -196,24 +198,6 @@ def _num_unwritten(tasks: TaskSet, task_ids: Collection[str]) -> int:
     if not isinstance(tasks, SyntheticTasks) or tasks.source != "file":
         return 0
     return sum(not tasks.is_written(tasks.by_id(task_id)) for task_id in task_ids)
-
-
-def merge(paths: Sequence[Path], out: Path) -> list[Record]:
-    """Joins the records of files or folders of runs, writes them to out, and returns them.
-
-    Raises RecordError: see `join_records`.
-    """
-    files = [path / RECORDS if path.is_dir() else path for path in paths]
-    if out.exists() and not any(out.samefile(path) for path in files if path.exists()):
-        raise RecordError(
-            f"{out} would be lost: needed another folder to join records in, or {out} as one of "
-            "those that are joined"
-        )
-    records = read_run(files)
-    if not records:
-        raise RecordError(f"needed at least one record to join, got none in {len(files)} files")
-    write_records(out, records)
-    return records
 
 
 def read_run(paths: Iterable[Path]) -> list[Record]:

@@ -115,7 +115,7 @@ def play(
         if isinstance(outcome, Record):
             yield outcome
         else:
-            failure = _failure(replace(jobs[0], task_id=str(start.task_id)), outcome)
+            failure = failure_of(replace(jobs[0], task_id=str(start.task_id)), outcome)
             yield replace(failure, is_skipped=is_skipped(start.env, outcome))
     yield from failures
 
@@ -129,7 +129,7 @@ def _starts(
         if isinstance(env, ZoomEnv):
             yield Start(env, job.task_id)
         else:
-            failures.append(_failure(job, env))
+            failures.append(failure_of(job, env))
 
 
 def _surely(job: Job, agent: Agent, environments: Environments) -> Outcome:
@@ -137,10 +137,11 @@ def _surely(job: Job, agent: Agent, environments: Environments) -> Outcome:
     try:
         return next(play([job], agent, environments))
     except BaseException as error:  # noqa: BLE001 - even an agent's own KeyboardInterrupt
-        return _failure(job, error)
+        return failure_of(job, error)
 
 
-def _failure(job: Job, error: BaseException) -> Failure:
+def failure_of(job: Job, error: BaseException) -> Failure:
+    """Returns the failure of a job that an error ended."""
     return tell_failure(job.agent, job.task_id, error)
 
 
@@ -151,7 +152,7 @@ def _with_model(jobs: Sequence[Job], agent: Agent, at_once: int | None) -> Itera
     """Yields the outcomes of the jobs of one agent, which they share."""
     begun = attempt(partial(agent.reset, jobs[0].seed))
     if begun is not None:
-        yield from (_failure(job, begun) for job in jobs)
+        yield from (failure_of(job, begun) for job in jobs)
     elif isinstance(agent, SharedAgent):
         yield from _on_threads(jobs, agent, at_once or agent.max_concurrent)
     else:
@@ -215,7 +216,7 @@ def _in_processes(jobs: Sequence[Job], num_workers: int) -> Iterator[Outcome]:
     other one writes the same file. At the end, those that are free help the others. If a process
     dies, its job has failed, and a new process takes the next one.
     """
-    videos = deque(deque(some) for some in grouped(jobs, _video_of).values())
+    videos = deque(deque(some) for some in grouped(jobs, video_of).values())
     busy, free = dict[Connection, Busy](), list[tuple[Connection, SpawnProcess]]()
     try:
         while videos or busy:
@@ -242,7 +243,8 @@ def _in_processes(jobs: Sequence[Job], num_workers: int) -> Iterator[Outcome]:
             one.process.join()
 
 
-def _video_of(job: Job) -> str:
+def video_of(job: Job) -> str:
+    """Returns what jobs on the same video share."""
     return job.video or job.task_id
 
 
@@ -316,8 +318,19 @@ def play_one(job: Job, agents: dict[str, Agent], environments: Environments) -> 
     """Returns the outcome of a job; makes its agent once, and resets it."""
     agent = attempt(partial(_ready_agent, job, agents))
     if isinstance(agent, BaseException):
-        return _failure(job, agent)
+        return failure_of(job, agent)
     return _surely(job, agent, environments)
+
+
+def play_batch(
+    jobs: Sequence[Job], agents: dict[str, Agent], environments: Environments, num_games: int
+) -> Iterator[Outcome]:
+    """Yields the outcomes of jobs of one agent with `act_batch`; makes it once, and resets it."""
+    agent = attempt(partial(_ready_agent, jobs[0], agents))
+    if isinstance(agent, BaseException):
+        yield from (failure_of(job, agent) for job in jobs)
+    else:
+        yield from play(jobs, agent, environments, num_games)
 
 
 def _ready_agent(job: Job, agents: dict[str, Agent]) -> Agent:

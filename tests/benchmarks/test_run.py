@@ -21,10 +21,11 @@ from benchmarks import run
 from benchmarks.evaluation import resume, suites
 from benchmarks.evaluation.crashes import read_failures
 from benchmarks.evaluation.metrics import Score, leaderboard
-from benchmarks.evaluation.resume import Choice
+from benchmarks.evaluation.resume import read_run
 from benchmarks.evaluation.suites import SUITES, Part, Suite
 from tests.clips import first_video
 from zoomgym import __version__
+from zoomgym.errors import RecordError
 from zoomgym.io.locks import locked
 from zoomgym.records import Record, append_record, read_records, write_records
 from zoomgym.rules.question import VideoQuestion
@@ -157,51 +158,6 @@ def test_only_one_run_writes_to_a_folder(
 
 
 @pytest.mark.usefixtures("here")
-def test_shards_that_are_merged_give_the_table_of_one_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_tiny(tmp_path / "one") == 0
-    shown = without_seconds(capsys.readouterr().out)
-    for shard in ("1/3", "2/3", "3/3"):
-        assert run_tiny(tmp_path / shard[0], "--shard", shard) == 0
-    shards = [str(tmp_path / name) for name in "312"]
-    sizes = [len(identities(tmp_path / name)) for name in "123"]
-    assert sizes == [2, 4, 2]  # of each part one task goes to the second shard
-    capsys.readouterr()
-    assert run.main(["merge", str(tmp_path / "all"), *shards]) == 0
-    assert without_seconds(capsys.readouterr().out) == shown
-    assert table(tmp_path / "all") == table(tmp_path / "one")
-    assert identities(tmp_path / "all") == identities(tmp_path / "one")
-    assert (tmp_path / "all" / "report.html").exists()
-    file = tmp_path / "all" / "records.jsonl"
-    whole = file.read_text()
-    assert run.main(["merge", str(tmp_path / "all"), str(file), shards[0]]) == 0  # once more
-    assert file.read_text() == whole
-    assert run_tiny(tmp_path / "all") == 0  # where nothing is left to be played
-    assert file.read_text() == whole
-
-
-@pytest.mark.usefixtures("here")
-def test_what_does_not_belong_together_is_not_merged(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_tiny(tmp_path / "a", "--agents", "blind") == 0
-    assert run_tiny(tmp_path / "b", "--agents", "blind", "--seed", "1") == 0
-    (tmp_path / "empty.jsonl").write_text("")
-    for given, message in (
-        (("new", "a", "b"), "b/records.jsonl and .*a/records.jsonl hold .* runs: seed 1, not 0"),
-        (("b", "a"), "b/records.jsonl would be lost: needed another folder"),
-        (("new", "empty.jsonl"), "needed at least one record to join, got none in 1 files"),
-        (("new", "nowhere"), "nowhere: needed a records file"),
-    ):
-        with pytest.raises(SystemExit):
-            run.main(["merge", *(str(tmp_path / name) for name in given)])
-        assert re.search(message, capsys.readouterr().err)
-    assert len(identities(tmp_path / "b")) == 4
-    assert not (tmp_path / "new" / "records.jsonl").exists()
-
-
-@pytest.mark.usefixtures("here")
 def test_a_limit_takes_the_first_tasks_of_each_part_and_more_can_follow(tmp_path: Path) -> None:
     assert run_tiny(tmp_path, "--agents", "blind", "--limit", "1") == 0
     first = {"flash-easy-60s-test-00000", "overview-easy-60s-test-00000"}
@@ -212,26 +168,9 @@ def test_a_limit_takes_the_first_tasks_of_each_part_and_more_can_follow(tmp_path
     assert len(identities(tmp_path)) == 4
 
 
-@pytest.mark.parametrize("num_shards", [1, 2, 3, 7])
-def test_shards_share_the_tasks_whatever_the_limit(num_shards: int) -> None:
-    places = [(part, index) for part in range(9) for index in range(20)]
-    shards = [
-        {place for place in places if Choice(None, index, num_shards).takes(*place)}
-        for index in range(num_shards)
-    ]
-    assert set().union(*shards) == set(places)
-    assert sum(map(len, shards)) == len(places)
-    assert max(map(len, shards)) - min(map(len, shards)) <= 9
-    limited = {place for place in places if Choice(3, 0, num_shards).takes(*place)}
-    assert limited == {place for place in shards[0] if place[1] < 3}
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--shard", "0/2"), "needs I/N with I from 1 to N, like 2/4, got '0/2'"),
-        (("--shard", "3/2"), "needs I/N with I from 1 to N"),
-        (("--shard", "x"), "needs I/N with I from 1 to N"),
         (("--seed", "-1"), "needed a whole number from 0 on, got '-1'"),
         (("--limit", "0"), "needed a whole number from 1 on, got '0'"),
         (("--workers", "-1"), "needed a whole number from 1 on, got '-1'"),
@@ -266,20 +205,12 @@ def test_suite_is_the_default_command(short: Sequence[str], whole: Sequence[str]
 
 def test_each_command_has_its_own_help(capsys: pytest.CaptureFixture[str]) -> None:
     told = {}
-    for command in ("suite", "tasks", "merge"):
+    for command in ("suite", "tasks"):
         with pytest.raises(SystemExit):
             run.main([command, "--help"])
         told[command] = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
     assert told["tasks"] - told["suite"] == {"--split", "--grammar", "--preset", "--env"}
     assert told["suite"] <= told["tasks"]
-    assert told["merge"] == {"--help", "--cache-dir"}
-
-
-@pytest.mark.usefixtures("here")
-def test_a_shard_has_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    run.main(["suite", "tiny-v0", "--agents", "blind", "--shard", "2/3"])
-    assert len(identities(tmp_path / "results" / "tiny-v0-2of3")) == 2
 
 
 @pytest.mark.usefixtures("here")
@@ -476,9 +407,8 @@ def test_episodes_of_unknown_code_are_kept_and_two_codes_do_not_share_a_table(
     other = tmp_path / "other.jsonl"
     write_records(other, [replace(records[0], agent_hash="aaaaaaaaaaaa")])
     write_records(path, records[1:])
-    with pytest.raises(SystemExit):
-        run.main(["merge", str(tmp_path / "all"), str(path), str(other)])
-    assert "records need the same code or weights of an agent, got hash " in capsys.readouterr().err
+    with pytest.raises(RecordError, match="need the same code or weights of an agent, got hash "):
+        read_run([path, other])
     with pytest.raises(SystemExit):
         run_tiny(tmp_path, "--agents", "blind", "--fresh", "glance")
     assert "--fresh glance: it does not play, add it to --agents" in capsys.readouterr().err

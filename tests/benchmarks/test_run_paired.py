@@ -127,20 +127,6 @@ def test_a_paired_run_has_a_folder_of_its_own(
     assert TITLE in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("no_page")
-def test_shards_of_a_paired_run_are_merged(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run_tiny(tmp_path / "whole", "--paired") == 0
-    whole = paired_table(capsys.readouterr().out)
-    folders = [str(tmp_path / name) for name in ("1", "2")]
-    for place, folder in enumerate(folders, start=1):
-        assert run_tiny(Path(folder), "--paired", "--shard", f"{place}/2") == 0
-    capsys.readouterr()
-    assert run.main(["merge", str(tmp_path / "all"), *folders]) == 0
-    assert paired_table(capsys.readouterr().out) == whole
-
-
 def test_tasks_without_tools_have_nothing_to_pair(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,8 +12,8 @@ class Agent(Protocol):
     """Replies to observations.
 
     State and randomness that belong to an episode are keyed by `observation.episode_key` (see
-    `episode_rng`), so that batching, sharding and resuming change no result. An agent with a true
-    attribute `privileged` is told the evidence segments of its task, nothing else.
+    `episode_rng`), so that batching, resuming and other machines change no result. An agent with a
+    true attribute `privileged` is told the evidence segments of its task, nothing else.
     """
 
     def reset(self, seed: int) -> None:

@@ -185,19 +185,6 @@ def test_a_limit_draws_the_same_tasks_in_whatever_order_they_stand(
 
 
 @pytest.mark.usefixtures("here")
-def test_shards_share_the_sample_and_are_merged(mine: Path, tmp_path: Path) -> None:
-    for shard in ("1/2", "2/2"):
-        assert run_mine(mine, tmp_path / shard[0], "--limit", "6", "--shard", shard) == 0
-    assert run_mine(mine, tmp_path / "one", "--limit", "6") == 0
-    joined = [str(tmp_path / name) for name in ("1", "2")]
-    assert run.main(["merge", str(tmp_path / "all"), *joined]) == 0
-    ids = [[record.task.id for record in records_in(tmp_path / name)] for name in ("all", "one")]
-    assert sorted(ids[0]) == sorted(ids[1])
-    assert run_mine(mine, tmp_path / "all", "--page-only") == 0
-    assert viewer_of((tmp_path / "all" / "report.html").read_text())["pictures"]
-
-
-@pytest.mark.usefixtures("here")
 def test_what_does_not_compare_is_not_mixed_in(
     mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -264,10 +251,10 @@ def test_a_page_is_made_again_from_records(
 
 
 @pytest.mark.usefixtures("here")
-def test_a_shard_shows_frames_of_no_set_that_it_names_itself(
+def test_records_of_strangers_show_frames_of_no_set_that_they_name_themselves(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given, merged = tmp_path / "given", tmp_path / "merged"
+    given, theirs = tmp_path / "given", tmp_path / "theirs"
     assert run_mine(mine, given, "--limit", "2") == 0
     monkeypatch.setenv("ZOOMGYM_CACHE", str(tmp_path / "cache"))
     (tmp_path / "private.jsonl").write_text("the secret of the house\n")
@@ -277,13 +264,14 @@ def test_a_shard_shows_frames_of_no_set_that_it_names_itself(
             replace(record, settings={**record.settings, "tasks": str(name)})
             for record in records_in(given)
         ]
-        write_records(tmp_path / "shard.jsonl", records)
-        assert run.main(["merge", str(merged), str(tmp_path / "shard.jsonl")]) == 0
-        page = (merged / "report.html").read_text()
+        theirs.mkdir()
+        write_records(theirs / "records.jsonl", records)
+        assert run.main(["suite", "--page-only", "--out", str(theirs)]) == 0
+        page = (theirs / "report.html").read_text()
         assert viewer_of(page)["pictures"] == []
         assert "secret" not in page
         assert str(tmp_path) not in page
-        shutil.rmtree(merged)
+        shutil.rmtree(theirs)
     assert run_mine(mine, given, "--page-only") == 0
     assert len(viewer_of((given / "report.html").read_text())["pictures"]) > 0
     assert not (tmp_path / "cache").exists()
