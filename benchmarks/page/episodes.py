@@ -272,6 +272,7 @@ def _turn(turn: Turn) -> Json:
             "end_s": call.segment.end_s,
             "label": _zoom_label(call) if isinstance(call, ZoomCall) else _crop_label(call),
             "num_frames": call.num_frames,
+            **({} if turn.zoom else {"tool": turn.tool}),
         },
     }
 

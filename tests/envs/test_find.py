@@ -426,3 +426,12 @@ def test_the_page_says_what_was_searched_and_found() -> None:
     found = ", ".join(f"{time_s:.1f} s" for time_s in record.turns[0].found_s)
     assert first["call"] == f"find dark: {found} in 1.0 s - 2.0 s"
     assert second["call"].startswith("find <b>: ")
+
+
+def test_the_page_calls_a_crop_a_crop() -> None:
+    crop = '{"crop": [0, 0.25, 1, 1], "at": 1}'
+    record = record_of(ZOOM, crop, ANSWER, tools=("zoom", "crop"), finder=None)
+    data = viewer_data([record], ["s"], ["flash"], {record.rules: ""}, None)
+    zoomed, cropped, _ = (turn["zoom"] for turn in data["episodes"][0]["turns"])
+    assert (zoomed.get("tool"), zoomed["num_frames"]) == (None, 4)
+    assert (cropped["tool"], cropped["label"]) == ("crop", "1.0 s, crop 0-100% x 25-100%")

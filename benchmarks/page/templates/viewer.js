@@ -203,6 +203,11 @@ function zoomClass(number) {
   return `zoom-${number % 6}`;
 }
 
+// Returns what a call that showed frames is called, such as "zoom 1".
+function clipName(call, number) {
+  return `${call.tool ?? "zoom"} ${number + 1}`;
+}
+
 function timeline(episode, task) {
   const zooms = episode.turns.flatMap((turn) => turn.zoom ? [turn.zoom] : []);
   const evidence = task.evidence.map(([start_s, end_s]) => place(make("span", { class: "evidence" }), task, start_s, end_s));
@@ -221,7 +226,7 @@ function timeline(episode, task) {
   });
   const said = [
     `The whole video, ${task.duration_label}`, `${task.overview_s.length} overview frames`,
-    ...zooms.map((zoom, number) => `zoom ${number + 1}: ${zoom.label}`),
+    ...zooms.map((zoom, number) => `${clipName(zoom, number)}: ${zoom.label}`),
     ...task.evidence.map(([start_s, end_s]) => `evidence: ${start_s.toFixed(2)} to ${end_s.toFixed(2)} s`),
   ];
   return make("figure", { class: "timeline", role: "img", "aria-label": said.join("; ") },
@@ -280,8 +285,8 @@ function turns(episode, task) {
   const items = episode.turns.map((turn, index) => {
     if (turn.zoom) number += 1;
     const frames = turn.zoom ? episode.clips[number] : null;
-    const what = turn.zoom ? `zoom ${number + 1}: ${turn.zoom.label}, ${plural(turn.zoom.num_frames, "frame")}`
-      : turn.call ? turn.call
+    const what = turn.zoom ? `${clipName(turn.zoom, number)}: ${turn.zoom.label}, ${plural(turn.zoom.num_frames, "frame")}`
+      : turn.call ? make("bdi", {}, turn.call)
       : turn.is_refused ? make("span", { class: "refused" }, "not executed")
       : make("span", {}, "answer ", make("b", {}, make("bdi", {}, episode.answer ?? "")));
     return make("li", { class: turn.zoom ? zoomClass(number) : "" },
@@ -289,7 +294,7 @@ function turns(episode, task) {
         turn.is_well_formed ? null : make("span", { class: "refused" }, " · not well-formed")),
       make("pre", { class: "reply" }, turn.reply),
       turn.feedback ? make("p", { class: "feedback" }, make("bdi", {}, turn.feedback)) : null,
-      frames ? strip(frames, `Frames of zoom ${number + 1}`, "clip") : null);
+      frames ? strip(frames, `Frames of ${clipName(turn.zoom, number)}`, "clip") : null);
   });
   return make("ol", { class: "turns" }, ...items);
 }

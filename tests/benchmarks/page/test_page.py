@@ -3,6 +3,7 @@
 Chromium and its driver come from the system's packages; where they are not, these are skipped.
 """
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -22,8 +23,10 @@ from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.page.write import write_report
+from tests.benchmarks import episodes
 from tests.benchmarks.page.test_write import RECORDS, RIGHT, SEA, TASK, WRONG, ZOOM, played
 from zoomgym.records import Record
+from zoomgym.rules.search import Found
 from zoomgym.rules.settings import Rules
 from zoomgym.tasks.catalog import open_task_set
 
@@ -232,6 +235,30 @@ def test_open_episode_shows_replies_feedback_and_reward(browser: webdriver.Chrom
     ]
     assert texts(browser, "#episode .reward tr")[-1] == "reward\t\t\t0.10"
     assert "No frames." in one(browser, "#episode .note").text
+
+
+def test_calls_of_other_tools_are_told_by_their_names(
+    chromium: webdriver.Chrome, tmp_path: Path
+) -> None:
+    search = json.dumps({"find": EVIL, "segment": [0, 600]})
+    replies = (search, '{"crop": [0, 0.25, 1, 1], "at": 20.3}', episodes.zoom(20, 21, 4))
+    rules = {"tools": ("zoom", "crop", "find"), "finder": "mine:score"}
+    record = episodes.played(
+        *replies, episodes.RIGHT, find=lambda call: Found((20.3, 5.0), 9), **rules
+    )
+    write_report(tmp_path / "report.html", "", [record], cache_dir=None)
+    chromium.get((tmp_path / "report.html").as_uri())
+    assert texts(chromium, "#episode .turn-head") == [
+        f"Turn 1 of 5 find {EVIL}: 20.3 s, 5.0 s in 0.0 s - 60.0 s",
+        "Turn 2 of 5 crop 1: 20.3 s, crop 0-100% x 25-100%, 1 frame",
+        "Turn 3 of 5 zoom 2: 20.0 s - 21.0 s, 4 fps, 4 frames",
+        "Turn 4 of 5 answer A",
+    ]
+    said = one(chromium, ".timeline").get_attribute("aria-label")
+    assert said is not None
+    assert "; crop 1: 20.3 s, crop 0-100% x 25-100%; zoom 2: 20.0 s" in said
+    assert chromium.execute_script("return typeof hacked") == "undefined"
+    assert chromium.get_log("browser") == []
 
 
 def test_open_episode_shows_its_frames(browser: webdriver.Chrome) -> None:
