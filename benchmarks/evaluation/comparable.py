@@ -217,7 +217,7 @@ def _turns(by_suite: Mapping[str, set[Rules]], record: Record) -> tuple[Hashable
     most = record.rules.max_turns
     if not is_paired(record.suite) or by_suite[record.suite] or most == 1:
         return None
-    return record.suite, {"max_turns": most}
+    return (record.suite, record.rules.preset), {"max_turns": most}
 
 
 def _tasks(record: Record) -> tuple[Hashable, Terms]:

@@ -213,7 +213,7 @@ def _accuracies(records: Sequence[Record], agent: str) -> dict[tuple[Hashable, H
 
 def zooms_of(record: Record) -> list[ZoomCall]:
     """Returns the zooms that delivered frames, in order."""
-    return [turn.zoom for turn in record.turns if turn.zoom]
+    return [zoom for turn in record.turns for zoom in turn.all_zooms]
 
 
 def shown_in(record: Record) -> list[FrameCall]:
@@ -223,7 +223,7 @@ def shown_in(record: Record) -> list[FrameCall]:
 
 def num_calls(record: Record, tool: str = "") -> int:
     """Returns how many calls of an episode were executed, of a tool or, without one, of all."""
-    return sum(turn.tool == tool if tool else turn.call is not None for turn in record.turns)
+    return sum(turn.num_calls for turn in record.turns if tool in ("", turn.tool))
 
 
 def missed(record: Record, calls: Sequence[FrameCall]) -> list[Segment]:

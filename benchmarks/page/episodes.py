@@ -23,14 +23,15 @@ from zoomgym.records import Record, replay, task_set_of
 from zoomgym.render import AXIS_STEPS_S, clock
 from zoomgym.rules import (
     Box,
-    CropCall,
     FindCall,
+    FrameCall,
     RewardParts,
     Rules,
     TranscriptCall,
     Turn,
     VideoQuestion,
     ZoomCall,
+    ZoomCalls,
     merge_weights,
 )
 from zoomgym.tasks import SyntheticTasks, TaskSet
@@ -270,18 +271,19 @@ def _turn(turn: Turn) -> Json:
         and {
             "start_s": call.segment.start_s,
             "end_s": call.segment.end_s,
-            "label": _zoom_label(call) if isinstance(call, ZoomCall) else _crop_label(call),
+            "label": _label(call),
             "num_frames": call.num_frames,
             **({} if turn.zoom else {"tool": turn.tool}),
         },
     }
 
 
-def _zoom_label(call: ZoomCall) -> str:
-    return f"{clock(call.start_s)} - {clock(call.end_s)}, {call.fps:.3g} fps"
-
-
-def _crop_label(call: CropCall) -> str:
+def _label(call: FrameCall) -> str:
+    """Returns what a call showed, or several of one reply."""
+    if isinstance(call, ZoomCalls):
+        return "; ".join(map(_label, call.calls))
+    if isinstance(call, ZoomCall):
+        return f"{clock(call.start_s)} - {clock(call.end_s)}, {call.fps:.3g} fps"
     left, top, right, bottom = (round(100 * edge) for edge in call.box)
     return f"{clock(call.at_s)}, crop {left}-{right}% x {top}-{bottom}%"
 

@@ -96,7 +96,9 @@ def test_a_reply_costs_a_turn_and_keeps_the_rules(grammar: str) -> None:
         assert episode.frames_used == len(episode.overview_s) + len(episode.clip_s)
         assert episode.frames_used <= episode.rules.frame_budget
         assert all(0 <= time_s < episode.duration_s for time_s in episode.clip_s)
-        assert not turn.zoom or 1 <= turn.zoom.num_frames <= episode.rules.frames_per_zoom
+        for zoom in turn.all_zooms:
+            assert 1 <= zoom.num_frames <= episode.rules.frames_per_zoom
+        assert len(turn.all_zooms) <= episode.rules.most_calls
         if grammar_of(grammar).says_zooms:
             check_reading(reply, grammar)
         num_usable += not turn.error

@@ -1,5 +1,6 @@
 """Environments with a preset: what it fills in, and that they are environments like others."""
 
+import json
 import pickle
 from collections.abc import Callable
 from functools import partial
@@ -167,6 +168,25 @@ def test_a_record_of_a_preset_is_watched_again_and_a_changed_one_refused() -> No
         replay(Record.from_json(forged))
     with pytest.raises(RecordError, match="preset needs one of"):
         Record.from_json(record.to_json().replace('"preset": "longvt"', '"preset": "longer"'))
+
+
+def test_a_record_keeps_several_calls_of_a_reply_exactly() -> None:
+    reply = T + crop("4", "6") + crop("20", "21") + crop("90", "91")
+    record = record_of("paravt", reply, T + B)
+    again = Record.from_json(record.to_json())
+    assert again == record
+    assert replay(again).zooms == record.episode.zooms
+    assert record.frames_used == 2 + 3
+    seen = watch_again(env_to_watch(record), record)
+    assert [clip.times_s for clip in seen.clips] == [(4.0, 5.0, 20.0)]
+    for forged in (
+        record.to_json().replace('"start_s": 20.0', '"start_s": 21.0'),
+        record.to_json().replace('"zooms": [', '"zooms": [{"start_s": 0, "end_s": 1, "fps": 1}, '),
+        record.to_json().replace('"zooms": [', '"zooms": [' + '{"a": 1}, ' * 5),
+    ):
+        with pytest.raises(RecordError):
+            replay(Record.from_json(forged))
+    assert "zooms" not in json.loads(record_of("longvt", T + B).to_json())["turns"][0]
 
 
 def test_peers_on_the_same_tasks_are_compared_though_their_rules_differ() -> None:

@@ -9,12 +9,13 @@ from tests.conftest import TASK, new_episode
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.grading import Segment
 from zoomgym.rules import PRESETS
-from zoomgym.rules.actions import Action, Answer, TranscriptCall, ZoomCall
+from zoomgym.rules.actions import Answer, TranscriptCall, ZoomCall
 from zoomgym.rules.episode import Episode, advance, error_kind
 from zoomgym.rules.grammar import action_in, grammar_of, lesson, read_reply, write_reply
 from zoomgym.rules.peers import PEER_GRAMMARS
 from zoomgym.rules.peers.tree import TreeMove, TreeNode, describe_node, node_of
 from zoomgym.rules.relative import GridCall, RelativeCall, Remark, SpreadCall, Standing
+from zoomgym.rules.rewards import merge_weights, score
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,14 @@ def impossible(says: str) -> Bad:
 class Loose:
     """What is read of a reply that is usable, but not well-formed."""
 
-    action: Action | RelativeCall | Remark
+    action: object
+
+
+@dataclass(frozen=True)
+class Several:
+    """What is read of a reply that holds several calls."""
+
+    calls: tuple[RelativeCall, ...]
 
 
 def hermes(arguments: str, name: str = "crop_video", key: str = "name") -> str:
@@ -69,6 +77,7 @@ def act(body: str) -> str:
 T = "<think>t</think>"
 B = "<answer>B</answer>"
 CROP = SpreadCall(4.0, 9.5, fps=1.0, is_capped=True)
+OTHER = SpreadCall(20.0, 22.0, fps=1.0, is_capped=True)
 TRANSCRIPTS: dict[str, list[tuple[str, object]]] = {
     "longvt": [
         (T + crop("4", "9.5"), CROP),
@@ -92,6 +101,24 @@ TRANSCRIPTS: dict[str, list[tuple[str, object]]] = {
         (f"{T}<tool_call>[]</tool_call>", unread("needs JSON like")),
         (f"<think>{crop('4', '9')}", unread("found 0")),
         ("B", unread("found 0")),
+    ],
+    "paravt": [
+        (T + crop("4", "9.5"), CROP),
+        (T + crop("4", "9.5") + crop("20", "22"), Several((CROP, OTHER))),
+        (f"{T}\n{crop('4', '9.5')}\n{crop('20', '22')}\n", Several((CROP, OTHER))),
+        (T + crop("20", "22") * 5, Several((OTHER,) * 5)),
+        (T + crop("20", "22") * 6, Loose(Several((OTHER,) * 5))),  # the sixth is left out
+        (T + B, Answer("B")),
+        (crop("4", "9.5") + crop("20", "22"), Loose(Several((CROP, OTHER)))),
+        (f"{T}{crop('4', '9.5')} and {crop('20', '22')}", Loose(Several((CROP, OTHER)))),
+        (f"{T}{crop('4', '9.5')}{crop('20', '22')} so", Loose(Several((CROP, OTHER)))),
+        (f"{T}{crop('4', '9.5')}{crop('20', '22')[:-12]}", Loose(Several((CROP, OTHER)))),
+        (T + crop("4", "9.5") + B, unread("found 2")),
+        (T + B + B, unread("found 2")),
+        (T + crop("4", "9.5") + crop("9", "4"), impossible("zoom needs start < end")),
+        (T + crop("4", "9.5") + hermes("{}"), unread("needs start_time in seconds, got none")),
+        (T + crop("4", "9.5") + hermes("{}", "look"), unread("unknown tool 'look'")),
+        (f"{T}<tool_code>crop_video(4, 9)</tool_code>", unread("found 0")),
     ],
     "eva": [
         (T + select("4", "9", "5"), SpreadCall(4.0, 9.0, 5.0, is_capped=True)),
@@ -320,10 +347,14 @@ def test_a_transcript_is_read_as_its_peer_means_it(
         assert action_in(reply, grammar) is None
         return
     reading = read_reply(reply, grammar)
+    read: object = reading.action
+    if reading.further:
+        assert isinstance(reading.action, RelativeCall)
+        read = Several((reading.action, *reading.further))
     if isinstance(expected, Loose):
-        assert (reading.action, reading.is_well_formed) == (expected.action, False)
+        assert (read, reading.is_well_formed) == (expected.action, False)
     else:
-        assert (reading.action, reading.is_well_formed) == (expected, True)
+        assert (read, reading.is_well_formed) == (expected, True)
 
 
 @pytest.mark.parametrize("grammar", PEER_GRAMMARS)
@@ -433,6 +464,82 @@ def test_arithmetic_is_told_and_shows_nothing() -> None:
         "Frame number at time 00:10 is: 250.", "", None,
     )  # fmt: skip
     assert (episode.frames_used, episode.turns_left) == (8, 4)
+
+
+# Several calls in a reply -------------------------------------------------------------------------
+
+THREE = T + crop("4", "6") + crop("20", "23") + crop("40", "41")
+
+
+def test_several_calls_are_executed_in_order_and_their_frames_are_one_clip() -> None:
+    episode = play("paravt", THREE)
+    [turn] = episode.turns
+    assert (turn.zoom, turn.error, turn.tool, turn.num_calls) == (None, "", "zoom", 3)
+    assert [(zoom.start_s, zoom.end_s) for zoom in turn.zooms] == [(4, 6), (20, 23), (40, 41)]
+    assert turn.zooms == episode.zooms
+    assert episode.clip_s == (4, 5, 20, 21, 22, 40)
+    assert [call.num_frames for call in episode.shown] == [6]
+    assert (episode.frames_used, episode.turns_left) == (64 + 6, 3)
+    assert episode.feedback == "\n".join(
+        f"<tool_response>\n{said}.\n</tool_response>"
+        for said in (
+            "2 frames from 4.0s to 6.0s",
+            "3 frames from 20.0s to 23.0s",
+            "1 frames from 40.0s to 41.0s",
+        )
+    )
+
+
+def test_a_call_among_several_that_is_refused_is_told_and_costs_the_format() -> None:
+    reply = T + crop("4", "6") + crop("60", "61") + crop("40", "41")
+    episode = play("paravt", reply)
+    [turn] = episode.turns
+    assert [zoom.start_s for zoom in turn.zooms] == [4, 40]
+    assert turn.error == "zoom needs start < 60.00, the end of the video, got 60: start earlier"
+    assert episode.feedback.endswith(f"<tool_response>\n[Error: {turn.error}]\n</tool_response>")
+    assert error_kind(turn, "paravt") == "refused"
+    parts = score(advance(episode, T + B))
+    assert (parts.accuracy, parts.format, parts.tool, parts.zoom_cost) == (1, 0, 1, 2)
+
+
+def test_several_calls_that_are_all_refused_show_nothing() -> None:
+    [turn] = play("paravt", T + crop("60", "61") + crop("70", "71")).turns
+    assert (turn.zooms, turn.shown) == ((), None)
+    assert turn.error.count("zoom needs start < 60.00") == 2
+
+
+def test_several_calls_are_executed_until_the_budget_ends() -> None:
+    reply = T + crop("0", "4") + crop("10", "13") + crop("20", "22") + crop("30", "31")
+    episode = play("paravt", reply, num_overview=1, frame_budget=7)
+    [turn] = episode.turns
+    assert [zoom.start_s for zoom in turn.zooms] == [0, 20]  # the second needs 3 frames of 2
+    assert episode.budget.left == 0
+    assert turn.error == (
+        "zoom needs at most 2 frames, all that are left, got 3: shorten it or lower fps; "
+        "zoom needs at most 0 frames, all that are left, got 1: answer now"
+    )
+    more = play("paravt", T + crop("0", "4") * 2 + crop("1", "2") * 3, frame_budget=68)
+    assert more.turns[0].error.count(";") == 0  # no call is tried once nothing is left
+
+
+def test_rewards_see_every_call() -> None:
+    weights = merge_weights({"repeat_cost": 0, "tool_cost": 0})
+    replies = (T + crop("4", "6") + crop("4", "6") + crop("20", "21"), T + B)
+    parts = score(play("paravt", *replies), weights)
+    assert (parts.zoom_cost, parts.tool_cost, parts.repeat_cost) == (3, 3, 1)
+
+
+def test_no_other_grammar_takes_several_calls() -> None:
+    for name in PEER_GRAMMARS:
+        assert grammar_of(name).most_calls == (5 if name == "paravt" else 1)
+    [turn] = play("longvt", THREE).turns
+    assert "found 3" in turn.error
+
+
+def test_in_the_last_turn_none_of_several_calls_is_executed() -> None:
+    turn = play("paravt", *[THREE] * 4).turns[-1]
+    assert turn.error == "the last turn needs an answer, got a zoom: it was not executed"
+    assert turn.zooms == ()
 
 
 def move(kind: str, number: int | None = None) -> str:

@@ -157,22 +157,48 @@ def _exchange(observation: Observation, index: int) -> list[Message]:
     if index == len(observation.turns) - 1 and observation.turns_left == 0:
         return [reply]
     shown: list[TextPart | ImagePart] = []
-    layout = layout_of(observation.rules.preset)
-    if turn.shown:
-        num_before = sum(before.shown is not None for before in observation.turns[:index])
-        clip = observation.clips[num_before]
-        if layout:
-            labels = layout.labels(turn.shown.segment, clip.times_s, observation.duration_s)
-            shown = _labeled(clip, labels)
-        else:
-            shown = [*_labeled(clip, _labels(clip)), _text("\n")]
-    if layout:
-        told: list[TextPart | ImagePart] = [_text(turn.feedback)] if turn.feedback else []
-        body = [*told, *shown] if layout.is_text_first else [*shown, *told]
-        around = [_text(layout.opens), *body, _text(layout.closes)]
-        return [reply, {"role": "user", "content": [p for p in around if p.get("text") != ""]}]
+    num_before = sum(before.shown is not None for before in observation.turns[:index])
+    clip = observation.clips[num_before] if turn.shown else None
+    if layout := layout_of(observation.rules.preset):
+        return [reply, *_responses(observation, index, clip, layout)]
+    if clip:
+        shown = [*_labeled(clip, _labels(clip)), _text("\n")]
     said = [_text(f"<tool_response>\n{turn.feedback}\n"), *shown, _text("</tool_response>")]
     return [reply, {"role": "user", "content": said}]
+
+
+def _responses(
+    observation: Observation, index: int, clip: Frames | None, layout: MessageLayout
+) -> list[Message]:
+    """Returns what came back from a turn as a preset lays it out: a message for each call."""
+    turn, duration_s = observation.turns[index], observation.duration_s
+    texts = [turn.feedback]
+    if turn.zooms:
+        texts = layout.parts(
+            zooms=turn.zooms,
+            error=turn.error,
+            said="",
+            question=_asked(observation),
+            duration_s=duration_s,
+            turn=index + 2,
+            is_last=index + 2 == observation.rules.max_turns,
+        )
+    messages, first = list[Message](), 0
+    for call in turn.zooms or ([turn.shown] if turn.shown else []):
+        assert clip, "it was shown"
+        end = first + call.num_frames
+        part = Frames(clip.times_s[first:end], clip.images[first:end])
+        labels = layout.labels(call.segment, part.times_s, duration_s)
+        messages.append(_wrapped(layout, texts.pop(0), _labeled(part, labels)))
+        first = end
+    return [*messages, *([_wrapped(layout, "\n".join(texts), [])] if texts else [])]
+
+
+def _wrapped(layout: MessageLayout, text: str, frames: Sequence[TextPart | ImagePart]) -> Message:
+    """Returns a message of the user with the text and the frames of a call, without empty texts."""
+    body = [_text(text), *frames] if layout.is_text_first else [*frames, _text(text)]
+    around = [_text(layout.opens), *body, _text(layout.closes)]
+    return {"role": "user", "content": [part for part in around if part.get("text") != ""]}
 
 
 def _labels(frames: Frames) -> list[str]:

@@ -161,7 +161,11 @@ def _check_turns(turns: Any, rules: Rules, duration_s: float) -> None:
         _check_search(turn, duration_s)
         if type(is_well_formed := turn["is_well_formed"]) is not bool:
             raise RecordError(f"is_well_formed needs true or false, got {brief(is_well_formed)}")
-        if zoom := turn["zoom"]:
+        zooms = turn.get("zooms", [])
+        most = rules.most_calls if rules.most_calls > 1 else 0
+        if not isinstance(zooms, list) or len(zooms) > most:
+            raise RecordError(f"zooms needs a list of at most {most}, got {_size(zooms)}")
+        for zoom in [*zooms, *([turn["zoom"]] if turn["zoom"] else [])]:
             _check_number("start_s", zoom["start_s"], 0, duration_s)
             _check_number("end_s", zoom["end_s"], 0, duration_s)
             if type(zoom["fps"]) not in (int, float):
@@ -198,9 +202,10 @@ def _check_parts(parts: Mapping[str, Any], rules: Rules) -> None:
         _check_number(name, parts[name], 0, 1)
         if name in RATES and parts[name] not in (0, 1):
             raise RecordError(f"{name} needs 0 or 1, got {parts[name]}")
-    _check_number("zoom_cost", parts["zoom_cost"], 0, rules.max_turns)
-    _check_number("repeat_cost", parts.get("repeat_cost", 0), 0, rules.max_turns)
-    _check_number("tool_cost", parts.get("tool_cost", 0), 0, rules.max_turns)
+    most = rules.max_turns * rules.most_calls
+    _check_number("zoom_cost", parts["zoom_cost"], 0, most)
+    _check_number("repeat_cost", parts.get("repeat_cost", 0), 0, most)
+    _check_number("tool_cost", parts.get("tool_cost", 0), 0, most)
     _check_number("evidence_iou", parts.get("evidence_iou", 0), 0, 1)
 
 

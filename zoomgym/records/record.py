@@ -53,6 +53,7 @@ LATER_IN_TURNS = {
     "find": None,
     "found_s": (),
     "frames_scanned": 0,
+    "zooms": (),
 }
 BLOCK_BYTES = 1024**2
 """Bytes to read at once from the end of a file."""
@@ -216,13 +217,16 @@ def _turn(row: dict[str, Any], rules: Rules) -> Turn:
         "crop": CropCall(**crop) if crop else None,
         "find": FindCall(**find) if find else None,
         "found_s": tuple(map(float, row.get("found_s", ()))),
+        "zooms": tuple(ZoomCall(**one) for one in row.get("zooms", ())),
     }
     turn = Turn(**{**row, **calls})
-    num_frames = turn.zoom.num_frames if turn.zoom else 1
-    if num_frames > rules.frames_per_zoom:
-        raise RecordError(f"zoom needs at most {rules.frames_per_zoom} frames, got {num_frames}")
-    if num_frames < 1:
-        raise RecordError(f"zoom needs at least 1 frame, got {num_frames}")
+    for num_frames in (one.num_frames for one in turn.all_zooms):
+        if num_frames > rules.frames_per_zoom:
+            raise RecordError(
+                f"zoom needs at most {rules.frames_per_zoom} frames, got {num_frames}"
+            )
+        if num_frames < 1:
+            raise RecordError(f"zoom needs at least 1 frame, got {num_frames}")
     return turn
 
 

@@ -9,7 +9,7 @@ from zoomgym.io import number_of
 from zoomgym.render import style
 from zoomgym.render.canvas import Canvas, Color, Grid, Rect, text_width
 from zoomgym.render.style import badge, clock, heading, zoom_color
-from zoomgym.rules import Episode, FrameCall, Segment, ZoomCall
+from zoomgym.rules import Episode, FrameCall, Segment, ZoomCall, ZoomCalls
 
 LABEL_HEIGHT = 52
 MOST_CELLS = 256
@@ -33,6 +33,8 @@ def _place(call: FrameCall) -> str:
     """Returns what a call shows, as the time line says it."""
     if isinstance(call, ZoomCall):
         return f"{_stretch(call.segment)}, {call.fps:.4g} fps"
+    if isinstance(call, ZoomCalls):
+        return f"{len(call.calls)} zooms in {_stretch(call.segment)}"
     return f"crop at {clock(call.at_s)}"
 
 
@@ -137,12 +139,14 @@ def _draw_clip_label(canvas: Canvas, box: Rect, clip_index: int, call: FrameCall
 
 def _label_lines(call: FrameCall) -> tuple[str, str, str]:
     """Returns what is written beside the frames of a call."""
+    num_frames = number_of(call.num_frames, "frame")
+    if isinstance(call, ZoomCalls):
+        return f"{len(call.calls)} zooms", _stretch(call.segment), num_frames
     if not isinstance(call, ZoomCall):
         left, top, right, bottom = (round(100 * edge) for edge in call.box)
         return "crop", f"at {clock(call.at_s)}", f"x {left}-{right}%, y {top}-{bottom}%"
     length_s = call.end_s - call.start_s
     length = f"{length_s:.3g} s" if length_s < 120 else clock(length_s)
-    num_frames = number_of(call.num_frames, "frame")
     return f"{call.fps:.4g} fps", _stretch(call.segment), f"{num_frames}, {length}"
 
 

@@ -20,9 +20,10 @@ from zoomgym.rules.actions import (
     FrameCall,
     TranscriptCall,
     ZoomCall,
+    ZoomCalls,
 )
 from zoomgym.rules.budget import FrameBudget
-from zoomgym.rules.episode import Episode, Turn, advance, error_kind, start
+from zoomgym.rules.episode import Episode, advance, error_kind, start
 from zoomgym.rules.grammar import (
     GRAMMARS,
     MAX_REPLY_CHARS,
@@ -57,6 +58,7 @@ from zoomgym.rules.search import (
 from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import count_frames, overview_times, zoom_times
 from zoomgym.rules.transcript import MOST_TRANSCRIPT_CHARS, Cue, Tell, told
+from zoomgym.rules.turn import Turn
 
 __all__ = [
     "CROP",
@@ -98,6 +100,7 @@ __all__ = [
     "Turn",
     "VideoQuestion",
     "ZoomCall",
+    "ZoomCalls",
     "action_in",
     "advance",
     "best_matches",

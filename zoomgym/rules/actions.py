@@ -230,16 +230,44 @@ class Answer:
     """Where the agent says that it saw the answer; empty if it does not say, or not clearly."""
 
 
-FrameCall: TypeAlias = ZoomCall | CropCall
-"""A call that shows frames."""
+@dataclass(frozen=True, slots=True)
+class ZoomCalls:
+    """Several zooms of one reply, whose frames are one clip, in the order of the calls."""
+
+    calls: tuple[ZoomCall, ...]
+
+    @property
+    def segment(self) -> Segment:
+        """The stretch from the first start to the last end."""
+        return Segment(min(c.start_s for c in self.calls), max(c.end_s for c in self.calls))
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames all of them show."""
+        return sum(call.num_frames for call in self.calls)
+
+    @property
+    def times_s(self) -> tuple[float, ...]:
+        """(num_frames,) seconds: the times of their frames."""
+        return tuple(time_s for call in self.calls for time_s in call.times_s)
+
+    @property
+    def box(self) -> None:
+        """The part of the picture, see `CropCall`: all of it."""
+        return None
+
+
+FrameCall: TypeAlias = ZoomCall | CropCall | ZoomCalls
+"""A call that shows frames, or several of one reply."""
 Call: TypeAlias = FrameCall | TranscriptCall | FindCall
-Action: TypeAlias = Call | Answer
+Action: TypeAlias = ZoomCall | CropCall | TranscriptCall | FindCall | Answer
 
 ZOOM, CROP, TRANSCRIPT, FIND = "zoom", "crop", "transcript", "find"
 TOOLS = (ZOOM, CROP, TRANSCRIPT, FIND)
 """The tools that an environment may offer, by name."""
 TOOL_OF: Mapping[type, str] = {
     ZoomCall: ZOOM,
+    ZoomCalls: ZOOM,
     CropCall: CROP,
     TranscriptCall: TRANSCRIPT,
     FindCall: FIND,

@@ -4,6 +4,7 @@ Pure values: `advance` takes an episode and a reply and returns the next episode
 here; nothing is decoded.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -32,54 +33,13 @@ from zoomgym.rules.search import Find, Found, find_nothing
 from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import overview_times
 from zoomgym.rules.transcript import Tell, say_nothing
+from zoomgym.rules.turn import Turn
 
 LAST_TURN = "This is the last turn: only an answer counts."
 OUT_OF_TURNS = "The episode is over: no turns are left."
 
 ErrorKind: TypeAlias = Literal["", "unreadable", "impossible", "refused"]
 """The action was not clear; a zoom had numbers that fit no video; or the episode forbade it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One reply and what came back."""
-
-    reply: str
-    """The raw text as the agent sent it, cut where it is too long."""
-    is_well_formed: bool
-    zoom: ZoomCall | None = None
-    """The zoom that was executed, with its end cut to the video."""
-    error: str = ""
-    """Why the reply was not executed, in words; see `error_kind`."""
-    feedback: str = ""
-    """Text that the agent reads afterwards."""
-    transcript: TranscriptCall | None = None
-    """The call for a transcript that was executed, with its end cut to the video."""
-    told: str = ""
-    """What a call was told, which is in the feedback, too; empty if nothing is said there."""
-    crop: CropCall | None = None
-    """The part of a frame that was shown."""
-    find: FindCall | None = None
-    """The search that was executed, with its end cut to the video."""
-    found_s: tuple[float, ...] = ()
-    """Seconds: the moments that the search told, the best match first."""
-    frames_scanned: int = 0
-    """Frames that the search looked at. They are not shown or paid for."""
-
-    @property
-    def shown(self) -> FrameCall | None:
-        """The call that showed frames, if the turn did."""
-        return self.zoom or self.crop
-
-    @property
-    def call(self) -> Call | None:
-        """The call that was executed, whatever its tool, if the turn had one."""
-        return self.shown or self.transcript or self.find
-
-    @property
-    def tool(self) -> str:
-        """Name of the tool whose call was executed; empty if none was."""
-        return TOOL_OF[type(self.call)] if self.call else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +68,7 @@ class Episode:
     @property
     def zooms(self) -> tuple[ZoomCall, ...]:
         """The zooms that were executed, in order."""
-        return tuple(turn.zoom for turn in self.turns if turn.zoom)
+        return tuple(zoom for turn in self.turns for zoom in turn.all_zooms)
 
     @property
     def shown(self) -> tuple[FrameCall, ...]:
@@ -233,7 +193,10 @@ def advance(
             return _find(episode, Turn(reply, is_well_formed), reading.action, find)
         if isinstance(reading.action, CropCall):
             return _crop(episode, Turn(reply, is_well_formed), reading.action)
-        return _zoom(episode, Turn(reply, is_well_formed), _fitted(episode, reading.action))
+        if reading.further:
+            calls = (reading.action, *reading.further)
+            return _zoom_all(episode, Turn(reply, is_well_formed), calls)
+        return _zoom(episode, Turn(reply, is_well_formed), reading.action)
     except ReplyError as error:
         return _end_turn(episode, Turn(reply, is_well_formed, error=str(error)), f"{error}.")
 
@@ -313,29 +276,59 @@ def _crop(episode: Episode, turn: Turn, call: CropCall) -> Episode:
     return _end_turn(episode, replace(turn, crop=call), said)
 
 
-def _fitted(episode: Episode, call: ZoomCall | RelativeCall) -> ZoomCall:
-    """Returns the zoom that a call is now. Raises CallError if it is none."""
-    if isinstance(call, ZoomCall):
-        return call
-    rules = episode.rules
-    return call.fit(Standing(episode.duration_s, rules.frames_per_zoom, episode.zooms))
-
-
-def _zoom(episode: Episode, turn: Turn, call: ZoomCall) -> Episode:
+def _zoom(episode: Episode, turn: Turn, call: ZoomCall | RelativeCall) -> Episode:
     """Returns the episode after a zoom call. Raises ReplyError if the call is refused."""
+    episode, zoom, said = _zoomed(episode, call, len(episode.shown) + 1)
+    return _end_turn(episode, replace(turn, zoom=zoom), said)
+
+
+def _zoom_all(episode: Episode, turn: Turn, calls: Sequence[ZoomCall | RelativeCall]) -> Episode:
+    """Returns the episode after several zoom calls, in order: what is refused shows nothing.
+
+    The calls after one that the budget has no frame for are not tried. Raises ReplyError if all of
+    them are refused.
+    """
+    zooms, sayings, errors = list[ZoomCall](), list[str](), list[str]()
+    for number, call in enumerate(calls, start=len(episode.shown) + 1):
+        try:
+            episode, zoom, said = _zoomed(episode, call, number)
+        except ReplyError as refusal:
+            errors.append(str(refusal))
+            if not episode.budget.left:
+                break
+            continue
+        zooms.append(zoom)
+        sayings.append(said)
+    if not zooms:
+        raise ReplyError("; ".join(errors))
+    said = "\n".join([*sayings, *(f"{one}." for one in errors)])
+    turn = replace(turn, zooms=tuple(zooms), error="; ".join(errors))
+    return _end_turn(episode, turn, said)
+
+
+def _zoomed(
+    episode: Episode, call: ZoomCall | RelativeCall, number: int
+) -> tuple[Episode, ZoomCall, str]:
+    """Returns the episode with a zoom paid for, the zoom as it is executed, and what is said.
+
+    Raises ReplyError if the call is refused.
+    """
+    if isinstance(call, RelativeCall):
+        standing = Standing(episode.duration_s, episode.rules.frames_per_zoom, episode.zooms)
+        call = call.fit(standing)
     zoom = call.cut_to(episode.duration_s)
     num_frames = zoom.num_frames
     budget = episode.budget.spend(num_frames)
     said = (
-        f"Zoom {len(episode.shown) + 1}: {number_of(num_frames, 'frame')} of "
+        f"Zoom {number}: {number_of(num_frames, 'frame')} of "
         f"[{zoom.start_s:.2f}, {zoom.end_s:.2f}) s at {zoom.fps:g} fps."
     )
     if zoom.end_s < call.end_s:
         said += f" The end was cut from {call.end_s:.2f} to {zoom.end_s:.2f}, the video's end."
-    return _end_turn(replace(episode, budget=budget), turn, said, zoom)
+    return replace(episode, budget=budget), zoom, said
 
 
-def _end_turn(episode: Episode, turn: Turn, said: str, zoom: ZoomCall | None = None) -> Episode:
+def _end_turn(episode: Episode, turn: Turn, said: str) -> Episode:
     """Returns the episode with turn added; its feedback is what was said and what is left."""
     turns_left = episode.turns_left - 1
     outlook = OUT_OF_TURNS
@@ -346,8 +339,8 @@ def _end_turn(episode: Episode, turn: Turn, said: str, zoom: ZoomCall | None = N
     gap = "" if said.endswith("\n") else " "
     feedback = f"{said}{gap}{outlook}"
     if turns_left and (layout := layout_of(episode.rules.preset)):
-        feedback = layout.feedback(
-            zoom=zoom,
+        parts = layout.parts(
+            zooms=turn.all_zooms,
             error=turn.error,
             said=said,
             question=episode.task.asked,
@@ -355,5 +348,6 @@ def _end_turn(episode: Episode, turn: Turn, said: str, zoom: ZoomCall | None = N
             turn=len(episode.turns) + 2,
             is_last=turns_left == 1,
         )
-    turn = replace(turn, zoom=zoom, feedback=feedback)
+        feedback = "\n".join(filter(None, parts))
+    turn = replace(turn, feedback=feedback)
     return replace(episode, turns=(*episode.turns, turn))

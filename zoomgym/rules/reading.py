@@ -24,6 +24,8 @@ class Reading:
 
     action: Action | RelativeCall | Remark
     is_well_formed: bool
+    further: tuple[RelativeCall, ...] = ()
+    """Calls after the first, where a grammar allows several; they are executed in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Grammar:
     """Returns the lesson where these tools are offered, and not `zoom` alone."""
     words: tuple[str, ...] = TOOLS
     """Tools that `read_calls` has words for."""
+    most_calls: int = 1
+    """Calls that a reply may hold."""
     has_thoughts: bool = False
     """Whether a reply has a place for thoughts, inside `<think>`."""
     says_zooms: bool = True

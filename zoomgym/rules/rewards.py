@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from zoomgym.grading import Segment, overlap
 from zoomgym.io import brief, is_finite_number
 from zoomgym.rules.actions import CropCall
-from zoomgym.rules.episode import Episode, Turn
+from zoomgym.rules.episode import Episode
+from zoomgym.rules.turn import Turn
 
 DEFAULT_WEIGHTS: Mapping[str, float] = {
     "accuracy": 0.9,
@@ -96,11 +97,10 @@ def num_repeats(overview_s: Sequence[float], turns: Sequence[Turn]) -> int:
     shown_s, said, repeats = sorted(overview_s), set[str](), 0
     crops, found_s = list[CropCall](), list[float]()
     for turn in turns:
-        if turn.zoom:
-            times_s = turn.zoom.times_s
-            repeats += all(_is_near(time_s, shown_s) for time_s in times_s)
-            shown_s = sorted((*shown_s, *times_s))
-        elif crop := turn.crop:
+        for zoom in turn.all_zooms:
+            repeats += all(_is_near(time_s, shown_s) for time_s in zoom.times_s)
+            shown_s = sorted((*shown_s, *zoom.times_s))
+        if crop := turn.crop:
             repeats += any(
                 crop.is_within(one) and _is_near(crop.at_s, one.times_s) for one in crops
             )
@@ -170,7 +170,7 @@ def _repeat_cost(episode: Episode) -> float:
 
 
 def _tool_cost(episode: Episode) -> float:
-    return float(sum(turn.call is not None for turn in episode.turns))
+    return float(sum(turn.num_calls for turn in episode.turns))
 
 
 _MEASURES = {

@@ -95,9 +95,14 @@ class Rules:
         return self.overview == UNIFORM and len(self.overview_sizes) == 1
 
     @property
+    def most_calls(self) -> int:
+        """Calls that a reply may hold."""
+        return grammar_of(self.grammar).most_calls
+
+    @property
     def max_clip_frames(self) -> int:
         """The most frames that all calls of an episode can show."""
-        by_turns = (self.max_turns - 1) * self.frames_per_zoom
+        by_turns = (self.max_turns - 1) * self.most_calls * self.frames_per_zoom
         return min(by_turns, self.frame_budget - self.overview_sizes[0])
 
     @property

@@ -35,18 +35,22 @@ class Tagged(NamedTuple):
     tag: str
     body: str
     is_well_formed: bool
+    further: tuple[str, ...] = ()
+    """Bodies of the calls after the first."""
 
 
 def read_video_zoom(reply: str) -> Reading:
     """Reads a reply of the grammar `video_zoom`. Raises ReplyError."""
     forms = f"<video_zoom>{ZOOM_EXAMPLE}</video_zoom> or <answer>B</answer>"
-    tag, body, is_well_formed = read_tagged(reply, TAGS, forms)
+    tag, body, is_well_formed, _ = read_tagged(reply, TAGS, forms)
     if tag == "answer":
         return Reading(Answer(body), is_well_formed)
     return Reading(zoom_in(load_object(body, ZOOM_EXAMPLE)), is_well_formed)
 
 
-def read_tagged(reply: str, tags: Sequence[str], forms: str, needs_thought: bool = True) -> Tagged:
+def read_tagged(
+    reply: str, tags: Sequence[str], forms: str, needs_thought: bool = True, most: int = 1
+) -> Tagged:
     """Reads a reply that is a thought and then one action between tags. Raises ReplyError.
 
     Args:
@@ -55,6 +59,7 @@ def read_tagged(reply: str, tags: Sequence[str], forms: str, needs_thought: bool
         forms: what an action needs to look like, for errors.
         needs_thought: whether only a reply that begins with its thought is well-formed. If not, any
             words may be before the action.
+        most: calls that a reply may hold, all of the first tag. More are left out.
     """
     text = reply.strip()
     is_well_formed = _has_one_thought(text) or not needs_thought
@@ -64,18 +69,24 @@ def read_tagged(reply: str, tags: Sequence[str], forms: str, needs_thought: bool
         is_well_formed = False
         spoken = spoken.rpartition(END_OF_THOUGHT)[2]
         opened = _opened(spoken, tags)
-    if len(opened) != 1:
+    are_calls = most > 1 and opened and all(tag == tags[0] for tag, _ in opened)
+    if len(opened) != 1 and not are_calls:
         raise ReplyError(
             f"reply needs exactly one {forms} outside <think>, found {len(opened)} in "
             f"{excerpt(text)}"
         )
-    [(tag, at)] = opened
-    body, closing, after = spoken[at + len(f"<{tag}>") :].partition(f"</{tag}>")
-    if not closing and tag == "answer":
-        raise ReplyError(f"answer needs its closing tag </answer>, got {excerpt(spoken[at:])}")
-    is_bare = not needs_thought or not spoken[:at].strip()
-    is_well_formed &= bool(closing) and is_bare and not after
-    return Tagged(tag, body.strip(), is_well_formed)
+    is_well_formed &= len(opened) <= most
+    tag, bodies, ends = opened[0][0], list[str](), [at for _, at in opened[1:]]
+    for (_, at), end in zip(opened[:most], [*ends, len(spoken)], strict=False):
+        piece = spoken[at + len(f"<{tag}>") : end]
+        body, closing, after = piece.partition(f"</{tag}>")
+        if not closing and tag == "answer":
+            raise ReplyError(f"answer needs its closing tag </answer>, got {excerpt(spoken[at:])}")
+        bodies.append(body.strip())
+        is_well_formed &= bool(closing) and not (after.strip() if end < len(spoken) else after)
+    first = opened[0][1]
+    is_well_formed &= not needs_thought or not spoken[:first].strip()
+    return Tagged(tag, bodies[0], is_well_formed, tuple(bodies[1:]))
 
 
 def _has_one_thought(text: str) -> bool:

@@ -120,15 +120,17 @@ def encode(
     )
 
 
-def encode_response(processor: Qwen2_5_VLProcessor, response: Message, last_id: int) -> Chunk:
-    """Returns the user's response to a reply that stays as it was sampled, as a chunk.
+def encode_response(
+    processor: Qwen2_5_VLProcessor, response: Sequence[Message], last_id: int
+) -> Chunk:
+    """Returns the user's messages after a reply that stays as it was sampled, as a chunk.
 
     It begins by ending the reply, unless last_id, the reply's last id, has done so.
     """
     tokenizer = processor.tokenizer
     end = tokenizer.convert_tokens_to_ids(END)
     newline = tokenizer.encode("\n", add_special_tokens=False)
-    chunk = encode(processor, [response])
+    chunk = encode(processor, response)
     return replace(chunk, ids=(*([] if last_id == end else [end]), *newline, *chunk.ids))
 
 

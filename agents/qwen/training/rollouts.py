@@ -218,12 +218,12 @@ class Player:
         going = [seat for seat in seats if not seat.is_over]
         if not going:
             return
-        messages = [new_messages(seat.env.observation)[-1] for seat in going]
+        messages = [new_messages(seat.env.observation)[1:] for seat in going]
         chunks = [
             encode_response(self.processor, response, seat.talk.ids[-1])
             for seat, response in zip(going, messages, strict=True)
         ]
-        pictures = [images_of([response]) for response in messages]
+        pictures = [images_of(response) for response in messages]
         speaker.read([seat.talk for seat in going], chunks, pictures)
         for seat, chunk in zip(going, chunks, strict=True):
             seat.pictures += _pictures(chunk)

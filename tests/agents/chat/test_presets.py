@@ -52,8 +52,9 @@ def played(preset: str, *replies: str, **settings: Any) -> tuple[Record, list[di
     replay(Record.from_json(record.to_json()))
     assert record.settings["preset"] == preset
     messages: list[dict[str, Any]] = server.requests[-1][2]["messages"]
-    roles = ["system", "user", *["assistant", "user"] * (len(replies) - 1)]
-    assert [message["role"] for message in messages] == roles
+    roles = [message["role"] for message in messages]
+    assert roles[:2] == ["system", "user"]
+    assert (roles.count("assistant"), roles[-1]) == (len(replies) - 1, "user")
     return record, messages
 
 
@@ -80,6 +81,18 @@ LAYOUTS = {
             f"{IMAGE}{IMAGE}{ASKED}\nThink first, call crop_video if needed, then answer.",
             f"<tool_response>\n{IMAGE * 3}Cropped 4s-7s, got 3 frames.\n</tool_response>",
             f"<tool_response>\nError: {TOOL_ERROR}\n</tool_response>",
+        ),
+    ),
+    "paravt": (
+        {"num_overview": 2},
+        (T + crop("4", "6") + crop("20", "21") + crop("90", "91"), T + crop("4", "5"), T + B),
+        (
+            f"{IMAGE}{IMAGE}{ASKED} The video path for this video is: video.mp4",
+            f"{IMAGE}{IMAGE}<tool_response>\n2 frames from 4.0s to 6.0s.\n</tool_response>",
+            f"{IMAGE}<tool_response>\n1 frames from 20.0s to 21.0s.\n</tool_response>",
+            "<tool_response>\n[Error: zoom needs start < 60.00, the end of the video, got 90: "
+            "start earlier]\n</tool_response>",
+            f"{IMAGE}<tool_response>\n1 frames from 4.0s to 5.0s.\n</tool_response>",
         ),
     ),
     "eva": (
@@ -206,6 +219,7 @@ def test_the_lesson_of_a_peer_is_the_system_message(preset: str) -> None:
     _, messages = played(preset, replies[-1], num_overview=0)
     said = {
         "videozoomer": "<video_zoom>", "longvt": '"name": "crop_video"',
+        "paravt": "up to 5 times in a reply",
         "eva": '"tool": "frame_select"', "dynframe": "<span>12.50 - 15.00</span><fps>2</fps>",
         "video_mtr": "<retrieve>start_frame, end_frame</retrieve>", "gemini": '"get_frames"',
         "framethinker": "`choose frames between START_FRAME and END_FRAME`",

@@ -5,7 +5,7 @@ A grammar of a peer maps its text to our actions. What cannot be mapped is refus
 
 from collections.abc import Mapping
 
-from zoomgym.rules.peers.hermes import EVA, LONGVT, TIMESEARCH
+from zoomgym.rules.peers.hermes import EVA, LONGVT, PARAVT, TIMESEARCH
 from zoomgym.rules.peers.layout import MessageLayout, clock
 from zoomgym.rules.peers.objects import GEMINI, OMNIAGENT
 from zoomgym.rules.peers.presets import PRESETS, Preset, filled_in, layout_of
@@ -19,6 +19,7 @@ PEER_GRAMMARS: Mapping[str, Grammar] = {
     grammar.name: grammar
     for grammar in (
         LONGVT,
+        PARAVT,
         EVA,
         TIMESEARCH,
         VIDEO_MTR,

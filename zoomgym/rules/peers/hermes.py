@@ -1,6 +1,7 @@
-"""Grammars of peers that call a tool in JSON between tags: LongVT, EVA, TimeSearch-R.
+"""Grammars of peers that call a tool in JSON between tags: LongVT, ParaVT, EVA, TimeSearch-R.
 
 Source: EvolvingLMMs-Lab/LongVT, examples/eval/single_inference.py (commit 56ee7aa);
+EvolvingLMMs-Lab/ParaVT, paravt/eval/driver.py (cf55249);
 wangruohui/EfficientVideoAgent, eval-eva.py (218fc1c); Time-Search/TimeSearch-R,
 time_r1/utils/video_tools.py and time_r1/environment/video_env.py (c894b51).
 """
@@ -17,6 +18,8 @@ from zoomgym.rules.tag_grammar import read_tagged
 
 CALL = "tool_call"
 TAGS = (CALL, "answer")
+PARALLEL = 5
+"""Calls in a reply of ParaVT; it leaves more out."""
 SEEKS_AT_MOST = 8
 """Frames of a call of TimeSearch-R, and what it asks for if it does not say."""
 
@@ -205,15 +208,16 @@ def _zoom_of(action: Action) -> Any:
 
 
 def _reader(
-    example: str, read: Callable[[str], RelativeCall], needs_thought: bool = True
+    example: str, read: Callable[[str], RelativeCall], needs_thought: bool = True, most: int = 1
 ) -> Callable[[str], Reading]:
     """Returns the reader of a grammar whose calls `read` returns."""
     forms = f"<{CALL}>{example}</{CALL}> or <answer>B</answer>"
 
     def read_reply(reply: str) -> Reading:
-        tag, body, is_well_formed = read_tagged(reply, TAGS, forms, needs_thought)
-        action = Answer(body) if tag == "answer" else read(body)
-        return Reading(action, is_well_formed)
+        tag, body, is_well_formed, further = read_tagged(reply, TAGS, forms, needs_thought, most)
+        if tag == "answer":
+            return Reading(Answer(body), is_well_formed)
+        return Reading(read(body), is_well_formed, tuple(map(read, further)))
 
     return read_reply
 
@@ -234,6 +238,15 @@ LONGVT = Grammar(
     _reader(CROP_EXAMPLE, crop_in),
     _writer(_write_crop),
     teach_call(CROP_SCHEMA, CROP_EXAMPLE),
+    has_thoughts=True,
+    says_zooms=False,
+)
+PARAVT = Grammar(
+    "paravt",
+    _reader(CROP_EXAMPLE, crop_in, most=PARALLEL),
+    _writer(_write_crop),
+    f"{teach_call(CROP_SCHEMA, CROP_EXAMPLE)} You may call it up to {PARALLEL} times in a reply.",
+    most_calls=PARALLEL,
     has_thoughts=True,
     says_zooms=False,
 )

@@ -87,25 +87,38 @@ class MessageLayout:
             "place": self.describe(segment, duration_s) if self.describe else "",
         }
 
-    def feedback(
+    def parts(
         self,
         *,
-        zoom: ZoomCall | None,
+        zooms: Sequence[ZoomCall],
         error: str,
         said: str,
         question: str,
         duration_s: float,
         turn: int,
         is_last: bool,
-    ) -> str:
-        """Returns the text of a turn: what it showed, why it was refused, or what was said."""
+    ) -> list[str]:
+        """Returns the texts of a turn: of each zoom that it showed, and what else is said.
+
+        Args:
+            zooms: that were executed.
+            error: why the reply, or one of its calls, was refused; empty if none was.
+            said: what a turn that showed no frames tells.
+            question: with its options.
+            duration_s: of the video.
+            turn: number of the next reply, from 1.
+            is_last: whether that is the last one.
+        """
         fields: dict[str, object] = {"question": question, "turn": turn, "error": error}
-        text, fields["said"] = (self.refused if error else self.told), said
-        if zoom:
-            text = self.shown
-            fields |= self.of_stretch(zoom.segment, zoom.times_s, duration_s)
-        told = text.format(**fields)
-        return f"{told}\n{self.last}".strip("\n") if is_last else told
+        parts = [
+            self.shown.format(**fields, **self.of_stretch(zoom.segment, zoom.times_s, duration_s))
+            for zoom in zooms
+        ]
+        if error:
+            parts.append(self.refused.format(**fields))
+        elif not zooms:
+            parts.append(self.told.format(said=said, **fields))
+        return [*parts, self.last] if is_last and self.last else parts
 
     def _frame(self, time_s: float, duration_s: float) -> int:
         """Returns the number of a frame on the grid; 0 if there is none."""

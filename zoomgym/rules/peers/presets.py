@@ -53,6 +53,20 @@ PRESETS: Mapping[str, Preset] = {
             refused="Error: {error}",
         ),
     ),
+    "paravt": Preset(
+        _rules("paravt", 64, 16, 304, 4) | _weights(1.0, 0.5, 0.5),
+        MessageLayout(
+            after="{question} The video path for this video is: video.mp4",
+            shown=(
+                "<tool_response>\n{num_frames} frames from {start_s:.1f}s to {end_s:.1f}s.\n"
+                "</tool_response>"
+            ),
+            refused="<tool_response>\n[Error: {error}]\n</tool_response>",
+            last="Answer now, with the letter only.",
+            opens="",
+            closes="",
+        ),
+    ),
     "eva": Preset(
         _rules("eva", 0, 64, 512, 8) | _weights(1.0, 0.0),
         MessageLayout(

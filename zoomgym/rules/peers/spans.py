@@ -25,7 +25,7 @@ PAIR = re.compile(r"(\d{1,9})\s*,\s*(\d{1,9})")
 def _read_mtr(reply: str) -> Reading:
     """Reads a reply of Video-MTR. Raises ReplyError."""
     forms = "<retrieve>5,10</retrieve> or <answer>B</answer>"
-    tag, body, is_well_formed = read_tagged(reply, (*RETRIEVE, "answer"), forms)
+    tag, body, is_well_formed, _ = read_tagged(reply, (*RETRIEVE, "answer"), forms)
     if tag == "answer":
         return Reading(Answer(body), is_well_formed)
     found = PAIR.fullmatch(body)
@@ -66,7 +66,7 @@ THINKER_FORMS = "<action>choose frames between 100 and 250</action>"
 
 def _read_thinker(reply: str) -> Reading:
     """Reads a reply of FrameThinker. Raises ReplyError."""
-    _, body, is_well_formed = read_tagged(reply, ("action",), THINKER_FORMS)
+    _, body, is_well_formed, _ = read_tagged(reply, ("action",), THINKER_FORMS)
     if body.startswith(OUTPUT):
         return Reading(Answer(body.removeprefix(OUTPUT).strip()), is_well_formed)
     if found := ASK.fullmatch(body):
@@ -126,7 +126,9 @@ def _read_span(reply: str) -> Reading:
     if not opened or "<answer>" in before:
         if END_OF_THOUGHT in text and THINK not in text:  # it continues an earlier thought
             reply = THINK + text
-        _, body, is_well_formed = read_tagged(reply, ("answer",), f"{SPAN_EXAMPLE} or an <answer>")
+        _, body, is_well_formed, _ = read_tagged(
+            reply, ("answer",), f"{SPAN_EXAMPLE} or an <answer>"
+        )
         return Reading(Answer(body), is_well_formed)
     span, closed, rest = rest.partition("</span>")
     fps, ended, after = rest.partition("</fps>")

@@ -136,7 +136,7 @@ def _bounds(segment: Segment) -> str:
 def _read_vts(reply: str) -> Reading:
     """Reads a reply of VTS. Raises ReplyError."""
     forms = f"{MOVE_EXAMPLE} or {ANSWER_EXAMPLE}"
-    _, body, is_well_formed = read_tagged(reply, ("action",), forms)
+    _, body, is_well_formed, _ = read_tagged(reply, ("action",), forms)
     row = load_object(body, MOVE_EXAMPLE)
     if not isinstance(row, dict) or not isinstance(row.get("action"), str):
         raise ReplyError(f"action needs to be like {MOVE_EXAMPLE}, got {excerpt(row)}")

@@ -116,9 +116,9 @@ def test_a_response_ends_the_reply_that_did_not_end_itself(tiny: Loaded) -> None
     [reply, response] = new_messages(seen(advance(short_episode(), ZOOM)))
     whole = encode(tiny.processor, [reply, response], after=ASSISTANT)
     said = tuple(tokenizer.encode(ZOOM))
-    assert said + encode_response(tiny.processor, response, said[-1]).ids == whole.ids
+    assert said + encode_response(tiny.processor, [response], said[-1]).ids == whole.ids
     ended = (*said, tokenizer.eos_token_id)
-    assert ended + encode_response(tiny.processor, response, ended[-1]).ids == whole.ids
+    assert ended + encode_response(tiny.processor, [response], ended[-1]).ids == whole.ids
 
 
 def test_a_chunk_of_text_needs_no_pictures() -> None:

@@ -80,7 +80,7 @@ def test_ragged_turns_of_mixed_sizes_agree_with_a_plain_forward(tiny: Loaded) ->
             episodes[row] = advance(episodes[row], REPLIES[(row + turn) % 4])
             [_, response] = new_messages(seen(episodes[row], SIZES[row], SIZES[-row]))
             last_id = talks[row].ids[-1]
-            chunks[row].append(encode_response(tiny.processor, response, last_id))
+            chunks[row].append(encode_response(tiny.processor, [response], last_id))
         if live:
             read(tiny.model, [talks[row] for row in live], [chunks[row][-1] for row in live])
     speak(tiny, [talks[row] for row in live], rngs(len(live)))
@@ -133,7 +133,7 @@ def test_a_group_reads_its_prompt_once_and_each_clip_once(tiny: Loaded) -> None:
         replies = speak(tiny, group, rngs(4))
         assert counts == [3]
         [_, response] = new_messages(seen(advance(episode, REPLIES[1])))
-        clips = [encode_response(tiny.processor, response, talk.ids[-1]) for talk in group]
+        clips = [encode_response(tiny.processor, [response], talk.ids[-1]) for talk in group]
         read(tiny.model, group, clips)
         speak(tiny, group, rngs(4))
         assert counts == [3, 4 * 3]

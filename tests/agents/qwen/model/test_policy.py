@@ -15,6 +15,7 @@ from agents.qwen.model.policy import QwenAgent
 from agents.qwen.model.tiny import save_tiny
 from agents.registry import make_agent
 from tests.agents.qwen.small import frames, seen, short_episode
+from tests.rules.test_peers import T, crop, select
 from zoomgym import ZoomEnv
 from zoomgym.agent.observation import Frames, Observation
 from zoomgym.records import Record
@@ -237,3 +238,23 @@ def test_a_model_is_loaded_once_and_anew_when_it_was_written_again(tmp_path: Pat
 def test_frames_of_an_episode_are_its_own() -> None:
     one, other = seen(short_episode()), seen(replace(short_episode(), key="q2@0"))
     assert not np.array_equal(one.overview.images, other.overview.images)
+
+
+@pytest.mark.parametrize("preset", ["longvt", "paravt", "eva", "dynframe"])
+def test_a_model_reads_every_frame_of_a_preset(folder: Path, preset: str) -> None:
+    calls = {
+        "longvt": T + crop("4", "6"),
+        "paravt": T + crop("4", "6") + crop("20", "21") + crop("90", "91"),
+        "eva": select("4", "9", "3"),
+        "dynframe": "<think>t <span>4 - 6</span><fps>1</fps>",
+    }
+    env = ZoomEnv(
+        "synthetic:flash", source="scene", preset=preset, num_overview=1, max_pixels=28 * 28
+    )
+    env.reset(seed=0)
+    agent = QwenAgent(str(folder), temperature=1.0, max_tokens=4)
+    agent.reset(0)
+    assert isinstance(agent.act(env.observation), str)  # it refuses to act on fewer frames
+    env.step(calls[preset])
+    assert env.episode.turns[-1].shown
+    assert isinstance(agent.act(env.observation), str)
