@@ -14,7 +14,7 @@ from agents.synthetic.baselines import (
 )
 from agents.synthetic.heuristics import ChangeAgent, CoarseToFineAgent, KeyframeAgent
 from agents.synthetic.probes import HalfAgent, OnceAgent, SlowAgent
-from agents.synthetic.tools import ListenerAgent
+from agents.synthetic.tools import CropperAgent, ListenerAgent, ToolboxAgent
 from agents.synthetic.tutor import TutorAgent
 from zoomgym.agent import Agent, is_privileged
 from zoomgym.io import import_named, nearest
@@ -32,6 +32,8 @@ AGENTS: dict[str, Callable[[], Agent]] = {
     "once": OnceAgent,
     "oracle": OracleAgent,
     "listener": ListenerAgent,
+    "cropper": CropperAgent,
+    "toolbox": ToolboxAgent,
     "tutor": TutorAgent,
 }
 

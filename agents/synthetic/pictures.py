@@ -21,13 +21,16 @@ from zoomgym.tasks import (
     FINE_PARTS,
     FPS,
     LAMPS,
+    LARGE_SIZE,
     OVERVIEW_STEPS,
     PULSES,
     SIGN_SIDE,
     SIGN_TOP,
     SYMBOLS,
+    TINY,
     board_picture,
     sign_picture,
+    speck_picture,
     wheel_picture,
 )
 from zoomgym.video import charge, cost_s
@@ -45,6 +48,9 @@ DARK, BRIGHT = 40, 220
 TOP_PX = round(SIGN_TOP * SIDE)
 PLATE_PX = round((SIGN_TOP + SIGN_SIDE) * SIDE) - TOP_PX
 TILE_PX = PLATE_PX // 2
+_ROWS, _COLUMNS = TINY.pixels(LARGE_SIZE)
+SPECK_SIZE = _ROWS.stop - _ROWS.start, _COLUMNS.stop - _COLUMNS.start
+"""(H, W) of a tiny plate in the pixels of its video."""
 FAST_BOXES = {1, 2, 3, 4, 5, 7, 8}
 """Pixels a side of boxes whose means are exact in float32, and faster than Pillow's."""
 
@@ -112,6 +118,16 @@ def _boxes(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         rows = np.floor((rows + across / 2) / across).reshape(SIDE, down, 3 * SIDE)
         box[:] = np.floor((rows.sum(axis=1) + down / 2) / down).reshape(SIDE, SIDE, 3)
     return boxes
+
+
+def read_speck(image: NDArray[np.uint8]) -> str | None:
+    """Returns the symbol of a tiny plate that fills a picture (H, W, 3), if it shows."""
+    if image.shape[:2] != SPECK_SIZE:
+        return None
+    names = list(SYMBOLS)
+    seen = _templates([image.astype(np.float32)])[0]
+    likeness = _templates([speck_picture(name, SPECK_SIZE) for name in names]) @ seen
+    return names[likeness.argmax()] if likeness.max() >= MIN_CORRELATION else None
 
 
 def read_beacons(small: NDArray[np.float32]) -> list[str | None]:

@@ -16,7 +16,7 @@ from agents.synthetic import pictures
 from agents.synthetic.pictures import Thing, Vocabulary
 from zoomgym.agent import Frames, Observation
 from zoomgym.grading import letter
-from zoomgym.rules import TRANSCRIPT
+from zoomgym.rules import CROP, TRANSCRIPT, Turn
 from zoomgym.tasks import EVERY_FAMILY, FPS, family_of
 from zoomgym.tasks.synthetic.families import motion, overview
 
@@ -62,12 +62,13 @@ def choose_option(observation: Observation) -> str | None:
 
 def read_option(observation: Observation) -> str | None:
     """Returns the option that words or frames support, if any. Without any, none is."""
-    if heard := _heard(observation):
-        return heard
-    if not observation.overview.times_s and not observation.clips:
+    if told := _heard(observation) or _magnified(observation):
+        return told
+    clips = [clip for clip, turn in shown_in(observation) if not turn.crop]
+    if not observation.overview.times_s and not clips:
         return None
     read = READERS.get(family_of(observation.question), _first_symbol)
-    found = read(see(observation.overview, *observation.clips), observation)
+    found = read(see(observation.overview, *clips), observation)
     return found if found in observation.options else None
 
 
@@ -75,9 +76,29 @@ def _heard(observation: Observation) -> str | None:
     """Returns the option that was said where the agent asked, if no other one was."""
     words = "\n".join(turn.told for turn in observation.turns)
     said = [option for option in observation.options if words and option in words]
-    family = EVERY_FAMILY.get(family_of(observation.question))
-    is_told = family is not None and TRANSCRIPT in family.tools
+    is_told = TRANSCRIPT in _tools_for(observation)
     return said[0] if is_told and len(said) == 1 else None
+
+
+def _magnified(observation: Observation) -> str | None:
+    """Returns the option that a crop shows, if any."""
+    if CROP not in _tools_for(observation):
+        return None
+    crops = [clip for clip, turn in shown_in(observation) if turn.crop]
+    seen = [pictures.read_speck(image) for clip in crops for image in clip.images]
+    return next((symbol for symbol in seen if symbol in observation.options), None)
+
+
+def _tools_for(observation: Observation) -> tuple[str, ...]:
+    """Returns the tools that the family of a question needs."""
+    family = EVERY_FAMILY.get(family_of(observation.question))
+    return () if family is None else family.tools
+
+
+def shown_in(observation: Observation) -> list[tuple[Frames, Turn]]:
+    """Returns the clips, each with its turn."""
+    turns = [turn for turn in observation.turns if turn.shown]
+    return list(zip(observation.clips, turns, strict=True))
 
 
 def _first_symbol(sight: Sight, observation: Observation) -> str | None:

@@ -137,9 +137,13 @@ def _standard(durations_s: Sequence[int], source: str) -> tuple[Part, ...]:
     )
 
 
-def _with_tools(family: str) -> Part:
-    """Returns test tasks of a family that needs another tool than zooms, with every tool."""
-    return _synthetic(family, 200, **SMALL, tools=["zoom", "crop", "transcript"])
+def _with_tools(family: str, num_tasks: int) -> Part:
+    """Returns test tasks of a family that needs another tool than zooms, with every tool.
+
+    At 160 x 160 pixels, tiny plates are exactly gray.
+    """
+    settings = {**SMALL, "max_pixels": 160 * 160, "tools": ["zoom", "crop", "transcript"]}
+    return _synthetic(family, num_tasks, **settings)
 
 
 EVERY = tuple(FAMILIES)
@@ -197,14 +201,24 @@ SUITES = {
         Suite(
             "families-v1",
             "what each family needs, with those that need another tool than zooms",
-            (*_FAMILIES_V0.parts, *(_with_tools(family) for family in TOOL_FAMILIES)),
-            agents=(*_FAMILIES_V0.agents, "listener"),
+            (
+                *_FAMILIES_V0.parts,
+                _with_tools("spoken", 200),
+                _with_tools("detail", 200),
+                _with_tools("mixed", 400),
+            ),
+            agents=(*_FAMILIES_V0.agents, "listener", "cropper", "toolbox"),
             claims=(
                 *_FAMILIES_V0.claims,
                 Claim("blind", Level.CHANCE, TOOLED),
                 Claim("glance", Level.CHANCE, TOOLED),
-                Claim("oracle", Level.CHANCE, ("spoken",)),
+                Claim("oracle", Level.CHANCE, ("spoken", "detail")),
                 Claim("listener", Level.SOLVED, ("spoken",)),
+                Claim("listener", Level.CHANCE, ("detail",)),
+                Claim("cropper", Level.SOLVED, ("detail",)),
+                Claim("cropper", Level.CHANCE, ("spoken",)),
+                *(Claim(name, Level.LOW, ("mixed",)) for name in ("oracle", "listener", "cropper")),
+                Claim("toolbox", Level.SOLVED, TOOLED),
             ),
         ),
         Suite(

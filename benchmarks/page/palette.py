@@ -27,7 +27,7 @@ AGENT_COLORS = (
 NUM_LOOKS = len(SHAPES) * len(AGENT_COLORS)
 FIXED = (
     *("coarse_to_fine", "uniform", "oracle", "change", "glance", "keyframe", "blind", "random"),
-    *("half", "once", "slow", "tutor", "listener"),
+    *("half", "once", "slow", "tutor", "listener", "cropper", "toolbox"),
 )
 """Registered agents by number. The first eight, often compared, share no color."""
 DARK_ZOOMS = ("#7ba7ff", "#ff9a62", "#c99bff", "#4fc3cd", "#ff85b8", "#cfa06a")

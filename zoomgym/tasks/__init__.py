@@ -10,8 +10,14 @@ from zoomgym.tasks.synthetic.difficulty import DIFFICULTIES, named_difficulty
 from zoomgym.tasks.synthetic.drawn import DrawnVideo, frames_together, set_drawn_memory
 from zoomgym.tasks.synthetic.families import EVERY_FAMILY, FAMILIES, TOOL_FAMILIES, family_of
 from zoomgym.tasks.synthetic.families.count import NUM_PULSES
-from zoomgym.tasks.synthetic.layout import BARS, BEACON, FPS, SIGN_SIDE, SIGN_TOP
-from zoomgym.tasks.synthetic.marks import FINE_PARTS, board_picture, sign_picture, wheel_picture
+from zoomgym.tasks.synthetic.layout import BARS, BEACON, FPS, LARGE_SIZE, SIGN_SIDE, SIGN_TOP, TINY
+from zoomgym.tasks.synthetic.marks import (
+    FINE_PARTS,
+    board_picture,
+    sign_picture,
+    speck_picture,
+    wheel_picture,
+)
 from zoomgym.tasks.synthetic.plan import COUNTDOWN_STEPS, OVERVIEW_STEPS
 from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.tasks.synthetic.seal import is_sealed, seal
@@ -30,6 +36,7 @@ __all__ = [
     "FINE_PARTS",
     "FPS",
     "LAMPS",
+    "LARGE_SIZE",
     "NUM_PULSES",
     "OVERVIEW_STEPS",
     "PULSES",
@@ -40,6 +47,7 @@ __all__ = [
     "SYMBOLS",
     "SYNTHETIC",
     "TASK_SETTINGS",
+    "TINY",
     "TOOL_FAMILIES",
     "Comparison",
     "DrawnVideo",
@@ -62,6 +70,7 @@ __all__ = [
     "seal",
     "set_drawn_memory",
     "sign_picture",
+    "speck_picture",
     "tasks_of",
     "wheel_picture",
     "write_manifest",

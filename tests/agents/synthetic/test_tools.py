@@ -10,7 +10,7 @@ from zoomgym.rollout import run_episodes
 
 def played(name: str, family: str, num_tasks: int, **settings: object) -> list[Record]:
     given = {"split": "test", "source": "scene", "max_pixels": 112 * 112, "frame_size": (0, 0)}
-    given |= {"tools": ["zoom", "transcript"]}
+    given |= {"tools": ["zoom", "crop", "transcript"]}
     env = ZoomEnv(f"synthetic:{family}", **{**given, **settings})  # type: ignore[arg-type]
     task_ids = [env.tasks[index].id for index in range(num_tasks)]
     return list(run_episodes(env, make_agent(name), agent_name=name, task_ids=task_ids, seed=0))
@@ -34,6 +34,42 @@ def test_a_listener_answers_what_is_spoken_with_one_call_and_no_frame(
         assert record.frames_used == 64
 
 
+@pytest.mark.parametrize("difficulty", ["easy", "hard"])
+@pytest.mark.parametrize("duration_s", [30, 3600])
+def test_a_cropper_answers_what_is_tiny_with_one_frame(duration_s: float, difficulty: str) -> None:
+    records = played("cropper", "detail", 8, duration_s=duration_s, difficulty=difficulty)
+    assert num_right(records) == 8
+    for record in records:
+        call, _ = record.turns
+        assert call.crop
+        assert record.frames_used == 65
+
+
+@pytest.mark.parametrize("difficulty", ["easy", "hard"])
+@pytest.mark.parametrize("duration_s", [30, 60, 3600])
+def test_a_toolbox_finds_the_tool_that_tells(duration_s: float, difficulty: str) -> None:
+    records = played("toolbox", "mixed", 12, duration_s=duration_s, difficulty=difficulty)
+    assert num_right(records) == 12
+    used = {
+        tuple(
+            name
+            for turn in record.turns[:-1]
+            for name in ("zoom", "crop", "transcript")
+            if getattr(turn, name)
+        )
+        for record in records
+    }
+    assert used >= {("transcript",), ("transcript", "crop")}
+    assert any("zoom" in calls for calls in used)
+
+
+def test_whole_frames_do_not_answer_what_is_tiny() -> None:
+    guessed, glanced = (
+        [record.answer for record in played(name, "detail", 8)] for name in ("blind", "glance")
+    )
+    assert glanced == guessed
+
+
 def test_no_frame_answers_what_is_spoken() -> None:
     guessed, glanced = (
         [record.answer for record in played(name, "spoken", 8)] for name in ("blind", "glance")
@@ -41,7 +77,8 @@ def test_no_frame_answers_what_is_spoken() -> None:
     assert glanced == guessed
 
 
-def test_a_listener_without_its_tool_or_beacon_answers_what_it_sees() -> None:
-    records = played("listener", "overview", 4, tools=["zoom"])
+@pytest.mark.parametrize("name", ["listener", "cropper", "toolbox"])
+def test_without_its_tool_or_a_beacon_it_answers_what_it_sees(name: str) -> None:
+    records = played(name, "overview", 4, tools=["zoom"])
     assert num_right(records) == 4
     assert all(len(record.turns) == 1 for record in records)

@@ -1,9 +1,12 @@
 """Families that zooms do not answer: what the needed tool tells, and what nothing else does."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.tasks.synthetic.test_families import AWKWARD_S, right_option, scene_of
 from tests.tasks.synthetic.test_task_set import tasks_of
@@ -11,10 +14,13 @@ from zoomgym import ZoomEnv
 from zoomgym.errors import TaskError
 from zoomgym.tasks import open_task_set
 from zoomgym.tasks.synthetic import DIFFICULTIES, FAMILIES, SYMBOLS, TOOL_FAMILIES
-from zoomgym.tasks.synthetic.families import family_of
-from zoomgym.tasks.synthetic.layout import AMBER, BLUE, FPS
+from zoomgym.tasks.synthetic.families import family_of, mixed
+from zoomgym.tasks.synthetic.layout import AMBER, BLUE, FPS, LARGE_SIZE, TINY
+from zoomgym.tasks.synthetic.marks import Speck, speck_picture
+from zoomgym.tasks.synthetic.scene import LargeScene, Scene
+from zoomgym.video import native_size
 
-TASKS = {"spoken": "c4c6fc2a15c3"}
+TASKS = {"spoken": "c4c6fc2a15c3", "detail": "f9b2de0e6286", "mixed": "387469e19132"}
 """Hashes of whole sets: of their settings, questions, answers, scenes and words."""
 
 
@@ -76,6 +82,97 @@ def test_blue_beacons_are_lit_while_others_are_named() -> None:
         assert not named[0]
 
 
+def moments(scene: Scene) -> NDArray[np.int64]:
+    """Returns a frame in the middle of each stretch in which a beacon is lit."""
+    return np.array([(beacon.first + beacon.end) // 2 for beacon in scene.beacons])
+
+
+@pytest.mark.parametrize("family", ["detail", "mixed"])
+def test_whole_frames_show_tiny_symbols_all_alike_and_pictures_of_full_size_do_not(
+    family: str,
+) -> None:
+    tasks, num_specks = tasks_of(family, difficulty="hard"), 0
+    for index in range(6):
+        scene = scene_of(tasks, index)
+        assert isinstance(scene, LargeScene)
+        specks = [one for one in scene.plates if isinstance(one, Speck)]
+        num_specks += len(specks)
+        for name in SYMBOLS:
+            plates = tuple(
+                replace(one, symbol=name) if isinstance(one, Speck) else one for one in scene.plates
+            )
+            other = replace(scene, plates=plates)
+            for size in (native_size(LARGE_SIZE, pixels) for pixels in (100_352, 160 * 160)):
+                drawn = [one.draw(moments(scene), size) for one in (scene, other)]
+                assert np.array_equal(*drawn)
+        if specks:
+            other = replace(scene, plates=tuple(replace(one, symbol=name) for one in specks))
+            when = np.array([(specks[0].first + specks[0].end) // 2])
+            rows, columns = TINY.pixels(LARGE_SIZE)
+            large = [one.draw(when, LARGE_SIZE)[0, rows, columns] for one in (scene, other)]
+            assert np.array_equal(*large) == (specks[0].symbol == name)
+    assert num_specks >= 6
+
+
+def test_every_symbol_is_another_picture_of_full_size_with_one_mean() -> None:
+    rows, _ = TINY.pixels(LARGE_SIZE)
+    side = rows.stop - rows.start
+    pictures = [speck_picture(name, (side, side)) for name in SYMBOLS]
+    assert len({picture.tobytes() for picture in pictures}) == len(SYMBOLS)
+    blocks = [one.reshape(side // 4, 4, side // 4, 4, 3).mean((1, 3)) for one in pictures]
+    assert all((block == 127).all() for block in blocks)
+
+
+def test_the_background_of_a_large_scene_is_that_of_any_other_and_no_finer() -> None:
+    indexes = np.array([3, 400])
+    plain, large = Scene(7, 720, (), ()), LargeScene(7, 720, (), ())
+    for size in ((112, 112), (256, 256)):
+        assert np.array_equal(plain.draw(indexes, size), large.draw(indexes, size))
+    enlarged = plain.draw(indexes, (256, 256)).repeat(5, 1).repeat(5, 2)
+    assert np.array_equal(large.draw(indexes, LARGE_SIZE), enlarged)
+
+
+def test_a_tiny_symbol_shows_as_long_as_the_amber_beacon_is_lit() -> None:
+    tasks = tasks_of("detail", difficulty="hard")
+    for index in range(20):
+        task, scene = tasks[index], scene_of(tasks, index)
+        amber = [one for one in scene.beacons if one.color == AMBER]
+        assert [(one.first, one.end) for one in amber] == [
+            (one.first, one.end) for one in scene.plates[:1]
+        ]
+        assert scene.plates[0].symbol == right_option(task)  # type: ignore[union-attr]
+        assert len(scene.beacons) == len(scene.plates) == 5
+        assert task.evidence == (scene.plates[0].segment,)
+
+
+@pytest.mark.parametrize("difficulty", DIFFICULTIES)
+def test_one_of_three_tools_tells_a_mixed_task_and_its_question_not_which(difficulty: str) -> None:
+    tasks, kinds = tasks_of("mixed", difficulty=difficulty), Counter[str]()
+    for index in range(120):
+        task, scene = tasks[index], scene_of(tasks, index)
+        [lit] = [beacon for beacon in scene.beacons if beacon.color == AMBER]
+        right = right_option(task)
+        shown = [one for one in scene.plates if lit.first <= one.first < lit.end]
+        told = [(type(one).__name__, one.symbol) for one in shown]  # type: ignore[union-attr]
+        told += [
+            ("Cue", cue.text.removeprefix("This is the ").removesuffix("."))
+            for cue in tasks.cues(task)
+            if cue.start_s < lit.end / FPS and cue.end_s > lit.first / FPS
+        ]
+        [(kind, symbol)] = told
+        assert symbol == right
+        kinds[kind] += 1
+        assert len(tasks.cues(task)) == 7 + (kind == "Cue")
+    assert {tasks[index].question for index in range(120)} == {mixed.QUESTION}
+    assert kinds == {"Sign": 44, "Speck": 39, "Cue": 37}
+
+
+@pytest.mark.parametrize("family", ["detail", "mixed"])
+def test_what_is_tiny_is_only_drawn(family: str) -> None:
+    with pytest.raises(TaskError, match=f"synthetic:{family} needs source 'scene', got 'file'"):
+        tasks_of("flash", family, source="file")
+
+
 def test_tasks_that_need_a_tool_are_made_only_where_it_is_offered() -> None:
     with pytest.raises(
         TaskError,
@@ -85,6 +182,8 @@ def test_tasks_that_need_a_tool_are_made_only_where_it_is_offered() -> None:
         ZoomEnv("synthetic:spoken", source="scene")
     with pytest.raises(TaskError, match="synthetic:flash,spoken needs the tool transcript"):
         ZoomEnv(tasks_of("flash", "spoken"))
+    with pytest.raises(TaskError, match="synthetic:mixed needs the tool crop and transcript"):
+        ZoomEnv("synthetic:mixed", source="scene")
     env = ZoomEnv("synthetic:flash,spoken", source="scene", tools=["transcript", "zoom"])
     env.reset(seed=0, options={"task_id": env.tasks[1].id})
     env.play('{"transcript": [0, 60]}')

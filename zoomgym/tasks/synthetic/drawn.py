@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.tasks.synthetic.layout import FPS, SCENE_SIZE
+from zoomgym.tasks.synthetic.layout import FPS
 from zoomgym.tasks.synthetic.scene import Scene, Shot, draw_all
 from zoomgym.tasks.synthetic.write import TICK_S, TICKS_PER_FRAME
 from zoomgym.video import Memo, after_fork, tick_at
@@ -40,7 +40,7 @@ class DrawnVideo:
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) of the picture that is written to a file."""
-        return SCENE_SIZE
+        return self._scene.size
 
     def frames_at(self, times_s: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Returns the frames on screen at times_s as (N, H, W, 3) uint8 RGB, drawn at size (H, W).

@@ -7,6 +7,8 @@ from zoomgym.tasks.synthetic.symbols import LAMPS, Color
 FPS = 12
 SCENE_SIZE = (256, 256)
 """(H, W) of the picture that is written to a file."""
+LARGE_SIZE = (1280, 1280)
+"""(H, W) of the picture of a `LargeScene`."""
 
 AMBER = LAMPS["amber"]
 BLUE = LAMPS["blue"]
@@ -35,6 +37,8 @@ class Box(NamedTuple):
 BEACON = Box(0.06, 0.02, 0.94, 0.14)
 BARS = (Box(0.06, 0.16, 0.94, 0.24), Box(0.06, 0.26, 0.94, 0.34))
 """Boxes of a countdown: the coarse bar and the fine one."""
+TINY = Box(15 / 32, 15 / 32, 17 / 32, 17 / 32)
+"""Box of a tiny plate, in the middle of the picture."""
 SIGN_SIDE = 0.56
 SIGN_TOP = 0.38
 

@@ -7,15 +7,31 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from zoomgym.rules import Segment
-from zoomgym.tasks.synthetic.layout import BAR, BARS, BEACON, FPS, PLATE, TRACK, sign_box
+from zoomgym.tasks.synthetic.layout import (
+    BAR,
+    BARS,
+    BEACON,
+    FPS,
+    LARGE_SIZE,
+    PLATE,
+    TINY,
+    TRACK,
+    Box,
+    sign_box,
+)
 from zoomgym.tasks.synthetic.symbols import PICTURES, Color, symbol_mask
 
 FINE_PARTS = 16
 """The fine bar runs this many times while the coarse one runs once."""
 RIM: Color = (96, 96, 104)
 SECTOR: Color = (245, 245, 245)
+BLOCK = 4
+"""Pixels a side of the blocks of a `Speck`, in the picture of a `LargeScene`."""
+SPECK_MEAN = 127
+"""Mean of every block in every channel."""
 SECTOR_TURNS = 0.25
 """How much of a wheel is marked."""
 
@@ -98,7 +114,25 @@ class Wheel:
         return np.stack([wheel_picture(angle, size) for angle in angles])
 
 
-Plate: TypeAlias = Sign | Board | Wheel
+@dataclass(frozen=True, slots=True)
+class Speck:
+    """A symbol on a tiny plate, shown in the frames [first, end): see `speck_picture`."""
+
+    first: int
+    end: int
+    symbol: str
+
+    @property
+    def segment(self) -> Segment:
+        """The stretch of time in which it is shown."""
+        return Segment(self.first / FPS, self.end / FPS)
+
+    def pictures(self, indexes: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.float32]:
+        """Returns the plate of size (H, W) for every frame: (1, H, W, 3) float32."""
+        return speck_picture(self.symbol, size)[None]
+
+
+Plate: TypeAlias = Sign | Board | Wheel | Speck
 
 
 def draw_beacon(images: NDArray[np.uint8], indexes: NDArray[np.int64], beacon: Beacon) -> None:
@@ -135,11 +169,40 @@ def draw_plate(
     shown = shown_in(plate, indexes)
     if not len(shown):
         return
-    rows, columns = sign_box(plate.left).pixels((images.shape[1], images.shape[2]))
+    rows, columns = _box_of(plate).pixels((images.shape[1], images.shape[2]))
     size = (rows.stop - rows.start, columns.stop - columns.start)
     pictures = plate.pictures(indexes[shown], size)
     under = images[shown, rows, columns].astype(np.float32)
     images[shown, rows, columns] = (under + opacity * (pictures - under) + 0.5).astype(np.uint8)
+
+
+def _box_of(plate: Plate) -> Box:
+    """Returns where a plate is."""
+    return TINY if isinstance(plate, Speck) else sign_box(plate.left)
+
+
+@lru_cache(maxsize=64)
+def speck_picture(symbol: str, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Returns a symbol that only shows at the size of a `LargeScene`: (H, W, 3) float32, read-only.
+
+    Blocks of four pixels a side are gray, or checked with the color of the symbol and its opposite.
+    All have the same mean, so that smaller pictures of all symbols are alike.
+    """
+    rows, _ = TINY.pixels(LARGE_SIZE)
+    across = (rows.stop - rows.start) // BLOCK
+    blocks = np.zeros((across, across), bool)
+    blocks[1:-1, 1:-1] = symbol_mask(symbol, (across - 2, across - 2)) >= 0.5
+    inside = blocks.repeat(BLOCK, 0).repeat(BLOCK, 1)[..., None]
+    place = np.arange(across * BLOCK) // (BLOCK // 2)
+    is_color = ((place[:, None] + place) % 2 == 0)[..., None]
+    color = np.minimum(PICTURES[symbol].color, 2 * SPECK_MEAN)
+    checked = np.where(is_color, color, 2 * SPECK_MEAN - color)
+    whole = np.where(inside, checked, SPECK_MEAN).astype(np.uint8)
+    height, width = size
+    drawn = Image.fromarray(whole).resize((width, height), Image.Resampling.BOX)
+    picture: NDArray[np.float32] = np.asarray(drawn, np.float32)
+    picture.flags.writeable = False
+    return picture
 
 
 @lru_cache(maxsize=256)

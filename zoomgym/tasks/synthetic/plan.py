@@ -18,7 +18,7 @@ from zoomgym.rules import Cue, Segment
 from zoomgym.tasks.synthetic.difficulty import Difficulty
 from zoomgym.tasks.synthetic.layout import AMBER, BLUE, FPS, SIGN_SIDE
 from zoomgym.tasks.synthetic.marks import Beacon, Plate, Sign
-from zoomgym.tasks.synthetic.scene import Scene
+from zoomgym.tasks.synthetic.scene import LargeScene, Scene
 from zoomgym.tasks.synthetic.symbols import SYMBOLS, Color
 
 Stretch = tuple[int, int]
@@ -164,8 +164,17 @@ class Plan:
 
     def scene(self, beacons: Sequence[Beacon], plates: Sequence[Plate]) -> Scene:
         """Returns the scene of these beacons and plates."""
+        return self._scene(Scene, beacons, plates)
+
+    def large_scene(self, beacons: Sequence[Beacon], plates: Sequence[Plate]) -> Scene:
+        """Returns the scene of these beacons and plates, some of which may be tiny."""
+        return self._scene(LargeScene, beacons, plates)
+
+    def _scene(
+        self, kind: type[Scene], beacons: Sequence[Beacon], plates: Sequence[Plate]
+    ) -> Scene:
         contrast = self.difficulty.contrast
-        return Scene(self.seed, self.num_frames, tuple(beacons), tuple(plates), contrast)
+        return kind(self.seed, self.num_frames, tuple(beacons), tuple(plates), contrast)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +190,8 @@ class Family:
     """Whether all pictures of the evidence must be seen: slower looks are misled."""
     tools: tuple[str, ...] = ()
     """Tools that it needs."""
+    is_only_drawn: bool = False
+    """Whether a codec would lose what it shows, so that there are no files."""
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.tasks.synthetic.layout import FPS, SCENE_SIZE
+from zoomgym.tasks.synthetic.layout import FPS, LARGE_SIZE, SCENE_SIZE
 from zoomgym.tasks.synthetic.marks import Beacon, Plate, draw_beacon, draw_plate
 
 NUM_WAVES = 8
@@ -63,6 +63,11 @@ class Scene:
     plates: tuple[Plate, ...]
     contrast: float = 1.0
     """Opacity of the plates."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of its picture in a file."""
+        return SCENE_SIZE
 
     def draw(self, indexes: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.uint8]:
         """Returns the frames at indexes (N,) as (N, H, W, 3) uint8 RGB, drawn at size (H, W)."""
@@ -118,6 +123,15 @@ class Scene:
         )
 
 
+class LargeScene(Scene):
+    """A scene with a larger picture, in which plates may be tiny. Its background is no finer."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of its picture in a file."""
+        return LARGE_SIZE
+
+
 class Shot(NamedTuple):
     """Frames of a scene, (N,), that are to be drawn."""
 
@@ -130,12 +144,24 @@ def draw_all(shots: Sequence[Shot], size: tuple[int, int]) -> NDArray[np.uint8]:
 
     Small frames cost less together: a call of NumPy takes as long as several of them.
     """
-    images = _backgrounds(shots, size)
+    images = _behind(shots, size)
     first = 0
     for scene, indexes in shots:
         scene.draw_marks(images[first : first + len(indexes)], indexes)
         first += len(indexes)
     return images
+
+
+def _behind(shots: Sequence[Shot], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Returns what is behind the marks of every frame: of large scenes, enlarged where it must."""
+    if not all(isinstance(scene, LargeScene) for scene, _ in shots):
+        return _backgrounds(shots, size)
+    drawn = min(size[0], SCENE_SIZE[0]), min(size[1], SCENE_SIZE[1])
+    images = _backgrounds(shots, drawn)
+    if drawn == size:
+        return images
+    rows, columns = (np.arange(to) * of // to for to, of in zip(size, drawn, strict=True))
+    return images[:, rows[:, None], columns]
 
 
 def _backgrounds(shots: Sequence[Shot], size: tuple[int, int]) -> NDArray[np.uint8]:

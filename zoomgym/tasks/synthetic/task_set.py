@@ -73,6 +73,12 @@ class SyntheticTasks:
         check_choice("split", self.split, SPLITS)
         self._named_difficulty  # noqa: B018 - read once, before anybody changes the mapping
         check_choice("source", self.source, SOURCES)
+        drawn = [family for family in self.families if EVERY_FAMILY[family].is_only_drawn]
+        if drawn and self.source != "scene":
+            raise TaskError(
+                f"synthetic:{drawn[0]} needs source 'scene', got {self.source!r}: a codec would "
+                "lose what is tiny"
+            )
         check_duration(self.duration_s)
 
     @property
@@ -136,8 +142,8 @@ class SyntheticTasks:
         )
 
     def cues(self, task: VideoQuestion) -> tuple[Cue, ...]:
-        """Returns what is said in the video of a task. Raises TaskError if all are silent."""
-        if TRANSCRIPT not in self.tools:
+        """Returns what is said in the video of a task. Raises TaskError if no tool is needed."""
+        if not self.tools:
             raise TaskError(f"{self.name} has no subtitles: leave the tool {TRANSCRIPT} out")
         return self._puzzle(*self._locate(task.video)).cues
 

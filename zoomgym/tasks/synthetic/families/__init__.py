@@ -6,10 +6,12 @@ for `overview`), and none from a question's text, a single frame, or the size of
 
 from collections import ChainMap
 
-from zoomgym.rules import TRANSCRIPT
+from zoomgym.rules import CROP, TRANSCRIPT, ZOOM
 from zoomgym.tasks.synthetic.families import (
     count,
+    detail,
     flash,
+    mixed,
     motion,
     order,
     overview,
@@ -34,6 +36,8 @@ FAMILIES: dict[str, Family] = {
 """Families that zooms answer: those of the set `synthetic`."""
 TOOL_FAMILIES: dict[str, Family] = {
     "spoken": Family(spoken.draw, spoken.QUESTION, tools=(TRANSCRIPT,)),
+    "detail": Family(detail.draw, detail.QUESTION, tools=(CROP,), is_only_drawn=True),
+    "mixed": Family(mixed.draw, mixed.QUESTION, tools=(ZOOM, CROP, TRANSCRIPT), is_only_drawn=True),
 }
 """Families that need another tool."""
 EVERY_FAMILY = ChainMap(TOOL_FAMILIES, FAMILIES)
