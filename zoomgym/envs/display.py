@@ -12,21 +12,20 @@ from zoomgym.rules import Episode
 
 
 class Display:
-    """Shows episodes in a render mode; its window stays open from one to the next."""
+    """Shows episodes; its window stays open from one to the next."""
 
-    def __init__(self, mode: str | None) -> None:
-        self._mode = mode
+    def __init__(self) -> None:
         self._screen: Screen | None = None
 
     def render(
-        self, episode: Episode, viewing: Viewing, weights: Mapping[str, float]
+        self, mode: str, episode: Episode, viewing: Viewing, weights: Mapping[str, float]
     ) -> NDArray[np.uint8] | str | None:
         """Returns a picture (`rgb_array`) or a text (`ansi`), or shows the picture (`human`)."""
-        if self._mode == "ansi":
+        if mode == "ansi":
             return describe(episode, weights)
         overview, *clips = viewing.frames()
         picture = paint(episode, overview, clips, weights)
-        if self._mode == "rgb_array":
+        if mode == "rgb_array":
             return picture
         self._screen = self._screen or Screen()
         self._screen.show(picture)

@@ -232,7 +232,7 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.draws_later = False  # see `Viewing`
         self._viewing: Viewing | None = None
         self._episode: Episode | None = None
-        self._display = Display(render_mode)
+        self._display = Display()
 
     @property
     def episode(self) -> Episode:
@@ -342,7 +342,8 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         if self.render_mode is None:
             gym.logger.warn("render() shows nothing: give render_mode when making the environment")
             return None
-        return self._display.render(self.episode, self.viewing, self.reward_weights)
+        seen = self.episode, self.viewing, self.reward_weights
+        return self._display.render(self.render_mode, *seen)
 
     def fork(self) -> Self:
         """Returns an environment in the same state; the two go on apart.

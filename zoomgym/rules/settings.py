@@ -60,7 +60,7 @@ class Rules:
                 f"got {self.frame_budget}: raise it or lower num_overview"
             )
         _check_name("overview", self.overview)
-        if self.preset != "" and (not isinstance(self.preset, str) or self.preset not in PRESETS):
+        if not isinstance(self.preset, str) or self.preset not in ("", *PRESETS):
             raise ValueError(f"preset needs one of {[*PRESETS]}, got {brief(self.preset)}")
         object.__setattr__(self, "tools", _tools(self.tools))
         grammar = grammar_of(self.grammar)
