@@ -9,7 +9,7 @@ from agents import arguments
 from zoomgym.envs import ZoomEnv
 
 ARGUMENTS = {"grammar": "video_zoom"}
-"""Default arguments of ZoomEnv."""
+"""Default arguments of ZoomEnv, without a preset, which has a grammar of its own."""
 
 
 def read_arguments(text: str, left_out: Sequence[str] = ("render_mode",)) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def read_arguments(text: str, left_out: Sequence[str] = ("render_mode",)) -> dic
     """
     names = [name for name in inspect.signature(ZoomEnv).parameters if name not in left_out]
     try:
-        return {**ARGUMENTS, **arguments.read_arguments([text], names)}
+        given = arguments.read_arguments([text], names)
+        return {**({} if "preset" in given else ARGUMENTS), **given}
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
@@ -16,6 +17,7 @@ from benchmarks.evaluation.suites import own_suite, paired, rules_of
 from tests.playing import play_episode
 from tests.rules.test_peers import B, T, crop
 from zoomgym import ZoomEnv
+from zoomgym.agent import images_of, to_messages
 from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, env_to_watch, replay
@@ -170,6 +172,19 @@ def test_a_record_of_a_preset_is_watched_again_and_a_changed_one_refused() -> No
         Record.from_json(record.to_json().replace('"preset": "longvt"', '"preset": "longer"'))
 
 
+@pytest.mark.parametrize("preset", ["longvt", "paravt"])
+def test_a_model_is_shown_every_frame_once_and_in_order(preset: str) -> None:
+    env = ZoomEnv("synthetic:flash", preset=preset, **SMALL, **FEW)
+    env.reset(seed=0)
+    env.step(T + crop("4", "6") + (crop("20", "23") if preset == "paravt" else ""))
+    seen = env.observation
+    shown = [*seen.overview.images, *(image for clip in seen.clips for image in clip.images)]
+    images = images_of(to_messages(seen))
+    assert len(images) == len(shown) == (7 if preset == "paravt" else 4)
+    assert all(map(np.array_equal, images, shown))
+    assert len({image.tobytes() for image in shown}) > 2
+
+
 def test_a_record_keeps_several_calls_of_a_reply_exactly() -> None:
     reply = T + crop("4", "6") + crop("20", "21") + crop("90", "91")
     record = record_of("paravt", reply, T + B)
@@ -190,7 +205,7 @@ def test_a_record_keeps_several_calls_of_a_reply_exactly() -> None:
 
 
 def test_peers_on_the_same_tasks_are_compared_though_their_rules_differ() -> None:
-    one, other = record_of("longvt", T + B), record_of("dynframe", T + B)
+    one, other = record_of("longvt", T + B), record_of("eva", T + B)
     check_terms({"one": [one], "other": [other]})
     changed = ZoomEnv("synthetic:flash", split="test", preset="longvt", **SMALL)
     third = play_episode(changed, Scripted(T + B), agent_name="third", seed=0)

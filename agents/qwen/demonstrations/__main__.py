@@ -166,7 +166,7 @@ def _add_playing(parser: Parser) -> None:
         type=partial(read_arguments, left_out=OWN_FLAGS),
         default=ARGUMENTS,
         help='arguments of ZoomEnv, as JSON: {"num_overview": 16, "split": "train"}; '
-        "grammar is video_zoom by default",
+        "grammar is video_zoom by default, or that of a preset",
     )
 
 

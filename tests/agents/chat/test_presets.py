@@ -78,7 +78,8 @@ LAYOUTS = {
         {"num_overview": 2},
         (T + crop("4", "7"), "hm", T + B),
         (
-            f"{IMAGE}{IMAGE}{ASKED}\nThink first, call crop_video if needed, then answer.",
+            f"{IMAGE}{IMAGE}{ASKED}\n"
+            "Think, call crop_video where you need to see more, and answer.",
             f"<tool_response>\n{IMAGE * 3}Cropped 4s-7s, got 3 frames.\n</tool_response>",
             f"<tool_response>\nError: {TOOL_ERROR}\n</tool_response>",
         ),
@@ -87,7 +88,7 @@ LAYOUTS = {
         {"num_overview": 2},
         (T + crop("4", "6") + crop("20", "21") + crop("90", "91"), T + crop("4", "5"), T + B),
         (
-            f"{IMAGE}{IMAGE}{ASKED} The video path for this video is: video.mp4",
+            f"{IMAGE}{IMAGE}{ASKED}\nVideo path: video.mp4",
             f"{IMAGE}{IMAGE}<tool_response>\n2 frames from 4.0s to 6.0s.\n</tool_response>",
             f"{IMAGE}<tool_response>\n1 frames from 20.0s to 21.0s.\n</tool_response>",
             "<tool_response>\n[Error: zoom needs start < 60.00, the end of the video, got 90: "
@@ -231,7 +232,7 @@ def test_the_lesson_of_a_peer_is_the_system_message(preset: str) -> None:
 
 def test_without_tools_a_peer_is_told_that_this_is_the_last_turn() -> None:
     _, messages = played("longvt", T + B, num_overview=1, max_turns=1)
-    assert laid_out(messages[1]).endswith(f"then answer.\n{LAST}")
+    assert laid_out(messages[1]).endswith(f"and answer.\n{LAST}")
 
 
 def test_an_argument_beside_a_preset_is_the_one_that_is_played() -> None:

@@ -48,7 +48,7 @@ PRESETS: Mapping[str, Preset] = {
     "longvt": Preset(
         _rules("longvt", 128, 128, 768, 6) | _weights(1.0, 1.0, grounding=1.0),
         MessageLayout(
-            after="{question}\nThink first, call crop_video if needed, then answer.",
+            after="{question}\nThink, call crop_video where you need to see more, and answer.",
             shown="Cropped {start_s:g}s-{end_s:g}s, got {num_frames} frames.",
             refused="Error: {error}",
         ),
@@ -56,7 +56,7 @@ PRESETS: Mapping[str, Preset] = {
     "paravt": Preset(
         _rules("paravt", 64, 16, 304, 4) | _weights(1.0, 0.5, 0.5),
         MessageLayout(
-            after="{question} The video path for this video is: video.mp4",
+            after="{question}\nVideo path: video.mp4",
             shown=(
                 "<tool_response>\n{num_frames} frames from {start_s:.1f}s to {end_s:.1f}s.\n"
                 "</tool_response>"

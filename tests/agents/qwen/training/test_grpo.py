@@ -425,11 +425,13 @@ def test_what_is_given_of_the_environment_leaves_the_rest_as_it_was(
     monkeypatch.setattr(module, "train_grpo", lambda settings, resume: begun.append(settings))
     line = ["--model", "m", "--out", str(tmp_path)]
     given = [[], ["--env", '{"tasks": "my.jsonl"}'], ["--env", '{"grammar": "json"}']]
-    assert [main([*line, *env]) for env in given] == [0, 0, 0]
+    given.append(["--env", '{"preset": "longvt"}'])
+    assert [main([*line, *env]) for env in given] == [0, 0, 0, 0]
     assert [settings.env for settings in begun] == [
         {"grammar": "video_zoom"},
         {"grammar": "video_zoom", "tasks": "my.jsonl"},
         {"grammar": "json"},
+        {"preset": "longvt"},  # which has a grammar of its own
     ]
 
 

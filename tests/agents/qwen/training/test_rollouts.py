@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from agents.qwen.training.rollouts import Player, Rollout, RolloutGroup
 from tests.agents.qwen.model.test_generation import counted_pictures
 from tests.agents.qwen.noise import NoiseTasks, scripted_env
 from tests.agents.qwen.small import ROUNDING, Loaded
+from tests.rules.test_peers import B, T, crop
+from zoomgym import ZoomEnv
 from zoomgym.errors import GradingError
 from zoomgym.records import replay
 
@@ -85,6 +88,26 @@ def test_pictures_are_the_frames_that_were_paid_for(tiny: Loaded) -> None:
             ids = rollout.prompt_ids + rollout.completion_ids
             tokens = sum(h * w // 4 for _, h, w in (one.grid for one in rollout.pictures))
             assert ids.count(tiny.processor.image_token_id) == tokens
+
+
+class ParallelEnv(ZoomEnv):
+    """Is taken to get several calls in a reply, one of them refused, and then an answer."""
+
+    def step(self, action: str) -> Any:
+        calls = T + crop("4", "6") + crop("90", "91") + crop("9", "10")
+        return super().step([calls, T + B][len(self.episode.turns)])
+
+
+def test_the_frames_of_every_call_of_a_reply_are_read(tiny: Loaded) -> None:
+    def make_env() -> ZoomEnv:
+        rules = {"num_overview": 3, "frame_budget": 32, "max_turns": 4}
+        return ParallelEnv(NoiseTasks(), preset="paravt", **rules)  # type: ignore[arg-type]
+
+    [group] = player(tiny, 2, make_env=make_env).play(tiny.model, ["q0"], 0)
+    for rollout in group.rollouts:
+        assert rollout.record is not None
+        assert len(rollout.pictures) == rollout.record.frames_used == 3 + 3
+        assert len(rollout.record.turns[0].zooms) == 2
 
 
 def test_what_is_sampled_depends_neither_on_the_batch_nor_on_the_order(tiny: Loaded) -> None:
