@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.formats import Cell, Line, Sheet
+from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.metrics import num_calls, video_of
 from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
 from benchmarks.evaluation.summary import listed
-from benchmarks.evaluation.tables import Agents
+from benchmarks.evaluation.tables import Agents, names_of
 from zoomgym.io import number_of
 from zoomgym.records import Record
 from zoomgym.rules import Rules
@@ -28,6 +29,10 @@ class Twins:
 
     without: Record
     tooled: Record
+
+
+Pairing = tuple[str, Rules, list[Twins]]
+"""An agent, the rules with tools, and its twins."""
 
 
 def is_right(record: Record) -> bool:
@@ -120,7 +125,7 @@ def needless(twins: Sequence[Twins]) -> Estimate | None:
     return rate(values, videos) if values else None
 
 
-def pairings(groups: Sequence[tuple[Rules, Agents]]) -> list[tuple[str, Rules, list[Twins]]]:
+def pairings(groups: Sequence[tuple[Rules, Agents]]) -> list[Pairing]:
     """Returns the twins of each agent by rules with tools, in order; none that are empty.
 
     The last group orders the agents.
@@ -142,13 +147,13 @@ def by_tools(groups: Sequence[tuple[Rules, Agents]]) -> list[Sheet]:
     return [_changes(found), _costs(found)] if found else []
 
 
-def _changes(found: Sequence[tuple[str, Rules, list[Twins]]]) -> Sheet:
-    lines = []
+def _changes(found: Sequence[Pairing]) -> Sheet:
+    lines, labels_of = [], _labels(found)
     for agent, rules, twins in found:
         for name, reads in READINGS.items():
             told = change(twins, reads)
             cells = (told.without, told.tooled, told.difference, told.gain, told.harm)
-            labels = (agent, str(rules.max_turns - 1), name)
+            labels = (agent, labels_of[rules], name)
             lines.append(Line(labels, (len(twins), *cells, told.p_value)))
     return Sheet(
         "paired",
@@ -163,29 +168,55 @@ def _changes(found: Sequence[tuple[str, Rules, list[Twins]]]) -> Sheet:
     )
 
 
-def _reading(found: Sequence[tuple[str, Rules, list[Twins]]]) -> str:
+def _differences(found: Sequence[Pairing]) -> dict[Rules, str]:
+    """Returns how rules differ in more than turns; nothing where they do not."""
+    alone = {rules: replace(rules, max_turns=1) for _, rules, _ in found}
+    names = names_of(list(dict.fromkeys(alone.values())))
+    return {rules: names[same] for rules, same in alone.items()}
+
+
+def _labels(found: Sequence[Pairing]) -> dict[Rules, str]:
+    """Returns the most calls that rules allow, and how else they differ."""
+    return {
+        rules: ", ".join(filter(None, (str(rules.max_turns - 1), difference)))
+        for rules, difference in _differences(found).items()
+    }
+
+
+def _reading(found: Sequence[Pairing]) -> str:
     """Returns whom the most turns help, by the intervals of the differences."""
-    most = max(rules.max_turns for _, rules, _ in found)
-    verdicts: dict[str, list[str]] = {"help": [], "harm": [], "are too close to call for": []}
-    for agent, rules, twins in found:
-        if rules.max_turns == most:
-            difference = change(twins, is_right).difference
-            verdict = "help" if difference.low > 0 else "harm" if difference.high < 0 else ""
-            verdicts[verdict or "are too close to call for"].append(agent)
-    clauses = [f"{verdict} {listed(names)}" for verdict, names in verdicts.items() if names]
-    allowed = number_of(most - 1, "call")
-    said = (
-        f"What it shows: with at most {allowed}, tools {'; '.join(clauses)} "
-        "(in accuracy on the same tasks, with 95% confidence)."
+    most, differences = max(rules.max_turns for _, rules, _ in found), _differences(found)
+    by_rules = grouped([one for one in found if one[1].max_turns == most], lambda one: one[1])
+    allowed = f"with at most {number_of(most - 1, 'call')}"
+    said = [
+        f"{allowed}{f' ({differences[rules]})' * bool(differences[rules])}, tools {_verdicts(own)}"
+        for rules, own in by_rules.items()
+    ]
+    return (
+        f"What it shows: {'; '.join(said)} (in accuracy on the same tasks, with 95% confidence)."
+        + "".join(map(_silence, by_rules.values()))
     )
+
+
+def _verdicts(found: Sequence[Pairing]) -> str:
+    """Returns whom the tools of one set of rules help, harm, or neither."""
+    verdicts: dict[str, list[str]] = {"help": [], "harm": [], "are too close to call for": []}
+    for agent, _, twins in found:
+        difference = change(twins, is_right).difference
+        verdict = "help" if difference.low > 0 else "harm" if difference.high < 0 else ""
+        verdicts[verdict or "are too close to call for"].append(agent)
+    return "; ".join(f"{verdict} {listed(names)}" for verdict, names in verdicts.items() if names)
+
+
+def _silence(found: Sequence[Pairing]) -> str:
+    """Returns which agents of one set of rules often do not answer without tools, if any."""
     silent = [
         f"{listed([agent])} answers {share:.0%} of its tasks"
-        for agent, rules, twins in found
-        if rules.max_turns == most and (share := sum(map(_answers, twins)) / len(twins)) < MOSTLY
+        for agent, _, twins in found
+        if (share := sum(map(_answers, twins)) / len(twins)) < MOSTLY
     ]
-    if silent:
-        said += f" Without tools, {', '.join(silent)}: such a gain includes answering at all."
-    return said
+    told = f" Without tools, {', '.join(silent)}: such a gain includes answering at all."
+    return told if silent else ""
 
 
 def _answers(twins: Twins) -> bool:
@@ -193,7 +224,7 @@ def _answers(twins: Twins) -> bool:
     return twins.without.answer is not None
 
 
-def _costs(found: Sequence[tuple[str, Rules, list[Twins]]]) -> Sheet:
+def _costs(found: Sequence[Pairing]) -> Sheet:
     of_agents = [
         (agent, rules, twins, side, records)
         for agent, rules, twins in found
@@ -203,7 +234,7 @@ def _costs(found: Sequence[tuple[str, Rules, list[Twins]]]) -> Sheet:
         )
     ]
     used = sorted({name for *_, records in of_agents for one in records for name in one.usage})
-    lines = []
+    lines, labels_of = [], _labels(found)
     for agent, rules, twins, side, records in of_agents:
         cells: list[Cell] = [_mean([float(num_calls(one)) for one in records], records)]
         cells.append(needless(twins) if side == WITH else None)
@@ -215,7 +246,7 @@ def _costs(found: Sequence[tuple[str, Rules, list[Twins]]]) -> Sheet:
         for name in used:
             told = [one for one in records if name in one.usage]
             cells.append(_mean([one.usage[name] for one in told], told))
-        lines.append(Line((agent, str(rules.max_turns - 1), side), tuple(cells)))
+        lines.append(Line((agent, labels_of[rules], side), tuple(cells)))
     return Sheet(
         "paired_costs",
         "What an episode took with tools and without (mean, 95% interval); needless: share of\n"

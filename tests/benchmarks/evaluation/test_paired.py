@@ -178,6 +178,23 @@ def test_each_set_of_rules_with_tools_is_paired_with_its_own_without() -> None:
     ]
 
 
+def test_rules_that_differ_in_more_than_turns_are_told_apart() -> None:
+    others = [
+        replace(one, rules=replace(one.rules, frames_per_zoom=8, frame_budget=64 + 8 * 8))
+        for one in (*ALONE, *TOOLED)
+    ]
+    records = [*ALONE, *TOOLED, *others]
+    assert {labels[1] for labels in lines(records, "paired")} == {
+        "2, 8 frames a zoom", "2, 16 frames a zoom",
+    }  # fmt: skip
+    [sheet] = [one for block in blocks(records) for one in block.sheets if one.name == "paired"]
+    assert sheet.reading == (
+        "What it shows: with at most 2 calls (8 frames a zoom), tools are too close to call for a; "
+        "with at most 2 calls (16 frames a zoom), tools are too close to call for a (in accuracy "
+        "on the same tasks, with 95% confidence)."
+    )
+
+
 def test_nothing_is_paired_if_nothing_was_played_without_tools() -> None:
     assert lines(TOOLED, "paired") == {}
     more = [replace(one, rules=replace(one.rules, max_turns=5)) for one in TOOLED]

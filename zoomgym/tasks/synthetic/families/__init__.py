@@ -1,7 +1,8 @@
 """The families of synthetic tasks: how a seed becomes a scene, a question and its evidence.
 
-Every family is solvable within the default rules, none from what the overview happens to show (but
-for `overview`), and none from a question's text, a single frame, or the size of a file.
+Every family is solvable within the default rules (those of `TOOL_FAMILIES`: with their tools), none
+from what the overview happens to show (but for `overview`), and none from a question's text, a
+single frame, or the size of a file.
 """
 
 from collections import ChainMap

@@ -13,7 +13,7 @@ QUESTION = (
 def draw(plan: Plan) -> Puzzle:
     """A tiny symbol shows as long as the beacon is lit: which?
 
-    Whole frames show it gray, at up to the default `max_pixels`. Others show under blue beacons.
+    Whole frames show it gray, at the default `max_pixels`. Others show under blue beacons.
     """
     names = plan.symbols()
     lit, *decoys = plan.lit_stretches(1 + plan.difficulty.num_decoys)
