@@ -17,7 +17,7 @@ from benchmarks.evaluation.suites import own_suite, paired, rules_of
 from tests.playing import play_episode
 from tests.rules.test_peers import B, T, crop
 from zoomgym import ZoomEnv
-from zoomgym.agent import images_of, to_messages
+from zoomgym.agent import images_of, text_of, to_messages
 from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, env_to_watch, replay
@@ -183,6 +183,17 @@ def test_a_model_is_shown_every_frame_once_and_in_order(preset: str) -> None:
     assert len(images) == len(shown) == (7 if preset == "paravt" else 4)
     assert all(map(np.array_equal, images, shown))
     assert len({image.tobytes() for image in shown}) > 2
+
+
+def test_a_layout_shows_what_its_peer_has_no_tool_for() -> None:
+    tools = ("zoom", "crop")
+    env = ZoomEnv("synthetic:flash", preset="vts", grammar="json", tools=tools, **SMALL, **FEW)
+    env.reset(seed=0)
+    env.step('{"crop": [0, 0, 0.5, 0.5], "at": 12.5}')
+    env.step('{"segment": [1.0, 1.5], "fps": 2}')
+    first, second = to_messages(env.observation)[3::2]
+    assert text_of(first).startswith("Crop 1: left 0, top 0, right 0.5, bottom 0.5 of the frame at")
+    assert [len(images_of([message])) for message in (first, second)] == [1, 1]
 
 
 def test_a_record_keeps_several_calls_of_a_reply_exactly() -> None:

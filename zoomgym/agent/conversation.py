@@ -5,7 +5,7 @@ The messages of a turn begin with those of the turn before, so that a model read
 Source: frames are labeled, and come back inside `<tool_response>`, as VideoZoomer's checkpoints
 were trained on (zsgvivo/VideoZoomer, commit 5638153, vllm_async_engine.py:408); labels count from
 0 in every message. Departure: the system text follows the rules of the episode, and the response
-the environment's feedback.
+the environment's feedback. A preset lays messages out as its peer does, see `MessageLayout`.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zoomgym.agent.observation import Frames, Observation
-from zoomgym.grading import letter
 from zoomgym.io import encodable
-from zoomgym.rules import UNIFORM, ZOOM, MessageLayout, Rules, Segment, clock, layout_of, lesson
+from zoomgym.rules import (
+    UNIFORM,
+    ZOOM,
+    MessageLayout,
+    Rules,
+    Segment,
+    clock,
+    layout_of,
+    lesson,
+    with_options,
+)
 
 CHOSEN = {
     UNIFORM: "evenly spread over the whole video",
@@ -88,7 +97,10 @@ def _opening(observation: Observation) -> list[Message]:
         f"You have {rules.max_turns} turns, one reply each; the last one must be your answer.\n"
         f"{lesson(rules.grammar, rules.tools)}"
     )
-    asked = [f"The video lasts {observation.duration_s:.2f} s.", _asked(observation)]
+    asked = [
+        f"The video lasts {observation.duration_s:.2f} s.",
+        with_options(observation.question, observation.options),
+    ]
     if rules.max_turns == 1:
         asked.append(observation.feedback)
     return [
@@ -111,10 +123,10 @@ def _laid_out(observation: Observation, layout: MessageLayout) -> list[Message]:
         "duration_s": duration_s,
         "seconds": int(duration_s),
         "clock": clock(duration_s),
-        "question": _asked(observation),
+        "question": with_options(observation.question, observation.options),
     }
     before, after = layout.before.format(**fields), layout.after.format(**fields)
-    if rules.max_turns == 1:
+    if rules.max_turns == 1 and layout.last:
         after += f"\n{layout.last}"
     shown = _labeled(overview, layout.labels(whole, overview.times_s, duration_s))
     asked: list[TextPart | ImagePart] = [_text(before), *shown, _text(after)]
@@ -123,12 +135,6 @@ def _laid_out(observation: Observation, layout: MessageLayout) -> list[Message]:
         {"role": "system", "content": [_text(system)]},
         {"role": "user", "content": [part for part in asked if part.get("text") != ""]},
     ]
-
-
-def _asked(observation: Observation) -> str:
-    """Returns the question and its lettered options, one a line."""
-    lettered = (f"{letter(index)}. {option}" for index, option in enumerate(observation.options))
-    return "\n".join([observation.question, *lettered])
 
 
 def _told_overview(rules: Rules, overview: Frames) -> str:
@@ -178,7 +184,7 @@ def _responses(
             zooms=turn.zooms,
             error=turn.error,
             said="",
-            question=_asked(observation),
+            question=with_options(observation.question, observation.options),
             duration_s=duration_s,
             turn=index + 2,
             is_last=index + 2 == observation.rules.max_turns,

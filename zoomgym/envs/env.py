@@ -228,11 +228,10 @@ class ZoomEnv(gym.Env[dict[str, Any], str]):
         self.observation_space = observation_space(self.rules, self.frame_size)
         self.on_video_error = on_video_error
         self.video_error: VideoError | None = None  # what ended the episode, if that was its video
-        self._draw = self._videos_skipped = 0
+        self._draw, self._videos_skipped, self._display = 0, 0, Display()
         self.draws_later = False  # see `Viewing`
         self._viewing: Viewing | None = None
         self._episode: Episode | None = None
-        self._display = Display()
 
     @property
     def episode(self) -> Episode:

@@ -44,7 +44,7 @@ from zoomgym.rules.overview import (
     times_by_score,
 )
 from zoomgym.rules.peers import PRESETS, MessageLayout, clock, filled_in, layout_of
-from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion
+from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion, with_options
 from zoomgym.rules.reading import END_OF_THOUGHT, THINK
 from zoomgym.rules.rewards import RewardParts, is_gated_right, merge_weights, score
 from zoomgym.rules.search import (
@@ -125,6 +125,7 @@ __all__ = [
     "times_by_change",
     "times_by_score",
     "told",
+    "with_options",
     "write_reply",
     "zoom_times",
 ]

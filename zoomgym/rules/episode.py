@@ -26,7 +26,7 @@ from zoomgym.rules.actions import (
 from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.grammar import MAX_REPLY_CHARS, read_reply
 from zoomgym.rules.overview import UNIFORM, Overview, check_times
-from zoomgym.rules.peers import layout_of
+from zoomgym.rules.peers import LAST_TURN, layout_of
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.relative import RelativeCall, Remark, Standing
 from zoomgym.rules.search import Find, Found, find_nothing
@@ -35,7 +35,6 @@ from zoomgym.rules.timeline import overview_times
 from zoomgym.rules.transcript import Tell, say_nothing
 from zoomgym.rules.turn import Turn
 
-LAST_TURN = "This is the last turn: only an answer counts."
 OUT_OF_TURNS = "The episode is over: no turns are left."
 
 ErrorKind: TypeAlias = Literal["", "unreadable", "impossible", "refused"]

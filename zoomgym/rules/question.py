@@ -1,6 +1,7 @@
 """A task: a question about a video, and its right answer."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -10,6 +11,12 @@ from zoomgym.grading import STRICT, Grader, Segment, is_correct, letter, read_ch
 from zoomgym.io import UNPRINTABLE, brief
 
 MAX_OPTIONS = 26
+
+
+def with_options(question: str, options: Sequence[str]) -> str:
+    """Returns a question and its lettered options, one a line."""
+    lettered = (f"{letter(index)}. {option}" for index, option in enumerate(options))
+    return "\n".join([question, *lettered])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +82,7 @@ class VideoQuestion:
     @property
     def asked(self) -> str:
         """The question and its lettered options, one a line."""
-        lettered = (f"{letter(index)}. {option}" for index, option in enumerate(self.options))
-        return "\n".join([self.question, *lettered])
+        return with_options(self.question, self.options)
 
     @property
     def truth(self) -> str:

@@ -11,7 +11,7 @@ from zoomgym.grading import Segment
 from zoomgym.rules.actions import ZoomCall
 from zoomgym.rules.relative import grid_index
 
-LAST = "This is the last turn: only an answer counts."
+LAST_TURN = "This is the last turn: only an answer counts."
 
 Divide: TypeAlias = Callable[[Segment, float], Sequence[Segment]]
 Describe: TypeAlias = Callable[[Segment, float], str]
@@ -25,7 +25,7 @@ class MessageLayout:
     """First message. Fields: lesson, turns, frames (a zoom at most), num_overview."""
     before: str = ""
     """User's text before the overview. Fields: those of `system`, duration_s, seconds, question
-    (with its options), and those of `_of_stretch`."""
+    (with its options), and those of `of_stretch`."""
     after: str = "{question}"
     """User's text after the overview, with the same fields."""
     label: str = ""
@@ -33,13 +33,13 @@ class MessageLayout:
     joint: str = ""
     """Between a frame and the label of the next."""
     shown: str = ""
-    """Text of a turn that showed frames. Fields: those of `_of_stretch`, num_frames, question,
-    turn (its number, from 1, of the next reply)."""
+    """Text of a turn that showed frames. Fields: those of `of_stretch`, question, turn (its
+    number, from 1, of the next reply)."""
     told: str = "{said}"
     """Text of a turn that showed none: what was said."""
     refused: str = "{error}"
     """Text of a turn that was refused. Fields: error, turn, question."""
-    last: str = LAST
+    last: str = LAST_TURN
     """Added before the last turn."""
     opens: str = "<tool_response>\n"
     """Before what comes back from a turn."""

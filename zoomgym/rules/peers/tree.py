@@ -62,9 +62,9 @@ class TreeNode:
 
 
 def node_of(segment: Segment, duration_s: float) -> TreeNode:
-    """Returns the node that covers a segment, which is one's."""
-    share = (segment.end_s - segment.start_s) / duration_s
-    level = min(MOST_LEVEL, max(0, round(-math.log(share, CHILDREN))))
+    """Returns the node that covers a segment, which is one's; the nearest one if it is none's."""
+    share = max((segment.end_s - segment.start_s) / duration_s, CHILDREN**-MOST_LEVEL)
+    level = max(0, round(-math.log(share, CHILDREN)))
     return TreeNode(level, round(segment.start_s / duration_s * CHILDREN**level))
 
 
