@@ -23,6 +23,7 @@ from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.testing import check_agent
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_agent_keeps_the_contract(name: str) -> None:
     records = check_agent(AGENTS[name])

@@ -81,6 +81,7 @@ def right(records: list[Record], agent: str, max_turns: int) -> set[int]:
     return {place for place, one in enumerate(own) if one.reward_parts.accuracy}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("no_page")
 def test_a_paired_run_that_was_stopped_is_resumed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -71,6 +71,7 @@ def file_env() -> ZoomEnv:
     return env
 
 
+@pytest.mark.long
 def test_the_environment_on_files_passes_the_checker(tmp_path: Path, clip: Path) -> None:
     tasks = manifest_of(tmp_path, clip)
     env = gym.make("zoomgym:ZoomEnv-v0", tasks=tasks, frame_size=(28, 28))

@@ -249,6 +249,7 @@ def test_sampled_replies_are_well_formed_and_search_too() -> None:
 SMALL = {**GIVEN, "source": "scene"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_vectors_find_what_single_environments_do(kind: str) -> None:
     replies = [(ASK, ZOOM, ASK), (DARK, ASK, DARK), ('{"find": 5}', DARK, ASK)]

@@ -82,6 +82,7 @@ def make(preset: str) -> gym.Env[Any, Any]:
     return gym.make("zoomgym:ZoomEnv-v0", preset=preset, **SMALL, **FEW)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "vector",
     [

@@ -76,6 +76,7 @@ def test_settings_make_the_same_tasks_for_a_record_as_for_an_environment() -> No
         made_again(with_settings(record, subtitles=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", ["question", "video", "answer"])
 def test_a_task_that_says_something_else_than_its_set_is_not_shown(
     drawn: Record, mine: Record, manifest: Path, place: str

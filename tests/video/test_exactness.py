@@ -20,6 +20,14 @@ from zoomgym.video.packets import PacketReader
 from zoomgym.video.scale import Orientation, Scaler
 
 SIZE = (48, 80)
+EVERYDAY = {
+    "av1.mp4", "base.avi", "base.flv", "base.mkv", "base.mov", "base.mp4", "base.ts", "damaged.mp4",
+    "edit_list.mp4", "edit_list_open.mp4", "false_keyframes.mp4", "fragments.mp4", "hevc.mp4",
+    "hevc.ts", "interlaced.mp4", "mjpeg.avi", "mpeg2.mpg", "no_composition_times.mp4",
+    "open_gop.mkv", "open_gop.mp4", "palette.avi", "rotated.mp4", "starts_mid_gop.ts",
+    "truncated.ts", "vfr.mkv", "vfr.mp4", "vp9.webm",
+}  # fmt: skip
+"""Kinds that the default run reads; the others are read where all tests run."""
 
 
 def index_at(playback: PlayedInOrder, time_s: float) -> int:
@@ -45,7 +53,13 @@ def wanted_times(playback: PlayedInOrder, video: VideoFile, num_each: int) -> It
 
 
 @pytest.mark.parametrize("num_each", [1, pytest.param(40, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", KINDS | INEXACT)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in EVERYDAY else pytest.mark.long)
+        for name in KINDS | INEXACT
+    ],
+)
 def test_frames_are_those_of_playing_the_whole_file(
     name: str, num_each: int, clip: Callable[[str], Path]
 ) -> None:

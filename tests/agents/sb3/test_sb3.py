@@ -398,6 +398,7 @@ def test_what_is_learned_in_one_bin_holds_in_every_other() -> None:
 # Training -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_training_changes_every_weight(runs: dict[str, Path]) -> None:
     form = load_form(runs["maskable"])
     envs = make_envs(TINY, 2, TINY.seed)
@@ -425,6 +426,7 @@ def test_a_run_leaves_settings_logs_and_checkpoints(runs: dict[str, Path], algor
     assert learning_s[0] < learning_s[-1] < float(costs[-1]["time/processor_s"])
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_policy(runs: dict[str, Path], tmp_path: Path) -> None:
     again = train(TINY, tmp_path / "again")
     assert are_equal(weights(again), weights(runs["maskable"] / MODEL))

@@ -34,6 +34,7 @@ def test_a_listener_answers_what_is_spoken_with_one_call_and_no_frame(
         assert record.frames_used == 64
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("difficulty", ["easy", "hard"])
 @pytest.mark.parametrize("duration_s", [30, 3600])
 def test_a_cropper_answers_what_is_tiny_with_one_frame(duration_s: float, difficulty: str) -> None:
@@ -45,6 +46,7 @@ def test_a_cropper_answers_what_is_tiny_with_one_frame(duration_s: float, diffic
         assert record.frames_used == 65
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("difficulty", ["easy", "hard"])
 @pytest.mark.parametrize("duration_s", [30, 60, 3600])
 def test_a_toolbox_finds_the_tool_that_tells(duration_s: float, difficulty: str) -> None:

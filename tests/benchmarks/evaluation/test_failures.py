@@ -149,6 +149,7 @@ def kinds_of(episodes: list[Record], agent: str, *families: str) -> set[str]:
     return {kind for record in own for kind in failures_of(record)}
 
 
+@pytest.mark.long
 def test_agents_that_never_zoom_fail_where_the_overview_hides_the_evidence(
     episodes: list[Record],
 ) -> None:

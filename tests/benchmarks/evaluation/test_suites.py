@@ -79,6 +79,7 @@ def refused(capsys: pytest.CaptureFixture[str], play: Callable[[], object]) -> s
     return capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_agents_are_ranked_on_a_manifest_with_a_table_records_and_a_page(
     mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

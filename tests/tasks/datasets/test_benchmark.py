@@ -140,6 +140,7 @@ def test_a_broken_json_file_is_named(tmp_path: Path, content: bytes, message: st
         open_tasks("longvideobench", tmp_path)
 
 
+@pytest.mark.long
 def test_an_environment_plays_a_benchmark(tmp_path: Path, clip: Path) -> None:
     write_json(tmp_path / "lvb_val.json", [ROW])
     write_file(tmp_path / "videos" / "86CxyhFV9MI.mp4", clip.read_bytes())

@@ -101,6 +101,7 @@ UTF_16 = "needed subtitles in UTF-8, got UTF-16 or no text: convert it"
 OTHER = "needed subtitles with times like 00:00:01,500 --> 00:00:03,000, got "
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -49,6 +49,7 @@ def written(shared_folder: Path, short_videos: None) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "harm",
     [

@@ -169,6 +169,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return first_video(tasks, tmp_path_factory.mktemp("written"))
 
 
+@pytest.mark.long
 def test_the_file_shows_the_pictures_of_the_scene_up_to_compression() -> None:
     drawn, encoded = (
         tasks_of("flash", source=source, duration_s=30) for source in ("scene", "file")

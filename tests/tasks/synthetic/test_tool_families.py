@@ -43,6 +43,7 @@ def test_the_set_synthetic_stays_that_of_zooms() -> None:
     assert not TOOL_FAMILIES.keys() & FAMILIES.keys()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 @pytest.mark.parametrize("duration_s", AWKWARD_S)
 def test_one_symbol_is_named_while_the_amber_beacon_is_lit_and_each_other_one_away_from_it(
@@ -87,6 +88,7 @@ def moments(scene: Scene) -> NDArray[np.int64]:
     return np.array([(beacon.first + beacon.end) // 2 for beacon in scene.beacons])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", ["detail", "mixed"])
 def test_whole_frames_show_tiny_symbols_all_alike_and_pictures_of_full_size_do_not(
     family: str,

@@ -105,6 +105,7 @@ def test_bars_can_be_silenced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert stderr.getvalue() == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", ["flash", "relay"])
 def test_files_are_so_large_that_a_codec_has_work_to_do(tmp_path: Path, family: str) -> None:
     tasks = tasks_of(family, split="test", duration_s=30, source="file")

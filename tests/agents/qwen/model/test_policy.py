@@ -222,6 +222,7 @@ def test_the_registry_makes_it_from_a_path(
         make_agent(f"qwen:{tmp_path}/nowhere")
 
 
+@pytest.mark.long
 def test_a_model_is_loaded_once_and_anew_when_it_was_written_again(tmp_path: Path) -> None:
     save_tiny(tmp_path, seed=0)
     replies, models = [], []

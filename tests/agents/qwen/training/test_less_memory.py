@@ -59,6 +59,7 @@ def test_adapters_learn_and_nothing_else(adapted: ZoomTrainer, tiny: Loaded) -> 
     assert len(changed) == len(learned) // 2
 
 
+@pytest.mark.long
 def test_adapters_are_all_that_is_saved_and_play_as_they_were_trained(
     adapted: ZoomTrainer, tiny: Loaded
 ) -> None:
