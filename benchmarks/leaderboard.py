@@ -21,7 +21,15 @@ from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.metrics import ALL, Score, leaderboard
 from benchmarks.evaluation.paired import by_tools
 from benchmarks.evaluation.suites import Suite
-from benchmarks.evaluation.tables import Agents, apart, by_rules, details, ranking, show_table
+from benchmarks.evaluation.tables import (
+    Agents,
+    apart,
+    by_rules,
+    calls,
+    details,
+    ranking,
+    show_table,
+)
 from zoomgym.errors import RecordError
 from zoomgym.io import plain
 from zoomgym.io.commands import Parser, ends_quietly
@@ -58,7 +66,8 @@ def blocks(records: Sequence[Record]) -> list[Block]:
 def show_ranking(console: Console, records: Sequence[Record], suite: Suite | None = None) -> None:
     """Prints the ranking of one suite (built in or not), for each of its rules.
 
-    Then prints what tools change, if it was played with tools and without.
+    Then prints the calls of each tool where others than zoom are offered, and what tools change, if
+    it was played with tools and without.
     """
     played, groups = apart(in_order(records)), list[tuple[Rules, Agents]]()
     for rules, own in played.items():
@@ -68,6 +77,8 @@ def show_ranking(console: Console, records: Sequence[Record], suite: Suite | Non
             _show_title(console, title)
         show_table(console, rows, own, suite)
         groups.append((rules, _by_agent(rows, own)))
+        if (told := calls(groups[-1][1])).lines:
+            console.print(to_table(told))
     for sheet in by_tools(groups):
         console.print(to_table(sheet))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from benchmarks.evaluation.metrics import covers, missed, shown_in, zooms_of
+from benchmarks.evaluation.metrics import covers, frames_show_evidence, missed, shown_in, zooms_of
 from zoomgym.records import Record
 from zoomgym.rules import Segment, ZoomCall, error_kind
 
@@ -20,7 +20,7 @@ def failures_of(record: Record) -> tuple[str, ...]:
 
 def is_told(kind: str, record: Record) -> bool:
     """Returns whether a record can show a kind of failure: some need known evidence."""
-    return bool(record.task.evidence) or kind not in BY_EVIDENCE
+    return frames_show_evidence(record) or kind not in BY_EVIDENCE
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Kind:
 
 
 def _never_zoomed(facts: _EpisodeFacts) -> bool:
-    needs_one = bool(facts.hidden) if facts.record.task.evidence else not facts.is_right
+    is_told = frames_show_evidence(facts.record)
+    needs_one = bool(facts.hidden) if is_told else not facts.is_right
     return needs_one and not shown_in(facts.record)
 
 

@@ -11,9 +11,9 @@ from benchmarks.evaluation.comparable import EpisodeKey
 from benchmarks.evaluation.grouping import grouped
 from benchmarks.evaluation.statistics import Estimate, bootstrap, rate
 from zoomgym.grading import answer_iou
-from zoomgym.records import Record
+from zoomgym.records import Record, is_synthetic
 from zoomgym.rules import Episode, FrameCall, Segment, ZoomCall, is_gated_right, overlap
-from zoomgym.tasks import Comparison, Graded, compare
+from zoomgym.tasks import TOOL_FAMILIES, Comparison, Graded, compare
 
 ALL = "all"
 """Category of the row that pools every task."""
@@ -241,12 +241,21 @@ def covers(zoom: ZoomCall, part: Segment) -> bool:
     return zoom.start_s < part.start_s and zoom.end_s >= (part.start_s + part.end_s) / 2
 
 
+def frames_show_evidence(record: Record) -> bool:
+    """Returns whether the task has evidence, and frames are what shows it.
+
+    In the synthetic families for other tools, it is the time at which a tool tells the answer.
+    """
+    is_for_tools = is_synthetic(record.task_set) and record.task.category in TOOL_FAMILIES
+    return bool(record.task.evidence) and not is_for_tools
+
+
 def _of_hits(tell: Callable[[list[bool]], bool | None], record: Record) -> float | None:
     """Returns what the hits say: for each zoom, whether a frame fell on the evidence.
 
-    That is None without evidence or zooms.
+    That is None without evidence that frames show, and without zooms.
     """
-    evidence = record.task.evidence
+    evidence = record.task.evidence if frames_show_evidence(record) else ()
     hits = [
         any(segment.holds(time_s) for segment in evidence for time_s in zoom.times_s)
         for zoom in zooms_of(record)
@@ -270,8 +279,8 @@ GROUNDING = (
 
 
 def _if_evident(tell: Callable[[Episode], float | None], record: Record) -> float | None:
-    """Returns what is told of a graded episode whose task has evidence; None of any other."""
-    return tell(record.episode) if record.is_graded and record.task.evidence else None
+    """Returns what is told of a graded episode whose evidence frames show; None of any other."""
+    return tell(record.episode) if record.is_graded and frames_show_evidence(record) else None
 
 
 def _iou(episode: Episode) -> float | None:

@@ -5,6 +5,7 @@ is a few episodes on one video, or a batch of an agent with a model, on a GPU wh
 Records, resuming and tables stay with the process that asks. Served models are asked from there.
 """
 
+import socket
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ NUM_IN_TASK = 8
 """Most episodes of a task, all on one video, whose frames are drawn or decoded once for them."""
 NUM_BATCHES = 4
 """Batches of an agent with a model in a task: a model is loaded by its first one."""
+WAIT_S = 10.0
 NUM_WAITING = 2
 """Tasks that are handed to Ray for each that can run, so that no worker waits for the next."""
 
@@ -101,11 +103,26 @@ def play_on_ray(
 def _connect(ray: Any, on: str) -> None:
     """Connects to a cluster. Raises ConnectionError."""
     _, _, address = on.partition(":")
+    _check_answers(address)
     try:
         ray.init(address=address or None, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = address or "this machine"
         raise ConnectionError(f"needed a Ray cluster at {where}, got: {error}") from error
+
+
+def _check_answers(address: str) -> None:
+    """Raises ConnectionError if nothing answers at HOST:PORT: Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "://" in address:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=WAIT_S).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(
+            f"needed a Ray cluster at {address}, got {error}: run `ray start --head` there, "
+            "or check the address"
+        ) from error
 
 
 def _by_video(jobs: Sequence[Job]) -> list[_Task]:

@@ -217,7 +217,7 @@ def _words(name: str, value: Any) -> str:
 def details(by_agent: Agents) -> list[Sheet]:
     """Returns the tables that explain a ranking by the same rules, without empty ones."""
     places = (_by_cell, _pairs, _grounding, _evidence, _segments, _by_frames)
-    makers = (*places, _calls, _failures, _costs)
+    makers = (*places, calls, _failures, _costs)
     return [sheet for make in makers if (sheet := make(by_agent)).lines]
 
 
@@ -333,7 +333,7 @@ def _frames(rules: Rules, num_overview: int, num_zooms: int) -> str:
     return f"{least} to {most}" if num_zooms else str(num_overview)
 
 
-def _calls(by_agent: Agents) -> Sheet:
+def calls(by_agent: Agents) -> Sheet:
     """Returns the table of calls by tool; it is empty where zoom alone is offered."""
     offered = {tool for own in by_agent.values() for one in own for tool in one.rules.tools}
     tools = [tool for tool in TOOLS if tool in offered]

@@ -136,6 +136,19 @@ def test_play_shows_the_overview_that_is_asked_for(
     assert "got 'chagne': did you mean 'change'?" in capsys.readouterr().err
 
 
+def test_play_offers_the_tools_that_a_family_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = typed('{"transcript": [0, 60]}', "quit")
+    monkeypatch.setattr("builtins.input", lambda prompt: next(lines))
+    arguments = ["play", "--tasks", "synthetic:spoken", "--seed", "1", "--out", str(tmp_path)]
+    assert main(arguments) == 1
+    assert "give tools=['zoom', 'transcript']" in capsys.readouterr().err
+    arguments += ["--source", "scene", "--num-overview", "4", "--tools", "zoom", "transcript"]
+    assert main(arguments) == 0
+    assert "Said in [0.00, 60.00) s:" in capsys.readouterr().out
+
+
 def test_play_of_a_file_that_is_no_video_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -88,6 +88,8 @@ def play_one(args: argparse.Namespace) -> int:
                 difficulty=args.difficulty,
                 num_overview=args.num_overview,
                 overview=args.overview,
+                tools=args.tools,
+                source=args.source,
                 cache_dir=args.cache_dir,
                 limits=asdict(args.limits),
             )

@@ -13,6 +13,7 @@ from zoomgym.cli.actions import check, grade, list_tasks, play_one, synth
 from zoomgym.errors import TaskError, ZoomGymError
 from zoomgym.io import in_words
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
+from zoomgym.rules import FIND, TOOLS, ZOOM
 from zoomgym.tasks import DIFFICULTIES, FAMILIES, SPLITS, named_difficulty
 from zoomgym.video import Limits
 
@@ -92,6 +93,11 @@ def _parser() -> Parser:
     kinds = "uniform, random, change, learned:FOLDER or module:function"
     picked = f"what picks them: {kinds}; default: uniform"
     add("--overview", default="uniform", metavar="NAME", help=picked)
+    tools = [tool for tool in TOOLS if tool != FIND]
+    told = f"tools to offer, of {', '.join(tools)}; default: zoom"
+    add("--tools", nargs="+", default=[ZOOM], choices=tools, metavar="TOOL", help=told)
+    drawn = "file or scene (without a codec), of synthetic videos; default: file"
+    add("--source", default="file", choices=("file", "scene"), help=drawn)
     _add_limits(add)
     _add_synthetic(add)
 

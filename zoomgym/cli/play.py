@@ -15,7 +15,8 @@ HELP = """\
   zoom START END FPS   see the frames from START to END, in seconds, at FPS a
                        second: zoom 4 6 8
   answer TEXT          answer and end the episode: answer B
-  {..}                 any other reply, sent as it is
+  {..}                 any other reply, sent as it is, like
+                       {"crop": [0, 0, 0.5, 0.5], "at": 12.5}
   help                 this text
   quit                 stop"""
 

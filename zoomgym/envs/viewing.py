@@ -230,7 +230,8 @@ def check_tools(tasks: TaskSet, rules: Rules) -> None:
     if missing := [tool for tool in needed if tool not in rules.tools]:
         wanted = [tool for tool in TOOLS if tool in (*rules.tools, *needed)]
         raise TaskError(
-            f"{tasks.name} needs the tool {' and '.join(missing)}, got tools {list(rules.tools)}: "
+            f"{tasks.name} needs the {'tools' if len(missing) > 1 else 'tool'} "
+            f"{' and '.join(missing)}, got tools {list(rules.tools)}: "
             f"give tools={wanted}"
         )
 

@@ -151,5 +151,5 @@ def _tools(tools: object) -> tuple[str, ...]:
     names = tuple(tools) if isinstance(tools, tuple | list) else (tools,)
     are_known = all(isinstance(name, str) and name in TOOLS for name in names)
     if not names or not are_known or len(set(names)) < len(names):
-        raise ValueError(f"tools needs one or more of {list(TOOLS)}, got {brief(tools)}")
+        raise ValueError(f"tools needs one or more of {list(TOOLS)}, each once, got {brief(tools)}")
     return tuple(name for name in TOOLS if name in names)

@@ -3,6 +3,8 @@
 import pytest
 
 from agents.registry import make_agent
+from benchmarks.evaluation.failures import BY_EVIDENCE, failures_of
+from benchmarks.evaluation.tables import details
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
@@ -84,3 +86,14 @@ def test_without_its_tool_or_a_beacon_it_answers_what_it_sees(name: str) -> None
     records = played(name, "overview", 4, tools=["zoom"])
     assert num_right(records) == 4
     assert all(len(record.turns) == 1 for record in records)
+
+
+def test_no_table_takes_frames_for_evidence_of_what_another_tool_tells() -> None:
+    records = [*played("blind", "spoken", 4), *played("listener", "spoken", 4)]
+    records += [*played("blind", "detail", 4)]
+    by_agent = {"blind": records[:4] + records[8:], "listener": records[4:8]}
+    assert not any(record.task.evidence == () for record in records)
+    shown = {sheet.name for sheet in details(by_agent)}
+    assert {"calls", "costs"} <= shown
+    assert not {"evidence", "grounding"} & shown
+    assert not any(BY_EVIDENCE & {*failures_of(record)} for record in records)

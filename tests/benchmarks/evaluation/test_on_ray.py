@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -148,6 +149,17 @@ def test_only_ray_is_known(on: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run.main(["suite", "quick-v1", "--on", on])
     assert f"--on needs ray or ray:ADDRESS, got '{on}'" in capsys.readouterr().err
+
+
+def test_a_cluster_that_does_not_answer_is_named_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"  # free once it is closed
+    with pytest.raises(SystemExit):
+        run.main(["suite", "quick-v1", "--out", str(tmp_path), "--on", f"ray:{address}"])
+    assert f"needed a Ray cluster at {address}, got [Errno 111]" in capsys.readouterr().err
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,7 +184,7 @@ def test_tasks_that_need_a_tool_are_made_only_where_it_is_offered() -> None:
         ZoomEnv("synthetic:spoken", source="scene")
     with pytest.raises(TaskError, match="synthetic:flash,spoken needs the tool transcript"):
         ZoomEnv(tasks_of("flash", "spoken"))
-    with pytest.raises(TaskError, match="synthetic:mixed needs the tool crop and transcript"):
+    with pytest.raises(TaskError, match="synthetic:mixed needs the tools crop and transcript"):
         ZoomEnv("synthetic:mixed", source="scene")
     env = ZoomEnv("synthetic:flash,spoken", source="scene", tools=["transcript", "zoom"])
     env.reset(seed=0, options={"task_id": env.tasks[1].id})
