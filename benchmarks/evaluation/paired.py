@@ -249,8 +249,8 @@ def _costs(found: Sequence[Pairing]) -> Sheet:
         lines.append(Line((agent, labels_of[rules], side), tuple(cells)))
     return Sheet(
         "paired_costs",
-        "What an episode took with tools and without (mean, 95% interval); needless: share of\n"
-        "the calls that were on tasks answered right without tools",
+        "What an episode took with tools and without (mean, 95% interval);\n"
+        "needless: share of the calls that were on tasks answered right without tools",
         ("agent", "most calls", "tools"),
         ("calls", "needless", "answered", "rounds", "frames", "seconds", *used),
         tuple(lines),
