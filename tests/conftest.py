@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from zoomgym.tasks.synthetic import task_set
 
 settings.register_profile("zoomgym", deadline=None)  # a busy machine is no failure
 settings.load_profile("zoomgym")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 
 TASK = VideoQuestion(
     id="q1",
