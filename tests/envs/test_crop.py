@@ -138,6 +138,7 @@ def test_sampled_replies_are_well_formed_and_crop_too() -> None:
 SMALL = {**GIVEN, "source": "scene", "frame_size": (8, 8), "max_pixels": None}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_vectors_show_what_single_environments_do(kind: str) -> None:
     replies = [(ZOOM, LOOK, ZOOM), (LOOK, ZOOM, LOOK), ('{"crop": 5}', ZOOM, LOOK)]

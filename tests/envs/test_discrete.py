@@ -49,6 +49,7 @@ def truth_of(env: ZoomEnvDiscrete) -> int:
 # The environment ----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "settings",
     [{}, {"tasks": "synthetic", "grammar": "video_zoom", "num_bins": 45}, {"max_turns": 1}],

@@ -58,6 +58,7 @@ def trajectory(env: gym.Env[Any, Any], seed: int, num_steps: int = 12) -> list[s
     return out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("settings", [{}, {"grammar": "video_zoom", "max_turns": 1}])
 def test_the_environment_passes_gymnasiums_checker_without_a_warning(
     settings: dict[str, Any],

@@ -120,6 +120,7 @@ def test_a_search_without_a_match_says_so() -> None:
         assert seen["feedback"].startswith("Nothing in [0.00, 60.00) s matches. Frames left: 124.")
 
 
+@pytest.mark.long
 def test_damaged_frames_that_a_search_looked_at_are_not_counted_as_shown(tmp_path: Path) -> None:
     with ZoomEnv(damaged(tmp_path), **{**GIVEN, "num_overview": 1}) as env:
         env.reset()
@@ -345,6 +346,7 @@ def test_the_finder_of_a_record_searches_nothing_new() -> None:
     assert isinstance(env._finder, KnownFinder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -265,6 +265,7 @@ def damaged(folder: Path) -> str:
     return str(folder / "my.jsonl")
 
 
+@pytest.mark.long
 def test_damaged_frames_that_were_only_looked_at_are_not_counted_as_shown(tmp_path: Path) -> None:
     given = {"num_overview": 1, "frame_size": (16, 16)}
     env = ZoomEnv(damaged(tmp_path), **given, overview=f"{HERE}:look_everywhere")

@@ -73,6 +73,7 @@ def test_an_unknown_preset_is_refused(preset: Any) -> None:
         ZoomEnv(preset=preset)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("preset", ["longvt", "vts", "gemini"])
 def test_an_environment_with_a_preset_passes_the_checker(preset: str) -> None:
     check_env(gym.make("ZoomEnv-v0", preset=preset, **SMALL, **FEW).unwrapped)

@@ -311,6 +311,7 @@ def legal(envs: ZoomVectorEnvDiscrete, rng: np.random.Generator) -> list[int]:
     return [int(rng.choice(np.flatnonzero(masks))) for masks in envs.action_masks()]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("more", [{}, {"max_pixels": 64}, {"tasks": "synthetic:count"}])
 def test_scenes_that_are_drawn_together_are_those_that_each_draws_alone(
     more: dict[str, Any],

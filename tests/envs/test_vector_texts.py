@@ -97,6 +97,7 @@ def test_what_is_expected_tells_the_environments_and_the_turns_apart() -> None:
     assert len({pair[0][1] for pair in shown}) == 4  # after an answer there is none
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", PARAMETERS)
 def test_every_vector_mode_shows_the_texts_of_single_environments(mode: dict[str, Any]) -> None:
     assert played(gym.make_vec("zoomgym:ZoomEnv-v0", num_envs=2, **mode, **SETTINGS)) == expected()
@@ -113,6 +114,7 @@ def test_our_vector_shows_the_texts_of_single_environments() -> None:
     assert played(made) == expected()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", [{"vectorization_mode": "sync"}, *MODES.values()])
 def test_what_was_shown_is_in_the_space_and_stays_as_it_was(mode: dict[str, Any]) -> None:
     envs = gym.make_vec("zoomgym:ZoomEnv-v0", num_envs=2, **mode, **SETTINGS)

@@ -24,6 +24,7 @@ SIZE = (96, 160)
 MUTATED = ["base.mp4", "base.mkv", "base.ts", "hevc.mp4", "vp9.webm", "mpeg4.avi", "fragments.mp4"]
 
 
+@pytest.mark.long
 def test_damaged_files_give_frames_or_an_error(clip: Clip, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for name in MUTATED:

@@ -528,6 +528,7 @@ def test_the_agent_plays_what_the_policy_chooses(runs: dict[str, Path], algorith
         seen, _, over, _, _ = env.step(int(action))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_batch_is_answered_as_each_episode_alone(runs: dict[str, Path], algorithm: str) -> None:
     agent = make_agent(f"ppo:{runs[algorithm]}")

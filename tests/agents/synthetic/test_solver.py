@@ -32,6 +32,7 @@ def solve(agent: Agent, env: ZoomEnv, num_tasks: int, first: int = 0) -> list[fl
     return [record.reward_parts.accuracy for record in records]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("duration_s", [30, 600, 36_000])
 def test_every_task_is_solvable_from_pixels_within_the_rules(family: str, duration_s: int) -> None:
@@ -96,6 +97,7 @@ class Looker:
         return write_reply(call, observation.rules.grammar)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", ["flash", "count", "motion", "sparse"])
 def test_one_perfect_zoom_is_enough(family: str) -> None:
     assert solve(Looker([0], 16), small_env(f"synthetic:{family}"), 8) == [1.0] * 8

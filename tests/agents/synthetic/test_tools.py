@@ -22,6 +22,7 @@ def num_right(records: list[Record]) -> int:
     return sum(bool(record.reward_parts.accuracy) for record in records)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("difficulty", ["easy", "hard"])
 @pytest.mark.parametrize("duration_s", [30, 3600])
 def test_a_listener_answers_what_is_spoken_with_one_call_and_no_frame(

@@ -410,6 +410,7 @@ def read_apart(path: Path, max_bytes: int = 0) -> tuple[str, list[int]]:
     return "\n".join(said), [int(peak) for peak in peaks.split()]
 
 
+@pytest.mark.long
 @linux
 def test_a_parquet_file_of_a_few_kilobytes_takes_no_gigabytes(tmp_path: Path) -> None:
     pa, pq = importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")

@@ -24,6 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_there", [True, False])
 def test_subtitles_that_no_video_has_are_an_error(folder: Path, is_there: bool) -> None:
     if is_there:

@@ -57,6 +57,7 @@ def test_options_may_be_a_list(tmp_path: Path) -> None:
     assert all_tasks(open_tasks("videomme_v2", tmp_path))[0].options == TEXTS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -243,6 +243,7 @@ def named(plate: Plate) -> str:
     return plate.tiles[0] if isinstance(plate, Board) else plate.symbol
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.99])
 def test_no_single_frame_answers_a_question(family: str, share: float) -> None:

@@ -16,6 +16,7 @@ from zoomgym.rules.question import VideoQuestion
 ZOOM = '<think>Closer.</think><video_zoom>{"segment": [4, 6], "fps": 2}</video_zoom>'
 
 
+@pytest.mark.long
 def test_every_picture_takes_the_tokens_of_its_size(tiny: Loaded) -> None:
     observation = seen(advance(short_episode(), ZOOM), (28, 28), (56, 28))
     chunk = encode(tiny.processor, to_messages(observation))

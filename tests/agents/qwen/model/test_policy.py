@@ -58,6 +58,7 @@ def test_replies_do_not_depend_on_the_batch(folder: Path, temperature: float) ->
     assert agent._kept == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("num_overview", [0, (0, 3)])
 def test_episodes_without_an_overview_are_played_side_by_side(
     folder: Path, num_overview: int | tuple[int, ...]
@@ -68,6 +69,7 @@ def test_episodes_without_an_overview_are_played_side_by_side(
     assert 0 in [len(record.overview.times_s) for record in alone]
 
 
+@pytest.mark.long
 def test_episodes_that_show_the_same_are_played_side_by_side(folder: Path) -> None:
     agent = QwenAgent(str(folder), temperature=1.0, max_tokens=10)
     alone = play(agent, 1)

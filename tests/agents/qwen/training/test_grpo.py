@@ -202,6 +202,7 @@ def flatten(group: RolloutGroup) -> RolloutGroup:
     return RolloutGroup(group.task_id, rollouts)
 
 
+@pytest.mark.long
 def test_flat_groups_are_drawn_anew_until_they_teach_something(
     settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +255,7 @@ def test_a_run_reads_only_the_tasks_that_it_plays(
     assert trainer._redraw(order[0], attempt=1) == f"q{(first + 1 + 104_729 % 9_999) % 10_000}"
 
 
+@pytest.mark.long
 def test_a_video_that_cannot_be_shown_ends_no_run(
     settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
