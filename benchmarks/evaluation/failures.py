@@ -66,8 +66,8 @@ class Kind:
 
 
 def _never_zoomed(facts: _EpisodeFacts) -> bool:
-    is_told = frames_show_evidence(facts.record)
-    needs_one = bool(facts.hidden) if is_told else not facts.is_right
+    is_known = frames_show_evidence(facts.record)
+    needs_one = bool(facts.hidden) if is_known else not facts.is_right
     return needs_one and not shown_in(facts.record)
 
 

@@ -1,4 +1,4 @@
-"""What tools change: the same agent on the same tasks, with them and without.
+"""Compares an agent with itself: the same tasks, with tools and without.
 
 Without tools, an episode has one turn, for the answer; all else is the same. *Gain* is the share of
 tasks that are wrong without tools and right with them, *harm* the reverse.
@@ -51,7 +51,7 @@ READINGS: dict[str, Callable[[Record], bool]] = {"loose": is_right, "strict": is
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What tools change in one agent's answers, by one reading."""
+    """An agent's answers without tools and with them, by one reading."""
 
     without: Estimate
     """Accuracy without tools."""
@@ -64,7 +64,7 @@ class Change:
     harm: Estimate
     """Share of the tasks that are right without tools and wrong with them."""
     p_value: float
-    """Of McNemar's exact test."""
+    """The p-value of McNemar's exact test."""
 
 
 def twins_of(with_tools: Sequence[Record], without: Sequence[Record]) -> list[Twins]:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -104,14 +104,20 @@ def _facts(records: Sequence[Record]) -> dict[str, Any]:
         "rules": list(dict.fromkeys(rules)),
         "weights": list(dict.fromkeys(weights)),
         "task_sets": _task_sets(records),
-        "num_tasks": len(set().union(*tasks_of)),
+        "num_tasks": len({(_set_of(record), record.task.id) for record in records}),
         "num_episodes": len(records),
         "is_comparable": all(keys == tasks_of[0] for keys in tasks_of),
     }
 
 
+def _set_of(record: Record) -> Hashable:
+    """Returns the task set of an episode, by whatever rules it was played."""
+    key = EpisodeKey.of(record)
+    return key.part, key.task_set_version, key.task_set_hash
+
+
 def _task_sets(records: Sequence[Record]) -> list[dict[str, Any]]:
-    by_set = grouped(records, lambda record: EpisodeKey.of(record).opened_set)
+    by_set = grouped(records, _set_of)
     return [
         {
             "record": own[0],

@@ -20,7 +20,7 @@ from zoomgym.rules.rewards import merge_weights, score
 
 @dataclass(frozen=True)
 class Bad:
-    """What is wrong with a reply: the kind of its error, and a piece of the text."""
+    """The error that a reply gets: its kind, and a piece of its text."""
 
     kind: str
     says: str
@@ -36,7 +36,7 @@ def impossible(says: str) -> Bad:
 
 @dataclass(frozen=True)
 class Loose:
-    """What is read of a reply that is usable, but not well-formed."""
+    """The reading of a reply that is usable, but not well-formed."""
 
     action: object
 
@@ -372,7 +372,7 @@ def test_a_zoom_is_written_as_it_is_executed(grammar: str) -> None:
     if isinstance(zoom, RelativeCall):
         zoom = zoom.fit(Standing(60.0, 16))
     assert isinstance(zoom, ZoomCall)
-    assert zoom.times_s == pytest.approx(call.times_s, abs=1e-9)
+    assert zoom.times_s == pytest.approx(call.times_s, abs=1e-9)  # numbers are written rounded
 
 
 @pytest.mark.parametrize("grammar", [g for g in PEER_GRAMMARS if grammar_of(g).samples])

@@ -22,7 +22,6 @@ from zoomgym.rules import (
     MessageLayout,
     Rules,
     Segment,
-    clock,
     layout_of,
     lesson,
     with_options,
@@ -120,9 +119,6 @@ def _laid_out(observation: Observation, layout: MessageLayout) -> list[Message]:
         "lesson": lesson(rules.grammar, rules.tools),
         "turns": rules.max_turns,
         "frames": rules.frames_per_zoom,
-        "duration_s": duration_s,
-        "seconds": int(duration_s),
-        "clock": clock(duration_s),
         "question": with_options(observation.question, observation.options),
     }
     before, after = layout.before.format(**fields), layout.after.format(**fields)

@@ -57,8 +57,9 @@ def _time_lines(episode: Episode) -> list[str]:
     """Returns the video as a line of `.`, with the clips as digits; after the end, the evidence."""
     cells = ["."] * LINE_COLUMNS
     for index, call in enumerate(episode.shown):
-        for column in _columns(call.segment, episode.duration_s):
-            cells[column] = str((index + 1) % 10)
+        for segment in call.segments:
+            for column in _columns(segment, episode.duration_s):
+                cells[column] = str((index + 1) % 10)
     lines = [f"|{''.join(cells)}| {clock(episode.duration_s)}"]
     if episode.is_over and episode.task.evidence:
         cells = [" "] * LINE_COLUMNS

@@ -210,11 +210,14 @@ def _draw_lanes(canvas: Canvas, box: Rect, episode: Episode) -> None:
     height = min(18, box.height // max(1, len(latest) + bool(earlier)))
     for clip_index, call in earlier:
         lane = box.row(0, height).cut(top=4, bottom=4)
-        canvas.fill(_mark(lane, call.segment, episode.duration_s), zoom_color(clip_index))
+        for segment in call.segments:
+            canvas.fill(_mark(lane, segment, episode.duration_s), zoom_color(clip_index))
     for place, (clip_index, call) in enumerate(latest, start=bool(earlier)):
         lane = box.row(place, height)
-        mark = _mark(lane.cut(top=1, bottom=1), call.segment, episode.duration_s)
-        canvas.fill(mark, zoom_color(clip_index))
+        inner = lane.cut(top=1, bottom=1)
+        for segment in call.segments:
+            canvas.fill(_mark(inner, segment, episode.duration_s), zoom_color(clip_index))
+        mark = _mark(inner, call.segment, episode.duration_s)
         label = f"{clip_index + 1}: {_place(call)}"
         _draw_beside(canvas, lane, mark, label, zoom_color(clip_index))
 

@@ -43,7 +43,7 @@ from zoomgym.rules.overview import (
     times_by_change,
     times_by_score,
 )
-from zoomgym.rules.peers import PRESETS, MessageLayout, clock, filled_in, layout_of
+from zoomgym.rules.peers import PRESETS, MessageLayout, filled_in, layout_of
 from zoomgym.rules.question import MAX_OPTIONS, VideoQuestion, with_options
 from zoomgym.rules.reading import END_OF_THOUGHT, THINK
 from zoomgym.rules.rewards import RewardParts, is_gated_right, merge_weights, score
@@ -105,7 +105,6 @@ __all__ = [
     "advance",
     "best_matches",
     "check_times",
-    "clock",
     "count_frames",
     "error_kind",
     "filled_in",

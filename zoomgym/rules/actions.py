@@ -52,6 +52,11 @@ class ZoomCall:
         return Segment(self.start_s, self.end_s)
 
     @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The stretches that it shows: one."""
+        return (self.segment,)
+
+    @property
     def box(self) -> None:
         """The part of the picture, see `CropCall`: all of it."""
         return None
@@ -123,6 +128,11 @@ class CropCall:
     def segment(self) -> Segment:
         """The moment, as a stretch without length."""
         return Segment(self.at_s, self.at_s)
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The stretches that it shows: the moment."""
+        return (self.segment,)
 
     @property
     def num_frames(self) -> int:
@@ -207,7 +217,7 @@ def _check_stretch(tool: str, start_s: float, end_s: float) -> None:
     if not 0 <= start_s < end_s:
         raise CallError(
             f"{tool} needs 0 <= start < end, got [{start_s:g}, {end_s:g}]: "
-            "send two times in seconds, the earlier one first"
+            "send two times in seconds, from 0 on, the earlier one first"
         )
 
 
@@ -240,6 +250,11 @@ class ZoomCalls:
     def segment(self) -> Segment:
         """The stretch from the first start to the last end."""
         return Segment(min(c.start_s for c in self.calls), max(c.end_s for c in self.calls))
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """The stretches that they show, in the order of the calls."""
+        return tuple(call.segment for call in self.calls)
 
     @property
     def num_frames(self) -> int:

@@ -26,14 +26,14 @@ from zoomgym.rules.actions import (
 from zoomgym.rules.budget import FrameBudget
 from zoomgym.rules.grammar import MAX_REPLY_CHARS, read_reply
 from zoomgym.rules.overview import UNIFORM, Overview, check_times
-from zoomgym.rules.peers import LAST_TURN, layout_of
+from zoomgym.rules.peers import layout_of
 from zoomgym.rules.question import VideoQuestion
 from zoomgym.rules.relative import RelativeCall, Remark, Standing
 from zoomgym.rules.search import Find, Found, find_nothing
 from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import overview_times
 from zoomgym.rules.transcript import Tell, say_nothing
-from zoomgym.rules.turn import Turn
+from zoomgym.rules.turn import LAST_TURN, Turn
 
 OUT_OF_TURNS = "The episode is over: no turns are left."
 

@@ -59,6 +59,11 @@ class Grammar:
     """Calls to draw at random where a zoom cannot be written as it is meant."""
 
 
+def no_words(action: Action) -> ValueError:
+    """Returns the error of a writer whose grammar has no words for an action."""
+    return ValueError(f"the grammar has no words for {action}: give grammar='json'")
+
+
 def load_object(text: str, example: str) -> Any:
     """Returns the JSON value that text is, as a whole. Raises ReplyError."""
     try:

@@ -13,6 +13,8 @@ from zoomgym.rules.actions import (
     ZoomCalls,
 )
 
+LAST_TURN = "This is the last turn: only an answer counts."
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:

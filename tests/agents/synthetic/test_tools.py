@@ -1,5 +1,7 @@
 """Agents that use one tool: right where it tells the answer, and at chance where it does not."""
 
+from typing import Any
+
 import pytest
 
 from agents.registry import make_agent
@@ -10,10 +12,15 @@ from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 
 
-def played(name: str, family: str, num_tasks: int, **settings: object) -> list[Record]:
-    given = {"split": "test", "source": "scene", "max_pixels": 112 * 112, "frame_size": (0, 0)}
+def played(name: str, family: str, num_tasks: int, **settings: Any) -> list[Record]:
+    given: dict[str, Any] = {
+        "split": "test",
+        "source": "scene",
+        "max_pixels": 112 * 112,
+        "frame_size": (0, 0),
+    }
     given |= {"tools": ["zoom", "crop", "transcript"]}
-    env = ZoomEnv(f"synthetic:{family}", **{**given, **settings})  # type: ignore[arg-type]
+    env = ZoomEnv(f"synthetic:{family}", **{**given, **settings})
     task_ids = [env.tasks[index].id for index in range(num_tasks)]
     return list(run_episodes(env, make_agent(name), agent_name=name, task_ids=task_ids, seed=0))
 

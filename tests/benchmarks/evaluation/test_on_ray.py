@@ -20,7 +20,7 @@ from tests.benchmarks.players import Local
 from zoomgym.records import Record
 
 ray = pytest.importorskip("ray")
-pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::Warning:ray")]
+pytestmark = pytest.mark.long
 
 ON = "ray"
 SMALL = {"split": "test", "source": "scene", "max_pixels": 256}
@@ -96,7 +96,7 @@ def test_served_models_are_asked_from_here(nodes: Any) -> None:
     assert told(play_there(jobs)) == told(play_here(jobs))
 
 
-def test_closing_leaves_nothing_that_plays(nodes: Any) -> None:
+def test_a_run_that_is_closed_leaves_the_cluster_to_the_next(nodes: Any) -> None:
     outcomes = play_on_ray(
         jobs_of(("random", "uniform"), 40, ("flash",)), on=ON, workers=1, at_once=None
     )

@@ -6,20 +6,17 @@ A grammar of a peer maps its text to our actions. What cannot be mapped is refus
 from collections.abc import Mapping
 
 from zoomgym.rules.peers.hermes import EVA, LONGVT, PARAVT, TIMESEARCH
-from zoomgym.rules.peers.layout import LAST_TURN, MessageLayout, clock
+from zoomgym.rules.peers.layout import MessageLayout
 from zoomgym.rules.peers.objects import GEMINI, OMNIAGENT
-from zoomgym.rules.peers.presets import PRESETS, Preset, filled_in, layout_of
+from zoomgym.rules.peers.presets import PRESETS, filled_in, layout_of
 from zoomgym.rules.peers.spans import DYNFRAME, FRAMETHINKER, VIDEO_MTR
 from zoomgym.rules.peers.tree import VTS
 from zoomgym.rules.reading import Grammar
 
 __all__ = [
-    "LAST_TURN",
     "PEER_GRAMMARS",
     "PRESETS",
     "MessageLayout",
-    "Preset",
-    "clock",
     "filled_in",
     "layout_of",
 ]

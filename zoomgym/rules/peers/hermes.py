@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from zoomgym.errors import CallError, ReplyError
-from zoomgym.rules.actions import Action, Answer, TranscriptCall
-from zoomgym.rules.reading import Grammar, Reading, excerpt, load_object, number_in
+from zoomgym.rules.actions import Action, Answer, ZoomCall
+from zoomgym.rules.reading import Grammar, Reading, excerpt, load_object, no_words, number_in
 from zoomgym.rules.relative import RelativeCall, SpreadCall
 from zoomgym.rules.tag_grammar import read_tagged
 
@@ -200,10 +200,10 @@ def _write_seek(action: Action) -> str:
 # All of them -------------------------------------------------------------------------------------
 
 
-def _zoom_of(action: Action) -> Any:
+def _zoom_of(action: Action) -> ZoomCall:
     """Returns the zoom that an action is. Raises ValueError for a call of another tool."""
-    if isinstance(action, Answer | TranscriptCall) or not hasattr(action, "fps"):
-        raise ValueError(f"the grammar has no words for {action}: give grammar='json'")
+    if not isinstance(action, ZoomCall):
+        raise no_words(action)
     return action
 
 

@@ -10,8 +10,7 @@ from typing import TypeAlias
 from zoomgym.grading import Segment
 from zoomgym.rules.actions import ZoomCall
 from zoomgym.rules.relative import grid_index
-
-LAST_TURN = "This is the last turn: only an answer counts."
+from zoomgym.rules.turn import LAST_TURN
 
 Divide: TypeAlias = Callable[[Segment, float], Sequence[Segment]]
 Describe: TypeAlias = Callable[[Segment, float], str]
@@ -24,8 +23,8 @@ class MessageLayout:
     system: str = "{lesson}"
     """First message. Fields: lesson, turns, frames (a zoom at most), num_overview."""
     before: str = ""
-    """User's text before the overview. Fields: those of `system`, duration_s, seconds, question
-    (with its options), and those of `of_stretch`."""
+    """User's text before the overview. Fields: those of `system`, question (with its options), and
+    those of `of_stretch`."""
     after: str = "{question}"
     """User's text after the overview, with the same fields."""
     label: str = ""
@@ -76,7 +75,7 @@ class MessageLayout:
     def of_stretch(
         self, segment: Segment, times_s: Sequence[float], duration_s: float
     ) -> dict[str, object]:
-        """Returns the fields that tell a stretch: start_s, end_s, times, frames_at, place."""
+        """Returns the fields that tell a stretch, its frames, and the length of the video."""
         frames = [self._frame(time_s, duration_s) for time_s in times_s]
         return {
             "start_s": segment.start_s,
@@ -85,6 +84,9 @@ class MessageLayout:
             "times": ",".join(f"{time_s:.1f}s" for time_s in times_s),
             "frames_at": frames,
             "place": self.describe(segment, duration_s) if self.describe else "",
+            "duration_s": duration_s,
+            "seconds": int(duration_s),
+            "clock": clock(duration_s),
         }
 
     def parts(

@@ -12,7 +12,7 @@ from zoomgym.errors import ReplyError
 from zoomgym.rules.actions import TRANSCRIPT, ZOOM, Action, Answer, TranscriptCall, ZoomCall
 from zoomgym.rules.json_grammar import read_object
 from zoomgym.rules.peers.hermes import count_in, time_in
-from zoomgym.rules.reading import Grammar, Reading, excerpt, load_object
+from zoomgym.rules.reading import Grammar, Reading, excerpt, load_object, no_words
 from zoomgym.rules.relative import SpreadCall
 
 # OmniAgent ---------------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def _write_omni(action: Action, thought: str) -> str:
             "num": action.num_frames,
         }
     else:
-        raise ValueError(f"the grammar has no words for {action}: give grammar='json'")
+        raise no_words(action)
     return json.dumps({"observation": "", "think": thought, "confidence": 1.0, "action": asked})
 
 
@@ -121,7 +121,7 @@ def _write_gemini(action: Action, thought: str) -> str:
     if isinstance(action, ZoomCall):
         args = {"start": action.start_s, "end": action.end_s, "fps": action.fps}
         return json.dumps({"name": "get_frames", "args": args})
-    raise ValueError(f"the grammar has no words for {action}: give grammar='json'")
+    raise no_words(action)
 
 
 def _teach_gemini(tools: Any = ()) -> str:

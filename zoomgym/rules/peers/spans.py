@@ -9,7 +9,7 @@ import re
 
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.rules.actions import Action, Answer, ZoomCall
-from zoomgym.rules.reading import END_OF_THOUGHT, THINK, Grammar, Reading, excerpt
+from zoomgym.rules.reading import END_OF_THOUGHT, THINK, Grammar, Reading, excerpt, no_words
 from zoomgym.rules.relative import GridCall, Remark
 from zoomgym.rules.tag_grammar import read_tagged
 
@@ -170,4 +170,4 @@ def _answer_of(action: Action) -> str:
     """Returns the text of an answer. Raises ValueError for a call, which has no words here."""
     if isinstance(action, Answer):
         return action.text
-    raise ValueError(f"the grammar has no words for {action}: give grammar='json'")
+    raise no_words(action)

@@ -19,6 +19,7 @@ from zoomgym.rules.reading import (
     Reading,
     excerpt,
     load_object,
+    no_words,
     number_in,
 )
 from zoomgym.rules.relative import RelativeCall, SpreadCall, Standing
@@ -173,7 +174,7 @@ def _evidence(row: dict[str, Any]) -> tuple[Segment, ...]:
 
 def _write_vts(action: Action, thought: str) -> str:
     if not isinstance(action, Answer):
-        raise ValueError(f"the grammar has no words for {action}: give grammar='json'")
+        raise no_words(action)
     row: dict[str, Any] = {"action": ANSWER, "answer": action.text}
     if action.evidence:
         row["evidence_start"], row["evidence_end"] = action.evidence[0]

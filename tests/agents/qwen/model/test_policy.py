@@ -252,12 +252,19 @@ def test_a_model_reads_every_frame_of_a_preset(folder: Path, preset: str) -> Non
         "dynframe": "<think>t <span>4 - 6</span><fps>1</fps>",
     }
     env = ZoomEnv(
-        "synthetic:flash", source="scene", preset=preset, num_overview=1, max_pixels=28 * 28
+        "synthetic:flash",
+        source="scene",
+        preset=preset,
+        num_overview=1,
+        max_turns=4,
+        max_pixels=28 * 28,
     )
     env.reset(seed=0)
     agent = QwenAgent(str(folder), temperature=1.0, max_tokens=4)
     agent.reset(0)
-    assert isinstance(agent.act(env.observation), str)  # it refuses to act on fewer frames
-    env.step(calls[preset])
-    assert env.episode.turns[-1].shown
-    assert isinstance(agent.act(env.observation), str)
+    for reply in (calls[preset], calls[preset]):
+        agent.act(env.observation)
+        [talk] = agent._kept.values()
+        assert talk.num_pictures == env.episode.frames_used
+        env.step(reply)
+    assert env.episode.turns[0].shown

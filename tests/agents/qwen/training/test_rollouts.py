@@ -100,8 +100,9 @@ class ParallelEnv(ZoomEnv):
 
 def test_the_frames_of_every_call_of_a_reply_are_read(tiny: Loaded) -> None:
     def make_env() -> ZoomEnv:
-        rules = {"num_overview": 3, "frame_budget": 32, "max_turns": 4}
-        return ParallelEnv(NoiseTasks(), preset="paravt", **rules)  # type: ignore[arg-type]
+        return ParallelEnv(
+            NoiseTasks(), preset="paravt", num_overview=3, frame_budget=32, max_turns=4
+        )
 
     [group] = player(tiny, 2, make_env=make_env).play(tiny.model, ["q0"], 0)
     for rollout in group.rollouts:

@@ -33,7 +33,6 @@ FAMILIES: dict[str, Family] = {
     "overview": Family(overview.draw, overview.QUESTION),
     "sparse": Family(sparse.draw, sparse.QUESTION),
 }
-
 """Families that zooms answer: those of the set `synthetic`."""
 TOOL_FAMILIES: dict[str, Family] = {
     "spoken": Family(spoken.draw, spoken.QUESTION, tools=(TRANSCRIPT,)),

@@ -1,6 +1,6 @@
 """The family `mixed`: a symbol that one of three tools tells, the question not saying which."""
 
-from zoomgym.rules import Segment
+from zoomgym.rules import CROP, TRANSCRIPT, ZOOM, Segment
 from zoomgym.tasks.synthetic.families.spoken import speech
 from zoomgym.tasks.synthetic.layout import AMBER, BLUE
 from zoomgym.tasks.synthetic.marks import Beacon, Plate, Speck
@@ -10,7 +10,7 @@ QUESTION = (
     "While the amber beacon is lit, one symbol shows for a moment, or tiny in the middle of the "
     "picture, or a voice names it. Which symbol is it?"
 )
-KINDS = ("zoom", "crop", "transcript")
+KINDS = (ZOOM, CROP, TRANSCRIPT)
 
 
 def draw(plan: Plan) -> Puzzle:
@@ -24,7 +24,7 @@ def draw(plan: Plan) -> Puzzle:
     cues = speech(plan, lit, [], names)
     beacons, plates = [Beacon(*lit, AMBER)], list[Plate]()
     evidence = Segment(cues[0].start_s, cues[0].end_s)
-    if kind != "transcript":
+    if kind != TRANSCRIPT:
         beacons, plates = _shown(plan, kind, lit, names[0])
         evidence, cues = plates[0].segment, cues[1:]
     for stretch in decoys:
@@ -38,7 +38,7 @@ def draw(plan: Plan) -> Puzzle:
 
 def _shown(plan: Plan, kind: str, lit: Stretch, name: str) -> tuple[list[Beacon], list[Plate]]:
     """Draws a symbol that shows in a stretch, briefly or tiny, and the beacon that leads to it."""
-    if kind == "crop":
+    if kind == CROP:
         return [Beacon(*lit, AMBER)], [Speck(*lit, name)]
     signs = plan.brief_signs(lit, [name])
     return [plan.beacon(lit, AMBER, [sign.first for sign in signs])], [*signs]
