@@ -41,7 +41,7 @@ def recorded(folder: Path) -> list[Record]:
 
 
 def paired_table(printed: str) -> list[str]:
-    """Returns the table of what tools change, without what follows."""
+    """Returns the table of the accuracies without tools and with them, and nothing after it."""
     table = printed.partition(TITLE)[2].partition("What it shows")[0].splitlines()
     assert sum("│" in line for line in table) >= 4
     return table
@@ -71,6 +71,7 @@ def test_every_task_is_played_with_tools_and_without(
     assert f"│ {gained / 6:.3f} (" in oracle
     page = (tmp_path / "report.html").read_text()
     assert TITLE in page
+    assert "24, of 2 agents on 6 tasks" in page
     assert "tools are too close to call for oracle* and glance (in accuracy" in page
 
 

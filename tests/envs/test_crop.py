@@ -112,6 +112,20 @@ def test_the_dict_observation_holds_crops_among_the_clips(max_pixels: int | None
         assert abs(shown - expected).max() <= 1  # letterbox sums exactly, Pillow rounds in between
 
 
+@pytest.mark.parametrize("max_pixels", [None, MAX_PIXELS])
+def test_crops_keep_their_place_where_scenes_are_drawn_later(max_pixels: int | None) -> None:
+    envs = [env_of(max_pixels=max_pixels, frame_size=(20, 20)) for _ in range(2)]
+    envs[1].draws_later = True
+    for env in envs:
+        env.begin(seed=0)
+        for reply in (ZOOM, LOOK, ZOOM):
+            env.play(reply)
+    (overview, clip), (later_overview, later_clip) = (env.small_frames for env in envs)
+    assert (later_overview == overview).all()
+    assert (later_clip == clip).all()
+    [env.close() for env in envs]
+
+
 def test_an_environment_with_crops_passes_the_checker_and_is_pickled() -> None:
     with env_of(frame_size=(8, 8)) as env:
         check_env(env, skip_render_check=True)

@@ -198,6 +198,19 @@ def test_a_layout_shows_what_its_peer_has_no_tool_for() -> None:
     assert [len(images_of([message])) for message in (first, second)] == [1, 1]
 
 
+def test_several_zooms_of_a_reply_are_drawn_where_they_are() -> None:
+    with ZoomEnv("synthetic:flash", preset="paravt", render_mode="ansi", **SMALL) as env:
+        env.reset(seed=0)
+        env.step(T + crop("6", "12") + crop("48", "54"))
+        [line] = [one for one in str(env.render()).splitlines() if one.startswith("|")]
+    columns = [index for index, cell in enumerate(line.split("|")[1]) if cell == "1"]
+    share = len(line.split("|")[1]) / 60
+    assert columns == [
+        *range(int(6 * share), int(12 * share)),
+        *range(int(48 * share), int(54 * share)),
+    ]
+
+
 def test_a_record_keeps_several_calls_of_a_reply_exactly() -> None:
     reply = T + crop("4", "6") + crop("20", "21") + crop("90", "91")
     record = record_of("paravt", reply, T + B)

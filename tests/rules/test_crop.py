@@ -122,7 +122,10 @@ def test_a_crop_earns_the_bonus_of_tools_and_finds_evidence() -> None:
         ([LOOK, LOOK], 1),
         ([LOOK, '{"crop": [0.2, 0.3, 0.4, 0.5], "at": 12.5001}'], 1),
         ([LOOK, '{"crop": [0.2, 0.3, 0.4, 0.5], "at": 12.6}'], 0),
+        ([LOOK, '{"crop": [0.05, 0.3, 0.4, 0.5], "at": 12.5}'], 0),
+        ([LOOK, '{"crop": [0.2, 0.1, 0.4, 0.5], "at": 12.5}'], 0),
         ([LOOK, '{"crop": [0.2, 0.3, 0.6, 0.5], "at": 12.5}'], 0),
+        ([LOOK, '{"crop": [0.2, 0.3, 0.4, 0.7], "at": 12.5}'], 0),
         ([LOOK, '{"segment": [12.5, 13.5], "fps": 1}'], 0),  # shows the whole frame
         (['{"segment": [12.5, 13.5], "fps": 1}', LOOK], 0),  # shows more detail
         (['{"crop": [0, 0, 1, 1], "at": 0}'], 0),  # that of the overview is smaller
