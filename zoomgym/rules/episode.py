@@ -6,7 +6,7 @@ here; nothing is decoded.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from zoomgym.errors import CallError, ReplyError
 from zoomgym.grading import STRICT, Grader, Segment
@@ -244,7 +244,7 @@ def _tell(episode: Episode, turn: Turn, call: TranscriptCall, tell: Tell) -> Epi
     told = tell(call)
     stretch = f"[{call.start_s:.2f}, {call.end_s:.2f}) s"
     said = f"Said in {stretch}:\n{told}\n" if told else f"Nothing is said in {stretch}."
-    return _end_turn(episode, replace(turn, transcript=call, told=told), said)
+    return _end_turn(episode, turn, said, transcript=call, told=told)
 
 
 def _find(episode: Episode, turn: Turn, call: FindCall, find: Find) -> Episode:
@@ -258,8 +258,10 @@ def _find(episode: Episode, turn: Turn, call: FindCall, find: Find) -> Episode:
     stretch = f"[{call.start_s:.2f}, {call.end_s:.2f}) s"
     times = ", ".join(f"{time_s:.2f}" for time_s in found.times_s)
     said = f"Found in {stretch}, the best match first: {times} s."
-    turn = replace(turn, find=call, found_s=found.times_s, frames_scanned=found.frames_scanned)
-    return _end_turn(episode, turn, said if times else f"Nothing in {stretch} matches.")
+    if not times:
+        said = f"Nothing in {stretch} matches."
+    found_s, frames_scanned = found
+    return _end_turn(episode, turn, said, find=call, found_s=found_s, frames_scanned=frames_scanned)
 
 
 def _crop(episode: Episode, turn: Turn, call: CropCall) -> Episode:
@@ -267,18 +269,17 @@ def _crop(episode: Episode, turn: Turn, call: CropCall) -> Episode:
     call.check_in(episode.duration_s)
     if not episode.budget.left:
         raise ReplyError("crop needs 1 frame, and none is left: answer now")
-    episode = replace(episode, budget=episode.budget.spend(call.num_frames))
     said = (
         f"Crop {len(episode.shown) + 1}: left {call.left:g}, top {call.top:g}, "
         f"right {call.right:g}, bottom {call.bottom:g} of the frame at {call.at_s:.2f} s."
     )
-    return _end_turn(episode, replace(turn, crop=call), said)
+    return _end_turn(episode, turn, said, episode.budget.spend(call.num_frames), crop=call)
 
 
 def _zoom(episode: Episode, turn: Turn, call: ZoomCall | RelativeCall) -> Episode:
     """Returns the episode after a zoom call. Raises ReplyError if the call is refused."""
-    episode, zoom, said = _zoomed(episode, call, len(episode.shown) + 1)
-    return _end_turn(episode, replace(turn, zoom=zoom), said)
+    budget, zoom, said = _zoomed(episode, episode.budget, call, len(episode.shown) + 1)
+    return _end_turn(episode, turn, said, budget, zoom=zoom)
 
 
 def _zoom_all(episode: Episode, turn: Turn, calls: Sequence[ZoomCall | RelativeCall]) -> Episode:
@@ -287,13 +288,14 @@ def _zoom_all(episode: Episode, turn: Turn, calls: Sequence[ZoomCall | RelativeC
     The calls after one that the budget has no frame for are not tried. Raises ReplyError if all of
     them are refused.
     """
+    budget = episode.budget
     zooms, sayings, errors = list[ZoomCall](), list[str](), list[str]()
     for number, call in enumerate(calls, start=len(episode.shown) + 1):
         try:
-            episode, zoom, said = _zoomed(episode, call, number)
+            budget, zoom, said = _zoomed(episode, budget, call, number)
         except ReplyError as refusal:
             errors.append(str(refusal))
-            if not episode.budget.left:
+            if not budget.left:
                 break
             continue
         zooms.append(zoom)
@@ -301,14 +303,14 @@ def _zoom_all(episode: Episode, turn: Turn, calls: Sequence[ZoomCall | RelativeC
     if not zooms:
         raise ReplyError("; ".join(errors))
     said = "\n".join([*sayings, *(f"{one}." for one in errors)])
-    turn = replace(turn, zooms=tuple(zooms), error="; ".join(errors))
-    return _end_turn(episode, turn, said)
+    turn = replace(turn, error="; ".join(errors))
+    return _end_turn(episode, turn, said, budget, zooms=tuple(zooms))
 
 
 def _zoomed(
-    episode: Episode, call: ZoomCall | RelativeCall, number: int
-) -> tuple[Episode, ZoomCall, str]:
-    """Returns the episode with a zoom paid for, the zoom as it is executed, and what is said.
+    episode: Episode, budget: FrameBudget, call: ZoomCall | RelativeCall, number: int
+) -> tuple[FrameBudget, ZoomCall, str]:
+    """Returns the budget with a zoom paid for, the zoom as it is executed, and what is said.
 
     Raises ReplyError if the call is refused.
     """
@@ -317,29 +319,40 @@ def _zoomed(
         call = call.fit(standing)
     zoom = call.cut_to(episode.duration_s)
     num_frames = zoom.num_frames
-    budget = episode.budget.spend(num_frames)
+    budget = budget.spend(num_frames)
     said = (
         f"Zoom {number}: {number_of(num_frames, 'frame')} of "
         f"[{zoom.start_s:.2f}, {zoom.end_s:.2f}) s at {zoom.fps:g} fps."
     )
     if zoom.end_s < call.end_s:
         said += f" The end was cut from {call.end_s:.2f} to {zoom.end_s:.2f}, the video's end."
-    return replace(episode, budget=budget), zoom, said
+    return budget, zoom, said
 
 
-def _end_turn(episode: Episode, turn: Turn, said: str) -> Episode:
-    """Returns the episode with turn added; its feedback is what was said and what is left."""
+def _end_turn(
+    episode: Episode, turn: Turn, said: str, budget: FrameBudget | None = None, **done: Any
+) -> Episode:
+    """Returns the episode with turn added; its feedback is what was said and what is left.
+
+    Args:
+        episode: before the turn.
+        turn: with its reply, and what was wrong with it.
+        said: of what was done.
+        budget: that is left, if frames were shown.
+        done: fields of the turn that tell what was done. Set here, as a copy takes its time.
+    """
+    budget = budget or episode.budget
     turns_left = episode.turns_left - 1
     outlook = OUT_OF_TURNS
     if turns_left:
-        outlook = f"Frames left: {episode.budget.left}. Turns left: {turns_left}."
+        outlook = f"Frames left: {budget.left}. Turns left: {turns_left}."
     if turns_left == 1:
         outlook += f" {LAST_TURN}"
     gap = "" if said.endswith("\n") else " "
     feedback = f"{said}{gap}{outlook}"
     if turns_left and (layout := layout_of(episode.rules.preset)):
         parts = layout.parts(
-            zooms=turn.all_zooms,
+            zooms=replace(turn, **done).all_zooms,
             error=turn.error,
             said=said,
             question=episode.task.asked,
@@ -348,5 +361,5 @@ def _end_turn(episode: Episode, turn: Turn, said: str) -> Episode:
             is_last=turns_left == 1,
         )
         feedback = "\n".join(filter(None, parts))
-    turn = replace(turn, feedback=feedback)
-    return replace(episode, turns=(*episode.turns, turn))
+    turn = replace(turn, feedback=feedback, **done)
+    return replace(episode, budget=budget, turns=(*episode.turns, turn))
