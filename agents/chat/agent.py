@@ -1,30 +1,22 @@
 """The agent `chat:MODEL@URL`: any model behind an OpenAI-compatible endpoint.
 
-Every turn sends the whole conversation, with every frame shown so far. Frames go into user
-messages, even after a tool call, as a tool's message cannot hold pictures in this API.
+Every turn sends the whole conversation, with every frame shown so far.
 """
 
-import json
 import urllib.parse
-from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from io import BytesIO
 from threading import Lock
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from agents.arguments import read_value
 from agents.chat.completions import Completion, Endpoint, check_numbers
-from agents.chat.tools import ZOOM_NAME, names_of, offered
-from zoomgym.agent import Frames, Message, Observation, episode_rng, images_of, text_of, to_messages
+from zoomgym.agent import Frames, Observation, episode_rng
+from zoomgym.conversation import data_url, to_messages, to_openai, tool_schemas, write_completion
 from zoomgym.errors import AgentError
 from zoomgym.io import check_json, side_by_side
-from zoomgym.rules import END_OF_THOUGHT, GRAMMARS, ONLY_ZOOM, THINK, Answer, action_in, grammar_of
+from zoomgym.rules import Answer, action_in, grammar_of
 
 SETTINGS = (
     "tools",
@@ -81,7 +73,8 @@ class ChatAgent:
 
     Args:
         endpoint: where the model is served.
-        tools: whether to offer the model the tools of an episode; see `write_completion`.
+        tools: whether the model calls the tools of an episode natively, see `tool_schemas`; else it
+            writes its calls as text.
         temperature: 0 is greedy. Otherwise each request carries a seed of its own.
         max_tokens: where the server cuts a reply.
         jpeg_quality: of the frames, 1 to 100; 0 sends them as PNG, without loss.
@@ -138,7 +131,13 @@ class ChatAgent:
             said = self._ask(self._messages(observation), self._fields(observation))
         except AgentError as error:
             raise AgentError(f"{observation.episode_key}: {error}") from error
-        reply = write_completion(said, observation.rules.grammar, observation.rules.tools)
+        reply = write_completion(
+            said.text,
+            said.calls,
+            observation.rules,
+            thought=said.reasoning,
+            is_at_stop=said.is_at_stop,
+        )
         self._count(observation, reply, said.usage)
         return reply
 
@@ -215,86 +214,23 @@ class ChatAgent:
         if stop := grammar_of(observation.rules.grammar).stop:
             own["stop"] = [stop]
         if self._tools:
-            if (grammar := observation.rules.grammar) not in GRAMMARS:
-                raise AgentError(
-                    f"tool calls of a server need a grammar of {list(GRAMMARS)}, got {grammar}: "
-                    "leave tools out, and the model writes its calls as it was trained to"
-                )
-            own["tools"] = offered(observation.rules.tools)
+            own["tools"] = tool_schemas(observation.rules.tools)
         return {name: value for name, value in (own | self._request).items() if value is not None}
 
     def _messages(self, observation: Observation) -> list[dict[str, Any]]:
         """Returns the conversation so far. Raises AgentError if it lacks a frame."""
-        messages = to_messages(observation)
+        try:
+            messages = to_messages(observation, is_native=self._tools)
+        except ValueError as error:
+            raise AgentError(str(error)) from error
         shown = (observation.overview, *observation.clips)
-        urls = [url for frames in shown for url in self._encoded(frames)]
-        num_owed = observation.rules.frame_budget - observation.frames_left
-        if not len(images_of(messages)) == len(urls) == num_owed:
-            raise AgentError(
-                f"needed all {num_owed} frames in the request, got {len(images_of(messages))}: "
-                "give the agent observations as the environment made them"
-            )
-        rest = iter(urls)
-        return [_message(message, rest) for message in messages]
+        return to_openai(messages, urls=[url for frames in shown for url in self._encoded(frames)])
 
     def _encoded(self, frames: Frames) -> list[str]:
         """Returns frames as data URLs, cached as long as the frames live."""
         if frames not in self._urls:
-            self._urls[frames] = [_data_url(image, self._jpeg_quality) for image in frames.images]
+            self._urls[frames] = [data_url(image, self._jpeg_quality) for image in frames.images]
         return self._urls[frames]
-
-
-def write_completion(said: Completion, grammar: str, tools: Sequence[str] = ONLY_ZOOM) -> str:
-    """Returns a completion as a reply: what the model wrote, as it wrote it.
-
-    What the server removed is put back: the stop string, and the model's thoughts where the grammar
-    has a place for them. Arguments of tool calls become the grammar's JSON, right or wrong, one
-    call or several: the rules decide whether they can be executed. Words beside a call are its
-    thought, for which `json` has no place; but a second action among them stays.
-
-    Args:
-        said: by the model.
-        grammar: of replies.
-        tools: that are offered. Calls of others become JSON that no grammar knows.
-    """
-    known = names_of(tools)
-    bodies = [
-        arguments if name in known else json.dumps({"name": name, "arguments": arguments})
-        for name, arguments in said.calls
-    ]
-    if grammar_of(grammar).has_thoughts:
-        return _write_tags(said, bodies, grammar)
-    is_action = not bodies or action_in(said.text, grammar, tools)
-    return "\n".join([*([said.text] if said.text and is_action else []), *bodies])
-
-
-def _write_tags(said: Completion, bodies: Sequence[str], grammar: str) -> str:
-    """Returns a reply of a grammar of tags; bodies are the calls of a tool in it."""
-    text, thought = said.text, said.reasoning
-    stop = grammar_of(grammar).stop
-    if stop and said.is_at_stop and text.rfind(stop.replace("/", "")) > text.rfind(stop):
-        text += stop
-    if THINK not in text and bodies and not action_in(text, grammar):
-        words = text.replace(END_OF_THOUGHT, "")  # a template may have written its opening tag
-        text, thought = "", "\n".join(filter(None, (thought, words)))
-    if THINK not in text and (thought or bodies):
-        text = f"{THINK}{thought}{END_OF_THOUGHT}{text}"
-    return text + "".join(f"<{ZOOM_NAME}>{body}</{ZOOM_NAME}>" for body in bodies)
-
-
-def _message(message: Message, urls: Iterator[str]) -> dict[str, Any]:
-    """Returns a message in the API's form; its pictures are the next of urls."""
-    if message["role"] != "user":
-        return {"role": message["role"], "content": text_of(message)}
-    parts: list[dict[str, Any]] = []
-    for part in message["content"]:
-        if part["type"] == "image":
-            parts.append({"type": "image_url", "image_url": {"url": next(urls)}})
-        elif parts and parts[-1]["type"] == "text":  # some servers put a line break between texts
-            parts[-1]["text"] += part["text"]
-        else:
-            parts.append({"type": "text", "text": part["text"]})
-    return {"role": "user", "content": parts}
 
 
 def _num_pictures(messages: Sequence[Mapping[str, Any]]) -> int:
@@ -309,14 +245,3 @@ def _without_pictures(message: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(content, str):
         content = [part for part in content if part["type"] != "image_url"]
     return {**message, "content": content}
-
-
-def _data_url(image: NDArray[np.uint8], jpeg_quality: int) -> str:
-    """Returns a picture (H, W, 3) uint8 RGB as a data URL."""
-    file = BytesIO()
-    if jpeg_quality:
-        Image.fromarray(image).save(file, "JPEG", quality=jpeg_quality, subsampling=0)
-    else:
-        Image.fromarray(image).save(file, "PNG", compress_level=1)
-    kind = "jpeg" if jpeg_quality else "png"
-    return f"data:image/{kind};base64,{b64encode(file.getvalue()).decode()}"

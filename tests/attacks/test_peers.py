@@ -11,7 +11,7 @@ from tests.attacks.test_replies import PARTS as COMMON
 from tests.conftest import TASK, new_episode
 from tests.rules.test_peers import TRANSCRIPTS
 from zoomgym import ZoomEnv
-from zoomgym.agent import to_messages
+from zoomgym.conversation import to_messages
 from zoomgym.errors import ReplyError
 from zoomgym.records import Record, replay
 from zoomgym.rollout import to_record

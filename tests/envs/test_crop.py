@@ -12,7 +12,7 @@ from PIL import Image
 from benchmarks.page.episodes import thumbnails
 from tests.envs.beside import KINDS, played
 from zoomgym import ZoomEnv
-from zoomgym.agent import images_of, to_messages
+from zoomgym.conversation import images_of, to_messages
 from zoomgym.errors import RecordError, VideoError
 from zoomgym.records import Record, replay
 from zoomgym.rollout import run_episodes

@@ -17,7 +17,7 @@ from benchmarks.evaluation.suites import own_suite, paired, rules_of
 from tests.playing import play_episode
 from tests.rules.test_peers import B, T, crop
 from zoomgym import ZoomEnv
-from zoomgym.agent import images_of, text_of, to_messages
+from zoomgym.conversation import images_of, text_of, to_messages
 from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, env_to_watch, replay

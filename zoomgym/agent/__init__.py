@@ -1,6 +1,5 @@
-"""Agents: what one is, what it sees, and how that is told to a model as messages."""
+"""Agents: what one is, and what it sees."""
 
-from zoomgym.agent.conversation import Message, images_of, new_messages, text_of, to_messages
 from zoomgym.agent.observation import Frames, Observation, keyed, look, observe
 from zoomgym.agent.protocol import (
     Agent,
@@ -17,19 +16,14 @@ __all__ = [
     "Agent",
     "BatchAgent",
     "Frames",
-    "Message",
     "MeteredAgent",
     "Observation",
     "SharedAgent",
     "episode_rng",
-    "images_of",
     "is_privileged",
     "keyed",
     "look",
-    "new_messages",
     "observe",
     "reply_to",
-    "text_of",
-    "to_messages",
     "usage_of",
 ]

@@ -18,6 +18,8 @@ from zoomgym.errors import ReplyError
 from zoomgym.rules.actions import ONLY_ZOOM, Action
 from zoomgym.rules.json_grammar import (
     JSON_LESSON,
+    JSON_NATIVE_LESSON,
+    json_call_in,
     read_json,
     read_json_calls,
     teach_json,
@@ -26,7 +28,13 @@ from zoomgym.rules.json_grammar import (
 from zoomgym.rules.peers import PEER_GRAMMARS
 from zoomgym.rules.reading import Grammar, Reading
 from zoomgym.rules.relative import RelativeCall, Remark
-from zoomgym.rules.tag_grammar import VIDEO_ZOOM_LESSON, read_video_zoom, write_video_zoom
+from zoomgym.rules.tag_grammar import (
+    VIDEO_ZOOM_LESSON,
+    VIDEO_ZOOM_NATIVE_LESSON,
+    read_video_zoom,
+    video_zoom_call_in,
+    write_video_zoom,
+)
 
 MAX_REPLY_CHARS = 65_536
 
@@ -59,8 +67,31 @@ def action_in(
         return None
 
 
-def lesson(grammar: str, tools: Sequence[str] = ONLY_ZOOM) -> str:
-    """Returns what tells a model how to reply, where these tools are offered."""
+def call_in(reply: str, grammar: str) -> tuple[str, str] | None:
+    """Returns the tool and the JSON of the one call in a reply, which may ask for what is refused.
+
+    Returns None if the reply is no call, or the grammar is a peer's, whose calls are text.
+    """
+    read = grammar_of(grammar).call_in
+    try:
+        return read(reply) if read and len(reply) <= MAX_REPLY_CHARS else None
+    except ReplyError:
+        return None
+
+
+def lesson(grammar: str, tools: Sequence[str] = ONLY_ZOOM, *, is_native: bool = False) -> str:
+    """Returns what tells a model how to reply, where these tools are offered.
+
+    A model that calls tools natively is told of their arguments elsewhere. Raises ValueError if the
+    grammar, which is a peer's, has no place for native calls.
+    """
+    if is_native:
+        if native := grammar_of(grammar).native_lesson:
+            return native
+        raise ValueError(
+            f"native tool calls need a grammar of {list(GRAMMARS)}, got {grammar}: the model "
+            "writes its calls as it was trained to"
+        )
     teach = grammar_of(grammar).teach
     return teach(tools) if teach and tools != ONLY_ZOOM else grammar_of(grammar).lesson
 
@@ -91,6 +122,8 @@ GRAMMARS = {
         JSON_LESSON,
         read_calls=read_json_calls,
         teach=teach_json,
+        native_lesson=JSON_NATIVE_LESSON,
+        call_in=json_call_in,
     ),
     "video_zoom": Grammar(
         "video_zoom",
@@ -99,5 +132,7 @@ GRAMMARS = {
         VIDEO_ZOOM_LESSON,
         stop="</video_zoom>",
         has_thoughts=True,
+        native_lesson=VIDEO_ZOOM_NATIVE_LESSON,
+        call_in=video_zoom_call_in,
     ),
 }

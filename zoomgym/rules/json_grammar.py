@@ -45,6 +45,10 @@ JSON_LESSON = (
     "or your answer,\n"
     f"{ANSWER_EXAMPLE}"
 )
+JSON_NATIVE_LESSON = (
+    "In each turn, either call exactly one of your tools, or reply with your answer as exactly one "
+    f"JSON object and nothing else,\n{ANSWER_EXAMPLE}"
+)
 JSON_EXAMPLES = f"{ZOOM_EXAMPLE} or {ANSWER_EXAMPLE}"
 TOKEN = re.compile(r'"(?:[^"\\]+|\\.?)*+"?|[{}]', re.DOTALL)
 """A brace, or a whole string (an open one runs to the end of the text, so that time is linear)."""
@@ -70,6 +74,15 @@ def read_json_calls(reply: str, tools: Sequence[str]) -> Reading:
             f"reply needs either one call or an answer, {examples}, got {excerpt(reply.strip())}"
         )
     return Reading(JSON_CALLS[named[0]].read(row) if named else _answer(row), is_well_formed)
+
+
+def json_call_in(reply: str) -> tuple[str, str]:
+    """Returns the tool and the object of the one call in a reply. Raises ReplyError."""
+    row, _ = read_object(reply, JSON_EXAMPLES)
+    named = _tools_in(row)
+    if len(named) != 1 or "answer" in row:
+        raise ReplyError(f"reply needs one call, got {excerpt(reply.strip())}")
+    return named[0], json.dumps(row, ensure_ascii=False)
 
 
 def _tools_in(row: dict[str, Any]) -> list[str]:

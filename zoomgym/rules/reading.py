@@ -57,6 +57,10 @@ class Grammar:
     """Whether it writes every zoom as it is meant, with its start, end and number of frames."""
     samples: tuple[str, ...] = ()
     """Calls to draw at random where a zoom cannot be written as it is meant."""
+    native_lesson: str = ""
+    """Tells a model that calls tools natively how to reply; empty if its calls are only text."""
+    call_in: Callable[[str], tuple[str, str]] | None = None
+    """Returns the tool and the JSON of the one call in a reply. Raises ReplyError."""
 
 
 def no_words(action: Action) -> ValueError:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from zoomgym.errors import ReplyError
-from zoomgym.rules.actions import Action, Answer
+from zoomgym.rules.actions import ZOOM, Action, Answer
 from zoomgym.rules.json_grammar import write_json
 from zoomgym.rules.reading import (
     END_OF_THOUGHT,
@@ -28,6 +28,12 @@ VIDEO_ZOOM_LESSON = (
     "<think>..</think><answer>B</answer>"
 )
 
+VIDEO_ZOOM_NATIVE_LESSON = (
+    "Think first, inside <think></think>. Then either call exactly one of your tools, or give your "
+    "answer and nothing after it,\n"
+    "<think>..</think><answer>B</answer>"
+)
+
 
 class Tagged(NamedTuple):
     """The one action in a reply that writes its action between tags."""
@@ -46,6 +52,15 @@ def read_video_zoom(reply: str) -> Reading:
     if tag == "answer":
         return Reading(Answer(body), is_well_formed)
     return Reading(zoom_in(load_object(body, ZOOM_EXAMPLE)), is_well_formed)
+
+
+def video_zoom_call_in(reply: str) -> tuple[str, str]:
+    """Returns `zoom` and the object of the one call in a reply. Raises ReplyError."""
+    tag, body, _, _ = read_tagged(reply, TAGS, f"<video_zoom>{ZOOM_EXAMPLE}</video_zoom>")
+    if tag != TAGS[0]:
+        raise ReplyError(f"reply needs one call, got {excerpt(reply.strip())}")
+    load_object(body, ZOOM_EXAMPLE)
+    return ZOOM, body
 
 
 def read_tagged(

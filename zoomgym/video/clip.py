@@ -15,7 +15,7 @@ from zoomgym.video.decode import Shown
 from zoomgym.video.facts import Facts
 from zoomgym.video.limits import Limits, ProcessorTime
 from zoomgym.video.playback import replay
-from zoomgym.video.pool import POOL, Session
+from zoomgym.video.pool import POOL, OpenVideo
 from zoomgym.video.scale import Scaler
 from zoomgym.video.store import Clip, ClipKey
 
@@ -97,14 +97,14 @@ class _Work:
                     num_damaged += waiting.popleft().result()
             return num_damaged + sum(placed.result() for placed in waiting)
 
-    def _frames(self, session: Session, part: Sequence[int]) -> Iterator[tuple[list[int], Shown]]:
+    def _frames(self, session: OpenVideo, part: Sequence[int]) -> Iterator[tuple[list[int], Shown]]:
         """Yields the frames that answer part, with the pts that each one answers."""
         if self.facts.playback is None:
             return session.decoder.frames(part)
         return replay(session.opened, self.facts.playback, part)
 
     @contextmanager
-    def _lent(self) -> Iterator[Session]:
+    def _lent(self) -> Iterator[OpenVideo]:
         """Lends the open file; errors name it."""
         file = self.key.file
         lent = POOL.lent(file, self.limits, self.call)

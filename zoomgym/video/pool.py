@@ -16,7 +16,7 @@ MAX_OPEN = 8  # an hour of mp4 holds about 14 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Session:
+class OpenVideo:
     """An open file with its decoder and scaler, for one thread at a time."""
 
     key: FileKey
@@ -38,7 +38,7 @@ class Pool:
 
     def __init__(self, max_open: int = MAX_OPEN) -> None:
         self._max_open = max_open
-        self._idle: list[Session] = []  # used longest ago first
+        self._idle: list[OpenVideo] = []  # used longest ago first
         self._num_lent = 0
         self._lock = Lock()
 
@@ -50,7 +50,7 @@ class Pool:
     @contextmanager
     def lent(
         self, key: FileKey, limits: Limits, call: ProcessorTime | None = None
-    ) -> Iterator[Session]:
+    ) -> Iterator[OpenVideo]:
         """Lends a session of the file, as a part of call. One that met an error is closed after.
 
         Raises VideoError if the file cannot be opened.
@@ -82,7 +82,7 @@ class Pool:
         self._lock = Lock()
         self._idle, self._num_lent = [], 0
 
-    def _take(self, key: FileKey, limits: Limits) -> Session | None:
+    def _take(self, key: FileKey, limits: Limits) -> OpenVideo | None:
         """Returns an idle session of the file, or None and room for a new one."""
         with self._lock:
             self._num_lent += 1
@@ -95,7 +95,7 @@ class Pool:
         _close(surplus)
         return None
 
-    def _take_back(self, session: Session | None, is_sound: bool) -> None:
+    def _take_back(self, session: OpenVideo | None, is_sound: bool) -> None:
         """Keeps a session for the next, or closes it."""
         with self._lock:
             self._num_lent -= 1
@@ -105,25 +105,25 @@ class Pool:
         if session is not None:
             session.close()
 
-    def _over_bound(self) -> list[Session]:
+    def _over_bound(self) -> list[OpenVideo]:
         """Takes out the idle sessions that have to go. Needs the lock."""
         num_over = max(0, min(len(self._idle), self.num_open - self._max_open))
         surplus, self._idle = self._idle[:num_over], self._idle[num_over:]
         return surplus
 
 
-def _open(key: FileKey, limits: Limits) -> Session:
+def _open(key: FileKey, limits: Limits) -> OpenVideo:
     """Opens a file."""
     opened = OpenFile(key.path, limits)
     try:
         with naming(key.path, "open it"):
-            return Session(key, limits, opened, Decoder(opened), Scaler())
+            return OpenVideo(key, limits, opened, Decoder(opened), Scaler())
     except BaseException:
         opened.close()
         raise
 
 
-def _close(sessions: list[Session]) -> None:
+def _close(sessions: list[OpenVideo]) -> None:
     """Closes sessions that the pool has given up."""
     for session in sessions:
         session.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from agents.synthetic.evidence import is_shown
-from zoomgym.agent import Message, to_messages
+from zoomgym.conversation import Message, to_messages
 from zoomgym.envs import ZoomEnv
 from zoomgym.errors import RecordError
 from zoomgym.records import Record, env_to_watch, load_row, read_lines, replay

@@ -19,7 +19,7 @@ from typing import Any
 from PIL import Image
 
 from agents.qwen.demonstrations.demonstration import Demonstration, Watcher
-from zoomgym.agent import Message, images_of
+from zoomgym.conversation import Message, images_of
 
 IMAGE = "<image>"
 MARK = re.compile("<(image|video|audio)>")

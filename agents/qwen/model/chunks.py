@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import Qwen2_5_VLProcessor
 
 from agents.qwen.model.loading import IMAGE_TOKEN
-from zoomgym.agent import Message, images_of
+from zoomgym.conversation import Message, images_of
 
 ASSISTANT = "<|im_start|>assistant\n"
 """Text before every reply."""

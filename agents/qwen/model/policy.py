@@ -10,7 +10,8 @@ from transformers import PreTrainedModel, Qwen2_5_VLProcessor
 from agents.qwen.model.chunks import ASSISTANT, Chunk, encode
 from agents.qwen.model.generation import Conversation, Sampling, read, say
 from agents.qwen.model.loading import check_path, load_model, load_processor
-from zoomgym.agent import Observation, episode_rng, new_messages, to_messages
+from zoomgym.agent import Observation, episode_rng
+from zoomgym.conversation import new_messages, to_messages
 from zoomgym.rules import Answer, action_in, grammar_of
 
 MAX_KEPT = 256

@@ -23,7 +23,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from agents.arguments import first_paragraph
 from agents.qwen.model.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageOnlyProcessor
-from zoomgym.agent import text_of, to_messages
+from zoomgym.conversation import text_of, to_messages
 from zoomgym.envs import ZoomEnv
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
 from zoomgym.rules import GRAMMARS

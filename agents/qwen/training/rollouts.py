@@ -18,7 +18,8 @@ from agents.qwen.model.chunks import Chunk, encode, encode_response
 from agents.qwen.model.generation import Conversation
 from agents.qwen.model.policy import sampling_in
 from agents.qwen.model.speakers import ModelSpeaker, Speaker
-from zoomgym.agent import episode_rng, images_of, new_messages, to_messages
+from zoomgym.agent import episode_rng
+from zoomgym.conversation import images_of, new_messages, to_messages
 from zoomgym.envs import ZoomEnv
 from zoomgym.errors import GradingError, VideoError
 from zoomgym.records import Record

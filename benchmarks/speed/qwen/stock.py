@@ -13,7 +13,7 @@ from trl import GRPOConfig, GRPOTrainer
 from agents.qwen.training.grpo_trainer import environment_reward
 from agents.qwen.training.rollouts import NAME
 from benchmarks.speed.qwen.episodes import TASK_ID, Course, make_env
-from zoomgym.agent import Message, new_messages, to_messages
+from zoomgym.conversation import Message, new_messages, to_messages
 from zoomgym.envs import ZoomEnv
 from zoomgym.rollout import to_record
 from zoomgym.rules import GRAMMARS

@@ -18,8 +18,8 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsNon
 from PIL import Image
 from pydantic import TypeAdapter
 
-from agents.chat.agent import ChatAgent, make_chat, write_completion
-from agents.chat.completions import Completion, Endpoint, read_completion
+from agents.chat.agent import ChatAgent, make_chat
+from agents.chat.completions import Endpoint, read_completion
 from agents.registry import make_agent
 from tests.grading.judges import (  # fmt: skip
     Answer,
@@ -42,9 +42,9 @@ from tests.grading.judges import (  # fmt: skip
 )
 from tests.playing import play_episode
 from zoomgym import ZoomEnv
-from zoomgym.agent.conversation import images_of, text_of, to_messages
 from zoomgym.agent.observation import Frames, Observation
-from zoomgym.errors import AgentError, ReplyError
+from zoomgym.conversation import images_of, text_of, to_messages
+from zoomgym.errors import AgentError
 from zoomgym.io import side_by_side
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
@@ -166,9 +166,18 @@ def cut(frames: Frames) -> Frames:
 @pytest.mark.parametrize(
     ("lose", "message"),
     [
-        (lambda seen: {"overview": cut(seen.overview)}, "needed all 8 frames in .*, got 7: give"),
-        (lambda seen: {"clips": (cut(seen.clips[0]),)}, "needed all 8 frames in .*, got 7: give"),
-        (lambda seen: {"frames_left": seen.frames_left - 1}, "needed all 9 frames in .*, got 8"),
+        (
+            lambda seen: {"overview": cut(seen.overview)},
+            "needed messages with all 8 frames .*, got 7: give",
+        ),
+        (
+            lambda seen: {"clips": (cut(seen.clips[0]),)},
+            "needed messages with all 8 frames .*, got 7: give",
+        ),
+        (
+            lambda seen: {"frames_left": seen.frames_left - 1},
+            "needed messages with all 9 frames .*, got 8",
+        ),
     ],
 )
 def test_a_request_that_lacks_a_frame_is_not_sent(
@@ -385,23 +394,6 @@ def test_a_reply_that_is_too_long_in_any_case_fills_no_record(said: Answer, gram
 
 
 @pytest.mark.parametrize(
-    ("text", "reply"),
-    [
-        ("<think>x</think><video_zoom>{}", "<think>x</think><video_zoom>{}</video_zoom>"),
-        ("<video_zoom>{}</video_zoom>", "<video_zoom>{}</video_zoom>"),
-        ("<video_zoom></video_zoom><video_zoom>", 2 * "<video_zoom></video_zoom>"),
-        ("<answer>B</answer>", "<answer>B</answer>"),
-        ("<answer>B", "<answer>B"),
-        ("", ""),
-    ],
-)
-def test_the_stop_string_is_put_back_where_its_tag_was_left_open(text: str, reply: str) -> None:
-    assert write_completion(Completion(text, is_at_stop=True), "video_zoom") == reply
-    assert write_completion(Completion(text, is_at_stop=False), "video_zoom") == text
-    assert write_completion(Completion(text, is_at_stop=True), "json") == text
-
-
-@pytest.mark.parametrize(
     ("choice", "is_at_stop"),
     [
         ({}, True),
@@ -445,9 +437,13 @@ def test_a_call_of_the_tool_is_the_zoom_of_the_grammar_and_words_an_answer(gramm
         [tool] = body["tools"]
         assert (tool["type"], tool["function"]["name"]) == ("function", "video_zoom")
         assert tool["function"]["parameters"]["required"] == ["segment", "fps"]
-    assert [m["role"] for m in server.requests[1][2]["messages"]] == [
-        "system", "user", "assistant", "user",
-    ]  # fmt: skip
+    *_, said, told, shown = server.requests[1][2]["messages"]
+    assert said["content"] == ("" if grammar == "json" else "<think>I look.</think>")
+    [called] = said["tool_calls"]
+    assert called["function"] == {"name": "video_zoom", "arguments": ZOOM}
+    assert (told["role"], told["tool_call_id"]) == ("tool", called["id"])
+    assert told["content"].startswith("Zoom 1: 4 frames of [4.00, 6.00) s at 2 fps.")
+    assert (shown["role"], len(shown["content"])) == ("user", 8)
 
 
 TRANSCRIPT = '{"transcript": [10, 60]}'
@@ -519,104 +515,8 @@ def test_an_episode_is_played_with_calls_of_several_tools() -> None:
     told, crop, zoom = (
         server.requests[number][2]["messages"][-1]["content"] for number in (1, 2, 3)
     )
-    assert told[0]["text"].startswith("<tool_response>\nFound in [0.00, 9.00) s, the best match")
+    assert told.startswith("Found in [0.00, 9.00) s, the best match")
     assert [sum("image_url" in part for part in content) for content in (crop, zoom)] == [1, 4]
-
-
-def test_a_call_of_a_tool_that_is_not_offered_is_refused_as_it_is() -> None:
-    said = Completion("", calls=(("transcript", TRANSCRIPT),))
-    reply = write_completion(said, "json")
-    assert json.loads(reply) == {"name": "transcript", "arguments": TRANSCRIPT}
-    assert write_completion(said, "json", ("zoom", "transcript")) == TRANSCRIPT
-    with pytest.raises(ReplyError, match="needs either a zoom or an answer"):
-        read_reply(reply, "json")
-
-
-def test_a_second_action_beside_a_call_of_any_tool_stays_and_is_refused() -> None:
-    said = Completion(TRANSCRIPT, calls=(("transcript", TRANSCRIPT),))
-    reply = write_completion(said, "json", BOTH)
-    assert reply == f"{TRANSCRIPT}\n{TRANSCRIPT}"
-    with pytest.raises(ReplyError, match="found 2"):
-        read_reply(reply, "json", BOTH)
-
-
-TWICE = (("video_zoom", ZOOM), ("video_zoom", ZOOM))
-
-
-@pytest.mark.parametrize(
-    ("said", "reply", "error"),
-    [
-        (Completion("", calls=(("video_zoom", '{"segment": [4'),)), '{"segment": [4', "needs JSON"),
-        (Completion("", calls=(("video_zoom", ""),)), "", "found 0"),
-        (
-            Completion("", calls=(("video_zoom", '{"segment": [6, 4], "fps": 2}'),)),
-            '{"segment": [6, 4], "fps": 2}',
-            r"needs start < end, got \[6, 4\]",
-        ),
-        (Completion("", calls=TWICE), f"{ZOOM}\n{ZOOM}", "found 2"),
-        (
-            Completion("", calls=(("search", "{}"),)),
-            '{"name": "search", "arguments": "{}"}',
-            "needs either a zoom or an answer",
-        ),
-        (Completion(ANSWER, calls=(("video_zoom", ZOOM),)), f"{ANSWER}\n{ZOOM}", "found 2"),
-    ],
-)  # fmt: skip
-def test_a_call_that_cannot_be_executed_stands_in_the_reply_as_it_is_in_json(
-    said: Completion, reply: str, error: str
-) -> None:
-    assert write_completion(said, "json") == reply
-    with pytest.raises(ReplyError, match=error):
-        read_reply(reply, "json")
-
-
-@pytest.mark.parametrize(
-    ("said", "reply", "error"),
-    [
-        (
-            Completion("Hm.", calls=(("video_zoom", '{"segment": [4,'),)),
-            '<think>Hm.</think><video_zoom>{"segment": [4,</video_zoom>',
-            "needs JSON",
-        ),
-        (Completion("", calls=TWICE), f"<think></think>{TAG}{TAG}", "found 2"),
-        (
-            Completion("", calls=(("search", "{}"),)),
-            '<think></think><video_zoom>{"name": "search", "arguments": "{}"}</video_zoom>',
-            "zoom needs the keys of",
-        ),
-        (
-            Completion("<answer>B</answer>", "I look.", (("video_zoom", ZOOM),)),
-            f"<think>I look.</think><answer>B</answer>{TAG}",
-            "found 2",
-        ),
-    ],
-)
-def test_a_call_that_cannot_be_executed_stands_in_the_reply_as_it_is_in_tags(
-    said: Completion, reply: str, error: str
-) -> None:
-    assert write_completion(said, "video_zoom") == reply
-    with pytest.raises(ReplyError, match=error):
-        read_reply(reply, "video_zoom")
-
-
-@pytest.mark.parametrize(
-    ("said", "reply"),
-    [
-        (Completion("So.", "Hm.", (("video_zoom", ZOOM),)), f"<think>Hm.\nSo.</think>{TAG}"),
-        (Completion("", calls=(("video_zoom", ZOOM),)), f"<think></think>{TAG}"),
-        (
-            Completion("<think>I look.</think>", calls=(("video_zoom", ZOOM),)),
-            f"<think>I look.</think>{TAG}",
-        ),
-        (
-            Completion("I look.</think>", calls=(("video_zoom", ZOOM),)),
-            f"<think>I look.</think>{TAG}",
-        ),
-    ],
-)  # fmt: skip
-def test_words_beside_a_call_are_its_thought(said: Completion, reply: str) -> None:
-    assert write_completion(said, "video_zoom") == reply
-    assert read_reply(reply, "video_zoom").is_well_formed
 
 
 def test_arguments_that_are_no_text_are_written_as_json() -> None:

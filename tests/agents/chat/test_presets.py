@@ -256,10 +256,13 @@ def test_a_stop_string_and_thoughts_that_the_server_took_are_put_back() -> None:
     ]
 
 
-def test_calls_of_tools_need_one_of_our_grammars() -> None:
+def test_native_calls_need_rules_without_a_preset() -> None:
     env = ZoomEnv("synthetic:flash", preset="longvt", **{**SMALL, "num_overview": 1})
     env.reset(seed=0)
-    with judging(chats(B)) as server, pytest.raises(AgentError, match="got longvt: leave tools"):
+    with (
+        judging(chats(B)) as server,
+        pytest.raises(AgentError, match="without a preset, got longvt: its model"),
+    ):
         chat(server, "?tools=true").act(env.observation)
 
 

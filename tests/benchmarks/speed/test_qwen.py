@@ -25,7 +25,7 @@ from benchmarks.speed.qwen.generation import SAID, measure_generation
 from benchmarks.speed.qwen.learning import PLAIN, SHARED, measure_learning
 from benchmarks.speed.qwen.step import Step, take_step
 from benchmarks.speed.qwen.stock import StockTrainer, ending_ids
-from zoomgym.agent import to_messages
+from zoomgym.conversation import to_messages
 
 pytestmark = [
     pytest.mark.long,

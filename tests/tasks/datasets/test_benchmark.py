@@ -16,8 +16,9 @@ from tests.clips import first_video
 from tests.playing import play_episode
 from tests.tasks.datasets.layouts import open_tasks, write_file, write_json, write_parquet
 from tests.tasks.datasets.test_longvideobench import ROW
-from zoomgym.agent import Observation, text_of, to_messages
+from zoomgym.agent import Observation
 from zoomgym.cli import main
+from zoomgym.conversation import text_of, to_messages
 from zoomgym.envs.env import ZoomEnv
 from zoomgym.errors import RecordError, TaskError, VideoError
 from zoomgym.records import Record, replay

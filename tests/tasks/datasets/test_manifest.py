@@ -8,9 +8,9 @@ import pytest
 
 from tests.clips import first_video
 from tests.conftest import TASK, new_episode
-from zoomgym.agent.conversation import text_of, to_messages
 from zoomgym.agent.observation import Frames, observe
 from zoomgym.cli import main
+from zoomgym.conversation import text_of, to_messages
 from zoomgym.errors import TaskError, VideoError
 from zoomgym.tasks.catalog import open_task_set
 from zoomgym.tasks.datasets import ManifestTasks, check_manifest, write_manifest

@@ -25,8 +25,8 @@ from agents.qwen.demonstrations.__main__ import main
 from agents.registry import AGENTS, make_agent
 from tests.clips import first_video
 from zoomgym import RecordError, VideoError, ZoomEnv
-from zoomgym.agent.conversation import text_of, to_messages
 from zoomgym.agent.observation import Observation
+from zoomgym.conversation import text_of, to_messages
 from zoomgym.records import Record, append_line, replay
 from zoomgym.rollout import run_episodes, watch_again
 from zoomgym.rules.question import VideoQuestion

@@ -9,7 +9,7 @@ from PIL import Image
 
 from agents.qwen.model.chunks import ASSISTANT, Chunk, encode, encode_response
 from tests.agents.qwen.small import Loaded, seen, short_episode
-from zoomgym.agent.conversation import images_of, new_messages, to_messages
+from zoomgym.conversation import images_of, new_messages, to_messages
 from zoomgym.rules.episode import advance
 from zoomgym.rules.question import VideoQuestion
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from agents.qwen.model.chunks import Chunk, encode, encode_response
 from agents.qwen.model.generation import Conversation, Reply, Sampling, read, say
 from tests.agents.qwen.small import ROUNDING, Loaded, seen, short_episode
-from zoomgym.agent.conversation import new_messages, to_messages
+from zoomgym.conversation import new_messages, to_messages
 from zoomgym.rules.episode import advance
 
 SIZES = [(28, 28), (28, 56), (56, 56), (56, 28)]

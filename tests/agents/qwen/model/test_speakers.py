@@ -24,7 +24,7 @@ from tests.agents.qwen.noise import scripted_env
 from tests.agents.qwen.small import ROUNDING, Loaded
 from tests.agents.qwen.training import launched
 from tests.agents.qwen.training.test_rollouts import TASKS, plain_log_probs, player
-from zoomgym.agent.conversation import images_of, to_messages
+from zoomgym.conversation import images_of, to_messages
 
 STOP = "</video_zoom>"
 

@@ -15,7 +15,7 @@ from agents.qwen.training.grpo_trainer import ZoomTrainer
 from tests.agents.qwen.noise import scripted_env
 from tests.agents.qwen.small import Loaded
 from tests.agents.qwen.training import launched
-from zoomgym.agent.conversation import to_messages
+from zoomgym.conversation import to_messages
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*gradient_checkpointing.*:FutureWarning"  # TRL asks, and turns it off, by the old name

@@ -35,8 +35,8 @@ from agents.synthetic.tutor import TutorAgent
 from tests.agents.qwen.small import ROUNDING, Broken, Loaded, seen, short_episode
 from tests.playing import play_episode
 from zoomgym import ZoomEnv
-from zoomgym.agent.conversation import to_messages
 from zoomgym.agent.observation import Observation
+from zoomgym.conversation import to_messages
 from zoomgym.errors import RecordError
 from zoomgym.records import append_line
 from zoomgym.rollout import watch_again

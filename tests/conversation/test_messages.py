@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import TASK, new_episode
-from zoomgym.agent.conversation import Message, images_of, new_messages, to_messages
 from zoomgym.agent.observation import Frames, Observation, observe
+from zoomgym.conversation import Message, images_of, new_messages, to_messages
 from zoomgym.rules.episode import Episode, advance, start
 from zoomgym.rules.overview import Overview
 from zoomgym.rules.question import VideoQuestion

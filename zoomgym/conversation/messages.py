@@ -1,6 +1,8 @@
-"""Turns an observation into chat messages, for any model. Agents encode the pictures.
+"""Turns an observation into chat messages, for any model. Their pictures are encoded elsewhere.
 
 The messages of a turn begin with those of the turn before, so that a model reads only what is new.
+For a model with *native* tools, a call is a `tool_calls` of its message, which a message of the
+role `tool` answers; the frames follow in one of the user, as a tool's holds no pictures.
 
 Source: frames are labeled, and come back inside `<tool_response>`, as VideoZoomer's checkpoints
 were trained on (zsgvivo/VideoZoomer, commit 5638153, vllm_async_engine.py:408); labels count from
@@ -9,12 +11,13 @@ the environment's feedback. A preset lays messages out as its peer does, see `Me
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zoomgym.agent.observation import Frames, Observation
+from zoomgym.agent import Frames, Observation
+from zoomgym.conversation.tools import name_of
 from zoomgym.io import encodable
 from zoomgym.rules import (
     UNIFORM,
@@ -22,6 +25,8 @@ from zoomgym.rules import (
     MessageLayout,
     Rules,
     Segment,
+    Turn,
+    call_in,
     layout_of,
     lesson,
     with_options,
@@ -50,29 +55,66 @@ class ImagePart(TypedDict):
     """(H, W, 3) RGB."""
 
 
+class ToolFunction(TypedDict):
+    """The tool that a model calls."""
+
+    name: str
+    arguments: str
+    """A JSON object."""
+
+
+class ToolCall(TypedDict):
+    """A native call of a tool, as OpenAI's API has it."""
+
+    id: str
+    type: Literal["function"]
+    function: ToolFunction
+
+
 class Message(TypedDict):
     """One message of a chat."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: list[TextPart | ImagePart]
+    tool_calls: NotRequired[list[ToolCall]]
+    """Of an assistant that has called a tool natively."""
+    tool_call_id: NotRequired[str]
+    """Of a tool: the call that it answers."""
 
 
-def to_messages(observation: Observation) -> list[Message]:
+def to_messages(observation: Observation, *, is_native: bool = False) -> list[Message]:
     """Returns everything that was said and shown in an episode so far.
 
-    The last message is the user's, or, when the episode is over, the last reply.
+    The last message is the user's, or a tool's, or, when the episode is over, the last reply.
+
+    Args:
+        observation: of the episode.
+        is_native: whether the model calls tools natively (see `tool_schemas`).
+
+    Raises:
+        ValueError: the messages would hold other frames than were paid for, or the grammar is a
+            peer's, which has no place for native calls.
     """
-    messages = _opening(observation)
+    messages = _opening(observation, is_native)
     for index in range(len(observation.turns)):
-        messages += _exchange(observation, index)
+        messages += _exchange(observation, index, is_native)
+    num_owed = observation.rules.frame_budget - observation.frames_left
+    if (num_held := len(images_of(messages))) != num_owed:
+        raise ValueError(
+            f"{observation.episode_key}: needed messages with all {num_owed} frames that were paid "
+            f"for, got {num_held}: give the observation as the environment made it"
+        )
     return messages
 
 
-def new_messages(observation: Observation) -> list[Message]:
-    """Returns the last messages of an episode: the last reply and its response, or the opening."""
+def new_messages(observation: Observation, *, is_native: bool = False) -> list[Message]:
+    """Returns the last messages of an episode: the last reply and its response, or the opening.
+
+    Takes and raises what `to_messages` does.
+    """
     if not observation.turns:
-        return _opening(observation)
-    return _exchange(observation, len(observation.turns) - 1)
+        return to_messages(observation, is_native=is_native)
+    return _exchange(observation, len(observation.turns) - 1, is_native)
 
 
 def images_of(messages: Sequence[Message]) -> list[NDArray[np.uint8]]:
@@ -86,15 +128,21 @@ def text_of(message: Message) -> str:
     return "".join(part["text"] for part in message["content"] if part["type"] == "text")
 
 
-def _opening(observation: Observation) -> list[Message]:
+def _opening(observation: Observation, is_native: bool) -> list[Message]:
     """Returns the rules, and the overview with the question."""
     rules, overview = observation.rules, observation.overview
     if layout := layout_of(rules.preset):
+        if is_native:
+            raise ValueError(
+                f"native tool calls need rules without a preset, got {rules.preset}: its model "
+                "writes its calls as it was trained to"
+            )
         return _laid_out(observation, layout)
+    taught = lesson(rules.grammar, rules.tools, is_native=is_native)
     system = (
         f"You answer a question about a video. {_told_overview(rules, overview)} "
         f"You have {rules.max_turns} turns, one reply each; the last one must be your answer.\n"
-        f"{lesson(rules.grammar, rules.tools)}"
+        f"{taught}"
     )
     asked = [
         f"The video lasts {observation.duration_s:.2f} s.",
@@ -152,7 +200,7 @@ def _told_overview(rules: Rules, overview: Frames) -> str:
     return f"{shown} Where that is too coarse, {zoom}" if can_zoom else shown
 
 
-def _exchange(observation: Observation, index: int) -> list[Message]:
+def _exchange(observation: Observation, index: int, is_native: bool) -> list[Message]:
     """Returns the reply of a turn and what came back, which is nothing at the end of an episode."""
     turn = observation.turns[index]
     reply: Message = {"role": "assistant", "content": [_text(turn.reply)]}
@@ -163,10 +211,31 @@ def _exchange(observation: Observation, index: int) -> list[Message]:
     clip = observation.clips[num_before] if turn.shown else None
     if layout := layout_of(observation.rules.preset):
         return [reply, *_responses(observation, index, clip, layout)]
+    if is_native and (call := call_in(turn.reply, observation.rules.grammar)):
+        return _native(turn, index, call, clip)
     if clip:
         shown = [*_labeled(clip, _labels(clip)), _text("\n")]
     said = [_text(f"<tool_response>\n{turn.feedback}\n"), *shown, _text("</tool_response>")]
     return [reply, {"role": "user", "content": said}]
+
+
+def _native(turn: Turn, index: int, call: tuple[str, str], clip: Frames | None) -> list[Message]:
+    """Returns a native call, its response, and the frames that it showed."""
+    tool, arguments = call
+    words = turn.reply.rpartition(f"<{name_of(tool)}>")[0]
+    number = f"call{index:05d}"  # nine letters and digits, as the strictest servers want
+    function: ToolFunction = {"name": name_of(tool), "arguments": encodable(arguments)}
+    messages: list[Message] = [
+        {
+            "role": "assistant",
+            "content": [_text(words)] if words else [],
+            "tool_calls": [{"id": number, "type": "function", "function": function}],
+        },
+        {"role": "tool", "content": [_text(turn.feedback)], "tool_call_id": number},
+    ]
+    if clip:
+        messages.append({"role": "user", "content": _labeled(clip, _labels(clip))})
+    return messages
 
 
 def _responses(

@@ -27,13 +27,13 @@ SEGMENT = _numbers(2, "[start, end) in seconds")
 BOX = _numbers(4, "left, top, right and bottom edge, as shares of the picture from 0 to 1")
 
 
-def _tool(name: str, shows: str, call: str, **parameters: Any) -> dict[str, Any]:
-    """Returns a tool that needs these parameters; call is what a model may write instead."""
+def _tool(name: str, shows: str, **parameters: Any) -> dict[str, Any]:
+    """Returns a tool that needs these parameters."""
     return {
         "type": "function",
         "function": {
             "name": name,
-            "description": f"{shows} Call it instead of writing a {call} out.",
+            "description": shows,
             "parameters": {
                 "type": "object",
                 "properties": parameters,
@@ -47,39 +47,35 @@ TOOLS = {
     ZOOM: _tool(
         ZOOM_NAME,
         "Shows you the frames of [start, end) of the video at fps frames per second.",
-        "zoom call",
         segment=SEGMENT,
         fps={"type": "number", "description": "frames per second"},
     ),
     CROP: _tool(
         CROP,
         "Shows you a part of one frame of the video in more detail.",
-        "crop call",
         crop=BOX,
         at={"type": "number", "description": "seconds"},
     ),
     TRANSCRIPT: _tool(
         TRANSCRIPT,
         "Tells you what is said in [start, end) of the video.",
-        "transcript call",
         transcript=SEGMENT,
     ),
     FIND: _tool(
         FIND,
         "Tells you the times in [start, end) at which the video looks most like a text, the best "
         "match first.",
-        "find call",
         find={"type": "string", "description": "what to look for, in words"},
         segment=SEGMENT,
     ),
 }
 
 
-def offered(tools: Sequence[str]) -> list[dict[str, Any]]:
-    """Returns these tools for a request."""
+def tool_schemas(tools: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns the schemas of these tools, see `Rules.tools`, for the field `tools` of a request."""
     return [TOOLS[tool] for tool in tools]
 
 
-def names_of(tools: Sequence[str]) -> list[str]:
-    """Returns the names by which a model calls these tools."""
-    return [tool["function"]["name"] for tool in offered(tools)]
+def name_of(tool: str) -> str:
+    """Returns the name by which a model calls a tool."""
+    return str(TOOLS[tool]["function"]["name"])

@@ -1,0 +1,1 @@
+"""Plugs for trainers and evaluators of others, each an extra. Nothing else imports them."""
