@@ -1,0 +1,17 @@
+"""Where each integration is tested: a Python environment with the real package."""
+
+from typing import NamedTuple
+
+
+class Environment(NamedTuple):
+    """What is installed, besides zoomgym with the extra of the integration's name."""
+
+    requirements: tuple[str, ...] = ()
+    extra: str = ""
+    """Another extra, or several, joined by commas; empty for the integration's name."""
+
+
+NEEDED = ("pytest>=8.3", "hypothesis>=6.100")
+"""What all tests need."""
+ENVIRONMENTS: dict[str, Environment] = {}
+"""By the name of the integration, which is also that of its test file, `test_NAME.py`."""
