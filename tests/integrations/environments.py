@@ -13,5 +13,7 @@ class Environment(NamedTuple):
 
 NEEDED = ("pytest>=8.3", "hypothesis>=6.100")
 """What all tests need."""
-ENVIRONMENTS: dict[str, Environment] = {}
+ENVIRONMENTS: dict[str, Environment] = {
+    "trl": Environment(("torch==2.13.0",), extra="qwen,trl"),
+}
 """By the name of the integration, which is also that of its test file, `test_NAME.py`."""

@@ -1,0 +1,1 @@
+"""Other frameworks with zoomgym, in at most 30 lines each."""
