@@ -17,8 +17,9 @@ MOST_COLUMNS = 120
 APART = {
     *("zoomgym.io.commands", "zoomgym.io.locks"),
     *("zoomgym.envs.discrete", "zoomgym.envs.vector"),
+    "zoomgym.integrations.inspect_logs",
 }
-"""Modules that are imported by themselves: argparse, filelock and two environments cost time."""
+"""Modules that are imported by themselves: argparse, filelock, environments and extras cost time."""
 FOREIGN = re.compile(
     r"\b(whoever|lest|anew|henceforth|thereof|therein|cannot be meant|(goes|gone) on with)\b", re.I
 )

@@ -1,4 +1,4 @@
-"""The command `zoomgym`: checks and lists tasks, plays and grades episodes, writes videos."""
+"""The command `zoomgym`: checks and lists tasks, plays, grades and shows episodes, writes videos."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from zoomgym.cli.actions import check, grade, list_tasks, play_one, synth
+from zoomgym.cli.view import view
 from zoomgym.errors import TaskError, ZoomGymError
 from zoomgym.io import in_words
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
@@ -117,6 +118,19 @@ def _parser() -> Parser:
     add("--concurrent", type=whole_number(1), default=8, help="requests at once; default: 8")
     add("--cache-dir", type=Path, help="where verdicts are kept for the next time")
     add("--out", type=Path, help="file to write or replace; default: RECORDS.graded.jsonl")
+
+    add = _command(
+        commands, "view", view, "write records as logs that `inspect view` shows",
+        "Writes a log of inspect_ai for each run in a file of records: what was said, and every "
+        "frame that was shown. Needs the extra inspect_ai.",
+        "zoomgym view records.jsonl", "inspect view --log-dir logs",
+    )  # fmt: skip
+    add("records", type=Path, help="a file of records, JSON Lines")
+    add("--tasks", help=f"the task set that it was played on, if not synthetic: {OWN_TASKS}")
+    add("--out", type=Path, default=Path("logs"), help="folder of the logs; default: logs")
+    add("--num", type=whole_number(1), help="how many records, the first ones; default: all")
+    add("--max-pixels", type=whole_number(1), help="of a frame; default: as the agent saw it")
+    add("--cache-dir", type=Path, help="where synthetic videos are written")
 
     add = _command(
         commands, "synth", synth, "write synthetic videos and their manifest",
