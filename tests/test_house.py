@@ -19,7 +19,7 @@ APART = {
     *("zoomgym.envs.discrete", "zoomgym.envs.vector"),
     "zoomgym.integrations.inspect_logs",
 }
-"""Modules that are imported by themselves: argparse, filelock, environments and extras cost time."""
+"""Modules that are imported by themselves: argparse, filelock, environments, extras cost time."""
 FOREIGN = re.compile(
     r"\b(whoever|lest|anew|henceforth|thereof|therein|cannot be meant|(goes|gone) on with)\b", re.I
 )

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -384,3 +385,13 @@ def test_pictures_are_shown_where_the_terminal_can(
     assert bool(shown) == bool(start)
     if "kitty" in variables.get("TERM", ""):
         assert shown.count("m=1;") == shown.count("\033_G") - 1
+
+
+@pytest.mark.skipif(bool(find_spec("inspect_ai")), reason="inspect_ai is installed")
+def test_view_says_which_package_it_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.jsonl").touch()
+    assert main(["view", str(tmp_path / "r.jsonl"), "--out", str(tmp_path / "logs")]) == 1
+    assert "needs the package inspect_ai, got none" in capsys.readouterr().err
+    assert not (tmp_path / "logs").exists()

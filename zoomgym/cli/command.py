@@ -1,4 +1,4 @@
-"""The command `zoomgym`: checks and lists tasks, plays, grades and shows episodes, writes videos."""
+"""The command `zoomgym`: checks and lists tasks; plays, grades and shows episodes; and more."""
 
 import argparse
 import json

@@ -160,7 +160,9 @@ def score_of(record: Record) -> Score:
 def to_chat(messages: Sequence[Message], jpeg_quality: int = 0) -> list[ChatMessage]:
     """Returns messages as inspect_ai has them, their pictures as data URLs."""
     rows = to_openai(messages, jpeg_quality=jpeg_quality)
-    return [_chat_message(row, text_of(message)) for row, message in zip(rows, messages, strict=True)]
+    return [
+        _chat_message(row, text_of(message)) for row, message in zip(rows, messages, strict=True)
+    ]
 
 
 def _chat_message(row: Mapping[str, Any], text: str) -> ChatMessage:

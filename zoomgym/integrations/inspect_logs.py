@@ -126,6 +126,4 @@ def _results(samples: Sequence[EvalSample]) -> EvalResults:
         each = [SampleScore(score=Score(value=value[term])) for value in values if term in value]
         metrics = {name: EvalMetric(name=name, value=get(each)) for name, get in METRICS.items()}
         scores.append(EvalScore(name=term, scorer=SCORER, metrics=metrics))
-    return EvalResults(
-        total_samples=len(samples), completed_samples=len(samples), scores=scores
-    )
+    return EvalResults(total_samples=len(samples), completed_samples=len(samples), scores=scores)
