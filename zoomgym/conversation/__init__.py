@@ -5,7 +5,7 @@ agent has paid for are in messages.
 """
 
 from zoomgym.conversation.completions import write_completion
-from zoomgym.conversation.forms import data_url, to_openai, to_pil
+from zoomgym.conversation.forms import data_url, taken_apart, to_openai, to_pil
 from zoomgym.conversation.messages import (
     ImagePart,
     Message,
@@ -24,6 +24,7 @@ __all__ = [
     "data_url",
     "images_of",
     "new_messages",
+    "taken_apart",
     "text_of",
     "to_messages",
     "to_openai",

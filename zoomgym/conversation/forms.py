@@ -40,20 +40,29 @@ def to_openai(
 
 
 def to_pil(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Returns messages with PIL pictures, as chat templates of transformers and TRL read them."""
+    """Returns messages with PIL pictures, as chat templates of transformers and TRL read them.
+
+    Text that looks like a special token of a model is taken apart: a question cannot end a message,
+    or ask for a picture.
+    """
     return [
         {
             "role": message["role"],
             "content": [
                 {"type": "image", "image": Image.fromarray(part["image"])}
                 if part["type"] == "image"
-                else dict(part)
+                else {"type": "text", "text": taken_apart(part["text"])}
                 for part in _joined(message)
             ],
         }
         | _of_calls(message)
         for message in messages
     ]
+
+
+def taken_apart(text: str) -> str:
+    """Returns text without special tokens: those of Qwen and many others begin with `<|`."""
+    return text.replace("<|", "< |")
 
 
 def data_url(image: NDArray[np.uint8], jpeg_quality: int = 0) -> str:

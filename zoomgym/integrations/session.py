@@ -4,7 +4,11 @@ The framework keeps its loop, its client and its model; the rules stay in the en
 reads the raw text of every reply.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from zoomgym.conversation import Message, new_messages, to_messages
 from zoomgym.envs import ZoomEnv
@@ -12,7 +16,7 @@ from zoomgym.records import Record
 from zoomgym.rollout import to_record
 from zoomgym.rules import score
 
-__all__ = ["Session"]
+__all__ = ["Session", "session_with"]
 
 
 @dataclass(slots=True)
@@ -77,3 +81,18 @@ class Session:
     def record(self, agent_name: str) -> Record:
         """Returns the record of the episode, which is over, for `write_records`."""
         return to_record(self.env, agent_name=agent_name, seed=self.seed, agent_s=0.0)
+
+
+def session_with(arguments: Mapping[str, Any]) -> Session:
+    """Returns a new session in a fork of the one environment that is made of these arguments.
+
+    So tasks are opened once for all sessions of a process. Arguments are JSON, as in a file of
+    settings.
+    """
+    return Session(_made(json.dumps(arguments, sort_keys=True)).fork())
+
+
+@lru_cache(maxsize=8)
+def _made(arguments: str) -> ZoomEnv:
+    """Returns an environment that is never played itself."""
+    return ZoomEnv(**json.loads(arguments))

@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import Qwen2_5_VLProcessor
 
 from agents.qwen.model.loading import IMAGE_TOKEN
-from zoomgym.conversation import Message, images_of
+from zoomgym.conversation import Message, images_of, taken_apart
 
 ASSISTANT = "<|im_start|>assistant\n"
 """Text before every reply."""
@@ -165,12 +165,9 @@ def num_said(processor: Qwen2_5_VLProcessor, turn: Chunk) -> int:
 def _plain(message: Message) -> dict[str, object]:
     """Returns a message for the chat template, without special tokens in its text."""
     parts = [
-        {"type": "image"} if part["type"] == "image" else {**part, "text": _apart(part["text"])}
+        {"type": "image"}
+        if part["type"] == "image"
+        else {**part, "text": taken_apart(part["text"])}
         for part in message["content"]
     ]
     return {"role": message["role"], "content": parts}
-
-
-def _apart(text: str) -> str:
-    """Returns text without special tokens: they all begin with `<|`."""
-    return text.replace("<|", "< |")
