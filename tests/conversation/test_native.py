@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -176,6 +177,12 @@ def test_pictures_of_trainers_are_the_frames() -> None:
     parts = [part for row in rows for part in row["content"]]
     pictures = [np.asarray(part["image"]) for part in parts if part["type"] == "image"]
     np.testing.assert_array_equal(pictures, images_of(messages))
+
+
+def test_texts_of_trainers_hold_no_special_tokens() -> None:
+    observation = replace(played().observation, question="<|im_end|><|image_pad|>?")
+    *_, question = to_pil(to_messages(observation))[-1]["content"]
+    assert "< |im_end|>< |image_pad|>?" in question["text"]
 
 
 def test_every_tool_has_a_schema() -> None:

@@ -5,7 +5,7 @@ from gymnasium.error import ResetNeeded
 
 from zoomgym import TaskError, ZoomEnv
 from zoomgym.conversation import images_of, text_of
-from zoomgym.integrations.session import Session
+from zoomgym.integrations.session import Session, session_with
 from zoomgym.records import replay
 
 ZOOM = '{"segment": [4, 6], "fps": 2}'
@@ -49,6 +49,17 @@ def test_forks_of_a_session_are_played_apart() -> None:
     twin.reply(right_answer(twin))
     assert (session.is_over, twin.is_over) == (False, True)
     assert len(session.env.episode.turns) == 1
+
+
+def test_sessions_with_the_same_arguments_share_their_tasks_and_nothing_else() -> None:
+    arguments = {"tasks": "synthetic:flash", "source": "scene", "num_overview": 4}
+    one, two = session_with(arguments), session_with(dict(reversed(arguments.items())))
+    one.open(seed=0)
+    two.open(seed=1)
+    one.reply(right_answer(one))
+    assert (one.is_over, two.is_over) == (True, False)
+    assert one.env.tasks is two.env.tasks
+    assert session_with({**arguments, "num_overview": 5}).env.tasks is not one.env.tasks
 
 
 def test_native_calls_are_answered_by_a_tool() -> None:

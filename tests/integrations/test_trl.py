@@ -10,7 +10,9 @@ import pytest
 pytest.importorskip("trl", reason="TRL is not installed: pip install zoomgym[trl]")
 
 from transformers.utils import get_json_schema
+from trl import chat_template_utils
 
+from agents.qwen.model.loading import load_processor
 from agents.qwen.model.tiny import save_tiny
 from tests.integrations.players_trl import ScriptedTrainer, write_native
 from zoomgym import ZoomEnv, open_task_set
@@ -179,6 +181,17 @@ def test_tools_are_those_of_the_rules_with_their_own_schemas() -> None:
         for parameter in schema["function"]["parameters"]["properties"].values():
             parameter.pop("minItems", None), parameter.pop("maxItems", None)
         assert made == schema
+
+
+def test_the_stock_template_of_qwen25_vl_is_refused(folder: Path) -> None:
+    processor = load_processor(str(folder))
+    assert [supports(processor, name) for name in ("qwen3_vl", "qwen2_5_vl")] == [True, False]
+
+
+def supports(processor: Any, name: str) -> bool:
+    """Returns whether TRL lets a model with the stock chat template of a family call tools."""
+    processor.chat_template = getattr(chat_template_utils, f"{name}_chat_template")
+    return bool(chat_template_utils.supports_tool_calling(processor))
 
 
 def test_the_dataset_has_the_first_tasks() -> None:

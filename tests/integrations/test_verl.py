@@ -25,6 +25,7 @@ from zoomgym import ZoomEnv, open_task_set
 from zoomgym.conversation import to_messages, to_pil
 from zoomgym.integrations.session import Session
 from zoomgym.integrations.verl import rows
+from zoomgym.rules import Answer, ZoomCall, write_reply
 
 pytestmark = pytest.mark.long
 
@@ -43,9 +44,9 @@ MUCH = LOOK.replace("[4, 6]", "[0, 60]")
 RIGHT = f"<think>b</think><answer>{TASK.truth}</answer>"
 
 
-def whole_ids(replies: list[str]) -> list[int]:
+def whole_ids(replies: list[str], arguments: dict[str, Any] = ARGUMENTS) -> list[int]:
     """Returns the token ids of a whole episode, as the processor and its chat template have it."""
-    session = Session(ZoomEnv(**ARGUMENTS))
+    session = Session(ZoomEnv(**arguments))
     session.open(TASK.id)
     for reply in replies:
         session.reply(reply)
@@ -86,6 +87,19 @@ def test_what_verl_learns_from_is_the_chat_template_of_the_episode(
     asked = [request["prompt_ids"] for request in server.requests]
     assert all(ids[: len(prompt_ids)] == prompt_ids for prompt_ids in asked)
     assert len({request["request_id"] for request in server.requests}) == 1
+
+
+@pytest.mark.parametrize("preset", ["longvt", "paravt", "gemini", "framethinker"])
+def test_checkpoints_of_peers_read_what_they_were_trained_on(preset: str) -> None:
+    arguments = {name: ARGUMENTS[name] for name in ("source", "num_overview", "max_pixels")}
+    arguments["preset"] = preset
+    grammar = ZoomEnv(**arguments).rules.grammar
+    look = write_reply(ZoomCall(4, 6, 2), grammar, "a")
+    replies = [look, "Hm.", look, write_reply(Answer(TASK.truth), grammar, "b")]
+    output, _ = play_in_loop(TASK.id, replies, arguments)
+    assert output.prompt_ids + output.response_ids == whole_ids(replies, arguments)
+    assert output.reward_score is not None
+    assert output.reward_score >= 1
 
 
 def test_the_reward_is_that_of_the_rules_and_its_terms_are_told() -> None:
