@@ -1,0 +1,108 @@
+"""Runs studies: claims about agents that zoom, each with its seeds and a verdict.
+
+python -m benchmarks.studies density
+python -m benchmarks.studies all --quick
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.evaluation.progress import counted
+from benchmarks.studies.plan import FULL, QUICK
+from benchmarks.studies.report import (
+    Report,
+    tables,
+    to_json,
+    to_markdown,
+    write_figure,
+    write_page,
+)
+from benchmarks.studies.running import (
+    NAMES,
+    facts_of,
+    find_study,
+    is_done,
+    play_cells,
+    read_results,
+)
+from zoomgym.io.commands import Parser, ends_quietly, whole_number
+
+ALL = "all"
+
+
+@ends_quietly
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line. Returns 0; what a study finds is no error."""
+    parser = Parser(
+        prog="python -m benchmarks.studies",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = (*NAMES, ALL)
+    parser.add_argument("names", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--quick", action="store_true", help="a small size, which decides nothing")
+    parser.add_argument("--seeds", type=int, nargs="+", help="instead of those of the plan")
+    parser.add_argument("--out", type=Path, default=Path("runs/studies"), help="folder to write")
+    parser.add_argument(
+        "--workers",
+        type=whole_number(1),
+        default=os.cpu_count() or 1,
+        help="cells that are played at once (default: the number of processors)",
+    )
+    args = parser.parse_args(argv)
+    console, size = Console(), QUICK if args.quick else FULL
+    chosen = NAMES if ALL in args.names else tuple(dict.fromkeys(args.names))
+    reports = []
+    for name in chosen:
+        study = find_study(name)
+        seeds = args.seeds or (study.seeds[:1] if args.quick else study.seeds)
+        cells = study.cells(size, seeds)
+        done = sum(is_done(cell, args.out) for cell in cells)
+        with counted(name, len(cells), done) as tell:
+            play_cells(cells, args.out, args.workers, tell)
+        report = Report.of(study, size, read_results(cells, args.out), facts_of(cells, args.out))
+        reports.append(report)
+        _write(report, args.out, argv)
+        for table in tables(report):
+            console.print(table)
+    write_page(reports, args.out / f"{size}.html")
+    console.print(f"{args.out / f'{size}.html'}: {len(reports)} studies", highlight=False)
+    return 0
+
+
+def _write(report: Report, folder: Path, argv: Sequence[str] | None) -> None:
+    """Writes the numbers, the picture and the verdicts of a study."""
+    path = folder / report.study.name / report.size
+    given = sys.argv[1:] if argv is None else argv
+    facts = {
+        "command": " ".join(["python -m benchmarks.studies", *given]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": _commit(),
+        "instructions": os.environ.get("ATEN_CPU_CAPABILITY", "native"),
+    }
+    (path / "results.json").write_text(to_json(report, facts), encoding="utf-8")
+    (path / "verdicts.md").write_text(to_markdown(report) + "\n", encoding="utf-8")
+    write_figure(report, path / "figure.svg")
+
+
+def _commit() -> str:
+    """Returns the commit of the checkout; empty if there is none."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    try:
+        asked = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return asked.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

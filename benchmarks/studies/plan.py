@@ -1,0 +1,101 @@
+"""What a study is: a claim, what would refute it, arms that are compared, and how they are judged.
+
+A plan is fixed before a study runs: the contrasts, what they need to exceed, and the seeds.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from benchmarks.evaluation.grouping import grouped
+from zoomgym.records import Record
+
+FULL, QUICK = "full", "quick"
+LEAST_SEEDS = 5
+"""Fewer seeds decide nothing."""
+
+Measure = Callable[[Record], float | None]
+"""Something that is measured for an episode; None where it does not apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One arm with one seed, at a size."""
+
+    study: str
+    size: str
+    arm: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A part of the claim: that an arm exceeds another one, or a number, by a measure.
+
+    Arms are compared task by task and seed by seed.
+    """
+
+    says: str
+    measure: str
+    arm: str
+    base: str | None = None
+    """Another arm; None compares with `more_than` alone."""
+    more_than: float = 0.0
+    """What the difference, or the mean, needs to exceed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The episodes of a study by arm and seed."""
+
+    records: Mapping[tuple[str, int], Sequence[Record]]
+
+    def of(self, arm: str) -> list[Record]:
+        """Returns the episodes of an arm, seed by seed."""
+        return [one for (name, _), own in self.records.items() if name == arm for one in own]
+
+    def values(self, arm: str, measure: Measure) -> dict[int, dict[str, float]]:
+        """Returns what is measured in an arm, where it applies, by seed and task."""
+        found: dict[int, dict[str, float]] = {}
+        for (name, seed), own in self.records.items():
+            if name == arm:
+                measured = {record.task.id: measure(record) for record in own}
+                found[seed] = {task: one for task, one in measured.items() if one is not None}
+        return found
+
+    def by_length(self, arm: str) -> dict[float, list[Record]]:
+        """Returns the episodes of an arm by the length of their videos, in whole seconds."""
+        return grouped(self.of(arm), lambda record: float(round(record.duration_s)))
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A claim and how it is tested."""
+
+    name: str
+    title: str
+    claim: str
+    source: str
+    """Where the claim is made."""
+    refuted_by: str
+    """What would refute it."""
+    cannot_show: str
+    """What the study says nothing about."""
+    arms: tuple[str, ...]
+    measures: Mapping[str, Measure]
+    contrasts: tuple[Contrast, ...]
+    sizes: Mapping[str, Any]
+    """Amounts of everything, by the name of the size; what they are is the study's own."""
+    play: Callable[[Cell, Any, Path, AbstractSet[str]], Iterator[Record]]
+    """Yields the episodes of a cell at a size. It may write into a folder of its own, to resume
+    from, and leaves out the tasks that are named: those were played before."""
+    draw: Callable[[Results], Figure]
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+
+    def cells(self, size: str, seeds: Sequence[int]) -> list[Cell]:
+        """Returns all cells, seed by seed, so that a study that is stopped has whole seeds."""
+        return [Cell(self.name, size, arm, seed) for seed in seeds for arm in self.arms]

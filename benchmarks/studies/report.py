@@ -1,0 +1,166 @@
+"""What a study has found: for the terminal, as JSON, as a picture, and as a page."""
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from rich.table import Table
+
+from benchmarks.evaluation.statistics import Estimate
+from benchmarks.studies.plan import Results, Study
+from benchmarks.studies.verdicts import Finding, Verdict, findings, over_seeds
+from zoomgym.io import replaced
+
+PAGE = "page.html.jinja"
+COLORS = {Verdict.HOLDS: "green", Verdict.FAILS: "red", Verdict.OPEN: "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A study with what it has found."""
+
+    study: Study
+    size: str
+    results: Results
+    findings: Sequence[Finding]
+    facts: Sequence[dict[str, Any]]
+    """Of the run of each cell."""
+
+    @classmethod
+    def of(
+        cls, study: Study, size: str, results: Results, facts: Sequence[dict[str, Any]]
+    ) -> "Report":
+        """Returns the report of what was played."""
+        return cls(study, size, results, findings(study, results), facts)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that were played."""
+        return sorted({seed for _, seed in self.results.records})
+
+    @property
+    def minutes(self) -> float:
+        """Minutes that all cells have taken, one after the other."""
+        return sum(float(one["seconds"]) for one in self.facts) / 60
+
+    @property
+    def num_episodes(self) -> int:
+        """Episodes of all cells."""
+        return sum(map(len, self.results.records.values()))
+
+    def means(self) -> dict[str, dict[str, Estimate]]:
+        """Returns the means of all measures that apply, by arm, over seeds and tasks."""
+        found: dict[str, dict[str, Estimate]] = {}
+        for arm in self.study.arms:
+            for name, measure in self.study.measures.items():
+                by_seed = [list(own.values()) for own in self.results.values(arm, measure).values()]
+                if values := [own for own in by_seed if own]:
+                    found.setdefault(arm, {})[name] = over_seeds(values)
+        return found
+
+
+def tables(report: Report) -> list[Table]:
+    """Returns the verdicts, and the means of all arms, for the terminal."""
+    title = f"{report.study.title} ({report.num_episodes:,} episodes, seeds {report.seeds})"
+    verdicts = Table(title=title, title_justify="left")
+    for column in ("claim", "measured, with its 95% interval", "needs", "verdict"):
+        verdicts.add_column(column)
+    for one in report.findings:
+        color = COLORS[one.verdict]
+        verdicts.add_row(
+            one.contrast.says,
+            told(one.estimate, is_signed=one.contrast.base is not None),
+            f"> {one.contrast.more_than:g}",
+            f"[{color}]{one.verdict.value}[/{color}]",
+        )
+    arms = Table(title="Means over seeds", title_justify="left")
+    arms.add_column("arm")
+    for name in report.study.measures:
+        arms.add_column(name, justify="right")
+    for arm, means in report.means().items():
+        row = [f"{means[name].mean:.3f}" if name in means else "" for name in report.study.measures]
+        arms.add_row(arm, *row)
+    return [verdicts, arms]
+
+
+def told(estimate: Estimate, *, is_signed: bool = False) -> str:
+    """Returns a mean with its interval, as text."""
+    sign = "+" if is_signed else ""
+    return f"{estimate.mean:{sign}.3f} ({estimate.low:{sign}.3f}..{estimate.high:{sign}.3f})"
+
+
+def to_markdown(report: Report) -> str:
+    """Returns the verdicts as a table of a document."""
+    lines = ["| claim | measured | by seed | needs | verdict |", "|---|--:|---|--:|---|"]
+    for one in report.findings:
+        measured = told(one.estimate, is_signed=one.contrast.base is not None)
+        by_seed = ", ".join(f"{value:.2f}" for value in one.by_seed.values())
+        needs = f"> {one.contrast.more_than:g}"
+        cells = [one.contrast.says, measured, by_seed, needs, f"**{one.verdict.value}**"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def to_json(report: Report, facts: dict[str, Any]) -> str:
+    """Returns all numbers of a report; facts tell of the run: command, date, commit."""
+    row = {
+        "study": report.study.name,
+        "size": report.size,
+        **facts,
+        "seeds": report.seeds,
+        "episodes": report.num_episodes,
+        "minutes": round(report.minutes, 1),
+        "amounts": repr(report.study.sizes[report.size]),
+        "verdicts": [
+            {
+                "claim": one.contrast.says,
+                "measure": one.contrast.measure,
+                "arm": one.contrast.arm,
+                "base": one.contrast.base,
+                "more_than": one.contrast.more_than,
+                **_row(one.estimate),
+                "by_seed": {str(seed): round(mean, 4) for seed, mean in one.by_seed.items()},
+                "verdict": one.verdict.value,
+            }
+            for one in report.findings
+        ],
+        "means": {
+            arm: {name: _row(one) for name, one in means.items()}
+            for arm, means in report.means().items()
+        },
+    }
+    return json.dumps(row, indent=1) + "\n"
+
+
+def _row(estimate: Estimate) -> dict[str, float]:
+    names = ("mean", "low", "high")
+    return {name: round(getattr(estimate, name), 4) for name in names} | {"count": estimate.count}
+
+
+def write_figure(report: Report, path: Path) -> None:
+    """Writes the picture of a study as SVG: the same episodes, the same bytes."""
+    figure = report.study.draw(report.results)
+    with replaced(path) as file:
+        figure.savefig(file, format="svg", metadata={"Date": None})
+
+
+def write_page(reports: Sequence[Report], path: Path) -> None:
+    """Writes one self-contained HTML page with all studies."""
+    shown = [(one, _picture(one), one.means()) for one in reports]
+    loader = FileSystemLoader(Path(__file__).parent, encoding="utf-8")
+    jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    page = jinja.get_template(PAGE).render(shown=shown, told=told)
+    with replaced(path) as file:
+        file.write(page.encode())
+
+
+def _picture(report: Report) -> str:
+    """Returns the picture of a study as a data URL."""
+    file = BytesIO()
+    report.study.draw(report.results).savefig(file, format="svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{b64encode(file.getvalue()).decode()}"

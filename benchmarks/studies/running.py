@@ -1,0 +1,99 @@
+"""Plays the cells of a study, several at once, and keeps their episodes.
+
+`FOLDER/STUDY/SIZE/ARM/SEED.jsonl` holds the episodes of a cell, as they are played; beside it, what
+is done is told by `SEED.json`. A study that was stopped goes on where it was.
+"""
+
+import json
+import platform
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from importlib import import_module
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from benchmarks.studies.plan import Cell, Results, Study
+from zoomgym.io import replaced
+from zoomgym.records import append_record, drop_cut_line, read_records
+from zoomgym.rollout import VERSION
+
+NAMES = ("density",)
+"""Studies, in the order in which they are told."""
+
+
+def find_study(name: str) -> Study:
+    """Returns a study of NAMES."""
+    study: Study = import_module(f"benchmarks.studies.{name}").STUDY
+    return study
+
+
+def play_cells(cells: Iterable[Cell], folder: Path, workers: int, tell: Callable[[], None]) -> None:
+    """Plays the cells that are not done, so many at once; tells of each that is."""
+    waiting = [cell for cell in cells if not is_done(cell, folder)]
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        playing = [pool.submit(play_cell, cell, folder) for cell in waiting]
+        try:
+            for future in as_completed(playing):
+                future.result()
+                tell()
+        except BaseException:
+            for future in playing:
+                future.cancel()
+            raise
+
+
+def play_cell(cell: Cell, folder: Path) -> None:
+    """Plays the rest of a cell."""
+    study = find_study(cell.study)
+    path = path_of(cell, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        drop_cut_line(path)
+    played = {record.task.id for record in read_records(path)} if path.exists() else set()
+    started_s, processor_s = time.perf_counter(), time.process_time()
+    for record in study.play(cell, study.sizes[cell.size], path.with_suffix(""), played):
+        append_record(path, record)
+    path.touch()
+    facts = {
+        "version": VERSION,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "seconds": round(time.perf_counter() - started_s, 1),
+        "processor_seconds": round(time.process_time() - processor_s, 1),
+        "resumed_after": len(played),
+    }
+    with replaced(path.with_suffix(".json")) as file:
+        file.write(json.dumps(facts, indent=2).encode())
+
+
+def is_done(cell: Cell, folder: Path) -> bool:
+    """Returns whether all episodes of a cell are played."""
+    return path_of(cell, folder).with_suffix(".json").exists()
+
+
+def path_of(cell: Cell, folder: Path) -> Path:
+    """Returns the file with the episodes of a cell."""
+    arm = cell.arm.replace(", ", "-").replace(" ", "_")
+    return folder / cell.study / cell.size / arm / f"{cell.seed}.jsonl"
+
+
+def read_results(cells: Iterable[Cell], folder: Path) -> Results:
+    """Returns the episodes of all cells that are done."""
+    return Results(
+        {
+            (cell.arm, cell.seed): list(read_records(path_of(cell, folder)))
+            for cell in cells
+            if is_done(cell, folder)
+        }
+    )
+
+
+def facts_of(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
+    """Returns what is known of the run of each cell that is done."""
+    return [
+        json.loads(path_of(cell, folder).with_suffix(".json").read_text())
+        for cell in cells
+        if is_done(cell, folder)
+    ]

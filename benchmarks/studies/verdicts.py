@@ -1,0 +1,108 @@
+"""Verdicts: intervals over seeds and tasks, and what they say of a contrast."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.evaluation.statistics import NUM_RESAMPLES, PERCENTILES, Estimate
+from benchmarks.studies.plan import LEAST_SEEDS, Contrast, Results, Study
+
+NUM_AT_ONCE = 250
+"""Resamples in a batch, which fits in memory."""
+
+
+class Verdict(Enum):
+    """What an interval says of a contrast."""
+
+    HOLDS = "holds"
+    FAILS = "does not hold here"
+    OPEN = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A contrast as it was measured."""
+
+    contrast: Contrast
+    estimate: Estimate
+    """The mean difference, or the mean, with its interval over seeds and tasks."""
+    by_seed: dict[int, float]
+    """Means by seed."""
+    verdict: Verdict
+
+
+def findings(study: Study, results: Results) -> list[Finding]:
+    """Returns what was measured of every contrast whose arms were played."""
+    found = []
+    for contrast in study.contrasts:
+        values = _differences(study, results, contrast)
+        if values:
+            estimate = over_seeds(list(values.values()))
+            by_seed = {seed: float(np.mean(own)) for seed, own in values.items()}
+            verdict = judge(estimate, contrast.more_than, len(values))
+            found.append(Finding(contrast, estimate, by_seed, verdict))
+    return found
+
+
+def judge(estimate: Estimate, more_than: float, num_seeds: int) -> Verdict:
+    """Returns what an interval says: it has to be wholly above the bound, or wholly below."""
+    if num_seeds < LEAST_SEEDS:
+        return Verdict.OPEN
+    if estimate.low > more_than:
+        return Verdict.HOLDS
+    return Verdict.FAILS if estimate.high < more_than else Verdict.OPEN
+
+
+def over_seeds(values: Sequence[Sequence[float]]) -> Estimate:
+    """Returns the mean of values with a 95% interval of a hierarchical bootstrap.
+
+    Seeds are drawn with replacement, then the tasks of each: so the interval is for other seeds and
+    other tasks. With a single seed it is for other tasks only. Every seed counts alike.
+
+    Args:
+        values: of each seed, one for each task.
+
+    Source: Davison and Hinkley 1997, "Bootstrap methods and their application", section 3.8.
+    """
+    rng = np.random.default_rng(0)
+    arrays = [np.asarray(own, dtype=float) for own in values]
+    means = np.concatenate([_draw(rng, arrays) for _ in range(NUM_RESAMPLES // NUM_AT_ONCE)])
+    low, high = np.percentile(means, PERCENTILES).tolist()
+    mean = float(np.mean([own.mean() for own in arrays]))
+    return Estimate(mean, low, high, sum(map(len, arrays)))
+
+
+def _draw(rng: np.random.Generator, arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Returns so many means of seeds and tasks that are drawn with replacement."""
+    drawn = rng.integers(len(arrays), size=(NUM_AT_ONCE, len(arrays)))
+    means = np.empty(drawn.shape)
+    for index, own in enumerate(arrays):
+        is_it = drawn == index
+        tasks = rng.integers(len(own), size=(int(is_it.sum()), len(own)))
+        means[is_it] = own[tasks].mean(axis=1)
+    drawn_means: NDArray[np.float64] = means.mean(axis=1)
+    return drawn_means
+
+
+def _differences(study: Study, results: Results, contrast: Contrast) -> dict[int, list[float]]:
+    """Returns the differences of a contrast, or its values, by seed; without seeds that lack any.
+
+    Raises ValueError if the two arms of a seed have no task in common.
+    """
+    measure = study.measures[contrast.measure]
+    own = results.values(contrast.arm, measure)
+    if contrast.base is None:
+        return {seed: list(by_task.values()) for seed, by_task in own.items() if by_task}
+    base = results.values(contrast.base, measure)
+    pairs = {seed: _paired(own[seed], base[seed]) for seed in own if seed in base}
+    if any(not some for some in pairs.values()):
+        raise ValueError(f"{study.name}: {contrast.arm} and {contrast.base} share no task")
+    return pairs
+
+
+def _paired(own: Mapping[str, float], base: Mapping[str, float]) -> list[float]:
+    """Returns the differences on tasks that both have."""
+    return [value - base[task] for task, value in own.items() if task in base]
