@@ -213,14 +213,7 @@ def draw(results: Results) -> Figure:
         uniform = [one for arm in ARMS if arm.startswith("uniform") for one in results.of(arm)]
         spread = [one for one in uniform if one.agent.endswith(", uniform")]
         _curve(right, spread, _accuracy, "uniform, uniform overview", 2)
-        points = sorted((glances(one), chance_of_glance(one)) for one in uniform if glances(one))
-        if points:
-            grid = [1e-4 * 10 ** (k / 20) for k in range(160)]
-            means = [
-                np.mean([p for g, p in points if low <= g < high] or [np.nan])
-                for low, high in pairwise(grid)
-            ]
-            left.plot(grid[:-1], means, color="#888888", linewidth=1, label="expected, uniform")
+        _curve(left, [one for one in uniform if glances(one)], chance_of_glance, "expected", None)
         left.set_title("The overview shows an event")
         right.set_title("The answer is right")
         right.axhline(1 / NUM_OPTIONS, color="#888888", linestyle="--", linewidth=1)
@@ -233,9 +226,12 @@ def draw(results: Results) -> Figure:
 
 
 def _curve(
-    axes: Axes, records: Sequence[Record], measure: Measure, label: str, number: int
+    axes: Axes, records: Sequence[Record], measure: Measure, label: str, number: int | None
 ) -> None:
-    """Adds the means of a measure, with 95% intervals of tasks, by the number of glances."""
+    """Adds the means of a measure, with 95% intervals of tasks, by the number of glances.
+
+    Without a number, which says how they look, it is what is expected: a line.
+    """
     points = []
     for low, high in pairwise(EDGES):
         own = [one for one in records if low < glances(one) <= high]
@@ -243,7 +239,10 @@ def _curve(
         if values:
             middle = math.exp(np.mean([math.log(glances(one)) for one in own]))
             points.append((middle, wilson(values)))
-    if points:
+    if number is None:
+        line = [(middle, one.mean) for middle, one in points]
+        axes.plot(*zip(*line, strict=True), color="#888888", linewidth=1, label=label)
+    elif points:
         x = [middle for middle, _ in points]
         y = [one.mean for _, one in points]
         below = [one.mean - one.low for _, one in points]
