@@ -301,7 +301,7 @@ STUDY = Study(
             0.02,
         ),
     ),
-    sizes={FULL: Amounts(num_tasks=20), QUICK: Amounts(num_tasks=4, lengths_s=(60, 3600))},
+    sizes={FULL: Amounts(num_tasks=20), QUICK: Amounts(num_tasks=2, lengths_s=(60, 3600))},
     play=play,
     draw=draw,
 )

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib import rc_context
 from rich.table import Table
 
 from benchmarks.evaluation.statistics import Estimate
+from benchmarks.figures import STYLE
 from benchmarks.studies.plan import Results, Study
 from benchmarks.studies.verdicts import Finding, Verdict, findings, over_seeds
 from zoomgym.io import replaced
@@ -144,9 +146,8 @@ def _row(estimate: Estimate) -> dict[str, float]:
 
 def write_figure(report: Report, path: Path) -> None:
     """Writes the picture of a study as SVG: the same episodes, the same bytes."""
-    figure = report.study.draw(report.results)
     with replaced(path) as file:
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        file.write(_svg(report))
 
 
 def write_page(reports: Sequence[Report], path: Path) -> None:
@@ -161,6 +162,12 @@ def write_page(reports: Sequence[Report], path: Path) -> None:
 
 def _picture(report: Report) -> str:
     """Returns the picture of a study as a data URL."""
+    return f"data:image/svg+xml;base64,{b64encode(_svg(report)).decode()}"
+
+
+def _svg(report: Report) -> bytes:
+    """Returns the picture of a study as SVG."""
     file = BytesIO()
-    report.study.draw(report.results).savefig(file, format="svg", metadata={"Date": None})
-    return f"data:image/svg+xml;base64,{b64encode(file.getvalue()).decode()}"
+    with rc_context(STYLE):  # its salt makes the names of parts the same each time
+        report.study.draw(report.results).savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()

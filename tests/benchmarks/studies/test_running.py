@@ -1,0 +1,156 @@
+"""Studies are played cell by cell, can be stopped, and are told as tables, pictures and a page."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.studies.__main__ import main
+from benchmarks.studies.density import (
+    ARMS,
+    GLIMPSES,
+    STUDY,
+    Amounts,
+    chance_of_glance,
+    is_glanced,
+    play,
+)
+from benchmarks.studies.learning import MADE, made_once, shared_folder
+from benchmarks.studies.plan import QUICK, Cell, Study
+from benchmarks.studies.report import Report, to_markdown, write_figure, write_page
+from benchmarks.studies.running import (
+    NAMES,
+    facts_of,
+    find_study,
+    is_done,
+    path_of,
+    play_cell,
+    read_results,
+)
+from zoomgym.records import replay
+
+CELL = Cell("density", QUICK, "uniform 64, coarse_to_fine", 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_plan_names_only_arms_and_measures_that_it_has(name: str) -> None:
+    study = find_study(name)
+    assert study.name == name
+    for one in study.contrasts:
+        assert {one.arm, one.base} - {None} <= set(study.arms)
+        assert one.measure in study.measures
+    assert len(set(study.arms)) == len(study.arms)
+    assert len(study.seeds) >= 5
+    for text in (study.claim, study.source, study.refuted_by, study.cannot_show):
+        assert text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cells_have_files_of_their_own(name: str, tmp_path: Path) -> None:
+    study: Study = find_study(name)
+    cells = [cell for size in study.sizes for cell in study.cells(size, study.seeds)]
+    assert len({path_of(cell, tmp_path) for cell in cells}) == len(cells)
+
+
+def test_a_cell_that_was_stopped_is_played_to_its_end_and_no_task_twice(tmp_path: Path) -> None:
+    play_cell(CELL, tmp_path)
+    path = path_of(CELL, tmp_path)
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:7]) + lines[7][:50])  # as a process that was killed leaves it
+    path.with_suffix(".json").unlink()
+    assert not is_done(CELL, tmp_path)
+    play_cell(CELL, tmp_path)
+    assert json.loads(path.with_suffix(".json").read_text())["resumed_after"] == 7
+    once, again = (
+        [(one.task.id, one.turns) for one in read_results([CELL], tmp_path).of(CELL.arm)]
+        for _ in range(2)
+    )
+    assert len(once) == len(lines)
+    assert once == again
+
+
+def test_episodes_of_a_study_can_be_played_again(tmp_path: Path) -> None:
+    [*records] = play(CELL, Amounts(num_tasks=1, lengths_s=(60,)), tmp_path, set())
+    for record in records:
+        assert replay(record).is_over
+
+
+def test_what_is_expected_of_a_uniform_glance_is_what_happens(tmp_path: Path) -> None:
+    [*records] = play(CELL, Amounts(num_tasks=20, lengths_s=(600,)), tmp_path, set())
+    happened = sum(map(is_glanced, records))
+    expected = sum(map(chance_of_glance, records))
+    spread = sum(p * (1 - p) for p in map(chance_of_glance, records)) ** 0.5
+    assert len(records) == 20 * 9
+    assert abs(happened - expected) < 3 * spread  # three standard deviations of independent tasks
+
+
+def test_every_event_is_evidence_and_no_two_overlap(tmp_path: Path) -> None:
+    [*records] = play(CELL, Amounts(num_tasks=3, lengths_s=(600,)), tmp_path, set())
+    for record in records:
+        kind = GLIMPSES[record.task.category]
+        assert len(record.task.evidence) == kind.count
+        ends = [0.0]
+        for start_s, end_s in record.task.evidence:
+            assert end_s - start_s == pytest.approx(kind.event_s)
+            assert start_s >= ends[-1]
+            ends.append(end_s)
+
+
+def test_what_arms_share_is_made_once_and_again_if_it_was_left_half_made(tmp_path: Path) -> None:
+    folder = shared_folder(path_of(CELL, tmp_path).with_suffix(""), CELL, "thing")
+    assert folder == tmp_path / "density" / "quick" / "shared" / "thing-0"
+    made = list[Path]()
+
+    def make(place: Path) -> None:
+        assert not place.exists()
+        place.mkdir()
+        (place / "weights").write_text("1")
+        made.append(place)
+
+    folder.mkdir(parents=True)
+    (folder / "half").touch()
+    assert made_once(folder, make) == made_once(folder, make) == folder
+    assert made == [folder]
+    assert sorted(one.name for one in folder.iterdir()) == [MADE, "weights"]
+
+
+@pytest.mark.long
+def test_the_page_tells_all_of_a_study(tmp_path: Path) -> None:
+    cells = [replace(CELL, arm=arm) for arm in ARMS[:6]]
+    for cell in cells:
+        play_cell(cell, tmp_path)
+    results = read_results(cells, tmp_path)
+    report = Report.of(STUDY, QUICK, results, facts_of(cells, tmp_path))
+    assert (report.seeds, report.num_episodes) == ([0], 6 * 30)
+    write_page([report], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    for text in (STUDY.title, STUDY.refuted_by, *(one.contrast.says for one in report.findings)):
+        assert page.count(text.replace("'", "&#39;")) >= 1
+    assert page.count("data:image/svg+xml;base64,") == 1
+    assert page.count("undecided</td>") == len(report.findings) == 4  # none picked by change
+    write_figure(report, tmp_path / "1.svg")
+    write_figure(report, tmp_path / "2.svg")
+    assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()
+    assert to_markdown(report).count("**undecided**") == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_the_command_plays_a_study_and_tells_what_it_found(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = find_study(name)
+    arguments = [name, "--quick", "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    assert study.title in capsys.readouterr().out
+    folder = tmp_path / name / QUICK
+    found = json.loads((folder / "results.json").read_text())
+    assert found["command"] == f"python -m benchmarks.studies {' '.join(arguments)}"
+    assert (found["size"], found["seeds"]) == (QUICK, [0])
+    assert [one["verdict"] for one in found["verdicts"]] == ["undecided"] * len(study.contrasts)
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.jsonl")}
+    assert len(before) == len(study.arms)
+    assert main(arguments) == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before
