@@ -17,6 +17,7 @@ ENVIRONMENTS: dict[str, Environment] = {
     "inspect_ai": Environment(("openai>=1.60",)),
     "verl": Environment(("torch==2.13.0", "cachetools", "fastapi", "pyzmq", "uvicorn")),
     "minari": Environment(("minari[arrow,create]",)),
+    "openenv": Environment(),
     "trl": Environment(("torch==2.13.0",), extra="qwen,trl"),
 }
 """By the name of the integration, which is also that of its test file, `test_NAME.py`."""
