@@ -27,10 +27,17 @@ from zoomgym import ZoomEnv
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 from zoomgym.rules import Segment
-from zoomgym.tasks import FAMILIES
-from zoomgym.tasks.synthetic.layout import AMBER, FPS
-from zoomgym.tasks.synthetic.marks import Beacon, Sign
-from zoomgym.tasks.synthetic.plan import NUM_OPTIONS, Family, Plan, Puzzle
+from zoomgym.tasks import (
+    AMBER,
+    FAMILIES,
+    FPS,
+    NUM_OPTIONS,
+    Beacon,
+    Family,
+    Plan,
+    Puzzle,
+    Sign,
+)
 
 QUESTION = "Whenever the amber beacon is lit, one symbol shows meanwhile. Which symbol is it?"
 SHARE_SHOWN = 8

@@ -10,15 +10,33 @@ from zoomgym.tasks.synthetic.difficulty import DIFFICULTIES, named_difficulty
 from zoomgym.tasks.synthetic.drawn import DrawnVideo, frames_together, set_drawn_memory
 from zoomgym.tasks.synthetic.families import EVERY_FAMILY, FAMILIES, TOOL_FAMILIES, family_of
 from zoomgym.tasks.synthetic.families.count import NUM_PULSES
-from zoomgym.tasks.synthetic.layout import BARS, BEACON, FPS, LARGE_SIZE, SIGN_SIDE, SIGN_TOP, TINY
+from zoomgym.tasks.synthetic.layout import (
+    AMBER,
+    BARS,
+    BEACON,
+    FPS,
+    LARGE_SIZE,
+    SIGN_SIDE,
+    SIGN_TOP,
+    TINY,
+)
 from zoomgym.tasks.synthetic.marks import (
     FINE_PARTS,
+    Beacon,
+    Sign,
     board_picture,
     sign_picture,
     speck_picture,
     wheel_picture,
 )
-from zoomgym.tasks.synthetic.plan import COUNTDOWN_STEPS, OVERVIEW_STEPS
+from zoomgym.tasks.synthetic.plan import (
+    COUNTDOWN_STEPS,
+    NUM_OPTIONS,
+    OVERVIEW_STEPS,
+    Family,
+    Plan,
+    Puzzle,
+)
 from zoomgym.tasks.synthetic.scene import Scene
 from zoomgym.tasks.synthetic.seal import is_sealed, seal
 from zoomgym.tasks.synthetic.symbols import LAMPS, PULSES, SYMBOLS
@@ -27,6 +45,7 @@ from zoomgym.tasks.synthetic.write import SILENCE
 from zoomgym.tasks.task_set import TaskSet, hash_tasks
 
 __all__ = [
+    "AMBER",
     "BARS",
     "BEACON",
     "COUNTDOWN_STEPS",
@@ -37,6 +56,7 @@ __all__ = [
     "FPS",
     "LAMPS",
     "LARGE_SIZE",
+    "NUM_OPTIONS",
     "NUM_PULSES",
     "OVERVIEW_STEPS",
     "PULSES",
@@ -49,12 +69,17 @@ __all__ = [
     "TASK_SETTINGS",
     "TINY",
     "TOOL_FAMILIES",
+    "Beacon",
     "Comparison",
     "DrawnVideo",
+    "Family",
     "Graded",
     "ManifestTasks",
     "NeedleTasks",
+    "Plan",
+    "Puzzle",
     "Scene",
+    "Sign",
     "SyntheticTasks",
     "TaskSet",
     "VideoQuestion",
