@@ -55,8 +55,8 @@ MOST_FILLED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
-    """Amounts of a size."""
+class DensityAmounts:
+    """DensityAmounts of a size."""
 
     num_tasks: int
     """Tasks of each kind of video and seed."""
@@ -113,7 +113,9 @@ ARMS = (
 # Playing ------------------------------------------------------------------------------------------
 
 
-def play(cell: Cell, amounts: Amounts, folder: Path, played: AbstractSet[str]) -> Iterator[Record]:
+def play(
+    cell: Cell, amounts: DensityAmounts, folder: Path, played: AbstractSet[str]
+) -> Iterator[Record]:
     """Yields the episodes of an agent with an overview on all kinds of video."""
     how, name = cell.arm.split(", ")
     selector, size = how.split()
@@ -308,7 +310,10 @@ STUDY = Study(
             0.02,
         ),
     ),
-    sizes={FULL: Amounts(num_tasks=20), QUICK: Amounts(num_tasks=2, lengths_s=(60, 3600))},
+    sizes={
+        FULL: DensityAmounts(num_tasks=20),
+        QUICK: DensityAmounts(num_tasks=2, lengths_s=(60, 3600)),
+    },
     play=play,
     draw=draw,
 )

@@ -15,11 +15,11 @@ from rich.table import Table
 from benchmarks.evaluation.statistics import Estimate
 from benchmarks.figures import STYLE
 from benchmarks.studies.plan import Results, Study
-from benchmarks.studies.verdicts import Finding, Verdict, findings, over_seeds
+from benchmarks.studies.verdicts import JudgedContrast, Judgment, judge_all, over_seeds
 from zoomgym.io import replaced
 
 PAGE = "page.html.jinja"
-COLORS = {Verdict.HOLDS: "green", Verdict.FAILS: "red", Verdict.OPEN: "yellow"}
+COLORS = {Judgment.HOLDS: "green", Judgment.FAILS: "red", Judgment.OPEN: "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Report:
     study: Study
     size: str
     results: Results
-    findings: Sequence[Finding]
+    judged: Sequence[JudgedContrast]
     facts: Sequence[dict[str, Any]]
     """Of the run of each cell."""
 
@@ -38,7 +38,7 @@ class Report:
         cls, study: Study, size: str, results: Results, facts: Sequence[dict[str, Any]]
     ) -> "Report":
         """Returns the report of what was played."""
-        return cls(study, size, results, findings(study, results), facts)
+        return cls(study, size, results, judge_all(study, results), facts)
 
     @property
     def seeds(self) -> list[int]:
@@ -72,7 +72,7 @@ def tables(report: Report) -> list[Table]:
     verdicts = Table(title=title, title_justify="left")
     for column in ("claim", "measured, with its 95% interval", "needs", "verdict"):
         verdicts.add_column(column)
-    for one in report.findings:
+    for one in report.judged:
         color = COLORS[one.verdict]
         verdicts.add_row(
             one.contrast.says,
@@ -99,7 +99,7 @@ def told(estimate: Estimate, *, is_signed: bool = False) -> str:
 def to_markdown(report: Report) -> str:
     """Returns the verdicts as a table of a document."""
     lines = ["| claim | measured | by seed | needs | verdict |", "|---|--:|---|--:|---|"]
-    for one in report.findings:
+    for one in report.judged:
         measured = told(one.estimate, is_signed=one.contrast.base is not None)
         by_seed = ", ".join(f"{value:.2f}" for value in one.by_seed.values())
         needs = f"> {one.contrast.more_than:g}"
@@ -129,7 +129,7 @@ def to_json(report: Report, facts: dict[str, Any]) -> str:
                 "by_seed": {str(seed): round(mean, 4) for seed, mean in one.by_seed.items()},
                 "verdict": one.verdict.value,
             }
-            for one in report.findings
+            for one in report.judged
         ],
         "means": {
             arm: {name: _row(one) for name, one in means.items()}

@@ -43,8 +43,8 @@ SCAN_FPS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
-    """Amounts of a size."""
+class SelectorAmounts:
+    """SelectorAmounts of a size."""
 
     num_updates: int
     """Of each selector."""
@@ -65,7 +65,9 @@ ARMS = tuple(
 )
 
 
-def play(cell: Cell, amounts: Amounts, folder: Path, played: AbstractSet[str]) -> Iterator[Record]:
+def play(
+    cell: Cell, amounts: SelectorAmounts, folder: Path, played: AbstractSet[str]
+) -> Iterator[Record]:
     """Yields the episodes of an agent with an overview."""
     how, name = cell.arm.split(", ")
     selector, size = how.split()
@@ -175,8 +177,8 @@ STUDY = Study(
         ),
     ),
     sizes={
-        FULL: Amounts(num_updates=100, num_tasks=300),
-        QUICK: Amounts(num_updates=30, num_tasks=30),
+        FULL: SelectorAmounts(num_updates=100, num_tasks=300),
+        QUICK: SelectorAmounts(num_updates=30, num_tasks=30),
     },
     play=play,
     draw=draw,

@@ -14,7 +14,7 @@ NUM_AT_ONCE = 250
 """Resamples in a batch, which fits in memory."""
 
 
-class Verdict(Enum):
+class Judgment(Enum):
     """What an interval says of a contrast."""
 
     HOLDS = "holds"
@@ -23,7 +23,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class JudgedContrast:
     """A contrast as it was measured."""
 
     contrast: Contrast
@@ -31,10 +31,10 @@ class Finding:
     """The mean difference, or the mean, with its interval over seeds and tasks."""
     by_seed: dict[int, float]
     """Means by seed."""
-    verdict: Verdict
+    verdict: Judgment
 
 
-def findings(study: Study, results: Results) -> list[Finding]:
+def judge_all(study: Study, results: Results) -> list[JudgedContrast]:
     """Returns what was measured of every contrast whose arms were played."""
     found = []
     for contrast in study.contrasts:
@@ -43,17 +43,17 @@ def findings(study: Study, results: Results) -> list[Finding]:
             estimate = over_seeds(list(values.values()))
             by_seed = {seed: float(np.mean(own)) for seed, own in values.items()}
             verdict = judge(estimate, contrast.more_than, len(values))
-            found.append(Finding(contrast, estimate, by_seed, verdict))
+            found.append(JudgedContrast(contrast, estimate, by_seed, verdict))
     return found
 
 
-def judge(estimate: Estimate, more_than: float, num_seeds: int) -> Verdict:
+def judge(estimate: Estimate, more_than: float, num_seeds: int) -> Judgment:
     """Returns what an interval says: it has to be wholly above the bound, or wholly below."""
     if num_seeds < LEAST_SEEDS:
-        return Verdict.OPEN
+        return Judgment.OPEN
     if estimate.low > more_than:
-        return Verdict.HOLDS
-    return Verdict.FAILS if estimate.high < more_than else Verdict.OPEN
+        return Judgment.HOLDS
+    return Judgment.FAILS if estimate.high < more_than else Judgment.OPEN
 
 
 def over_seeds(values: Sequence[Sequence[float]]) -> Estimate:

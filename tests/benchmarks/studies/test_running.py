@@ -11,7 +11,7 @@ from benchmarks.studies.density import (
     ARMS,
     GLIMPSES,
     STUDY,
-    Amounts,
+    DensityAmounts,
     chance_of_glance,
     is_glanced,
     play,
@@ -72,13 +72,13 @@ def test_a_cell_that_was_stopped_is_played_to_its_end_and_no_task_twice(tmp_path
 
 
 def test_episodes_of_a_study_can_be_played_again(tmp_path: Path) -> None:
-    [*records] = play(CELL, Amounts(num_tasks=1, lengths_s=(60,)), tmp_path, set())
+    [*records] = play(CELL, DensityAmounts(num_tasks=1, lengths_s=(60,)), tmp_path, set())
     for record in records:
         assert replay(record).is_over
 
 
 def test_what_is_expected_of_a_uniform_glance_is_what_happens(tmp_path: Path) -> None:
-    [*records] = play(CELL, Amounts(num_tasks=20, lengths_s=(600,)), tmp_path, set())
+    [*records] = play(CELL, DensityAmounts(num_tasks=20, lengths_s=(600,)), tmp_path, set())
     happened = sum(map(is_glanced, records))
     expected = sum(map(chance_of_glance, records))
     spread = sum(p * (1 - p) for p in map(chance_of_glance, records)) ** 0.5
@@ -87,7 +87,7 @@ def test_what_is_expected_of_a_uniform_glance_is_what_happens(tmp_path: Path) ->
 
 
 def test_every_event_is_evidence_and_no_two_overlap(tmp_path: Path) -> None:
-    [*records] = play(CELL, Amounts(num_tasks=3, lengths_s=(600,)), tmp_path, set())
+    [*records] = play(CELL, DensityAmounts(num_tasks=3, lengths_s=(600,)), tmp_path, set())
     for record in records:
         kind = GLIMPSES[record.task.category]
         assert len(record.task.evidence) == kind.count
@@ -126,10 +126,10 @@ def test_the_page_tells_all_of_a_study(tmp_path: Path) -> None:
     assert (report.seeds, report.num_episodes) == ([0], 6 * 30)
     write_page([report], tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    for text in (STUDY.title, STUDY.refuted_by, *(one.contrast.says for one in report.findings)):
+    for text in (STUDY.title, STUDY.refuted_by, *(one.contrast.says for one in report.judged)):
         assert page.count(text.replace("'", "&#39;")) >= 1
     assert page.count("data:image/svg+xml;base64,") == 1
-    assert page.count("undecided</td>") == len(report.findings) == 4  # none picked by change
+    assert page.count("undecided</td>") == len(report.judged) == 4  # none picked by change
     write_figure(report, tmp_path / "1.svg")
     write_figure(report, tmp_path / "2.svg")
     assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()

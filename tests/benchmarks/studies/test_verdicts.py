@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.evaluation.statistics import Estimate
 from benchmarks.studies.plan import Contrast, Results, Study
-from benchmarks.studies.verdicts import Verdict, findings, judge, over_seeds
+from benchmarks.studies.verdicts import Judgment, judge, over_seeds
 from tests.benchmarks.episodes import RIGHT, TASK, WRONG, played
 from zoomgym.records import Record
 
@@ -85,16 +85,16 @@ def test_the_same_values_give_the_same_interval() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "num_seeds", "verdict"),
     [
-        (0.11, 0.3, 5, Verdict.HOLDS),
-        (0.1, 0.3, 5, Verdict.OPEN),
-        (-0.3, 0.09, 5, Verdict.FAILS),
-        (-0.3, 0.1, 5, Verdict.OPEN),
-        (0.11, 0.3, 4, Verdict.OPEN),
-        (-0.3, 0.09, 1, Verdict.OPEN),
+        (0.11, 0.3, 5, Judgment.HOLDS),
+        (0.1, 0.3, 5, Judgment.OPEN),
+        (-0.3, 0.09, 5, Judgment.FAILS),
+        (-0.3, 0.1, 5, Judgment.OPEN),
+        (0.11, 0.3, 4, Judgment.OPEN),
+        (-0.3, 0.09, 1, Judgment.OPEN),
     ],
 )
 def test_a_verdict_needs_the_whole_interval_on_one_side_and_five_seeds(
-    low: float, high: float, num_seeds: int, verdict: Verdict
+    low: float, high: float, num_seeds: int, verdict: Judgment
 ) -> None:
     assert judge(Estimate(0.2, low, high, 100), 0.1, num_seeds) == verdict
 
@@ -102,20 +102,20 @@ def test_a_verdict_needs_the_whole_interval_on_one_side_and_five_seeds(
 def test_arms_are_compared_on_the_tasks_that_both_have() -> None:
     contrast = Contrast("a is better", "accuracy", "a", "b", 0.1)
     these = results(a=[[1, 1, 0]] * 5, b=[[0, 1]] * 5)
-    [finding] = findings(study(contrast), these)
-    assert finding.by_seed == dict.fromkeys(SEEDS, 0.5)
-    assert finding.estimate.count == 10
+    [one] = judge_all(study(contrast), these)
+    assert one.by_seed == dict.fromkeys(SEEDS, 0.5)
+    assert one.estimate.count == 10
 
 
 def test_an_arm_is_compared_with_a_number() -> None:
     contrast = Contrast("a is nearly always right", "accuracy", "a", more_than=0.9)
-    [finding] = findings(study(contrast), results(a=[[1, 1, 1, 1]] * 5))
-    assert (finding.estimate.mean, finding.verdict) == (1.0, Verdict.HOLDS)
+    [one] = judge_all(study(contrast), results(a=[[1, 1, 1, 1]] * 5))
+    assert (one.estimate.mean, one.verdict) == (1.0, Judgment.HOLDS)
 
 
 def test_a_contrast_whose_arms_were_not_played_is_left_out() -> None:
     contrast = Contrast("a is better", "accuracy", "a", "b")
-    assert findings(study(contrast), results(a=[[1]])) == []
+    assert judge_all(study(contrast), results(a=[[1]])) == []
 
 
 def test_arms_that_share_no_task_cannot_be_compared() -> None:
@@ -123,4 +123,4 @@ def test_arms_that_share_no_task_cannot_be_compared() -> None:
     these = results(a=[[1]], b=[[1]])
     other = Results({**these.records, ("b", 0): [record_of("other")]})
     with pytest.raises(ValueError, match="toy: a and b share no task"):
-        findings(study(contrast), other)
+        judge_all(study(contrast), other)
