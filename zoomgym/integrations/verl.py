@@ -81,7 +81,7 @@ class _Rollout:
 
 
 @register(NAME)
-class ZoomAgentLoop(AgentLoopBase):  # type: ignore[misc]
+class ZoomAgentLoop(AgentLoopBase):
     """Plays the episode that `extra_info["task_id"]` of a row names.
 
     Args:

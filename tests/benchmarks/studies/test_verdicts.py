@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.evaluation.statistics import Estimate
 from benchmarks.studies.plan import Contrast, Results, Study
-from benchmarks.studies.verdicts import Judgment, judge, over_seeds
+from benchmarks.studies.verdicts import Judgment, judge, judge_all, over_seeds
 from tests.benchmarks.episodes import RIGHT, TASK, WRONG, played
 from zoomgym.records import Record
 
