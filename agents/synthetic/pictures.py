@@ -33,7 +33,7 @@ from zoomgym.tasks import (
     speck_picture,
     wheel_picture,
 )
-from zoomgym.video import charge, cost_s
+from zoomgym.video import charge, cost_s, resized
 
 Thing = TypeVar("Thing")
 
@@ -109,7 +109,7 @@ def _boxes(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     boxes = np.empty((num_images, SIDE, SIDE, 3), np.float32)
     if not {height / SIDE, width / SIDE} <= FAST_BOXES:
         for image, box in zip(images, boxes, strict=True):
-            box[:] = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
+            box[:] = resized(image, (SIDE, SIDE), Image.Resampling.BOX)
         return boxes
     down, across = height // SIDE, width // SIDE
     sums = np.tile(np.eye(3, dtype=np.float32), (across, 1))

@@ -58,8 +58,9 @@ def test_streams_that_come_up_on_the_way_are_passed_over(tmp_path: Path) -> None
     null = (b"\x47\x1f\xff\x10" + b"\xff" * 184) * 30_000  # more than is read in search of streams
     path = tmp_path / "all.ts"
     path.write_bytes(null.join(part.read_bytes() for part in parts))
-    with av.open(str(path)) as container, pytest.raises(IndexError):
-        list(container.demux(container.streams.video[0]))
+    if av.__version__ < "19":  # which mended it
+        with av.open(str(path)) as container, pytest.raises(IndexError):
+            list(container.demux(container.streams.video[0]))
     packets = list(OpenFile(path, Limits()).from_start())
     assert sum(packet.size > 0 for packet in packets) == 100
     assert packets[-1].size == 0

@@ -1,10 +1,11 @@
 """Video: a length, and the frames on screen at given times. Only this package decodes files."""
 
 from zoomgym.video.clock import tick_at
+from zoomgym.video.container import ANY_METADATA, exact
 from zoomgym.video.cost import charge, cost_s
 from zoomgym.video.file import FACTS, ON_DAMAGE, VideoFile
 from zoomgym.video.header import claimed_duration_s
-from zoomgym.video.letterbox import fitted_size, letterbox
+from zoomgym.video.letterbox import fitted_size, letterbox, resized
 from zoomgym.video.limits import Limits
 from zoomgym.video.memo import Memo, after_fork
 from zoomgym.video.pool import POOL
@@ -13,6 +14,7 @@ from zoomgym.video.scale import Orientation, Scaler, cropped, native_size, orien
 from zoomgym.video.store import STORE
 
 __all__ = [
+    "ANY_METADATA",
     "FACTS",
     "ON_DAMAGE",
     "Limits",
@@ -27,11 +29,13 @@ __all__ = [
     "close_files",
     "cost_s",
     "cropped",
+    "exact",
     "fitted_size",
     "forget_frames",
     "letterbox",
     "native_size",
     "orientation_of",
+    "resized",
     "set_frame_memory",
     "tick_at",
 ]

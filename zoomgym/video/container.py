@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 from av.container import InputContainer
@@ -30,8 +30,21 @@ PYAV_ERRORS = (av.FFmpegError, ValueError, OverflowError, MemoryError, NotImplem
 
 NO_CONTAINER = (av.InvalidDataError, av.ArgumentError)  # the second: a format that is not opened
 
+ANY_METADATA: dict[str, Any] = (
+    {} if hasattr(av, "AVRational") else {"metadata_errors": "ignore"}  # PyAV 18 wants to be told
+)
+"""Arguments of `av.open` with which it opens files whose tags are no UTF-8, too."""
+
 PADDING = 1 << 20  # FFmpeg counts the pixels that it adds at the edges too
 MAX_INT = (1 << 31) - 1
+
+
+def exact(rational: Fraction | None) -> Fraction:
+    """Returns a number of PyAV as a fraction: 0 for none.
+
+    PyAV 18 has fractions and None, PyAV 19 has numbers of its own, and 0 of them for none.
+    """
+    return Fraction(rational.numerator, rational.denominator) if rational else Fraction(0)
 
 
 class OpenFile:
@@ -51,7 +64,7 @@ class OpenFile:
     def _open(self) -> None:
         """Opens the container at its start."""
         self.container, self.stream = _open_container(self.path, self._limits)
-        self.time_base = Fraction(self.stream.time_base or Fraction(1))
+        self.time_base = exact(self.stream.time_base) or Fraction(1)
         self._demuxed = self._demux()
         self._is_fresh = True
         self.first: VideoPacket | None = None
@@ -89,7 +102,7 @@ class OpenFile:
     @property
     def usual_ticks(self) -> int:
         """Usual length of a frame in ticks, at least 1."""
-        rate = self.stream.average_rate or self.stream.guessed_rate
+        rate = exact(self.stream.average_rate) or exact(self.stream.guessed_rate)
         return max(1, round(1 / (rate * self.time_base))) if rate else 1
 
     @property
@@ -168,8 +181,8 @@ def _open_container(path: Path, limits: Limits) -> tuple[InputContainer, VideoSt
                 "protocol_whitelist": "file",
                 "format_whitelist": ",".join(CONTAINERS),
             },
-            metadata_errors="ignore",
             timeout=limits.wait_s,
+            **ANY_METADATA,
         )
         try:
             return _prepare(path, container, limits, decoding)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from zoomgym.errors import VideoError
 from zoomgym.video.clock import tick_at
-from zoomgym.video.container import OpenFile
+from zoomgym.video.container import OpenFile, exact
 from zoomgym.video.decode import Decoder, Shown
 from zoomgym.video.packets import Doubt
 from zoomgym.video.playback import Playback, play
@@ -78,7 +78,7 @@ def _facts(
             "remux it with ffmpeg"
         )
     orientation = orientation_of(first.frame)
-    pixel_aspect = opened.stream.sample_aspect_ratio or Fraction(1)
+    pixel_aspect = exact(opened.stream.sample_aspect_ratio) or Fraction(1)
     return Facts(
         time_base=opened.time_base,
         first_pts=first.pts,

@@ -2,7 +2,8 @@
 
 import math
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +35,12 @@ def letterbox(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.ui
     if size == (0, 0):
         return np.zeros((num_frames, 0, 0, 3), np.uint8)
     fitted = fitted_size((height, width), size)
-    resized = frames if fitted == (height, width) else _resize(frames, fitted)
+    shown = frames if fitted == (height, width) else _resize(frames, fitted)
     if fitted == size:
-        return resized
+        return shown
     top, left = (size[0] - fitted[0]) // 2, (size[1] - fitted[1]) // 2
     boxed = np.zeros((num_frames, *size, 3), np.uint8)
-    boxed[:, top : top + fitted[0], left : left + fitted[1]] = resized
+    boxed[:, top : top + fitted[0], left : left + fitted[1]] = shown
     return boxed
 
 
@@ -50,14 +51,25 @@ def fitted_size(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
+def resized(
+    picture: NDArray[np.uint8], size: tuple[int, int], how: Image.Resampling
+) -> NDArray[np.uint8]:
+    """Returns a picture (h, w, 3) at size (H, W), the same in any Pillow: widths first.
+
+    Pillow 13 shrinks tall pictures from above first, which rounds otherwise than Pillow 12 does.
+    """
+    across = Image.fromarray(picture).resize((size[1], picture.shape[0]), how)
+    return np.asarray(across.resize(size[::-1], how))
+
+
 def _resize(frames: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Returns frames (N, h, w, 3) at size (H, W), as Pillow resizes each."""
+    """Returns frames (N, h, w, 3) at size (H, W), as `resized` would each."""
     num_frames, height, width, _ = frames.shape
     if 9 * height * width * size[1] > SMALL_PRODUCT:
-        resized = np.empty((num_frames, *size, 3), np.uint8)
-        for frame, place in zip(frames, resized, strict=True):
-            place[:] = np.asarray(Image.fromarray(frame).resize(size[::-1], FILTER))
-        return resized
+        shrunk = np.empty((num_frames, *size, 3), np.uint8)
+        for frame, place in zip(frames, shrunk, strict=True):
+            place[:] = resized(frame, size, FILTER)
+        return shrunk
     flat = frames.reshape(num_frames, height, 3 * width)
     if width != size[1]:
         flat = _rounded(flat @ _across(width, size[1]))
@@ -94,7 +106,8 @@ def _weights(length: int, wanted: int) -> NDArray[np.float64]:
         first = max(0, int(center - reach + 0.5))
         end = min(length, int(center + reach + 0.5))
         parts = [_hamming((k - center + 0.5) * (1 / reach)) for k in range(first, end)]
-        one = 1 / sum(parts)  # times it, as there: a quotient is rounded otherwise
+        one = 1 / reduce(add, parts)  # times it, as there: a quotient is rounded otherwise, and so
+        # is Python's own sum from 3.12 on
         row[first:end] = [int(part * one * PARTS + 0.5) / PARTS for part in parts]
     return weights
 

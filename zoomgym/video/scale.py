@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
@@ -14,6 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
+
+from zoomgym.video.letterbox import resized
 
 # Nearest to accurate RGB resized by Pillow's LANCZOS, and faster than the two steps.
 SCALING = (
@@ -49,25 +51,25 @@ def orientation_of(frame: VideoFrame) -> Orientation:
 
     Source: FFmpeg, libavutil/display.h: x' = a*x + c*y, y' = b*x + d*y of [a, b, u, c, d, ...].
     """
-    for side_data in _side_data(frame):
-        if side_data.type is Type.DISPLAYMATRIX:
-            a, b, _, c, d, *_ = struct.unpack("=9i", bytes(side_data))
-            is_transposed = abs(b) > abs(a)
-            return Orientation(
-                is_transposed,
-                is_mirrored_x=(c if is_transposed else a) < 0,
-                is_mirrored_y=(b if is_transposed else d) < 0,
-            )
-    return Orientation()
+    matrix = _side_data(frame).get(Type.DISPLAYMATRIX)
+    if matrix is None:
+        return Orientation()
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
+    is_transposed = abs(b) > abs(a)
+    return Orientation(
+        is_transposed,
+        is_mirrored_x=(c if is_transposed else a) < 0,
+        is_mirrored_y=(b if is_transposed else d) < 0,
+    )
 
 
-def _side_data(frame: VideoFrame) -> Iterable[SideData]:
-    """Returns the side data of frame that PyAV 18 knows; it fails on others, such as Exif."""
+def _side_data(frame: VideoFrame) -> Mapping[Type, SideData]:
+    """Returns the side data of frame that PyAV knows; 18 fails on others, such as Exif."""
     try:
         known: object = frame.side_data
     except ValueError:
         known = _without_unknown_side_data(frame).side_data
-    return cast("Iterable[SideData]", known)  # PyAV's type is that of a dict
+    return cast("Mapping[Type, SideData]", known)  # PyAV's type is that of a dict
 
 
 def _without_unknown_side_data(frame: VideoFrame) -> VideoFrame:
@@ -150,4 +152,4 @@ def cropped(
     size = native_size((part.shape[0], part.shape[1]), max_pixels)
     if size == part.shape[:2]:
         return part.copy()
-    return np.asarray(Image.fromarray(part).resize(size[::-1], Image.Resampling.LANCZOS))
+    return resized(part, size, Image.Resampling.LANCZOS)

@@ -25,6 +25,7 @@ from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from zoomgym.io import cache_folder, written_file
+from zoomgym.video import exact
 
 NUM_BITS = 20
 TEXTURE = (1200, 2200)
@@ -193,7 +194,7 @@ def _assemble(file: SpeedFile, folder: Path, part: Path) -> None:
             sound = out.add_stream("aac", rate=SOUND_RATE)
             assert isinstance(sound, AudioStream)
             sound.layout = "mono"
-        time_base = Fraction(video.time_base or 1)
+        time_base = exact(video.time_base) or Fraction(1)
         packets = [
             _StoredPacket(p.pts, p.dts, p.duration or 0, p.is_keyframe, bytes(p))
             for p in read.demux(video)

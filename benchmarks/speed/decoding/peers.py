@@ -178,11 +178,11 @@ class Floor:
     def __init__(self, path: str, size: tuple[int, int], skips: bool) -> None:
         import av
 
-        from zoomgym.video import Orientation, Scaler
+        from zoomgym.video import ANY_METADATA, Orientation, Scaler
 
         self._size, self._skips = size, skips
         self._scaler, self._upright = Scaler(), Orientation()
-        self._container = av.open(path, metadata_errors="ignore")
+        self._container = av.open(path, **ANY_METADATA)
         stream = self._container.streams.video[0]
         self._codec: Any = av.CodecContext.create(stream.codec_context.name, "r")
         self._codec.extradata = stream.codec_context.extradata

@@ -23,6 +23,7 @@ from zoomgym.tasks.synthetic.layout import (
     sign_box,
 )
 from zoomgym.tasks.synthetic.symbols import PICTURES, Color, symbol_mask
+from zoomgym.video import resized
 
 FINE_PARTS = 16
 """The fine bar runs this many times while the coarse one runs once."""
@@ -198,9 +199,7 @@ def speck_picture(symbol: str, size: tuple[int, int]) -> NDArray[np.float32]:
     color = np.minimum(PICTURES[symbol].color, 2 * SPECK_MEAN)
     checked = np.where(is_color, color, 2 * SPECK_MEAN - color)
     whole = np.where(inside, checked, SPECK_MEAN).astype(np.uint8)
-    height, width = size
-    drawn = Image.fromarray(whole).resize((width, height), Image.Resampling.BOX)
-    picture: NDArray[np.float32] = np.asarray(drawn, np.float32)
+    picture = resized(whole, size, Image.Resampling.BOX).astype(np.float32)
     picture.flags.writeable = False
     return picture
 

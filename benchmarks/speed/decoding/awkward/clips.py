@@ -21,7 +21,7 @@ from av.stream import Disposition
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from zoomgym.video import Orientation, orientation_of
+from zoomgym.video import ANY_METADATA, Orientation, exact, orientation_of
 
 WIDTH, HEIGHT = 160, 96
 NUM_FRAMES = 100
@@ -177,7 +177,7 @@ def play(
     pictures: list[NDArray[np.uint8]] = []
     reformatter = VideoReformatter()
     orientation: Orientation | None = None
-    with av.open(str(path), metadata_errors="ignore") as container:
+    with av.open(str(path), **ANY_METADATA) as container:
         stream: Any = next(
             stream
             for stream in [container.streams.best("video"), *container.streams.video]
@@ -202,7 +202,7 @@ def play(
                 )
                 pts.append(frame.pts)
                 pictures.append(orientation.apply(scaled.to_ndarray().astype(np.uint8, copy=False)))
-        return PlayedInOrder(Fraction(stream.time_base), sorted(pts), pictures)
+        return PlayedInOrder(exact(stream.time_base), sorted(pts), pictures)
 
 
 def _decoded(container: Any, stream: Any) -> Any:

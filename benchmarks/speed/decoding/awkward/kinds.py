@@ -75,7 +75,9 @@ def shown_only_for(source: str, num_ms: int) -> Callable[[Path, Get], None]:
     def write_edited(path: Path, get: Get) -> None:
         data = bytearray(get(source).read_bytes())
         duration_at = data.index(b"elst") + 12  # after the name, the flags and the count
-        data[duration_at : duration_at + 4] = num_ms.to_bytes(4, "big")
+        rate_at = data.index(b"mvhd") + 16  # ticks a second of a whole file: FFmpeg 9 has others
+        ticks = int.from_bytes(data[rate_at : rate_at + 4], "big") * num_ms // 1000
+        data[duration_at : duration_at + 4] = ticks.to_bytes(4, "big")
         path.write_bytes(data)
 
     return write_edited
