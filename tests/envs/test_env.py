@@ -685,6 +685,7 @@ def test_a_rollout_makes_no_record_of_an_episode_that_its_video_ended() -> None:
 
 
 def test_pictures_have_one_size_so_that_episodes_can_be_filmed(tmp_path: Path) -> None:
+    pytest.importorskip("moviepy", reason="RecordVideo needs MoviePy")
     made = gym.make("ZoomEnv-v0", source="scene", render_mode="rgb_array", max_pixels=4096)
     env = gym.wrappers.RecordVideo(made, str(tmp_path / "film"), episode_trigger=lambda _: True)
     env.reset(seed=0)

@@ -63,6 +63,7 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[Any], NDArray[Any]]):
     def __init__(
         self, num_envs: int = 1, *, num_threads: int | None = None, **settings: Any
     ) -> None:
+        self.closed = True  # until it is made: Gymnasium 1.2 closes what was refused, too
         num_envs, num_threads = plain_number(num_envs), plain_number(num_threads)
         given_threads = 1 if num_threads is None else num_threads
         for name, value in (("num_envs", num_envs), ("num_threads", given_threads)):
@@ -86,6 +87,7 @@ class ZoomVectorEnv(VectorEnv[dict[str, Any], Sequence[Any], NDArray[Any]]):
         self._is_over = np.zeros(num_envs, np.bool_)
         self._turns: list[Future[Turn] | None] = [None] * num_envs
         """What each environment plays or has played in a step that has not returned yet."""
+        self.closed = False
 
     def reset(
         self,

@@ -9,6 +9,7 @@ Arguments: the file, the columns to read, as JSON, and how many bytes reading it
 import json
 import sys
 from collections.abc import Iterator
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,13 @@ def _holds_bytes(kind: Any) -> bool:
     return is_bytes or any(_holds_bytes(kind.field(i).type) for i in range(kind.num_fields))
 
 
-def _unknown(value: object) -> dict[str, str]:
-    """Returns what replaces a value that JSON lacks: no reader takes it for a text or a number."""
+def _unknown(value: object) -> float | dict[str, str]:
+    """Returns what replaces a value that JSON lacks: no reader takes it for a text or a number.
+
+    Only what is a number stays one: older pyarrow gives half precision as NumPy's.
+    """
+    if isinstance(value, Real):
+        return float(value)
     return {"a value of the kind": type(value).__name__}
 
 
