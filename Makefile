@@ -11,7 +11,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint co
 # Many processes start in the demo and in the tests: our code is compiled once, not in each.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test docs check lint processors
+.PHONY: setup demo test docs check lint package processors
 
 setup: $(VENV)/.dev
 
@@ -42,8 +42,17 @@ docs: setup
 
 # Everything that CI asks of a change: format, lint, types, floors, the site, tests, coverage.
 check: WHICH = -m "not slow and not gpu" --cov --cov-fail-under=90
-check: lint test
+check: lint package test
 	$(PYTEST) -m slow tests/agents/qwen/training/test_scale.py
+
+# The files of a release, in build/dist: as PyPI wants them, and the wheel plays where it is installed.
+package: setup
+	rm -rf build/dist build/installed
+	$(BIN)/hatchling build --directory build/dist
+	$(BIN)/twine check --strict build/dist/*
+	$(BIN)/python -m venv build/installed
+	build/installed/bin/pip install --quiet --disable-pip-version-check build/dist/*.whl
+	cd build && installed/bin/python -I ../tests/installed.py
 
 lint: setup
 	$(BIN)/ruff format --check .
