@@ -116,6 +116,13 @@ def test_log_probs_are_of_what_was_said() -> None:
     assert output.response_logprobs == [-1.5 * mark for mark in output.response_mask]
 
 
+def test_a_model_may_say_nothing() -> None:
+    output, _ = play_in_loop(TASK.id, ["", RIGHT], ARGUMENTS, ends=False)
+    assert output.prompt_ids + output.response_ids == whole_ids(["", RIGHT])
+    assert output.reward_score == pytest.approx(0.9)
+    assert output.response_logprobs == [-1.5 * mark for mark in output.response_mask]
+
+
 @pytest.mark.parametrize("engine", ["vllm", "sglang"])
 def test_a_reply_ends_at_its_stop_text_whatever_the_engine_says_after_it(engine: str) -> None:
     output, server = play_in_loop(TASK.id, [f"{LOOK} And more.", RIGHT], ARGUMENTS, engine=engine)

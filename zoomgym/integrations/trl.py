@@ -9,6 +9,7 @@ Source: the shape of `OpenRewardSpec` of trl 1.16, whose `reset` and tools may r
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from statistics import fmean
 from typing import Any
 
@@ -43,7 +44,7 @@ class ZoomSpec:
         methods = {schema["function"]["name"]: _method(schema["function"]) for schema in names}
         self._kind: type[_Episode] = type("ZoomEpisode", (_Episode,), methods)
 
-    @property
+    @cached_property
     def train_dataset(self) -> Any:
         """A `datasets.Dataset`, a row for each task. Prompts come from the environments."""
         from datasets import Dataset

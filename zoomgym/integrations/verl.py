@@ -70,7 +70,7 @@ class _Rollout:
     mask: list[int] = field(default_factory=list)
     """Of what came after the prompt: 1 where the model said it."""
     log_probs: list[float] | None = None
-    """Like the mask; None if the server tells none."""
+    """Like the mask; None if they are not asked for."""
     fields: dict[str, Any] = field(default_factory=dict)
     """What the server tells besides."""
 
@@ -108,6 +108,7 @@ class ZoomAgentLoop(AgentLoopBase):
             with simple_timer("tool_calls", times_s):
                 opening = await asyncio.to_thread(session.open, row["extra_info"]["task_id"])
             rollout = await self._open(opening)
+            rollout.log_probs = [] if sampling_params.get("logprobs") else None
             num_turns = await self._play(session, rollout, sampling_params, times_s)
         finally:
             session.env.close()
@@ -175,10 +176,10 @@ class ZoomAgentLoop(AgentLoopBase):
         newest = {name: value for name, value in output.extra_fields.items() if name == NEWEST}
         rollout.fields = output.extra_fields | rollout.fields | newest
         ids = output.token_ids[: self._num_said(output.token_ids[:limit], stop)]
-        log_probs = output.log_probs[: len(ids)] if output.log_probs else None
-        before = rollout.log_probs if rollout.mask else [] if log_probs else None
+        is_logged = rollout.log_probs is not None
+        log_probs = (output.log_probs or [])[: len(ids)] if is_logged else None
         merged, rollout.mask, rollout.log_probs = await self.ct_merge_assistant_token(
-            rollout.ids, ids, rollout.mask, before, log_probs
+            rollout.ids, ids, rollout.mask, rollout.log_probs, log_probs
         )
         rollout.ids = merged.token_ids
         self._close(rollout)
