@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from omegaconf import OmegaConf
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput, DictConfigWrap
 from verl.utils.dataset.rl_dataset import RLHFDataset
@@ -27,6 +28,35 @@ class ScriptedServer:
         ids = self._tokenizer(text)["input_ids"][: request["sampling_params"]["max_tokens"]]
         step = {"min_global_steps": len(self.requests), "max_global_steps": len(self.requests)}
         return TokenOutput(token_ids=ids, log_probs=[-1.5] * len(ids), extra_fields=step)
+
+
+class ModelServer:
+    """A manager of servers for several episodes, which are told apart by their questions.
+
+    Replies are scripted; their log-probs are a model's, given what it reads: ids and pictures.
+    """
+
+    def __init__(self, model: Any, processor: Any, scripts: Mapping[str, Sequence[str]]) -> None:
+        self.model, self.processor = model, processor
+        self._scripts = scripts
+        self._servers: dict[str, ScriptedServer] = {}
+
+    async def generate(self, **request: Any) -> TokenOutput:
+        """Returns the tokens of the next reply of an episode, with their log-probs."""
+        tokenizer, asked = self.processor.tokenizer, request["prompt_ids"]
+        text = tokenizer.decode(asked)
+        [replies] = [script for question, script in self._scripts.items() if question in text]
+        server = self._servers.setdefault(request["request_id"], ScriptedServer(tokenizer, replies))
+        output = await server.generate(**request)
+        ids = torch.tensor([asked + output.token_ids])
+        with torch.no_grad():
+            logits = self.model(
+                input_ids=ids,
+                mm_token_type_ids=(ids == self.processor.image_token_id).int(),
+                **self.processor.image_processor(request["image_data"], return_tensors="pt"),
+            ).logits[0, len(asked) - 1 : -1]
+        log_probs = logits.log_softmax(-1).gather(-1, ids[0, len(asked) :, None])[:, 0]
+        return output.model_copy(update={"log_probs": log_probs.tolist()})
 
 
 def new_loop(

@@ -14,7 +14,7 @@ from trl import chat_template_utils
 
 from agents.qwen.model.loading import load_processor
 from agents.qwen.model.tiny import save_tiny
-from tests.integrations.players_trl import ScriptedTrainer, write_native
+from tests.integrations.scripted_trl import ScriptedTrainer, write_native
 from zoomgym import ZoomEnv, open_task_set
 from zoomgym.conversation import tool_schemas, write_completion
 from zoomgym.integrations.session import Session

@@ -5,12 +5,13 @@ import subprocess
 import sys
 import types
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 pytest.importorskip("verl", reason="python -m tests.integrations verl")
 
+import torch
 from hydra import compose, initialize_config_module
 from transformers import AutoConfig
 from transformers.models.qwen2_5_vl import Qwen2_5_VLModel
@@ -18,9 +19,9 @@ from verl.experimental.agent_loop.agent_loop import AgentLoopOutput, AgentLoopWo
 from verl.protocol import DataProto
 from verl.utils.dataset.rl_dataset import RLHFDataset, collate_fn
 
-from agents.qwen.model.loading import load_processor
+from agents.qwen.model.loading import load_model, load_processor
 from agents.qwen.model.tiny import make_processor, save_tiny
-from tests.integrations.players_verl import ScriptedServer, play_in_loop
+from tests.integrations.players_verl import ModelServer, play_in_loop
 from zoomgym import ZoomEnv, open_task_set
 from zoomgym.conversation import to_messages, to_pil
 from zoomgym.integrations.session import Session
@@ -42,6 +43,13 @@ TASK = open_task_set("synthetic")[0]
 LOOK = '<think>a</think><video_zoom>{"segment": [4, 6], "fps": 2}</video_zoom>'
 MUCH = LOOK.replace("[4, 6]", "[0, 60]")
 RIGHT = f"<think>b</think><answer>{TASK.truth}</answer>"
+
+
+class Batch(NamedTuple):
+    """What verl's worker has played, and what spoke."""
+
+    data: DataProto
+    server: ModelServer
 
 
 def whole_ids(replies: list[str], arguments: dict[str, Any] = ARGUMENTS) -> list[int]:
@@ -171,66 +179,34 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_verls_worker_plays_rows_of_the_example_side_by_side(
-    written: list[str], tmp_path: Path
-) -> None:
-    save_tiny(tmp_path)
-    [*words, model] = written
+@pytest.fixture(scope="module")
+def batch(written: list[str], tmp_path_factory: pytest.TempPathFactory) -> Batch:
+    """What verl's worker makes of three rows of the example, played side by side."""
+    folder = tmp_path_factory.mktemp("tiny")
+    save_tiny(folder, tokens_per_frame=4)
+    [*words, model_path] = written
+    assert model_path.startswith("actor_rollout_ref.model.path=")
     overrides = [word for word in words if "=" in word]
-    assert model.startswith("actor_rollout_ref.model.path=")
+    overrides += [
+        f"actor_rollout_ref.model.path={folder}",
+        "actor_rollout_ref.rollout.calculate_log_probs=true",
+    ]
     with initialize_config_module("verl.trainer.config", version_base=None):
-        config = compose(
-            "ppo_trainer",
-            [
-                *overrides,
-                f"actor_rollout_ref.model.path={tmp_path}",
-                "actor_rollout_ref.rollout.calculate_log_probs=true",
-            ],
-        )
-    processor = load_processor(str(tmp_path))
-    bind_positions(processor, tmp_path)
+        config = compose("ppo_trainer", overrides)
+    processor = load_processor(str(folder))
+    bind_positions(processor, folder)
     data = RLHFDataset(config.data.train_files, processor.tokenizer, config.data, processor)
     tasks = open_task_set("synthetic")
-    assert [data[index]["extra_info"]["task_id"] for index in range(2)] == [
-        tasks[index].id for index in range(2)
-    ]
     scripts = {tasks[0].question: [LOOK, RIGHT], tasks[1].question: ["Hm."] * 5}
-    assert len(scripts) == 2
+    server = ModelServer(load_model(str(folder), device="cpu"), processor, scripts)
 
     async def play() -> DataProto:
-        worker = AgentLoopWorker(config, SharedServer(processor.tokenizer, scripts))
+        worker = AgentLoopWorker(config, server)
         worker.processor = processor  # verl makes none of a processor without torchvision
-        batch = DataProto.from_single_dict(collate_fn([data[0], data[1], data[0]]))
-        return await worker.generate_sequences(batch)
+        rows_of_batch = collate_fn([data[0], data[1], data[0]])
+        return await worker.generate_sequences(DataProto.from_single_dict(rows_of_batch))
 
-    batch = asyncio.run(play())
-    assert batch.batch["rm_scores"].sum(1).tolist() == pytest.approx([1.5, 0.0, 1.5])
-    assert batch.non_tensor_batch["accuracy"].tolist() == [1, 0, 1]
-    ids, mask = batch.batch["input_ids"], batch.batch["response_mask"]
-    read = [inputs["image_grid_thw"] for inputs in batch.non_tensor_batch["multi_modal_inputs"]]
-    assert [len(grids) for grids in read] == [20, 16, 20]
-    num_pads = (ids == processor.image_token_id).sum(1)
-    assert num_pads.tolist() == [int(grids.prod(1).sum()) // 4 for grids in read]
-    pairs = zip(batch.batch["responses"], mask, strict=True)
-    trained = [processor.tokenizer.decode(row[marks == 1]) for row, marks in pairs]
-    assert trained[0] == trained[2] == f"{LOOK}{RIGHT}<|im_end|>"
-    assert trained[1] == "Hm.<|im_end|>" * 5
-    assert bool((batch.batch["rollout_log_probs"][mask == 1] == -1.5).all())
-
-
-class SharedServer:
-    """A manager of servers for several episodes, which are told apart by their questions."""
-
-    def __init__(self, tokenizer: Any, scripts: dict[str, list[str]]) -> None:
-        self._tokenizer, self._scripts = tokenizer, scripts
-        self._servers: dict[str, ScriptedServer] = {}
-
-    async def generate(self, **request: Any) -> Any:
-        text = self._tokenizer.decode(request["prompt_ids"])
-        [replies] = [script for question, script in self._scripts.items() if question in text]
-        key = request["request_id"]
-        server = self._servers.setdefault(key, ScriptedServer(self._tokenizer, replies))
-        return await server.generate(**request)
+    return Batch(asyncio.run(play()), server)
 
 
 def bind_positions(processor: Any, folder: Path) -> None:
@@ -238,6 +214,41 @@ def bind_positions(processor: Any, folder: Path) -> None:
     processor.config = AutoConfig.from_pretrained(folder)
     for name in ("get_rope_index", "get_vision_position_ids"):
         setattr(processor, name, types.MethodType(getattr(Qwen2_5_VLModel, name), processor))
+
+
+def test_verls_worker_plays_rows_of_the_example_side_by_side(batch: Batch) -> None:
+    data, processor = batch.data, batch.server.processor
+    assert data.batch["rm_scores"].sum(1).tolist() == pytest.approx([1.5, 0.0, 1.5])
+    assert data.non_tensor_batch["accuracy"].tolist() == [1, 0, 1]
+    read = [inputs["image_grid_thw"] for inputs in data.non_tensor_batch["multi_modal_inputs"]]
+    assert [len(grids) for grids in read] == [20, 16, 20]
+    num_pads = (data.batch["input_ids"] == processor.image_token_id).sum(1)
+    assert num_pads.tolist() == [int(grids.prod(1).sum()) // 4 for grids in read]
+    pairs = zip(data.batch["responses"], data.batch["response_mask"], strict=True)
+    trained = [processor.tokenizer.decode(row[marks == 1]) for row, marks in pairs]
+    assert trained[0] == trained[2] == f"{LOOK}{RIGHT}<|im_end|>"
+    assert trained[1] == "Hm.<|im_end|>" * 5
+
+
+def test_the_model_finds_in_verls_batch_what_it_read_when_it_spoke(batch: Batch) -> None:
+    rows_of_batch = batch.data.batch
+    inputs = batch.data.non_tensor_batch["multi_modal_inputs"]
+    with torch.no_grad():
+        logits = batch.server.model(
+            input_ids=rows_of_batch["input_ids"],
+            attention_mask=rows_of_batch["attention_mask"],
+            position_ids=rows_of_batch["position_ids"].transpose(0, 1),
+            pixel_values=torch.cat([one["pixel_values"] for one in inputs]),
+            image_grid_thw=torch.cat([one["image_grid_thw"] for one in inputs]),
+        ).logits
+    length = rows_of_batch["responses"].shape[1]
+    log_probs = logits[:, -length - 1 : -1].log_softmax(-1)
+    found = log_probs.gather(-1, rows_of_batch["responses"][..., None])[..., 0]
+    is_said = rows_of_batch["response_mask"] == 1
+    assert int(is_said.sum()) > 60
+    torch.testing.assert_close(
+        found[is_said], rows_of_batch["rollout_log_probs"][is_said], atol=1e-5, rtol=0
+    )
 
 
 def test_rows_are_as_many_as_asked() -> None:
