@@ -95,11 +95,13 @@ def test_a_line_that_is_no_word_is_named(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize(
     ("text", "read"),
     [
-        ("F", True), ("Final Answer: F", True), ("The best answer is F", True), ("F, not A", True),
-        ("A or F", False), ("f", False), ("", False), ("Because F", False), ("Option: F.", True),
+        ("F", True), ("Final Answer: F", True), ("The best answer is F", True), ("F, not A", False),
+        ("A or F", False), ("f", True), ("", False), ("Because F", False), ("Option: F.", True),
+        ("A and B are wrong.\n**F**", True), ("F. It is A", True), ("The answer is A, no, F", False),
+        ("answer: A. No, the option is  F!", True), ("**F** it is", True), ("**F**, not **A**", False),
     ],
 )  # fmt: skip
-def test_the_scorer_takes_the_first_capital_from_a_to_h(text: str, read: bool) -> None:
+def test_the_scorer_takes_the_letter_that_a_text_concludes_with(text: str, read: bool) -> None:
     task = VideoQuestion("001-1", "v", "?", "F", options=TEXTS)
     assert SCORINGS["videomme_v2"].is_right(task, text) is read
 
@@ -156,14 +158,14 @@ def test_scores_are_means_over_groups_with_the_accuracy_beside_them() -> None:
     answers = [
         *group_of("1100", "relevance", video="001"),
         *group_of("1111", "logic", "[1, 2, 3, 4]", video="002"),
-        *group_of("0000", "relevance", video="003", texts="It is A"),
+        *group_of("0000", "relevance", video="003", texts="The answer is A"),
     ]
     found = compare("videomme_v2", answers)
     assert found is not None
     assert (found.name, found.num_tasks) == ("mean of groups", 12)
     assert found.strict == pytest.approx((1 / 4 + 1) / 3)
     assert found.official == pytest.approx((1 / 4 + 1 + 1) / 3)
-    assert [graded.answer for graded in found.parted] == ["It is A"] * 4
+    assert [graded.answer for graded in found.parted] == ["The answer is A"] * 4
     assert [(g.kind, g.name, g.num_tasks, g.strict) for g in found.groups] == [
         ("questions", "all", 12, 0.5),
         ("group_type", "logic", 4, 1.0),

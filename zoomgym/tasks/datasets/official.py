@@ -1,9 +1,9 @@
 """Scores answers as a benchmark's own scorer would, beside the strict reading.
 
 The readers behave like the public ones, faults and all, so that numbers compare with published
-ones. Source: lmms-eval at 75571cfe (`_task_utils/mcq_extract.py` and the `utils.py` of each task);
-for LongVideo-Reason its authors' exact match; for Video-MMLU its authors' mean over subjects. Where
-a public scorer draws a random letter, ours draws one by the task's id, so that scores repeat.
+ones. Source: lmms-eval 0.7.3 (`_task_utils/mcq_extract.py` and the `utils.py` of each task); for
+LongVideo-Reason, CG-Bench and Video-MMLU what their authors' code does. Where a public scorer draws
+a random letter, ours draws one by the task's id, so that scores repeat.
 
 Departures: an episode without an answer is wrong; an open-ended answer is as right as its grader
 said; and a mean is over the groups that were played, where lmms-eval counts a missing one as 0.
@@ -44,7 +44,15 @@ PREFIXES = (
     "The best answer is", "The correct answer is", "The answer is", "The answer",
     "The best option is", "The correct option is", "Best answer:", "Best option:",
 )  # fmt: skip
-V2_PREFIXES = ("Final Answer:", *PREFIXES, "Answer:", "Option:")
+BLANKS = re.compile(r"[ \t]+")
+LONE_LETTER = re.compile(r"(?:\*\* ?)?([A-H])(?: ?\*\*)? ?[.)]?", re.IGNORECASE)
+FIRST_LETTER = re.compile(r"(?:\*\* ?)?([A-H])(?: ?\*\*)?(?: ?[.)].*)?", re.IGNORECASE)
+BOLD_LETTER = re.compile(r"\*\*\s*([A-H])(?=\s*\*\*|[.)])", re.IGNORECASE)
+TOLD_LETTER = re.compile(
+    rf"(?:{'|'.join((*PREFIXES, 'Answer:', 'Option:'))}|\b(?:answer|option)(?:\s+(?:is|would\s+be)"
+    r"|\s*:))[\s:*]*([A-H])\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +209,30 @@ def _exact(task: VideoQuestion, text: str) -> bool:
     return text.strip() == task.truth
 
 
-def _first_of_eight(task: VideoQuestion, text: str) -> bool:
-    """Video-MME-v2: the first capital from A to H, without some phrases."""
-    for prefix in V2_PREFIXES:
-        text = text.replace(prefix, "")
-    match = re.search("[A-H]", text)
-    return match is not None and match[0] == task.truth
+def _concluded(task: VideoQuestion, text: str) -> bool:
+    """Video-MME-v2: the letter that a text concludes with, else the only option that is in it."""
+    return (_conclusion(text) or _only_mentioned(task, text)) == task.truth
+
+
+def _conclusion(text: str) -> str:
+    """Returns the letter that stands last, first, after a phrase or in bold; or nothing."""
+    text = BLANKS.sub(" ", text.strip())
+    last, first = text.rpartition("\n")[2].strip(), text.partition("\n")[0].strip()
+    for line, pattern in ((last, LONE_LETTER), (first, FIRST_LETTER)):
+        if match := pattern.fullmatch(line):
+            return match[1].upper()
+    if told := TOLD_LETTER.findall(text):
+        return str(told[-1]).upper()
+    bold = {own.upper() for own in BOLD_LETTER.findall(text)}
+    return bold.pop() if len(bold) == 1 else ""
+
+
+def _only_mentioned(task: VideoQuestion, text: str) -> str:
+    """Returns the letter of the only option whose text is in another one, or nothing."""
+    lowered = text.lower()
+    options = zip(_letters(task), task.options, strict=True)
+    found = [own for own, option in options if option.strip(". \n").lower() in lowered]
+    return found[0] if len(found) == 1 else ""
 
 
 def _any_of_eight(task: VideoQuestion, text: str) -> bool:
@@ -237,7 +263,7 @@ SCORINGS = {
     "mmvu": Scoring(_mentioned, (CATEGORY, "question_type")),
     "egoschema": Scoring(_earliest, ()),
     "longvideoreason": Scoring(_exact),
-    "videomme_v2": Scoring(_first_of_eight),  # of its groups
+    "videomme_v2": Scoring(_concluded),  # of its groups
     "nextgqa": Scoring(_strictly),
     **dict.fromkeys(("cgbench", "cgbench_mini"), Scoring(_any_of_eight, CLUE_GROUPS)),
 }
