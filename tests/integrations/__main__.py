@@ -44,7 +44,10 @@ def passes(name: str, *, is_new: bool) -> bool:
         environment = ENVIRONMENTS[name]
         venv.create(FOLDER / name, with_pip=True, clear=True)
         wanted = [*NEEDED, *environment.requirements, "-e", f".[{environment.extra or name}]"]
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], cwd=ROOT, check=True)
+        install = [python, "-m", "pip", "install", "--quiet"]
+        subprocess.run([*install, *wanted], cwd=ROOT, check=True)
+        if environment.alone:
+            subprocess.run([*install, "--no-deps", *environment.alone], cwd=ROOT, check=True)
         (FOLDER / name / "made").touch()
     tests = [
         f"tests/integrations/test_{name}.py",

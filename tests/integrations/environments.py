@@ -9,6 +9,8 @@ class Environment(NamedTuple):
     requirements: tuple[str, ...] = ()
     extra: str = ""
     """Another extra, or several, joined by commas; empty for the integration's name."""
+    alone: tuple[str, ...] = ()
+    """Installed last, without what they ask for: their pins do not fit ours."""
 
 
 NEEDED = ("pytest>=8.3", "hypothesis>=6.100")
@@ -16,6 +18,15 @@ NEEDED = ("pytest>=8.3", "hypothesis>=6.100")
 ENVIRONMENTS: dict[str, Environment] = {
     "inspect_ai": Environment(("openai>=1.60",)),
     "verl": Environment(("torch==2.13.0", "cachetools", "fastapi", "pyzmq", "uvicorn")),
+    "lmms_eval": Environment(
+        (
+            *("torch==2.13.0", "accelerate", "datasets", "evaluate", "jsonlines", "numexpr"),
+            *("loguru", "openai", "openpyxl", "pytablewriter", "python-dotenv", "sacrebleu"),
+            *("scikit-learn", "sentencepiece", "sqlitedict", "tenacity", "tqdm-multiprocess"),
+            *("transformers>=5", "zstandard", "pyyaml", "sympy", "tiktoken", "nltk", "httpx"),
+        ),
+        alone=("lmms_eval==0.7.3",),
+    ),
     "minari": Environment(("minari[arrow,create]",)),
     "openenv": Environment(),
     "trl": Environment(("torch==2.13.0",), extra="qwen,trl"),

@@ -97,8 +97,9 @@ def test_a_line_that_is_no_word_is_named(tmp_path: Path, line: str) -> None:
     [
         ("F", True), ("Final Answer: F", True), ("The best answer is F", True), ("F, not A", False),
         ("A or F", False), ("f", True), ("", False), ("Because F", False), ("Option: F.", True),
-        ("A and B are wrong.\n**F**", True), ("F. It is A", True), ("The answer is A, no, F", False),
-        ("answer: A. No, the option is  F!", True), ("**F** it is", True), ("**F**, not **A**", False),
+        ("A and B are wrong.\n**F**", True), ("F. It is A", True), ("**F** it is", True),
+        ("The answer is A, no, F", False), ("answer: A. No, the option is  F!", True),
+        ("**F**, not **A**", False),
     ],
 )  # fmt: skip
 def test_the_scorer_takes_the_letter_that_a_text_concludes_with(text: str, read: bool) -> None:
