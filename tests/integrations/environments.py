@@ -29,6 +29,7 @@ ENVIRONMENTS: dict[str, Environment] = {
     ),
     "minari": Environment(("minari[arrow,create]",)),
     "openenv": Environment(),
+    "verifiers": Environment(),
     "trl": Environment(("torch==2.13.0",), extra="qwen,trl"),
 }
 """By the name of the integration, which is also that of its test file, `test_NAME.py`."""

@@ -25,7 +25,8 @@ from zoomgym.conversation import images_of, text_of, to_messages
 from zoomgym.integrations.openenv import ZoomAction, ZoomClient
 
 pytestmark = pytest.mark.long
-FOLDER = Path(__file__).parents[2] / "examples" / "integrations" / "openenv"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "examples" / "integrations" / "openenv"
 ZOOM = '{"segment": [4, 6], "fps": 2}'
 
 
@@ -147,3 +148,10 @@ def test_the_example_of_the_server_can_be_imported() -> None:
     command = [sys.executable, "-c", "from server.app import app; print(app.title)"]
     ran = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=120)
     assert "OpenEnv" in ran.stdout, ran.stderr
+
+
+def test_the_example_plays_an_episode() -> None:
+    command = [sys.executable, "-m", "examples.integrations.openenv_client"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("5 messages, reward ")
