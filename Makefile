@@ -11,6 +11,7 @@ INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint co
 # Many processes start in the demo and in the tests: our code is compiled once, not in each.
 unexport PYTHONDONTWRITEBYTECODE
 
+.NOTPARALLEL:
 .PHONY: setup demo test docs check lint package processors
 
 setup: $(VENV)/.dev
@@ -25,6 +26,10 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.demo
 	@echo "Installing what the tests need into $(VENV), PyTorch too: 2 GB, some minutes .."
 	@$(INSTALL) ".[dev]"
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.demo
+	@$(BIN)/pip install --quiet --disable-pip-version-check "hatchling>=1.25" "twine>=6.1"
 	@touch $@
 
 # The main job: agents compared on synthetic video, as a table and a page.
@@ -46,7 +51,7 @@ check: lint package test
 	$(PYTEST) -m slow tests/agents/qwen/training/test_scale.py
 
 # The files of a release, in build/dist: as PyPI wants them, and the wheel plays where it is installed.
-package: setup
+package: $(VENV)/.package
 	rm -rf build/dist build/installed
 	$(BIN)/hatchling build --directory build/dist
 	$(BIN)/twine check --strict build/dist/*

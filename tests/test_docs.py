@@ -151,13 +151,14 @@ def test_the_fields_that_an_agent_is_shown_are_listed(kind: Any) -> None:
 
 
 def test_documents_install_a_checkout_or_what_extras_are_made_of() -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
-        "optional-dependencies"
-    ]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
     packages = {re.split("[^a-z0-9-]", one)[0] for needed in extras.values() for one in needed}
     for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "constraints.txt"):
         for told in re.findall(r"pip install ([^`\n]+)", page.read_text()):
             target = told.removeprefix("-c constraints.txt ").removeprefix("-e ")
+            if target == f"git+{project['urls']['Source']}":
+                continue
             checkout = re.fullmatch(r'\.|"\.\[([a-z0-9,]+)\]"', target)
             names = (checkout[1] or "").split(",") if checkout else [target]
             assert set(names) <= ({"", *extras} if checkout else packages), f"{page.name}: {told}"

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
         (
             ["chek", "my.jsonl"],
             "zoomgym",
-            "argument COMMAND: needed one of check, tasks, play, grade, synth, got 'chek': "
+            "argument COMMAND: needed one of check, tasks, play, grade, view, synth, got 'chek': "
             "did you mean 'check'?",
         ),
         (["grade", "x"], "zoomgym grade", "needed --judge-url, --model, got none"),
