@@ -1,4 +1,4 @@
-"""Qwen2.5-VL as an agent that zooms. It alone needs the extra `qwen`."""
+"""Qwen2.5-VL, Qwen3-VL and Qwen3.5 as agents that zoom. It alone needs the extra `qwen`."""
 
 from agents.threads import wait_asleep
 

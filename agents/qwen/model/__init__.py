@@ -1,1 +1,1 @@
-"""The model Qwen2.5-VL: how it is loaded, reads and replies, and the agent that plays with it."""
+"""Qwen models: how they load, read and reply, and the agent that plays with them."""

@@ -19,19 +19,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
-    Qwen2_5_VLForConditionalGeneration,
-    eager_attention_forward,
-)
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import eager_attention_forward
+from transformers.models.qwen3_5.modeling_qwen3_5 import Qwen3_5GatedDeltaNet
+
+from agents.qwen.model.families import MODELS
 
 KeysAndValues = list[tuple[Tensor, Tensor]]
-"""Keys and values of each layer, each (heads, tokens, size)."""
+"""Keys and values of each layer that attends, each (heads, tokens, size)."""
+State = tuple[Tensor, Tensor]
+"""What a recurrent layer carries from token to token: the last columns that its convolution saw,
+(rows, channels, columns), and its memory, (rows, heads, size of keys, size of values)."""
 NAME = "zoomgym"
 """Name of this attention in transformers' table."""
+ATTENDING, RECURRENT = KINDS = ("full_attention", "linear_attention")
+"""Kinds of layers, by their names in `layer_types`."""
 
 
 class AttentionLayout(Protocol):
-    """Says which tokens each token of a pass sees, in place of an attention mask."""
+    """Says which tokens each token of a pass sees, in place of an attention mask.
+
+    Layers are counted by their kind: those that attend, and those that are recurrent.
+    """
 
     def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Returns what the tokens of a layer attend to.
@@ -40,45 +48,87 @@ class AttentionLayout(Protocol):
         heads of keys and values.
         """
 
+    def recur(self, layer: int, mix: "Mix", inputs: Tensor) -> Tensor:
+        """Returns what a recurrent layer makes of its (rows, tokens, size) inputs."""
+
+
+class Mix(Protocol):
+    """A recurrent layer."""
+
+    def __call__(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Returns what it makes of inputs that follow a state, and the state after them."""
+
 
 def see(layout: AttentionLayout) -> dict[str, Any]:
-    """Returns a layout as the argument `attention_mask` of a Qwen2.5-VL."""
-    return {"full_attention": layout}
+    """Returns a layout as the argument `attention_mask` of a model."""
+    return dict.fromkeys(KINDS, layout)
 
 
 def bare(model: nn.Module) -> Any:
-    """Returns the Qwen2.5-VL itself, without what it is wrapped in."""
-    [found] = (
-        one for one in model.modules() if isinstance(one, Qwen2_5_VLForConditionalGeneration)
-    )
+    """Returns the model itself, without what it is wrapped in."""
+    [found] = (one for one in model.modules() if isinstance(one, MODELS))
     return found
 
 
+def layer_kinds(text_model: Any) -> list[str]:
+    """Returns the kind of each layer of a language model."""
+    kinds: list[str] | None = getattr(text_model.config, "layer_types", None)
+    return kinds or [ATTENDING] * len(text_model.layers)
+
+
 def use_layouts(model: nn.Module) -> None:
-    """Lets a Qwen2.5-VL, with adapters or not, take layouts; with usual masks nothing changes.
+    """Lets a model, with adapters or not, take layouts; with usual masks nothing changes.
 
     Raises:
         ValueError: some of its layers see only a window of what came before.
     """
     text_model = bare(model).model.language_model
-    if set(text_model.config.layer_types) != {"full_attention"}:
+    kinds = layer_kinds(text_model)
+    if not {*kinds} <= {*KINDS}:
         raise ValueError(
-            "the model needs layers that see all that came before, got "
-            f"{sorted(set(text_model.config.layer_types))}: set use_sliding_window to false"
+            f"the model needs layers that see all that came before, got {sorted({*kinds})}: "
+            "set use_sliding_window to false"
         )
-    for layer in text_model.layers:
-        attention = layer.self_attn
-        if attention.config._attn_implementation != NAME:
-            attention.usual_config = attention.config
-            attention.config = copy.copy(attention.config)  # masks follow the usual one
-            attention.config._attn_implementation_internal = NAME
+    if getattr(text_model, "takes_layouts", False):
+        return
+    text_model.takes_layouts = True
+    for index, (kind, layer) in enumerate(zip(kinds, text_model.layers, strict=True)):
+        mixer = layer.self_attn if kind == ATTENDING else layer.linear_attn
+        mixer.place = kinds[:index].count(kind)
+        if kind == RECURRENT:
+            mixer.__class__ = LayoutDeltaNet
+            continue
+        mixer.usual_config = mixer.config
+        mixer.config = copy.copy(mixer.config)  # masks follow the usual one
+        mixer.config._attn_implementation_internal = NAME
+    if not hasattr(text_model.config, "layer_types"):
+        text_model.register_forward_pre_hook(_hand_on, with_kwargs=True)
+
+
+def _hand_on(_: nn.Module, given: Any, named: dict[str, Any]) -> Any:
+    """Hands a layout on to the layers of a model that takes no masks by the kinds of layers.
+
+    Source: transformers 5.23 leaves masks of four axes as they are, and hands on what it does not
+    know.
+    """
+    mask = named.get("attention_mask")
+    if isinstance(mask, dict):
+        blank = named["inputs_embeds"].new_empty(1, 1, 1, 1)
+        named = {**named, "attention_mask": blank, "layout": mask[ATTENDING]}
+    return given, named
 
 
 def _attend(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **given: Any
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Any,
+    layout: AttentionLayout | None = None,
+    **given: Any,
 ) -> tuple[Tensor, Tensor | None]:
     """Attends by a layout, or as the model would without this module."""
-    if attention_mask is None or isinstance(attention_mask, Tensor):
+    if layout is None and (attention_mask is None or isinstance(attention_mask, Tensor)):
         usual = ALL_ATTENTION_FUNCTIONS.get_interface(
             module.usual_config._attn_implementation, eager_attention_forward
         )
@@ -86,11 +136,79 @@ def _attend(
             module, query, key, value, attention_mask, **given
         )
         return out
-    attended = attention_mask.attend(module.layer_idx, query, key, value)
+    attended = (layout or attention_mask).attend(module.place, query, key, value)
     return attended.transpose(1, 2), None
 
 
 ALL_ATTENTION_FUNCTIONS.register(NAME, _attend)
+
+
+class LayoutDeltaNet(Qwen3_5GatedDeltaNet):
+    """A recurrent layer that takes layouts; with usual masks nothing changes."""
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        cache_params: Any = None,
+        attention_mask: Any = None,
+        **given: Any,
+    ) -> Tensor:
+        """Mixes tokens by a layout, or as the layer would without this module."""
+        if attention_mask is None or isinstance(attention_mask, Tensor):
+            usual: Tensor = super().forward(hidden_states, cache_params, attention_mask, **given)
+            return usual
+        mixed: Tensor = attention_mask.recur(self.place, self.mix, hidden_states)
+        return mixed
+
+    def mix(self, inputs: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """Returns what the layer makes of (rows, tokens, size), and its state after them."""
+        carried = _Carried(state, self.conv_kernel_size - 1)
+        mixed: Tensor = super().forward(inputs, carried)
+        return mixed, carried.state
+
+
+class _Carried:
+    """A layer's state, in the form of the cache that transformers 5.23 hands to the layer.
+
+    Nothing is changed in place: what follows a state is its own, and gradients reach back.
+    """
+
+    def __init__(self, state: State | None, num_columns: int) -> None:
+        self._columns: Tensor | None = None
+        self._memory: Tensor | None = None
+        if state is not None:
+            self._columns, self._memory = state
+        self._num_columns = num_columns
+
+    @property
+    def state(self) -> State:
+        """State after what was read."""
+        assert self._columns is not None
+        assert self._memory is not None
+        return self._columns, self._memory
+
+    def get_conv_state(self, _: int, state_idx: int = 0) -> Tensor | None:
+        """Returns the columns before those that are read."""
+        return self._columns
+
+    def get_recurrent_state(self, _: int, state_idx: int = 0) -> Tensor | None:
+        """Returns the memory before what is read."""
+        return self._memory
+
+    def is_recording_past(self, _: int) -> bool:
+        """Keeps the layer from changing columns in place."""
+        return True
+
+    def update_conv_state(self, read: Tensor, _: int, conv_kernel_size: int) -> Tensor:
+        """Returns columns with those before them, and keeps the last."""
+        whole = read if self._columns is None else torch.cat([self._columns, read], dim=-1)
+        missing = max(0, self._num_columns - whole.shape[-1])
+        self._columns = nn.functional.pad(whole, (missing, 0))[..., -self._num_columns :]
+        return whole
+
+    def update_recurrent_state(self, memory: Tensor, _: int) -> None:
+        """Keeps the memory."""
+        self._memory = memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +222,8 @@ class Span:
     """Spans of the row that came before, whole."""
     memory: tuple[KeysAndValues, ...] = ()
     """Keys and values that came before, from earlier passes."""
+    states: tuple[State, ...] = ()
+    """States of the recurrent layers after what came before, from earlier passes."""
 
     @property
     def length(self) -> int:
@@ -126,6 +246,8 @@ class Spans:
     """Whether keys and values are kept."""
     kept: KeysAndValues = field(default_factory=list)
     """Keys and values of the row, (heads, tokens, size) of each layer."""
+    kept_states: list[dict[int, State]] = field(default_factory=list)
+    """States after the spans, by where these start, of each recurrent layer."""
     _masks: dict[tuple[int, torch.dtype], Tensor] = field(default_factory=dict)
 
     def attend(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -146,18 +268,37 @@ class Spans:
             dim=2,
         )
 
-    def _parts(self, row: Tensor) -> dict[int, Tensor]:
+    def recur(self, layer: int, mix: Mix, inputs: Tensor) -> Tensor:
+        """Returns what a recurrent layer makes of each span: (1, tokens, size)."""
+        parts = self._parts(inputs, axis=1)
+        after: dict[int, State] = {}
+        mixed = []
+        for span in self.spans:
+            state = span.states[layer] if span.states else None
+            if span.before:
+                state = after[span.before[-1].start]
+            out, after[span.start] = mix(parts[span.start], state)
+            mixed.append(out)
+        if self.keeps:
+            self.kept_states.append(after)
+        return torch.cat(mixed, dim=1)
+
+    def _parts(self, row: Tensor, axis: int = 2) -> dict[int, Tensor]:
         """Returns the spans of a row by where they start.
 
         They are split, not sliced: the gradient of each slice would be a row of its own.
         """
-        parts = torch.split(row, [span.length for span in self.spans], dim=2)
+        parts = torch.split(row, [span.length for span in self.spans], dim=axis)
         return {span.start: part for span, part in zip(self.spans, parts, strict=True)}
 
     def cut(self, span: Span) -> KeysAndValues:
         """Returns the keys and values of a span that were kept."""
         part = slice(span.start, span.end)
         return [(keys[:, part], values[:, part]) for keys, values in self.kept]
+
+    def states_after(self, span: Span) -> tuple[State, ...]:
+        """Returns the states after a span that were kept."""
+        return tuple(states[span.start] for states in self.kept_states)
 
     def _seen(self, span: Span, layer: int, kind: int, parts: Mapping[int, Tensor]) -> Tensor:
         """Returns the keys (kind 0) or values (1) that a span sees, of those of its row."""

@@ -7,9 +7,8 @@ from itertools import pairwise
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import Qwen2_5_VLProcessor
 
-from agents.qwen.model.loading import IMAGE_TOKEN
+from agents.qwen.model.loading import IMAGE_TOKEN, Processor
 from zoomgym.conversation import Message, images_of, taken_apart
 
 ASSISTANT = "<|im_start|>assistant\n"
@@ -58,7 +57,8 @@ class Chunk:
         Each token of text adds one. A picture has one position in time and spans its rows and
         columns; the text after it continues from the longer of the two.
 
-        Source: Qwen2.5-VL's multimodal rotary embedding, `get_rope_index` of transformers 5.23.
+        Source: `get_rope_index` of Qwen2.5-VL, Qwen3-VL and Qwen3.5, transformers 5.23: their
+        multimodal rotary embeddings place pictures alike, and differ only for videos.
         """
         columns: list[Tensor] = []
         at = 0
@@ -75,9 +75,7 @@ class Chunk:
         return torch.cat(columns, dim=1)
 
 
-def encode(
-    processor: Qwen2_5_VLProcessor, messages: Sequence[Message], *, after: str = ""
-) -> Chunk:
+def encode(processor: Processor, messages: Sequence[Message], *, after: str = "") -> Chunk:
     """Returns new messages, and the beginning of the reply to them, as a chunk.
 
     The model has already read the beginning of their text, `after`. Text that looks like one of the
@@ -120,9 +118,7 @@ def encode(
     )
 
 
-def encode_response(
-    processor: Qwen2_5_VLProcessor, response: Sequence[Message], last_id: int
-) -> Chunk:
+def encode_response(processor: Processor, response: Sequence[Message], last_id: int) -> Chunk:
     """Returns the user's messages after a reply that stays as it was sampled, as a chunk.
 
     It begins by ending the reply, unless last_id, the reply's last id, has done so.
@@ -134,7 +130,7 @@ def encode_response(
     return replace(chunk, ids=(*([] if last_id == end else [end]), *newline, *chunk.ids))
 
 
-def encode_turns(processor: Qwen2_5_VLProcessor, messages: Sequence[Message]) -> list[Chunk]:
+def encode_turns(processor: Processor, messages: Sequence[Message]) -> list[Chunk]:
     """Returns an episode as its agent reads it: the opening, then each reply with its response.
 
     Raises:
@@ -157,7 +153,7 @@ def join(chunks: Sequence[Chunk]) -> Chunk:
     )
 
 
-def num_said(processor: Qwen2_5_VLProcessor, turn: Chunk) -> int:
+def num_said(processor: Processor, turn: Chunk) -> int:
     """Returns how many of the ids of a turn are the reply, with the token that ends it."""
     return turn.ids.index(processor.tokenizer.convert_tokens_to_ids(END)) + 1
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import rms_norm
 
-from agents.qwen.model.attention import KeysAndValues, bare
+from agents.qwen.model.attention import ATTENDING, KeysAndValues, State, bare, layer_kinds
 
 BLOCK = 64
 """Tokens by which buffers grow."""
@@ -23,13 +23,22 @@ class Continuation:
     """A batch of conversations that continue from their memories, each by the same number of ids.
 
     Args:
-        model: a Qwen2.5-VL, with adapters or not.
+        model: with adapters or not.
         memories: of each conversation. First segments that are the same object are stored once.
         positions: rotary positions of the next tokens.
+        states: of the recurrent layers, of each conversation.
     """
 
-    def __init__(self, model: Any, memories: Sequence[Memory], positions: Sequence[int]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        memories: Sequence[Memory],
+        positions: Sequence[int],
+        states: Sequence[Sequence[State]],
+    ) -> None:
         self._bare = bare(model)
+        self._kinds = layer_kinds(self._bare.model.language_model)
+        self._states = [_stack(layer) for layer in zip(*states, strict=True)]
         firsts = {id(memory[0]): memory[0] for memory in memories}
         places = {key: place for place, key in enumerate(firsts)}
         self._groups = [places[id(memory[0])] for memory in memories]
@@ -44,16 +53,20 @@ class Continuation:
     def step(self, ids: Sequence[int]) -> Tensor:
         """Lets every row read an id; returns the next (rows, vocabulary) logits.
 
-        Source: `Qwen2_5_VLTextModel.forward` of transformers 5.23 and what it calls, for one token
-        a row. Most of its own time would go into what one token needs not.
+        Source: `forward` of `Qwen2_5_VLTextModel`, `Qwen3VLTextModel` and `Qwen3_5TextModel` of
+        transformers 5.23 and what they call, for one token a row. Most of their own time would go
+        into what one token needs not.
         """
         self._own.lengthen()
         text_model = self._bare.model.language_model
         state = text_model.embed_tokens(torch.tensor(ids, device=self._positions.device))
         cosines, sines = self._next_turn(state)
-        for index, layer in enumerate(text_model.layers):
+        for kind, layer in zip(self._kinds, text_model.layers, strict=True):
             normed = _normed(layer.input_layernorm, state)
-            state = state + self._attend(index, layer.self_attn, normed, cosines, sines)
+            if kind == ATTENDING:
+                state = state + self._attend(layer.self_attn, normed, cosines, sines)
+            else:
+                state = state + self._recur(layer.linear_attn, normed)
             state = state + layer.mlp(_normed(layer.post_attention_layernorm, state))
         logits: Tensor = self._bare.lm_head(_normed(text_model.norm, state))
         return logits
@@ -70,16 +83,27 @@ class Continuation:
         cosines, sines = self._turns
         return cosines[:, at, None], sines[:, at, None]
 
-    def _attend(
-        self, index: int, attention: Any, state: Tensor, cosines: Tensor, sines: Tensor
-    ) -> Tensor:
+    def _recur(self, mixer: Any, state: Tensor) -> Tensor:
+        """Returns what a recurrent layer adds to its (rows, size) state."""
+        mixed, self._states[mixer.place] = mixer.mix(state[:, None], self._states[mixer.place])
+        out: Tensor = mixed[:, 0]
+        return out
+
+    def _attend(self, attention: Any, state: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
         """Returns what attention adds to the (rows, size) state of a layer."""
-        size, num_heads = attention.head_dim, attention.num_heads
-        parts = [project(state) for project in (attention.q_proj, attention.k_proj)]
-        heads = torch.cat(parts, dim=-1).view(len(state), -1, size)
-        turned = torch.addcmul(heads * cosines, heads.roll(size // 2, -1), sines)
+        size, num_heads = attention.head_dim, attention.config.num_attention_heads
+        queries = attention.q_proj(state).view(len(state), num_heads, -1)
+        queries, gates = queries.split([size, queries.shape[-1] - size], dim=-1)
+        keys = attention.k_proj(state).view(len(state), -1, size)
+        if hasattr(attention, "q_norm"):
+            queries = _normed(attention.q_norm, queries)
+            keys = _normed(attention.k_norm, keys)
+        turned = _turn(torch.cat([queries, keys], dim=1), cosines, sines)
         values = attention.v_proj(state).view(len(state), -1, size)
-        attended = self.attend(index, turned[:, :num_heads], turned[:, num_heads:], values)
+        place = attention.place
+        attended = self.attend(place, turned[:, :num_heads], turned[:, num_heads:], values)
+        if gates.shape[-1]:
+            attended = attended * gates.sigmoid()
         out: Tensor = attention.o_proj(attended.flatten(1))
         return out
 
@@ -100,6 +124,7 @@ class Continuation:
     def keep(self, rows: Sequence[int]) -> None:
         """Continues only with some of the rows."""
         index = torch.tensor(rows, device=self._positions.device)
+        self._states = [(columns[index], memory[index]) for columns, memory in self._states]
         self._own.select(index)
         self._positions = self._positions[index]
         self._turns = tuple(turn[index] for turn in self._turns)
@@ -113,6 +138,18 @@ class Continuation:
     def segment(self, row: int, num_tokens: int) -> KeysAndValues:
         """Returns the first tokens that a row has read here."""
         return self._own.cut(row, self._num_before, num_tokens)
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether layers have states."""
+        return bool(self._states)
+
+    def states(self, row: int) -> tuple[State, ...]:
+        """Returns the states after all that a row has read."""
+        part = slice(row, row + 1)
+        return tuple(
+            (columns[part].clone(), memory[part].clone()) for columns, memory in self._states
+        )
 
     def _place_rows(self) -> None:
         """Gives each row a place among those of its group."""
@@ -144,11 +181,29 @@ class Continuation:
 
 
 def _normed(norm: Any, state: Tensor) -> Tensor:
-    """Returns a normalized state, in one call.
+    """Returns a normalized state, in one call where that is what the norm does.
 
-    Source: `Qwen2_5_VLRMSNorm.forward` of transformers 5.23.
+    Source: `Qwen2_5_VLRMSNorm.forward` and `Qwen3_5RMSNorm.forward`, whose weights are about zero,
+    of transformers 5.23.
     """
+    if not hasattr(norm, "variance_epsilon"):
+        normed: Tensor = norm(state)
+        return normed
     return rms_norm(state, norm.weight.shape, norm.weight, norm.variance_epsilon)
+
+
+def _turn(heads: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    """Returns (rows, heads, size) turned to their position; of some models, only the first part."""
+    size = cosines.shape[-1]
+    part = heads[..., :size]
+    turned = torch.addcmul(part * cosines, part.roll(size // 2, -1), sines)
+    return turned if size == heads.shape[-1] else torch.cat([turned, heads[..., size:]], dim=-1)
+
+
+def _stack(states: Sequence[State]) -> State:
+    """Returns the states of a layer of some rows as one."""
+    columns, memories = zip(*states, strict=True)
+    return torch.cat(columns), torch.cat(memories)
 
 
 class _Buffers:

@@ -2,7 +2,9 @@
 
 A conversation's memory is the keys and values of its own tokens, without padding, as a chain of
 segments. Copies share their past, so the prompt of a group is read and stored once; each turn reads
-only new tokens and new pictures; rows of any length, age and frame size fit into one batch.
+only new tokens and new pictures; rows of any length, age and frame size fit into one batch. Of
+recurrent layers, which cannot be cut to a shorter past, a conversation keeps the state after all
+that it has read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from agents.qwen.model.attention import KeysAndValues, Span, Spans, see, use_layouts
+from agents.qwen.model.attention import KeysAndValues, Span, Spans, State, see, use_layouts
 from agents.qwen.model.chunks import Chunk
 from agents.qwen.model.decoding import Continuation
 
@@ -38,6 +40,8 @@ class Conversation:
     log_probs: list[float] = field(default_factory=list)
     """Log-probs of sampled ids, under the model's own distribution at the temperature; else 0."""
     memory: tuple[KeysAndValues, ...] = ()
+    states: tuple[State, ...] = ()
+    """States of the recurrent layers after all that was read."""
     num_pictures: int = 0
     """Pictures that were read."""
     pictures: tuple[NDArray[np.uint8], ...] = ()
@@ -156,7 +160,12 @@ def say(
     use_layouts(model)
     logits = torch.stack([_logits(conversation) for conversation in conversations])
     memories = [conversation.memory for conversation in conversations]
-    decoder = Continuation(model, memories, [one.next_position for one in conversations])
+    decoder = Continuation(
+        model,
+        memories,
+        [one.next_position for one in conversations],
+        [one.states for one in conversations],
+    )
     draws = np.stack([rng.random(sampling.max_tokens) for rng in rngs])
     replies = [GrowingReply(tokenizer, sampling.stop) for _ in conversations]
     rows = list(range(len(conversations)))
@@ -167,16 +176,20 @@ def say(
             replies[row].add(id_, log_prob)
         going = [place for place, row in enumerate(rows) if not replies[row].is_over]
         is_last = not going or step == sampling.max_tokens - 1
-        if is_last or len(going) <= SHARE_KEPT * len(rows):
+        is_thinned = len(going) <= SHARE_KEPT * len(rows)
+        if decoder.is_recurrent:  # states go on, so rows leave when they end
+            is_thinned = len(going) < len(rows)
+        if is_last or is_thinned:
             leaving = range(len(rows)) if is_last else sorted({*range(len(rows))} - {*going})
             for place in leaving:
                 num_read = (
                     len(replies[rows[place]].ids) - 1
                 )  # the last is read with what comes back
                 _remember(conversations[rows[place]], decoder.segment(place, num_read), num_read)
+                conversations[rows[place]].states = decoder.states(place)
         if is_last:
             break
-        if len(going) <= SHARE_KEPT * len(rows):
+        if is_thinned:
             decoder.keep(going)
             rows, ids = [rows[place] for place in going], [ids[place] for place in going]
         logits = widened(decoder.step(ids))
@@ -254,7 +267,7 @@ def _read_batch(model: Any, conversations: Sequence[Conversation], pieces: Seque
     """Lets conversations read pieces, one after the other in a row without padding."""
     ends = list(accumulate(len(piece.ids) for piece in pieces))
     spans = [
-        Span(end - len(piece.ids), end, memory=conversation.memory)
+        Span(end - len(piece.ids), end, memory=conversation.memory, states=conversation.states)
         for conversation, piece, end in zip(conversations, pieces, ends, strict=True)
     ]
     layout = Spans(spans, keeps=True)
@@ -277,6 +290,7 @@ def _read_batch(model: Any, conversations: Sequence[Conversation], pieces: Seque
     )
     for row, (conversation, span) in enumerate(zip(conversations, spans, strict=True)):
         conversation.memory = (*conversation.memory, layout.cut(span))
+        conversation.states = layout.states_after(span)
         conversation.next_logits = widened(output.logits[0, row])
 
 

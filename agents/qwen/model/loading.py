@@ -1,4 +1,4 @@
-"""Loads a Qwen2.5-VL and its processor, by path or hub id."""
+"""Loads a model and its processor, by path or hub id."""
 
 from pathlib import Path
 from typing import Any
@@ -8,22 +8,26 @@ from transformers import (
     AutoProcessor,
     PreTrainedModel,
     ProcessorMixin,
-    Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
+    Qwen3VLProcessor,
 )
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.utils.hub import cached_file
 from transformers.utils.import_utils import is_torchvision_available
 
+from agents.qwen.model.families import family_at
+
 TEMPLATE = (Path(__file__).parent / "template.jinja").read_text(encoding="utf-8")
 IMAGE_TOKEN = "<|image_pad|>"
 VIDEO_TOKEN = "<|video_pad|>"
-LANGUAGE_LAYERS = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+LANGUAGE_LAYERS = r".*language_model.*\.((q|k|v|o|gate|up|down|out)_proj|in_proj_(qkv|z|b|a))"
 """Linear layers that LoRA adapts: all of the language model, none of the vision encoder."""
+
+Processor = Qwen2_5_VLProcessor | Qwen3VLProcessor
 
 
 class ImageOnlyProcessor(Qwen2_5_VLProcessor):
-    """A Qwen2.5-VL processor without videos, which needs no torchvision.
+    """A processor of any family without videos, which needs no torchvision.
 
     Source: transformers 5.23 finds the parts of a processor in the signature of `__init__`.
     """
@@ -48,7 +52,7 @@ class ImageOnlyProcessor(Qwen2_5_VLProcessor):
         return names.split()
 
 
-def load_processor(path: str) -> Qwen2_5_VLProcessor:
+def load_processor(path: str) -> Processor:
     """Returns the processor of a model, with this package's chat template.
 
     It is of the model's own class, so that what is saved with it loads anywhere. Without
@@ -63,7 +67,7 @@ def load_processor(path: str) -> Qwen2_5_VLProcessor:
     is_plain = saved.get("processor_class") == ImageOnlyProcessor.__name__
     kind = ImageOnlyProcessor if is_plain or not is_torchvision_available() else AutoProcessor
     try:
-        processor: Qwen2_5_VLProcessor = kind.from_pretrained(path, trust_remote_code=False)
+        processor: Processor = kind.from_pretrained(path, trust_remote_code=False)
     except ValueError as error:
         if "trust_remote_code" not in str(error):
             raise
@@ -81,7 +85,7 @@ def load_model(
     dtype: torch.dtype | str = "auto",
     attention: str = "sdpa",
     device: torch.device | str | None = None,
-) -> Qwen2_5_VLForConditionalGeneration:
+) -> Any:
     """Returns a model with its weights, ready to generate.
 
     Args:
@@ -92,16 +96,18 @@ def load_model(
 
     Raises:
         OSError: there is no model at path.
+        ValueError: it is of no family that runs here.
     """
     check_path(path)
+    kind: Any = family_at(path).model
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     is_dealt_out = is_deepspeed_zero3_enabled()  # type: ignore[no-untyped-call]
     device_map = None if is_dealt_out else {"": device}
-    model: Qwen2_5_VLForConditionalGeneration = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+    model = kind.from_pretrained(
         path, dtype=dtype, attn_implementation=attention, device_map=device_map
     )
-    model.eval()  # type: ignore[no-untyped-call]
+    model.eval()
     return model
 
 
@@ -141,12 +147,12 @@ def restore_weights(model: PreTrainedModel, folder: str) -> None:
     Checkpoints use the names of the released models, which `from_pretrained` translates and the
     trainers of transformers 5.23 do not: they would warn of missing keys and load nothing.
     """
-    saved = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=model.dtype)
+    saved = type(model).from_pretrained(folder, dtype=model.dtype)
     model.load_state_dict(saved.state_dict())
 
 
-def freeze_vision(model: Qwen2_5_VLForConditionalGeneration) -> None:
-    """Freezes the vision encoder and the merger at its end.
+def freeze_vision(model: Any) -> None:
+    """Freezes the vision encoder, and the mergers that end it or leave it half-way.
 
     Source: VideoZoomer's cold start (scripts/sft.yaml) freezes both.
     """

@@ -1,15 +1,15 @@
-"""The agent `qwen:PATH`: a Qwen2.5-VL that looks, zooms and answers."""
+"""The agent `qwen:PATH`: a Qwen2.5-VL, Qwen3-VL or Qwen3.5 that looks, zooms and answers."""
 
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from transformers import PreTrainedModel, Qwen2_5_VLProcessor
+from transformers import PreTrainedModel
 
 from agents.qwen.model.chunks import ASSISTANT, Chunk, encode
 from agents.qwen.model.generation import Conversation, Sampling, read, say
-from agents.qwen.model.loading import check_path, load_model, load_processor
+from agents.qwen.model.loading import Processor, check_path, load_model, load_processor
 from zoomgym.agent import Observation, episode_rng
 from zoomgym.conversation import new_messages, to_messages
 from zoomgym.rules import Answer, action_in, grammar_of
@@ -19,7 +19,7 @@ MAX_KEPT = 256
 
 
 class QwenAgent:
-    """A Qwen2.5-VL in any number of episodes at once.
+    """A model in any number of episodes at once.
 
     What it has read of an episode stays in memory, so that a turn reads only what is new. Replies
     are read again as text, not as they were sampled, so that an episode depends only on what was
@@ -104,7 +104,7 @@ class QwenAgent:
 
 
 def sampling_in(
-    grammar: str, processor: Qwen2_5_VLProcessor, temperature: float, max_tokens: int
+    grammar: str, processor: Processor, temperature: float, max_tokens: int
 ) -> Sampling:
     """Returns how replies of a grammar are sampled: without the tokens of pictures and videos."""
     banned_ids = (processor.image_token_id, processor.video_token_id)
@@ -114,7 +114,7 @@ def sampling_in(
 @lru_cache(maxsize=1)
 def _load(
     path: str, dtype: str, attention: str, newest_ns: int
-) -> tuple[Qwen2_5_VLProcessor, PreTrainedModel]:
+) -> tuple[Processor, PreTrainedModel]:
     """Returns processor and model, as saved at newest_ns. Raises OSError."""
     return load_processor(path), load_model(path, dtype=dtype, attention=attention)
 

@@ -10,10 +10,11 @@ import numpy as np
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from PIL import Image
-from transformers import PreTrainedTokenizerBase, Qwen2_5_VLProcessor
+from transformers import PreTrainedTokenizerBase
 
 from agents.qwen.model.chunks import Chunk
 from agents.qwen.model.generation import Conversation, Reply, Sampling, end_reply, read, say
+from agents.qwen.model.loading import Processor
 
 Talks = Sequence[Conversation]
 Generators = Sequence[np.random.Generator]
@@ -33,7 +34,7 @@ class Speaker(Protocol):
 
 @dataclass(frozen=True)
 class ModelSpeaker:
-    """A Qwen2.5-VL, with adapters or not, which reads nothing twice."""
+    """A model, with adapters or not, which reads nothing twice."""
 
     model: Any
     tokenizer: PreTrainedTokenizerBase
@@ -61,7 +62,7 @@ class VLLMSpeaker:
 
     generation: Any
     """TRL's `VLLMGeneration`, with current weights."""
-    processor: Qwen2_5_VLProcessor
+    processor: Processor
 
     def read(self, talks: Talks, chunks: Sequence[Chunk], pictures: Pictures) -> None:
         """Keeps what vLLM will be given."""

@@ -1,4 +1,4 @@
-"""New Qwen2.5-VL models with random weights, small enough to train from scratch on a CPU.
+"""New models of each family with random weights, small enough to train from scratch on a CPU.
 
 They have the classes of the released models, with smaller widths, depths and vocabulary. The
 tokenizer is trained here, on episodes of synthetic tasks.
@@ -15,14 +15,18 @@ import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     PreTrainedTokenizerFast,
-    Qwen2_5_VLConfig,
-    Qwen2_5_VLForConditionalGeneration,
-    Qwen2_5_VLProcessor,
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from agents.arguments import first_paragraph
-from agents.qwen.model.loading import IMAGE_TOKEN, TEMPLATE, VIDEO_TOKEN, ImageOnlyProcessor
+from agents.qwen.model.families import FAMILIES
+from agents.qwen.model.loading import (
+    IMAGE_TOKEN,
+    TEMPLATE,
+    VIDEO_TOKEN,
+    ImageOnlyProcessor,
+    Processor,
+)
 from zoomgym.conversation import text_of, to_messages
 from zoomgym.envs import ZoomEnv
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
@@ -37,7 +41,7 @@ MAX_MERGED_TOKENS = 900
 NUM_EPISODES = 28
 """Episodes of each grammar that train the tokenizer: four of each family."""
 TOKEN_SIDE_PX = 28
-"""Side of a picture that makes one token."""
+"""Side of a picture that makes one token of Qwen2.5-VL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,41 +102,49 @@ def save_tiny(
     tokens_per_frame: int = 1,
     seed: int = 0,
     dtype: torch.dtype = torch.float32,
+    family: str = "qwen2_5_vl",
 ) -> None:
     """Writes a new model of one of SIZES, and its processor, into a folder for `load_model`."""
-    processor = make_processor(tokens_per_frame)
+    processor = make_processor(tokens_per_frame, family)
     processor.save_pretrained(folder)
-    make_model(SIZES[size], processor, seed, dtype).save_pretrained(folder)
+    make_model(SIZES[size], processor, seed, dtype, family).save_pretrained(folder)
 
 
-def make_processor(tokens_per_frame: int = 1) -> Qwen2_5_VLProcessor:
+def make_processor(tokens_per_frame: int = 1, family: str = "qwen2_5_vl") -> Processor:
     """Returns a processor with a new tokenizer; frames take at most tokens_per_frame tokens."""
-    pixels = TOKEN_SIDE_PX**2
-    images = Qwen2VLImageProcessorPil(min_pixels=pixels, max_pixels=pixels * tokens_per_frame)
+    patch_px = FAMILIES[family].patch_px
+    pixels = (2 * patch_px) ** 2
+    images = Qwen2VLImageProcessorPil(
+        min_pixels=pixels, max_pixels=pixels * tokens_per_frame, patch_size=patch_px
+    )
     return ImageOnlyProcessor(images, _make_tokenizer(), chat_template=TEMPLATE)
 
 
 def make_model(
-    size: Size, processor: Qwen2_5_VLProcessor, seed: int, dtype: torch.dtype = torch.float32
-) -> Qwen2_5_VLForConditionalGeneration:
+    size: Size,
+    processor: Processor,
+    seed: int,
+    dtype: torch.dtype = torch.float32,
+    family: str = "qwen2_5_vl",
+) -> Any:
     """Returns a model of a size with random weights."""
     tokenizer = processor.tokenizer
-    config = _config(size, tokenizer)
+    kind: Any = FAMILIES[family].model
+    config = kind.config_class(**_config(size, tokenizer, family))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        kind: Any = Qwen2_5_VLForConditionalGeneration
-        model: Qwen2_5_VLForConditionalGeneration = kind._from_config(config, dtype=dtype)
+        model = kind._from_config(config, dtype=dtype)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.eval()  # type: ignore[no-untyped-call]
+    model.eval()
     return model
 
 
-def _config(size: Size, tokenizer: Any) -> Qwen2_5_VLConfig:
-    """Returns the config of a model of a size, for the ids of a tokenizer."""
-    section = size.hidden // size.heads // 16  # 2, 3 and 3 eighths of a head's pairs
-    return Qwen2_5_VLConfig(
-        text_config={
+def _config(size: Size, tokenizer: Any, family: str) -> dict[str, Any]:
+    """Returns the settings of a model of a size, for the ids of a tokenizer."""
+    text, vision = FAMILY_CONFIGS[family](size)
+    return {
+        "text_config": {
             "vocab_size": len(tokenizer),
             "hidden_size": size.hidden,
             "intermediate_size": 2 * size.hidden,
@@ -140,34 +152,83 @@ def _config(size: Size, tokenizer: Any) -> Qwen2_5_VLConfig:
             "num_attention_heads": size.heads,
             "num_key_value_heads": size.heads // 2,
             "max_position_embeddings": 32_768,
-            "rope_parameters": {
-                "rope_type": "default",
-                "rope_theta": 1_000_000.0,
-                "mrope_section": [2 * section, 3 * section, 3 * section],
-            },
             "bos_token_id": None,
             "eos_token_id": tokenizer.eos_token_id,
             "pad_token_id": tokenizer.pad_token_id,
             "tie_word_embeddings": size.is_tied,
             "initializer_range": size.spread,
+            **text,
             **size.text_config,
         },
-        vision_config={
+        "vision_config": {
             "depth": size.vision_layers,
             "hidden_size": size.vision_hidden,
             "intermediate_size": 2 * size.vision_hidden,
             "num_heads": 2,
             "out_hidden_size": size.hidden,
-            "fullatt_block_indexes": [size.vision_layers - 1],  # the others see windows
             "initializer_range": size.spread,
+            **vision,
             **size.vision_config,
         },
-        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
-        video_token_id=tokenizer.convert_tokens_to_ids(VIDEO_TOKEN),
-        vision_start_token_id=tokenizer.convert_tokens_to_ids("<|vision_start|>"),
-        vision_end_token_id=tokenizer.convert_tokens_to_ids("<|vision_end|>"),
-        tie_word_embeddings=size.is_tied,
+        "image_token_id": tokenizer.convert_tokens_to_ids(IMAGE_TOKEN),
+        "video_token_id": tokenizer.convert_tokens_to_ids(VIDEO_TOKEN),
+        "vision_start_token_id": tokenizer.convert_tokens_to_ids("<|vision_start|>"),
+        "vision_end_token_id": tokenizer.convert_tokens_to_ids("<|vision_end|>"),
+        "tie_word_embeddings": size.is_tied,
+    }
+
+
+def _qwen2_5_vl(size: Size) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the settings of the language model and the vision encoder of a Qwen2.5-VL."""
+    section = size.hidden // size.heads // 16  # 2, 3 and 3 eighths of a head's pairs
+    rope = _rope(1_000_000.0, [2 * section, 3 * section, 3 * section])
+    whole = [size.vision_layers - 1]  # the others see windows
+    return {"rope_parameters": rope}, {"fullatt_block_indexes": whole}
+
+
+def _qwen3_vl(size: Size) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the same of a Qwen3-VL, which shows some layers of one to the first of the other."""
+    head = size.hidden // size.heads
+    rope = _rope(5_000_000.0, _interleaved(head // 2))
+    shown = range(min(3, size.layers, size.vision_layers))
+    return (
+        {"rope_parameters": rope, "head_dim": head},
+        {"num_position_embeddings": 64, "deepstack_visual_indexes": [*shown]},
     )
+
+
+def _qwen3_5(size: Size) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the same of a Qwen3.5, most of whose layers are recurrent."""
+    head = size.hidden // size.heads
+    share = 0.5  # of a head is turned: a quarter of so few numbers would leave no pair to some axes
+    rope = _rope(10_000_000.0, _interleaved(head // 4)) | {"partial_rotary_factor": share}
+    return (
+        {
+            "rope_parameters": rope,
+            "head_dim": head,
+            "partial_rotary_factor": share,
+            "full_attention_interval": min(4, size.layers),
+            "linear_key_head_dim": head,
+            "linear_value_head_dim": head,
+            "linear_num_key_heads": size.heads // 2,
+            "linear_num_value_heads": size.heads,
+        },
+        {"num_position_embeddings": 64},
+    )
+
+
+FAMILY_CONFIGS = {"qwen2_5_vl": _qwen2_5_vl, "qwen3_vl": _qwen3_vl, "qwen3_5": _qwen3_5}
+
+
+def _interleaved(num_pairs: int) -> list[int]:
+    """Returns how many pairs of a head turn with time, height and width: 6, 5 and 5 sixteenths."""
+    side = max(1, num_pairs * 5 // 16)
+    return [num_pairs - 2 * side, side, side]
+
+
+def _rope(theta: float, section: list[int]) -> dict[str, Any]:
+    """Returns the settings of a rotary embedding."""
+    return {"rope_type": "default", "rope_theta": theta, "mrope_section": section}
 
 
 def _make_tokenizer() -> PreTrainedTokenizerFast:
@@ -222,6 +283,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="folder to write")
     parser.add_argument("--size", default="tiny", choices=SIZES, help="default: tiny")
     parser.add_argument(
+        "--family", default="qwen2_5_vl", choices=FAMILIES, help="default: qwen2_5_vl"
+    )
+    parser.add_argument(
         "--tokens-per-frame",
         type=whole_number(1),
         default=1,
@@ -229,7 +293,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=whole_number(0), default=0, help="of the weights")
     args = parser.parse_args(argv)
-    save_tiny(args.folder, args.size, tokens_per_frame=args.tokens_per_frame, seed=args.seed)
+    save_tiny(
+        args.folder,
+        args.size,
+        tokens_per_frame=args.tokens_per_frame,
+        seed=args.seed,
+        family=args.family,
+    )
     return 0
 
 

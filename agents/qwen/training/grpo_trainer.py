@@ -177,7 +177,8 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
     def _generate_and_score_completions(self, inputs: list[Any]) -> dict[str, Any]:
         """Makes the batch, from the pictures that the rollouts have read."""
         processor: Any = self.processing_class
-        self.processing_class: Any = SimpleNamespace(image_processor=ReadPictures())
+        merge = processor.image_processor.merge_size
+        self.processing_class: Any = SimpleNamespace(image_processor=ReadPictures(merge))
         try:
             batch: dict[str, Any] = super()._generate_and_score_completions(inputs)
         finally:
@@ -311,7 +312,8 @@ class ZoomTrainer(Resumable, GRPOTrainer):  # type: ignore[misc]
 class ReadPictures:
     """An image processor for pictures that have been processed already."""
 
-    merge_size = 2
+    def __init__(self, merge_size: int) -> None:
+        self.merge_size = merge_size
 
     def __call__(self, images: Sequence[Picture], return_tensors: str) -> BatchFeature:
         """Returns pictures as one batch."""

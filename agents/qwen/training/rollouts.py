@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import Qwen2_5_VLProcessor
 
 from agents.qwen.model.chunks import Chunk, encode, encode_response
 from agents.qwen.model.generation import Conversation
+from agents.qwen.model.loading import Processor
 from agents.qwen.model.policy import sampling_in
 from agents.qwen.model.speakers import ModelSpeaker, Speaker
 from zoomgym.agent import episode_rng
@@ -105,7 +105,7 @@ class Player:
     Besides the ids of pictures, `banned_ids` are never sampled.
     """
 
-    processor: Qwen2_5_VLProcessor
+    processor: Processor
     make_env: Callable[[], ZoomEnv]
     group_size: int
     temperature: float = 1.0
@@ -130,7 +130,7 @@ class Player:
         tasks: it is the same on one process and on many (unless vLLM samples).
 
         Args:
-            speaker: or a Qwen2.5-VL, with adapters or not.
+            speaker: or a model, with adapters or not.
             task_ids: of the environments' task set.
             turn_of_seed: another number samples other replies.
             instead_of: names the task to play instead of one whose video cannot be shown.

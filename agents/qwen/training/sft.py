@@ -32,13 +32,13 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
-from transformers import EarlyStoppingCallback, Qwen2_5_VLProcessor
+from transformers import EarlyStoppingCallback
 from trl import SFTConfig, SFTTrainer
 
 from agents.qwen.demonstrations import Demonstration, Watcher, read_demonstrations
 from agents.qwen.model.chunks import Chunk, encode_turns, join, num_said
 from agents.qwen.model.generation import widened
-from agents.qwen.model.loading import load_processor
+from agents.qwen.model.loading import Processor, load_processor
 from agents.qwen.training.resuming import Resumable, keep_settings, last_checkpoint
 from agents.qwen.training.settings import SFTSettings, run_training
 from agents.threads import use_threads
@@ -67,7 +67,7 @@ class LabeledEpisodes:
 
     def __init__(
         self,
-        processor: Qwen2_5_VLProcessor,
+        processor: Processor,
         demonstrations: Sequence[Demonstration],
         max_cached_bytes: float = 0,
         tasks: str | None = None,
@@ -149,7 +149,7 @@ class ReplyTrainer(Resumable, SFTTrainer):  # type: ignore[misc]
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        self.model_accepts_loss_kwargs = True  # this loss does, Qwen2.5-VL's does not
+        self.model_accepts_loss_kwargs = True  # this loss does, the models' own does not
 
     def compute_loss(
         self,

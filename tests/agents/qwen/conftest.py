@@ -3,8 +3,8 @@
 from importlib.util import find_spec
 
 if all(find_spec(package) for package in ("torch", "transformers", "peft")):
-    from tests.agents.qwen.small import folder, one_thread, tiny
+    from tests.agents.qwen.small import family, folder, one_thread, tiny
 
-    __all__ = ["folder", "one_thread", "tiny"]
+    __all__ = ["family", "folder", "one_thread", "tiny"]
 else:
     collect_ignore_glob = ["test_*.py"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from agents.qwen.model.families import FAMILIES
 from agents.qwen.model.loading import load_model, load_processor
 from agents.qwen.model.tiny import save_tiny
 from tests.conftest import new_episode
@@ -30,15 +31,25 @@ float32, which rounds those of tiny models (about 7) by up to 2.4e-7. A mistake 
 """
 
 
+EVERY_FAMILY = pytest.mark.parametrize("family", FAMILIES, indirect=True)
+"""Runs a test on a tiny model of each family, not only of Qwen2.5-VL."""
+
+
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def family(request: pytest.FixtureRequest) -> str:
+    chosen: str = getattr(request, "param", "qwen2_5_vl")
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def folder(family: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model whose pictures take up to four tokens.
 
     It is float64, so that what it says does not depend on the processor: PyTorch draws other
     float32 weights with AVX2 than without, and adds up float32 products in other orders.
     """
     path = tmp_path_factory.mktemp("tiny")
-    save_tiny(path, tokens_per_frame=4, dtype=torch.float64)
+    save_tiny(path, tokens_per_frame=4, dtype=torch.float64, family=family)
     return path
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from agents.qwen.model.chunks import ASSISTANT, Chunk, encode, encode_response
-from tests.agents.qwen.small import Loaded, seen, short_episode
+from tests.agents.qwen.small import EVERY_FAMILY, Loaded, seen, short_episode
 from zoomgym.conversation import images_of, new_messages, to_messages
 from zoomgym.rules.episode import advance
 from zoomgym.rules.question import VideoQuestion
@@ -26,6 +26,7 @@ def test_every_picture_takes_the_tokens_of_its_size(tiny: Loaded) -> None:
     assert tuple(chunk.pixels.shape) == (3 * 4 + 4 * 8, 3 * 2 * 14 * 14)
 
 
+@EVERY_FAMILY
 def test_a_chunk_is_what_the_processor_itself_makes_of_messages(tiny: Loaded) -> None:
     messages = to_messages(seen(advance(short_episode(), ZOOM), (28, 28), (56, 28)))
     plain = [
@@ -60,6 +61,7 @@ def test_chunks_of_the_turns_make_up_the_chunk_of_the_whole(tiny: Loaded) -> Non
     assert torch.equal(torch.cat([opening.pixels, turn.pixels]), whole.pixels)
 
 
+@EVERY_FAMILY
 @pytest.mark.parametrize("clip_size", [(28, 28), (28, 84), (56, 28), (56, 56)])
 def test_positions_are_those_of_the_model(tiny: Loaded, clip_size: tuple[int, int]) -> None:
     observation = seen(advance(short_episode(), ZOOM), (56, 28), clip_size)

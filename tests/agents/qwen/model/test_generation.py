@@ -11,7 +11,7 @@ from torch import Tensor
 
 from agents.qwen.model.chunks import Chunk, encode, encode_response
 from agents.qwen.model.generation import Conversation, Reply, Sampling, read, say
-from tests.agents.qwen.small import ROUNDING, Loaded, seen, short_episode
+from tests.agents.qwen.small import EVERY_FAMILY, ROUNDING, Loaded, seen, short_episode
 from zoomgym.conversation import new_messages, to_messages
 from zoomgym.rules.episode import advance
 
@@ -60,6 +60,7 @@ def banned(tiny: Loaded) -> tuple[int, int]:
     return tiny.processor.image_token_id, tiny.processor.video_token_id
 
 
+@EVERY_FAMILY
 def test_ragged_turns_of_mixed_sizes_agree_with_a_plain_forward(tiny: Loaded) -> None:
     episodes = [short_episode("json") for _ in SIZES]
     talks = [Conversation() for _ in SIZES]
@@ -91,6 +92,7 @@ def test_ragged_turns_of_mixed_sizes_agree_with_a_plain_forward(tiny: Loaded) ->
         assert largest_difference(tiny, talk, past) < ROUNDING
 
 
+@EVERY_FAMILY
 def test_a_mistake_is_much_larger_than_rounding(tiny: Loaded) -> None:
     chunk = encode(tiny.processor, to_messages(seen(short_episode(), (56, 56))))
     talk = Conversation()
@@ -123,6 +125,7 @@ def counted_pictures(model: Any) -> Iterator[list[int]]:
     hook.remove()
 
 
+@EVERY_FAMILY
 def test_a_group_reads_its_prompt_once_and_each_clip_once(tiny: Loaded) -> None:
     episode = short_episode("json")
     prompt = encode(tiny.processor, to_messages(seen(episode)))
@@ -144,6 +147,7 @@ def test_a_group_reads_its_prompt_once_and_each_clip_once(tiny: Loaded) -> None:
         assert talk.num_pictures == 6
 
 
+@EVERY_FAMILY
 def test_a_batch_says_what_each_row_says_alone(tiny: Loaded) -> None:
     chunks = [encode(tiny.processor, to_messages(seen(short_episode(), size))) for size in SIZES]
     together = [Conversation() for _ in SIZES]
@@ -235,6 +239,7 @@ def test_who_has_read_nothing_has_nothing_to_say(tiny: Loaded) -> None:
         speak(tiny, [Conversation()], rngs(1))
 
 
+@EVERY_FAMILY
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use
 def test_an_adapted_model_generates_too(folder: Any) -> None:
     from agents.qwen.model.loading import add_lora, load_model, load_processor

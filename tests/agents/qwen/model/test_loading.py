@@ -13,10 +13,11 @@ import torch
 from transformers import Qwen2_5_VLForConditionalGeneration
 
 from agents.qwen.model import loading
+from agents.qwen.model.families import FAMILIES
 from agents.qwen.model.loading import add_lora, freeze_vision, load_model, load_processor
 from agents.qwen.model.tiny import SIZES, main, make_model
 from agents.registry import make_agent
-from tests.agents.qwen.small import Loaded
+from tests.agents.qwen.small import EVERY_FAMILY, Loaded
 
 
 def num_weights(model: Any) -> int:
@@ -59,6 +60,35 @@ def test_weights_come_in_the_type_and_with_the_kernel_that_was_asked_for(folder:
     model = load_model(str(folder), dtype=torch.bfloat16, attention="eager", device="cpu")
     assert model.dtype == torch.bfloat16
     assert model.config._attn_implementation == "eager"
+
+
+@EVERY_FAMILY
+def test_a_model_is_loaded_by_what_its_configuration_says(tiny: Loaded, family: str) -> None:
+    model, processor = tiny.model, tiny.processor
+    assert type(model) is FAMILIES[family].model
+    assert model.config.image_token_id == processor.image_token_id
+    vision, images = model.config.vision_config, processor.image_processor
+    assert vision.patch_size == images.patch_size == FAMILIES[family].patch_px
+    assert vision.spatial_merge_size == images.merge_size == 2
+
+
+def test_a_model_of_another_family_is_refused(folder: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(folder, model)
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**config, "model_type": "qwen3_vl_moe"}))
+    message = r"model: needed a model of qwen2_5_vl, qwen3_vl, qwen3_5, got qwen3_vl_moe"
+    with pytest.raises(ValueError, match=message):
+        load_model(str(model))
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use
+@pytest.mark.parametrize("family", ["qwen3_5"], indirect=True)
+def test_adapters_learn_in_recurrent_layers_too(folder: Path) -> None:
+    model = add_lora(load_model(str(folder)), rank=2, seed=0)
+    learning = [name for name, weight in model.named_parameters() if weight.requires_grad]
+    assert len([name for name in learning if ".linear_attn." in name]) == 2 * 5  # A and B
+    assert len(learning) == 2 * (5 + 3 + 4 + 3)  # a recurrent layer, and one that attends
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use

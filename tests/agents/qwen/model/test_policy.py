@@ -14,7 +14,7 @@ from agents.qwen.model.generation import Conversation, Reply, read, say
 from agents.qwen.model.policy import QwenAgent
 from agents.qwen.model.tiny import save_tiny
 from agents.registry import make_agent
-from tests.agents.qwen.small import frames, seen, short_episode
+from tests.agents.qwen.small import EVERY_FAMILY, frames, seen, short_episode
 from tests.rules.test_peers import T, crop, select
 from zoomgym import ZoomEnv
 from zoomgym.agent.observation import Frames, Observation
@@ -49,6 +49,7 @@ def play(
     return sorted(still, key=lambda record: task_ids.index(record.task.id))
 
 
+@EVERY_FAMILY
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_replies_do_not_depend_on_the_batch(folder: Path, temperature: float) -> None:
     agent = QwenAgent(str(folder), temperature=temperature, max_tokens=10)
@@ -103,6 +104,7 @@ def act_all(agent: QwenAgent, observations: Sequence[Observation]) -> list[str]:
     return [agent.act(observation) for observation in observations]
 
 
+@EVERY_FAMILY
 def test_an_episode_taken_up_half_way_goes_on_the_same(
     half_way: tuple[QwenAgent, list[Observation]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +144,7 @@ def spied_lengths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return lengths
 
 
+@EVERY_FAMILY
 def test_a_turn_reads_only_what_is_new(
     half_way: tuple[QwenAgent, list[Observation]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from agents.sb3.settings import PPOSettings
 from examples.train_tiny_qwen import Amounts
 from tests.agents.qwen.noise import NoiseTasks, scripted_env
-from tests.agents.qwen.small import ROUNDING, Broken
+from tests.agents.qwen.small import EVERY_FAMILY, ROUNDING, Broken
 from zoomgym.records import read_records, replay
 from zoomgym.rules import VideoQuestion
 
@@ -87,6 +87,7 @@ class Watched:
         trainer.model.model.language_model.norm.register_forward_hook(keep)
 
 
+@EVERY_FAMILY
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_the_loss_sees_the_log_probs_that_were_sampled(
     settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch, temperature: float
@@ -139,6 +140,7 @@ def test_a_generation_without_a_picture_is_learned_from(
     assert [record.frames_used for record in read_records(path)] == [0] * 4
 
 
+@EVERY_FAMILY
 def test_no_gradient_reaches_what_the_model_did_not_say(
     settings: GRPOSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,6 +350,7 @@ def test_a_run_that_broke_off_before_its_first_checkpoint_is_begun_again(
     assert train_grpo(short, resume=True).state.global_step == 1
 
 
+@EVERY_FAMILY
 def test_a_trained_model_plays(short: GRPOSettings) -> None:
     train_grpo(short)
     agent = QwenAgent(str(short.out), max_tokens=4)

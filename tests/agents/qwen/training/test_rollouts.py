@@ -10,7 +10,7 @@ import torch
 from agents.qwen.training.rollouts import Player, Rollout, RolloutGroup
 from tests.agents.qwen.model.test_generation import counted_pictures
 from tests.agents.qwen.noise import NoiseTasks, scripted_env
-from tests.agents.qwen.small import ROUNDING, Loaded
+from tests.agents.qwen.small import EVERY_FAMILY, ROUNDING, Loaded
 from tests.rules.test_peers import B, T, crop
 from zoomgym import ZoomEnv
 from zoomgym.errors import GradingError
@@ -44,6 +44,7 @@ def plain_log_probs(tiny: Loaded, rollout: Rollout) -> torch.Tensor:
     return logits.log_softmax(-1).gather(1, row[0, 1:, None])[start:, 0]
 
 
+@EVERY_FAMILY
 def test_log_probs_of_ragged_turns_and_mixed_sizes_are_those_of_a_plain_forward(
     tiny: Loaded,
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_group_reads_its_overview_once_and_each_clip_once(tiny: Loaded) -> Non
     assert sum(counts) == 3 + clips
 
 
+@EVERY_FAMILY
 def test_pictures_are_the_frames_that_were_paid_for(tiny: Loaded) -> None:
     for group in player(tiny).play(tiny.model, TASKS, 0):
         for rollout in group.rollouts:
@@ -111,6 +113,7 @@ def test_the_frames_of_every_call_of_a_reply_are_read(tiny: Loaded) -> None:
         assert len(rollout.record.turns[0].zooms) == 2
 
 
+@EVERY_FAMILY
 def test_what_is_sampled_depends_neither_on_the_batch_nor_on_the_order(tiny: Loaded) -> None:
     together = player(tiny).play(tiny.model, TASKS, 5)
     alone = player(tiny, rows=4)

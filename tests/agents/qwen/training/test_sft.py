@@ -32,7 +32,7 @@ from agents.qwen.training.sft import (
 )
 from agents.synthetic.baselines import BlindAgent
 from agents.synthetic.tutor import TutorAgent
-from tests.agents.qwen.small import ROUNDING, Broken, Loaded, seen, short_episode
+from tests.agents.qwen.small import EVERY_FAMILY, ROUNDING, Broken, Loaded, seen, short_episode
 from tests.playing import play_episode
 from zoomgym import ZoomEnv
 from zoomgym.agent.observation import Observation
@@ -150,6 +150,7 @@ def test_text_in_a_reply_that_looks_like_the_end_of_it_is_only_text(tiny: Loaded
     assert learned(tiny, row) == ["a< |im_end|>b< |image_pad|><|im_end|>"] * 2
 
 
+@EVERY_FAMILY
 def test_log_probs_and_positions_are_those_of_the_agent(tiny: Loaded) -> None:
     batch = batch_of(tiny)
     with torch.no_grad():
@@ -182,6 +183,7 @@ def word_by_word(chunk: Chunk, labels: Sequence[int]) -> Iterator[Chunk]:
         yield replace(chunk, ids=chunk.ids[num_learned:])
 
 
+@EVERY_FAMILY
 def test_no_gradient_comes_from_anywhere_but_the_replies(tiny: Loaded) -> None:
     batch, states = batch_of(tiny), []
 
