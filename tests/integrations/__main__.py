@@ -43,7 +43,8 @@ def passes(name: str, *, is_new: bool) -> bool:
     if not (FOLDER / name / "made").exists():
         environment = ENVIRONMENTS[name]
         venv.create(FOLDER / name, with_pip=True, clear=True)
-        wanted = [*NEEDED, *environment.requirements, "-e", f".[{environment.extra or name}]"]
+        extra = environment.extra or name.replace("_", "-")
+        wanted = [*NEEDED, *environment.requirements, "-e", f".[{extra}]"]
         install = [python, "-m", "pip", "install", "--quiet"]
         subprocess.run([*install, *wanted], cwd=ROOT, check=True)
         if environment.alone:

@@ -21,7 +21,15 @@ ENVIRONMENTS: dict[str, Environment] = {
     "lmms_eval": Environment(
         (
             *("torch==2.13.0", "accelerate", "datasets", "evaluate", "jsonlines", "numexpr"),
-            *("loguru", "openai", "openpyxl", "pytablewriter", "python-dotenv", "sacrebleu"),
+            *(
+                "loguru",
+                "openai",
+                "opencv-python-headless",
+                "openpyxl",
+                "pytablewriter",
+                "python-dotenv",
+                "sacrebleu",
+            ),
             *("scikit-learn", "sentencepiece", "sqlitedict", "tenacity", "tqdm-multiprocess"),
             *("transformers>=5", "zstandard", "pyyaml", "sympy", "tiktoken", "nltk", "httpx"),
         ),

@@ -122,7 +122,7 @@ def _parser() -> Parser:
     add = _command(
         commands, "view", view, "write records as logs that `inspect view` shows",
         "Writes a log of inspect_ai for each run in a file of records: what was said, and every "
-        "frame that was shown. Needs the extra inspect_ai.",
+        "frame that was shown. Needs the extra inspect-ai.",
         "zoomgym view records.jsonl", "inspect view --log-dir logs",
     )  # fmt: skip
     add("records", type=Path, help="a file of records, JSON Lines")

@@ -29,7 +29,7 @@ def view(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise ZoomGymError(
             f"view needs the package {error.name}, got none in {sys.executable}: run "
-            "pip install 'zoomgym[inspect_ai]'"
+            "pip install 'zoomgym[inspect-ai]'"
         ) from error
     args.out.mkdir(parents=True, exist_ok=True)
     created = datetime.fromtimestamp(args.records.stat().st_mtime, UTC)
