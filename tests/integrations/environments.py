@@ -17,7 +17,7 @@ NEEDED = ("pytest>=8.3", "hypothesis>=6.100")
 """What all tests need."""
 ENVIRONMENTS: dict[str, Environment] = {
     "inspect_ai": Environment(("openai>=1.60",)),
-    "verl": Environment(("torch==2.13.0", "cachetools", "fastapi", "pyzmq", "uvicorn")),
+    "verl": Environment(("torch==2.13.0",)),
     "lmms_eval": Environment(
         (
             *("torch==2.13.0", "accelerate", "datasets", "evaluate", "jsonlines", "numexpr"),
