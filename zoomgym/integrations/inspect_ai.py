@@ -188,7 +188,8 @@ def _chat_message(row: Mapping[str, Any], text: str) -> ChatMessage:
 def _call(call: Mapping[str, Any]) -> ToolCall:
     """Returns a native call as inspect_ai has it."""
     function = call["function"]
-    return ToolCall(call["id"], function["name"], json.loads(function["arguments"]))
+    arguments = json.loads(function["arguments"])
+    return ToolCall(id=call["id"], function=function["name"], arguments=arguments)
 
 
 def _tool(function: Mapping[str, Any]) -> ToolInfo:
