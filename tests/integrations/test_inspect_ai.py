@@ -1,6 +1,7 @@
 """The task of inspect_ai, evaluated by its real loop, and records as its logs."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,10 +27,12 @@ from tests.integrations.players_inspect_ai import evaluated, says
 from zoomgym import ZoomEnv
 from zoomgym.cli import main
 from zoomgym.integrations.inspect_ai import records_of, zoom
-from zoomgym.records import Record, env_to_watch, replay, write_records
+from zoomgym.records import Record, env_to_watch, read_records, replay, write_records
 from zoomgym.rollout import run_episodes, watch_again
 
 pytestmark = pytest.mark.long
+
+ROOT = Path(__file__).parents[2]
 
 SMALL = {"source": "scene", "num_overview": 4, "max_pixels": 28 * 28}
 ZOOM = '{"segment": [4, 6], "fps": 2}'
@@ -253,3 +256,12 @@ def test_fewer_and_smaller_frames_can_be_asked_for(tmp_path: Path, records: list
     assert len(samples) == 2
     env = env_to_watch(records[0], max_pixels=200)
     assert watch_again(env, records[0]).overview.images[0].shape[:2] < (28, 28)
+
+
+def test_the_example_runs(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "examples.integrations.inspect_ai"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("reward     0.45\naccuracy   0.25\n")
+    assert len(list(read_records(tmp_path / "logs" / "records.jsonl"))) == 4

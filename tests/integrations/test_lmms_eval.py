@@ -1,7 +1,10 @@
 """An agent of ours in the loop of lmms-eval, and its scorers beside our official scores."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -23,6 +26,8 @@ from zoomgym.integrations.lmms_eval import ZoomModel
 from zoomgym.tasks.datasets.official import SCORINGS
 
 pytestmark = pytest.mark.long
+
+ROOT = Path(__file__).parents[2]
 
 OPTIONS = [
     ("a big cat", "dogs", "night", "day", "rain"),
@@ -186,3 +191,11 @@ def test_what_is_never_answered_is_wrong_and_what_fails_is_no_score(folder: Path
 
 def test_options_have_their_letters_as_hubs_have_them() -> None:
     assert lettered(VideoQuestion("q", "v", "?", "A", options=("x", "y"))) == ["A. x", "B. y"]
+
+
+def test_the_example_runs(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "examples.integrations.lmms_eval"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "exact match: 1.0" in ran.stdout

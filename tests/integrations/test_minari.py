@@ -1,5 +1,8 @@
 """Episodes as datasets of the real Minari, and back."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.filterwarnings("ignore:.*(is set to None|env_spec is None):UserWarning"),
 ]
+ROOT = Path(__file__).parents[2]
 NAME = "zoomgym/flash/scripted-v0"
 ARGUMENTS = {
     "tasks": "synthetic:flash",
@@ -126,3 +130,12 @@ def test_the_discrete_environment_is_recorded_by_minari_itself() -> None:
             break
     [episode] = env.create_dataset("zoomgym/discrete-v0")
     assert len(episode.actions) == len(episode.rewards)
+
+
+def test_the_example_runs(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "examples.integrations.minari"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "19 steps take 0.2 MB" in ran.stdout
+    assert "showed [(2, 256, 256, 3)]" in ran.stdout
