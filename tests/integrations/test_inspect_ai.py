@@ -216,7 +216,8 @@ def test_records_become_logs_with_every_frame_that_was_paid_for(
         frames = pictures(sample.messages)
         assert (sample.id, len(frames)) == (record.task.id, record.frames_used)
         assert all(frame.startswith("data:image/jpeg") for frame in frames)
-        assert sample.messages[-1].text == RIGHT
+        assert sample.messages[-1].text == sample.output.completion == RIGHT
+        assert [len(pictures(event.input)) for event in sample.events] == [4, 8, 12]
         assert sample.scores
         assert sample.scores["reward_terms"].as_dict()["reward"] == record.reward
     assert [sample.epoch for sample in shown["one"]] == [1, 1, 2]

@@ -4,10 +4,11 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from inspect_ai.event import ModelEvent
 from inspect_ai.log import (
     EvalConfig,
     EvalDataset,
@@ -19,7 +20,13 @@ from inspect_ai.log import (
     EvalSpec,
     write_eval_log,
 )
-from inspect_ai.model import ChatMessageAssistant, ModelOutput, ModelUsage
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    GenerateConfig,
+    ModelOutput,
+    ModelUsage,
+)
 from inspect_ai.scorer import SampleScore, Score, mean, stderr
 
 from zoomgym.agent import Observation
@@ -53,17 +60,15 @@ def sample_of(record: Record, observation: Observation, epoch: int = 1) -> EvalS
         epoch: tells apart episodes on the same task in a log.
     """
     messages = to_chat(to_messages(observation), JPEG_QUALITY)
-    said = messages[-1]
-    assert isinstance(said, ChatMessageAssistant), "an episode ends with a reply"
-    output = ModelOutput.from_message(said)
-    output.model = record.agent
+    events = list(_events(record.agent, messages))
     return EvalSample(
         id=record.task.id,
         epoch=epoch,
         input=record.task.asked,
         target=record.task.truth,
         messages=messages,
-        output=output,
+        output=events[-1].output,
+        events=events,
         scores={SCORER: score_of(record)},
         metadata={"category": record.task.category, "seed": record.seed, "version": record.version},
         store={RECORD: record.to_json()},
@@ -110,6 +115,22 @@ def _name_of(record: Record) -> str:
     """Returns what episodes of the same run have in common, as one text."""
     settings = dict(record.settings)
     return json.dumps([record.agent, record.suite, record.task_set, settings], sort_keys=True)
+
+
+def _events(agent: str, messages: Sequence[ChatMessage]) -> Iterator[ModelEvent]:
+    """Yields each reply as what it was: a model's output for all messages before it."""
+    for index, message in enumerate(messages):
+        if isinstance(message, ChatMessageAssistant):
+            output = ModelOutput.from_message(message)
+            output.model = agent
+            yield ModelEvent(
+                model=agent,
+                input=list(messages[:index]),
+                tools=[],
+                tool_choice="none",
+                config=GenerateConfig(),
+                output=output,
+            )
 
 
 def _usage(record: Record) -> ModelUsage:
