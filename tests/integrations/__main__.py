@@ -3,7 +3,6 @@
 `python -m tests.integrations NAME ..` makes them in `build/integrations`, or uses what is there.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.integrations.environments import ENVIRONMENTS, NEEDED
+from zoomgym.io.commands import Parser
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "integrations"
@@ -19,7 +19,7 @@ FOLDER = ROOT / "build" / "integrations"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line. Returns 0 if the tests of all integrations have passed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.integrations", description=__doc__)
+    parser = Parser(prog="python -m tests.integrations", description=__doc__)
     parser.add_argument(
         "names",
         nargs="+",
