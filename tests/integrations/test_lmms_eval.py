@@ -198,4 +198,4 @@ def test_the_example_runs(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert "exact match: 1.0" in ran.stdout
+    assert "answer A exact match 1.0" in ran.stdout
