@@ -30,6 +30,7 @@ RUN_BY = {
     "benchmarks.leaderboard": "benchmarks/test_leaderboard.py",
     "benchmarks.run suite": "benchmarks/test_run.py",
     "benchmarks.run tasks": "benchmarks/evaluation/test_suites.py",
+    "benchmarks.studies": "benchmarks/studies/test_running.py",
     "benchmarks.speed.qwen generation": "benchmarks/speed/test_qwen.py",
     "benchmarks.speed.qwen step": "benchmarks/speed/test_qwen.py",
     "examples.draw_a_record": "test_examples.py",

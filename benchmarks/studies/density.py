@@ -311,7 +311,7 @@ STUDY = Study(
         ),
     ),
     sizes={
-        FULL: DensityAmounts(num_tasks=20),
+        FULL: DensityAmounts(num_tasks=8),
         QUICK: DensityAmounts(num_tasks=2, lengths_s=(60, 3600)),
     },
     play=play,

@@ -177,7 +177,7 @@ STUDY = Study(
         ),
     ),
     sizes={
-        FULL: SelectorAmounts(num_updates=100, num_tasks=300),
+        FULL: SelectorAmounts(num_updates=100, num_tasks=120),
         QUICK: SelectorAmounts(num_updates=30, num_tasks=30),
     },
     play=play,
