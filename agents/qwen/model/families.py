@@ -25,12 +25,31 @@ class ModelFamily:
     model: type[PreTrainedModel]
     patch_px: int
     """Side of a patch of the released models; a picture's token has two by two."""
+    processor: str
+    """Class of their processors in transformers."""
+    video_processor: str
+    """Class of the part of it that reads videos, which are not used here."""
 
 
 FAMILIES = {
-    "qwen2_5_vl": ModelFamily(Qwen2_5_VLForConditionalGeneration, patch_px=14),
-    "qwen3_vl": ModelFamily(Qwen3VLForConditionalGeneration, patch_px=16),
-    "qwen3_5": ModelFamily(Qwen3_5ForConditionalGeneration, patch_px=16),
+    "qwen2_5_vl": ModelFamily(
+        Qwen2_5_VLForConditionalGeneration,
+        patch_px=14,
+        processor="Qwen2_5_VLProcessor",
+        video_processor="Qwen2VLVideoProcessor",
+    ),
+    "qwen3_vl": ModelFamily(
+        Qwen3VLForConditionalGeneration,
+        patch_px=16,
+        processor="Qwen3VLProcessor",
+        video_processor="Qwen3VLVideoProcessor",
+    ),
+    "qwen3_5": ModelFamily(
+        Qwen3_5ForConditionalGeneration,
+        patch_px=16,
+        processor="Qwen3VLProcessor",
+        video_processor="Qwen3VLVideoProcessor",
+    ),
 }
 """By the `model_type` in their configuration."""
 MODELS = tuple(family.model for family in FAMILIES.values())

@@ -1,5 +1,6 @@
 """Loads a model and its processor, by path or hub id."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 from transformers.utils.hub import cached_file
 from transformers.utils.import_utils import is_torchvision_available
 
-from agents.qwen.model.families import family_at
+from agents.qwen.model.families import FAMILIES, ModelFamily, family_at
 
 TEMPLATE = (Path(__file__).parent / "template.jinja").read_text(encoding="utf-8")
 IMAGE_TOKEN = "<|image_pad|>"
@@ -29,8 +30,14 @@ Processor = Qwen2_5_VLProcessor | Qwen3VLProcessor
 class ImageOnlyProcessor(Qwen2_5_VLProcessor):
     """A processor of any family without videos, which needs no torchvision.
 
+    It is saved as one of transformers' own class, with the usual settings for videos, so that
+    `AutoProcessor` reads it like that of a released model, where there is torchvision.
+
     Source: transformers 5.23 finds the parts of a processor in the signature of `__init__`.
     """
+
+    family: ModelFamily = FAMILIES["qwen2_5_vl"]
+    """Family of its model."""
 
     def __init__(
         self,
@@ -51,12 +58,28 @@ class ImageOnlyProcessor(Qwen2_5_VLProcessor):
         names = "input_ids attention_mask pixel_values image_grid_thw mm_token_type_ids"
         return names.split()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what is saved of it."""
+        saved: dict[str, Any] = super().to_dict()
+        sizes = ("patch_size", "temporal_patch_size", "merge_size")
+        videos = {name: getattr(self.image_processor, name) for name in sizes}
+        saved["video_processor"] = {"video_processor_type": self.family.video_processor, **videos}
+        return {**saved, "processor_class": self.family.processor}
+
+    def save_pretrained(self, save_directory: Any, push_to_hub: bool = False, **given: Any) -> Any:
+        """Writes it into a folder."""
+        written = super().save_pretrained(save_directory, push_to_hub, **given)
+        path = Path(save_directory) / "tokenizer_config.json"  # names this class, unlike to_dict
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        saved["processor_class"] = self.family.processor
+        path.write_text(json.dumps(saved, indent=2) + "\n", encoding="utf-8")
+        return written
+
 
 def load_processor(path: str) -> Processor:
     """Returns the processor of a model, with this package's chat template.
 
-    It is of the model's own class, so that what is saved with it loads anywhere. Without
-    torchvision, or if the model was saved without, it is an `ImageOnlyProcessor`.
+    It is of the model's own class; without torchvision, an `ImageOnlyProcessor`.
 
     Raises:
         OSError: there is no model at path.
@@ -75,6 +98,8 @@ def load_processor(path: str) -> Processor:
             f"{path}: needed a model without code of its own, got one with code, which is never "
             "run: name another model"
         ) from error
+    if isinstance(processor, ImageOnlyProcessor):
+        processor.family = family_at(path)
     processor.chat_template = processor.tokenizer.chat_template = TEMPLATE
     return processor
 

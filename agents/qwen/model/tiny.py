@@ -117,7 +117,9 @@ def make_processor(tokens_per_frame: int = 1, family: str = "qwen2_5_vl") -> Pro
     images = Qwen2VLImageProcessorPil(
         min_pixels=pixels, max_pixels=pixels * tokens_per_frame, patch_size=patch_px
     )
-    return ImageOnlyProcessor(images, _make_tokenizer(), chat_template=TEMPLATE)
+    processor = ImageOnlyProcessor(images, _make_tokenizer(), chat_template=TEMPLATE)
+    processor.family = FAMILIES[family]
+    return processor
 
 
 def make_model(

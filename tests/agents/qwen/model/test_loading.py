@@ -10,14 +10,16 @@ from typing import Any
 import huggingface_hub
 import pytest
 import torch
-from transformers import Qwen2_5_VLForConditionalGeneration
+from PIL import Image
+from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
+from transformers.utils.import_utils import is_torchvision_available
 
 from agents.qwen.model import loading
 from agents.qwen.model.families import FAMILIES
 from agents.qwen.model.loading import add_lora, freeze_vision, load_model, load_processor
 from agents.qwen.model.tiny import SIZES, main, make_model
 from agents.registry import make_agent
-from tests.agents.qwen.small import EVERY_FAMILY, Loaded
+from tests.agents.qwen.small import EVERY_FAMILY, Loaded, frames
 
 
 def num_weights(model: Any) -> int:
@@ -70,6 +72,33 @@ def test_a_model_is_loaded_by_what_its_configuration_says(tiny: Loaded, family: 
     vision, images = model.config.vision_config, processor.image_processor
     assert vision.patch_size == images.patch_size == FAMILIES[family].patch_px
     assert vision.spatial_merge_size == images.merge_size == 2
+
+
+@EVERY_FAMILY
+def test_a_processor_is_saved_as_one_of_transformers_own(
+    tiny: Loaded, family: str, folder: Path, tmp_path: Path
+) -> None:
+    load_processor(str(folder)).save_pretrained(tmp_path)  # as a trained model's is
+    for place in (folder, tmp_path):
+        saved = json.loads((place / "processor_config.json").read_text())
+        named = json.loads((place / "tokenizer_config.json").read_text())
+        assert saved["processor_class"] == FAMILIES[family].processor == named["processor_class"]
+        if not is_torchvision_available():
+            with pytest.raises(ImportError, match=r"VideoProcessor requires the Torchvision"):
+                AutoProcessor.from_pretrained(place)  # as with a released model, not a tokenizer
+            continue
+        shutil.copy(folder / "config.json", tmp_path)
+        stock = AutoProcessor.from_pretrained(place)
+        assert type(stock).__name__ == FAMILIES[family].processor
+        picture = Image.fromarray(frames((0.0,), (56, 28), 0).images[0])
+        text = "<|vision_start|><|image_pad|><|vision_end|>What?"
+        ours, theirs = (
+            one(text=[text], images=[picture], return_tensors="pt")
+            for one in (tiny.processor, stock)
+        )
+        assert torch.equal(ours["input_ids"], theirs["input_ids"])
+        assert torch.equal(ours["image_grid_thw"], theirs["image_grid_thw"])
+        assert float((ours["pixel_values"] - theirs["pixel_values"]).abs().max()) < 0.05
 
 
 def test_a_model_of_another_family_is_refused(folder: Path, tmp_path: Path) -> None:
