@@ -13,9 +13,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
-def test_the_citation_is_of_this_version() -> None:
+def test_version_and_date_are_the_same_everywhere() -> None:
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
-    assert re.findall(r"^version: (.+)$", citation, re.MULTILINE) == [PROJECT["version"]]
+    [cited] = re.findall(r"^version: (.+)$", citation, re.MULTILINE)
+    [date] = re.findall(r"^date-released: (.+)$", citation, re.MULTILINE)
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    titles = re.findall(r"^## (.+)$", changelog, re.MULTILINE)
+    assert cited == PROJECT["version"]
+    assert titles[:2] == ["Unreleased", f"{cited} - {date}"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
