@@ -9,6 +9,7 @@ on an event.
 import math
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -96,7 +97,17 @@ class Glimpse:
 GLIMPSES = {
     one.family: one for one in (Glimpse(event_s, k) for event_s in EVENTS_S for k in NUM_EVENTS)
 }
-FAMILIES.update({name: Family(one.draw, QUESTION) for name, one in GLIMPSES.items()})
+
+
+@contextmanager
+def glimpses() -> Iterator[None]:
+    """Adds all kinds of events to the families of tasks, while they are played."""
+    FAMILIES.update({name: Family(one.draw, QUESTION) for name, one in GLIMPSES.items()})
+    try:
+        yield
+    finally:
+        for name in GLIMPSES:
+            del FAMILIES[name]
 
 
 def arm_of(selector: str, num_overview: int, agent: str) -> str:
@@ -120,27 +131,28 @@ def play(
     how, name = cell.arm.split(", ")
     selector, size = how.split()
     agent = make_agent(name)
-    for length_s in amounts.lengths_s:
-        kinds = [one for one in GLIMPSES.values() if _fits(one, length_s)]
-        for kind in kinds:
-            env = ZoomEnv(
-                f"synthetic:{kind.family}",
-                duration_s=length_s,
-                source="scene",
-                split="test",
-                overview=selector,
-                num_overview=int(size),
-                frame_budget=int(size) + NUM_CLIP_FRAMES,
-                max_pixels=112 * 112,
-                frame_size=(8, 8),
-            )
-            first = cell.seed * amounts.num_tasks
-            ids = [env.tasks[first + k].id for k in range(amounts.num_tasks)]
-            task_ids = [one for one in ids if one not in played]
-            yield from run_episodes(
-                env, agent, agent_name=cell.arm, task_ids=task_ids, seed=cell.seed
-            )
-            env.close()
+    with glimpses():
+        for length_s in amounts.lengths_s:
+            kinds = [one for one in GLIMPSES.values() if _fits(one, length_s)]
+            for kind in kinds:
+                env = ZoomEnv(
+                    f"synthetic:{kind.family}",
+                    duration_s=length_s,
+                    source="scene",
+                    split="test",
+                    overview=selector,
+                    num_overview=int(size),
+                    frame_budget=int(size) + NUM_CLIP_FRAMES,
+                    max_pixels=112 * 112,
+                    frame_size=(8, 8),
+                )
+                first = cell.seed * amounts.num_tasks
+                ids = [env.tasks[first + k].id for k in range(amounts.num_tasks)]
+                task_ids = [one for one in ids if one not in played]
+                yield from run_episodes(
+                    env, agent, agent_name=cell.arm, task_ids=task_ids, seed=cell.seed
+                )
+                env.close()
 
 
 def _fits(kind: Glimpse, length_s: float) -> bool:
