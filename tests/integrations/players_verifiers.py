@@ -12,7 +12,8 @@ from verifiers.v1.clients import EvalClientConfig
 from verifiers.v1.utils.loaders import load_environment
 
 from tests.grading.judges import Answer, JudgeServer, judging, sends
-from zoomgym.integrations.verifiers import ZoomGameConfig, ZoomTask, env_of
+from zoomgym.integrations.session import session_with
+from zoomgym.integrations.verifiers import ZoomGameConfig, ZoomTask
 
 HUB = Path(__file__).parents[2] / "examples" / "integrations" / "prime_hub"
 if str(HUB) not in sys.path:
@@ -59,7 +60,7 @@ def run(env: vf.Env, task: ZoomTask, server: JudgeServer) -> vf.Episode:
 
 def play(task_id: str, replies: list[str], arguments: dict[str, Any]) -> float:
     env = environment(arguments)
-    assert env_of(json.dumps(arguments, sort_keys=True)).tasks.by_id(task_id).id == task_id
+    assert session_with(arguments).env.tasks.by_id(task_id).id == task_id
     with judging(*map(says, replies)) as server:
         episode = run(env, task_of(env, task_id), server)
         assert len(server.requests) == len(replies)

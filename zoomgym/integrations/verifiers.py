@@ -7,9 +7,7 @@ Source: verifiers 0.4, `verifiers.v1`, whose older interface is gone.
 """
 
 import asyncio
-import json
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import httpx
@@ -19,8 +17,7 @@ from verifiers.v1.dialects.chat import message_to_wire
 from verifiers.v1.runtimes import ProgramResult, Runtime, SubprocessConfig
 
 from zoomgym.conversation import to_openai, write_completion
-from zoomgym.envs import ZoomEnv
-from zoomgym.integrations.session import Session
+from zoomgym.integrations.session import Session, session_with
 
 __all__ = ["ZoomGame", "ZoomHarness", "ZoomTaskset"]
 
@@ -56,7 +53,7 @@ class ZoomTaskset(vf.Taskset[ZoomTask, ZoomTasksetConfig]):
     def load(self) -> Iterator[ZoomTask]:
         """Yields tasks. Raises TaskError and ValueError if arguments make no environment."""
         config = self.config
-        tasks = env_of(json.dumps(config.arguments, sort_keys=True)).tasks
+        tasks = session_with(config.arguments).env.tasks
         for index in range(min(config.num_tasks, len(tasks))):
             task_id = tasks[index].id
             data = ZoomData(
@@ -123,7 +120,7 @@ class ZoomGame(vf.Env[ZoomGameConfig]):
     async def run(self, task: ZoomTask, agents: vf.Agents) -> None:
         """Plays an episode. Raises VideoError and GradingError, which end it without a reward."""
         data, quality = task.data, self.config.jpeg_quality
-        session = Session(env_of(json.dumps(data.arguments, sort_keys=True)).fork())
+        session = session_with(data.arguments)
         try:
             shown = await asyncio.to_thread(session.open, data.task_id, data.seed)
             async with agents.player.interaction(task) as talk:
@@ -138,12 +135,6 @@ class ZoomGame(vf.Env[ZoomGameConfig]):
         if session.is_over or trace.ok:  # else the model failed: that is no score
             trace.record_reward("reward", session.reward)
             trace.record_metrics({**session.terms, "frames_used": session.env.episode.frames_used})
-
-
-@cache
-def env_of(arguments: str) -> ZoomEnv:
-    """Returns the environment of arguments, in JSON: episodes are played in forks of it."""
-    return ZoomEnv(**json.loads(arguments))
 
 
 def _reply_of(segment: vf.Segment, session: Session) -> str:
