@@ -24,7 +24,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.demo
-	@echo "Installing what the tests need into $(VENV), PyTorch too: 2 GB, some minutes .."
+	@echo "Installing what the tests need into $(VENV), PyTorch too: 2.5 GB, some minutes .."
 	@$(INSTALL) ".[dev]"
 	@touch $@
 

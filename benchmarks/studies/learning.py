@@ -1,4 +1,4 @@
-"""What studies that train have in common: models that several arms share are trained once."""
+"""Models that several arms of a study share, trained once."""
 
 import shutil
 from collections.abc import Callable

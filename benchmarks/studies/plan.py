@@ -1,4 +1,4 @@
-"""What a study is: a claim, what would refute it, arms that are compared, and how they are judged.
+"""Plans of studies: a claim, its refutation, the arms that are compared, and how they are judged.
 
 A plan is fixed before a study runs: the contrasts, what they need to exceed, and the seeds.
 """
@@ -11,7 +11,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.evaluation.grouping import grouped
 from zoomgym.records import Record
 
 FULL, QUICK = "full", "quick"
@@ -45,7 +44,7 @@ class Contrast:
     base: str | None = None
     """Another arm; None compares with `more_than` alone."""
     more_than: float = 0.0
-    """What the difference, or the mean, needs to exceed."""
+    """Bound that the difference, or the mean, has to exceed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +66,6 @@ class Results:
                 found[seed] = {task: one for task, one in measured.items() if one is not None}
         return found
 
-    def by_length(self, arm: str) -> dict[float, list[Record]]:
-        """Returns the episodes of an arm by the length of their videos, in whole seconds."""
-        return grouped(self.of(arm), lambda record: float(round(record.duration_s)))
-
 
 @dataclass(frozen=True, slots=True)
 class Study:
@@ -80,11 +75,11 @@ class Study:
     title: str
     claim: str
     source: str
-    """Where the claim is made."""
+    """Paper or text that makes the claim."""
     refuted_by: str
-    """What would refute it."""
+    """Outcome that would refute the claim."""
     cannot_show: str
-    """What the study says nothing about."""
+    """Limits of the study."""
     arms: tuple[str, ...]
     measures: Mapping[str, Measure]
     contrasts: tuple[Contrast, ...]

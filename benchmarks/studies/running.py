@@ -38,7 +38,7 @@ def play_cells(cells: Iterable[Cell], folder: Path, workers: int, tell: Callable
             for future in as_completed(playing):
                 future.result()
                 tell()
-        except BaseException:
+        except BaseException:  # Ctrl-C, too: cells that wait are not begun
             for future in playing:
                 future.cancel()
             raise

@@ -21,6 +21,7 @@ from zoomgym.rollout import to_record, watch_again
 
 pytestmark = [
     pytest.mark.long,
+    # Minari warns about an author, or an environment, that a dataset does not name.
     pytest.mark.filterwarnings("ignore:.*(is set to None|env_spec is None):UserWarning"),
 ]
 ROOT = Path(__file__).parents[2]

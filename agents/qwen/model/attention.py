@@ -27,7 +27,7 @@ from agents.qwen.model.families import MODELS
 KeysAndValues = list[tuple[Tensor, Tensor]]
 """Keys and values of each layer that attends, each (heads, tokens, size)."""
 State = tuple[Tensor, Tensor]
-"""What a recurrent layer carries from token to token: the last columns that its convolution saw,
+"""State of a recurrent layer between two tokens: the last columns that its convolution saw,
 (rows, channels, columns), and its memory, (rows, heads, size of keys, size of values)."""
 NAME = "zoomgym"
 """Name of this attention in transformers' table."""

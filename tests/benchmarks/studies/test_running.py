@@ -29,6 +29,7 @@ from benchmarks.studies.running import (
     read_results,
 )
 from zoomgym.records import replay
+from zoomgym.tasks import FAMILIES
 
 CELL = Cell("density", QUICK, "uniform 64, coarse_to_fine", 0)
 
@@ -75,6 +76,15 @@ def test_episodes_of_a_study_can_be_played_again(tmp_path: Path) -> None:
     [*records] = play(CELL, DensityAmounts(num_tasks=1, lengths_s=(60,)), tmp_path, set())
     for record in records:
         assert replay(record).is_over
+
+
+def test_a_study_leaves_the_families_of_tasks_as_they_were(tmp_path: Path) -> None:
+    before = dict(FAMILIES)
+    episodes = play(CELL, DensityAmounts(num_tasks=1, lengths_s=(60,)), tmp_path, set())
+    next(episodes)
+    assert dict(FAMILIES) != before
+    episodes.close()  # type: ignore[attr-defined]
+    assert dict(FAMILIES) == before
 
 
 def test_what_is_expected_of_a_uniform_glance_is_what_happens(tmp_path: Path) -> None:
