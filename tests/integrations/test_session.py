@@ -31,6 +31,17 @@ def test_messages_go_out_and_replies_come_in_until_the_episode_is_over() -> None
     assert (session.terms["accuracy"], session.terms["tool"]) == (1, 1)
 
 
+def test_a_seed_draws_the_task_that_the_environment_draws() -> None:
+    session, env = new_session(), new_session().env
+    drawn = []
+    for seed in range(3):
+        session.open(seed=seed)
+        env.reset(seed=seed)
+        assert session.env.episode.task == env.episode.task
+        drawn.append(env.episode.task.id)
+    assert len({*drawn}) == 3
+
+
 def test_the_record_of_a_session_can_be_replayed() -> None:
     session = new_session()
     session.open(seed=5)

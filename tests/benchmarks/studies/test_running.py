@@ -28,6 +28,7 @@ from benchmarks.studies.running import (
     play_cell,
     read_results,
 )
+from benchmarks.studies.selector import SelectorAmounts
 from zoomgym.records import replay
 from zoomgym.tasks import FAMILIES
 
@@ -85,6 +86,25 @@ def test_a_study_leaves_the_families_of_tasks_as_they_were(tmp_path: Path) -> No
     assert dict(FAMILIES) != before
     episodes.close()  # type: ignore[attr-defined]
     assert dict(FAMILIES) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "arm", "amounts"),
+    [
+        ("density", CELL.arm, DensityAmounts(num_tasks=2, lengths_s=(60,))),
+        ("selector", "uniform 8, glance", SelectorAmounts(num_updates=1, num_tasks=6)),
+    ],
+)
+def test_seeds_play_tasks_of_their_own(
+    name: str, arm: str, amounts: object, tmp_path: Path
+) -> None:
+    study = find_study(name)
+    first, second = (
+        {one.task.id for one in study.play(Cell(name, QUICK, arm, seed), amounts, tmp_path, set())}
+        for seed in (0, 1)
+    )
+    assert len(first) == len(second) > 1
+    assert first & second == set()
 
 
 def test_what_is_expected_of_a_uniform_glance_is_what_happens(tmp_path: Path) -> None:
