@@ -19,7 +19,7 @@ from zoomgym.io import replaced
 from zoomgym.records import append_record, drop_cut_line, read_records
 from zoomgym.rollout import VERSION
 
-NAMES = ("density", "selector")
+NAMES = ("density", "reflection_elsewhere", "selector")
 """Studies, in the order in which they are told."""
 
 
