@@ -179,6 +179,11 @@ def restore_weights(model: PreTrainedModel, folder: str) -> None:
 def freeze_vision(model: Any) -> None:
     """Freezes the vision encoder, and the mergers that end it or leave it half-way.
 
+    It runs without gradients: where activations are recomputed, transformers 5.23 asks for those of
+    its patches, so its blocks would be kept, recomputed and passed backward for nothing.
+
     Source: VideoZoomer's cold start (scripts/sft.yaml) freezes both.
     """
-    model.model.visual.requires_grad_(False)
+    visual = model.model.visual
+    visual.requires_grad_(False)
+    visual.forward = torch.no_grad()(visual.forward)

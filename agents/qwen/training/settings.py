@@ -92,7 +92,7 @@ class TrainingSettings:
     def load_model(self, path: str, dtype: torch.dtype | str, device: torch.device) -> Any:
         """Returns the model at path, ready to train. Raises OSError if there is none."""
         model: Any = load_model(path, dtype=dtype, attention=self.attention, device=device)
-        if self.freeze_vision:
+        if self.freeze_vision or self.lora_rank:  # adapters are in the language model only
             freeze_vision(model)
         return add_lora(model, self.lora_rank, self.seed) if self.lora_rank else model
 

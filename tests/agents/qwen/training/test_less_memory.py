@@ -7,11 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from agents.qwen.model.attention import bare
 from agents.qwen.model.chunks import encode
 from agents.qwen.model.generation import Conversation, read
 from agents.qwen.model.loading import add_lora, load_model, load_processor
 from agents.qwen.model.policy import QwenAgent
 from agents.qwen.training.grpo_trainer import ZoomTrainer
+from agents.qwen.training.settings import GRPOSettings
 from tests.agents.qwen.noise import scripted_env
 from tests.agents.qwen.small import Loaded
 from tests.agents.qwen.training import launched
@@ -113,3 +115,18 @@ def test_a_frozen_encoder_stays_as_it_is(folder: Path, tmp_path: Path) -> None:
     same = {name for name in before if torch.equal(before[name], after[name])}
     assert {name for name in before if name.startswith("visual")} <= same
     assert any(name not in same for name in before if name.startswith("model."))
+
+
+@pytest.mark.parametrize("given", [{"freeze_vision": True}, {"lora_rank": 4}])
+def test_a_frozen_encoder_is_not_passed_backward(
+    folder: Path, tiny: Loaded, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    settings = GRPOSettings(model=str(folder), out=tmp_path, **given)
+    model = settings.load_model(str(folder), torch.float64, torch.device("cpu"))
+    model.train()
+    bare(model).activation_checkpointing_enable()  # asks for gradients of all embeddings
+    env = scripted_env()
+    env.reset(options={"task_id": "q0"})
+    chunk = encode(tiny.processor, to_messages(env.observation))
+    seen = bare(model).model.visual(chunk.pixels, grid_thw=torch.tensor(chunk.grids))
+    assert not seen.pooler_output.requires_grad
