@@ -308,9 +308,16 @@ class Spans:
         return torch.cat([*memory, *before, own], dim=2) if memory or before else own
 
     def _attend_span(self, span: Span, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Returns what one span attends to."""
+        """Returns what one span attends to.
+
+        Source: with a mask and fewer heads of keys than of queries, torch 2.13 has no kernel for an
+        A100 but the one that holds all scores: 62 GB for 128 frames and a 7B.
+        """
         is_first = keys.shape[2] == span.length
         mask = None if is_first or span.length == 1 else self._mask(span, queries)
+        if mask is not None and queries.device.type != "cpu":
+            times = queries.shape[1] // keys.shape[1]
+            keys, values = (one.repeat_interleave(times, dim=1) for one in (keys, values))
         return scaled_dot_product_attention(
             queries,
             keys,
