@@ -193,6 +193,25 @@ def _train_stage(
     settings: SFTSettings,
 ) -> None:
     """Trains the model at start on demonstrations and writes it into a folder."""
+    trainer = make_trainer(start, demonstrations, folder, settings)
+    trainer.train(resume_from_checkpoint=last_checkpoint(folder))
+    if settings.lora_rank:
+        trainer.model = trainer.model.merge_and_unload()
+    trainer.save_model(str(folder))
+    trainer.save_state()
+    trainer.accelerator.wait_for_everyone()  # the next stage starts from what one process wrote
+
+
+def make_trainer(
+    start: str,
+    demonstrations: Sequence[Demonstration],
+    folder: Path,
+    settings: SFTSettings,
+) -> ReplyTrainer:
+    """Returns a trainer of the model at start, for one stage.
+
+    Raises OSError if there is no model, and ValueError if settings do not fit together.
+    """
     args = _arguments(folder, settings)
     settings.check_pictures(args.world_size, all(one.record.frames_used for one in demonstrations))
     processor = load_processor(start)
@@ -202,7 +221,7 @@ def _train_stage(
         processor, demonstrations, settings.cache_gb * 1e9, tasks=settings.tasks or None
     )
     learned, held_out = _split(len(rows), settings)
-    trainer = ReplyTrainer(
+    return ReplyTrainer(
         model=model,
         args=args,
         data_collator=lambda picked: collate(
@@ -213,12 +232,6 @@ def _train_stage(
         processing_class=processor,
         callbacks=[EarlyStoppingCallback(settings.patience)] if settings.patience else [],
     )
-    trainer.train(resume_from_checkpoint=last_checkpoint(folder))
-    if settings.lora_rank:
-        trainer.model = trainer.model.merge_and_unload()
-    trainer.save_model(str(folder))
-    trainer.save_state()
-    trainer.accelerator.wait_for_everyone()  # the next stage starts from what one process wrote
 
 
 def _split(num_rows: int, settings: SFTSettings) -> tuple[list[int], list[int]]:
