@@ -32,6 +32,7 @@ RUN_BY = {
     "benchmarks.run tasks": "benchmarks/evaluation/test_suites.py",
     "benchmarks.studies": "benchmarks/studies/test_running.py",
     "benchmarks.speed.qwen generation": "benchmarks/speed/test_qwen.py",
+    "benchmarks.speed.qwen rehearse": "benchmarks/speed/test_rehearsal.py",
     "benchmarks.speed.qwen step": "benchmarks/speed/test_qwen.py",
     "examples.draw_a_record": "test_examples.py",
     "examples.train_tiny_qwen": "agents/qwen/training/test_recipes.py",

@@ -3,6 +3,7 @@
 python -m benchmarks.speed.qwen generation   a group of episodes, on both sides
 python -m benchmarks.speed.qwen learning     gradients of a group, with a shared prompt and not
 python -m benchmarks.speed.qwen step         a step of GRPO: seconds, memory
+python -m benchmarks.speed.qwen rehearse     a step of SFT and of GRPO, without weights: memory
 
 An episode is an overview of 64 frames, four zooms of 16, and an answer. Weights
 are random: what is said means nothing and is as long as it is told to be, and a
@@ -25,6 +26,7 @@ from benchmarks.speed.decoding.measure import describe_run
 from benchmarks.speed.qwen.episodes import Course, Load
 from benchmarks.speed.qwen.generation import measure_generation, print_generation
 from benchmarks.speed.qwen.learning import measure_learning, print_learning
+from benchmarks.speed.qwen.rehearsal import Rehearsal, print_rehearsal, rehearse
 from benchmarks.speed.qwen.step import Step, measure_step, print_step
 from zoomgym.io.commands import Parser, ends_quietly, whole_number
 
@@ -46,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif args.what == "learning":
         measured = measure_learning(load, args.repeats, console.print)
         print_learning(console, measured)
+    elif args.what == "rehearse":
+        measured = rehearse(Rehearsal(load, args.micro_batch, args.lora_rank), console.print)
+        print_rehearsal(console, measured)
     else:
         step = Step(load, args.micro_batch, args.gradient_checkpointing)
         measured = measure_step(step, console.print)
@@ -72,13 +77,18 @@ def _parser() -> Parser:
     generation = commands.add_parser("generation", help="a group of episodes, on both sides")
     learning = commands.add_parser("learning", help="gradients of a group, on both sides")
     step = commands.add_parser("step", help="a step of GRPO, on both sides")
-    step.add_argument(
-        "--micro-batch", type=whole_number(1), default=1, help="episodes in a pass [1]"
+    rehearsal = commands.add_parser("rehearse", help="a step of each training, without weights")
+    for command in (step, rehearsal):
+        command.add_argument(
+            "--micro-batch", type=whole_number(1), default=1, help="episodes in a pass [1]"
+        )
+    rehearsal.add_argument(
+        "--lora-rank", type=whole_number(1), default=64, help="of the adapters [64]"
     )
     step.add_argument("--gradient-checkpointing", action="store_true", help="less memory, slower")
     for command in (generation, learning):
         command.add_argument("--repeats", type=whole_number(1), default=3, help="on each side [3]")
-    for command in (generation, learning, step):
+    for command in (generation, learning, step, rehearsal):
         command.add_argument("--size", default="tiny", choices=SIZES, help="of the model [tiny]")
         command.add_argument(
             "--frame",

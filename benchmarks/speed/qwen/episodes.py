@@ -59,9 +59,10 @@ class Course:
         return f"<think>.</think><video_zoom>{call}</video_zoom>"
 
 
-def make_env(course: Course) -> ZoomEnv:
-    """Returns an environment that plays a course on one video of noise."""
-    return _CourseEnv(
+def make_env(course: Course, *, obeys: bool = False) -> ZoomEnv:
+    """Returns an environment that plays a course on one video of noise, or obeys replies there."""
+    kind = ZoomEnv if obeys else _CourseEnv
+    return kind(
         _NoiseTasks(course),
         grammar="video_zoom",
         num_overview=course.num_overview,
