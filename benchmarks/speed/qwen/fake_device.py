@@ -55,8 +55,25 @@ INDEXED = (
 AUTOCAST, AUTOGRAD = "AutocastPrivateUse1", "AutogradPrivateUse1"
 
 
-class _Backend(backend_registration._DummyBackendModule):
-    """What torch asks of a device's module."""
+class _Backend:
+    """What torch, and trainers, ask of a device's module."""
+
+    def is_available(self) -> bool:
+        """Returns that there is a device."""
+        return True
+
+    is_initialized = is_available
+
+    def device_count(self) -> int:
+        """Returns how many there are."""
+        return 1
+
+    def current_device(self) -> int:
+        """Returns which one is used."""
+        return 0
+
+    def _is_in_bad_fork(self) -> bool:
+        return False
 
     def get_amp_supported_dtype(self) -> list[torch.dtype]:
         """Returns the types that autocast takes."""
@@ -66,14 +83,10 @@ class _Backend(backend_registration._DummyBackendModule):
         """Returns nothing to restore."""
         return torch.empty(0, dtype=torch.uint8)
 
-    def set_rng_state(self, *_: Any) -> None:
-        """Does nothing."""
+    def do_nothing(self, *_: Any) -> None:
+        """Does nothing: nothing is random, late or cached."""
 
-    def synchronize(self, *_: Any) -> None:
-        """Does nothing."""
-
-    def empty_cache(self) -> None:
-        """Does nothing."""
+    set_rng_state = manual_seed_all = synchronize = empty_cache = do_nothing
 
 
 _libraries: list[Any] = []
