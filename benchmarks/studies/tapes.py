@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from agents.synthetic.replies import SeededAgent, guess
+from agents.synthetic.replies import NO_OPTION
 from zoomgym.agent import Observation
 from zoomgym.rules import TRANSCRIPT, Answer, Cue, TranscriptCall, write_reply
 from zoomgym.tasks import FPS, NUM_OPTIONS, SYMBOLS, TOOL_FAMILIES, Family, Plan, Puzzle
@@ -61,8 +61,14 @@ def tapes() -> Iterator[None]:
         del TOOL_FAMILIES[FAMILY]
 
 
-class TapeTutor(SeededAgent):
-    """Knows the tapes: asks what is said at the right second, and answers in words; says why."""
+class TapeTutor:
+    """Knows the tapes: asks what is said at the right second, and answers in words; says why.
+
+    It never guesses: a reflection that is right by luck would teach that.
+    """
+
+    def reset(self, seed: int) -> None:
+        """Forgets nothing, and draws nothing."""
 
     def act(self, observation: Observation) -> str:
         """Asks for the right second, or answers with what was said there."""
@@ -74,7 +80,7 @@ class TapeTutor(SeededAgent):
         if found is not None:
             return _reply(observation, Answer(found), [review, f"{NAMED} {found}."])
         if observation.turns_left < 2:
-            return guess(observation, self._seed, "")
+            return _reply(observation, Answer(NO_OPTION), [review])
         place_s = place_in(observation.question)
         call = TranscriptCall(place_s, place_s + 1)
         return _reply(observation, call, [review, f"It is at {place_s}."])

@@ -186,6 +186,26 @@ def test_the_tutor_repeats_a_call_that_was_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("_on_tapes")
+def test_the_tutor_does_not_guess_but_takes_over_one_turn_earlier(tmp_path: Path) -> None:
+    env = ZoomEnv(**ENV)
+    made = reflect(
+        [env],
+        task_ids(env),
+        student=Missing(3),
+        student_name="student",
+        expert=TapeTutor(),
+        expert_name="tutor",
+        out=tmp_path / "reflections.jsonl",
+    )
+    assert [one.reason for one in made] == [""] * NUM_TASKS
+    assert {one.first_turn for one in read_demonstrations(tmp_path / "reflections.jsonl")} == {2}
+    env.reset(seed=0, options={"task_id": env.tasks[0].id})
+    for _ in range(3):
+        env.step('{"transcript": [1, 2]}')
+    assert TapeTutor().act(env.observation) == '<think>Not there.</think>{"answer": "unknown"}'
+
+
 @pytest.mark.slow
 def test_both_arms_learn_as_many_demonstrations_from_the_same_student(tmp_path: Path) -> None:
     amounts = ReflectionAmounts(
