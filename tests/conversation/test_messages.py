@@ -104,6 +104,12 @@ def test_the_only_turn_is_said_to_be_the_last() -> None:
     assert text_of(user).endswith("D. a man\nThis is the last turn: only an answer counts.")
 
 
+def test_a_model_learns_the_only_turn_from_what_it_will_read() -> None:
+    before = to_messages(seen(new_episode(max_turns=1)))
+    after = to_messages(seen(advance(new_episode(max_turns=1), '{"answer": "B"}')))
+    assert plain(after[:-1]) == plain(before)
+
+
 def test_the_clip_of_every_zoom_stands_in_its_own_turn() -> None:
     episode = new_episode()
     for reply in (BAD, FULL_ZOOM, "hello", '{"segment": [8, 9], "fps": 3}'):

@@ -20,6 +20,7 @@ from zoomgym.agent import Frames, Observation
 from zoomgym.conversation.tools import name_of
 from zoomgym.io import encodable
 from zoomgym.rules import (
+    LAST_TURN,
     UNIFORM,
     ZOOM,
     MessageLayout,
@@ -149,7 +150,7 @@ def _opening(observation: Observation, is_native: bool) -> list[Message]:
         with_options(observation.question, observation.options),
     ]
     if rules.max_turns == 1:
-        asked.append(observation.feedback)
+        asked.append(LAST_TURN)  # the feedback says it too, until the episode is over
     return [
         {"role": "system", "content": [_text(system)]},
         {

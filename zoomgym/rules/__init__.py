@@ -59,13 +59,14 @@ from zoomgym.rules.search import (
 from zoomgym.rules.settings import Rules
 from zoomgym.rules.timeline import count_frames, overview_times, zoom_times
 from zoomgym.rules.transcript import MOST_TRANSCRIPT_CHARS, Cue, Tell, told
-from zoomgym.rules.turn import Turn
+from zoomgym.rules.turn import LAST_TURN, Turn
 
 __all__ = [
     "CROP",
     "END_OF_THOUGHT",
     "FIND",
     "GRAMMARS",
+    "LAST_TURN",
     "MAX_OPTIONS",
     "MAX_REPLY_CHARS",
     "MOST_FIND_CHARS",
