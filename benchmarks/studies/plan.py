@@ -5,7 +5,7 @@ A plan is fixed before a study runs: the contrasts, what they need to exceed, an
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,13 @@ class Results:
     """The episodes of a study by arm and seed."""
 
     records: Mapping[tuple[str, int], Sequence[Record]]
+    curves: Mapping[tuple[str, int], Sequence[Mapping[str, float]]] = field(default_factory=dict)
+    """How training went, by arm and seed: means of every step."""
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that were played."""
+        return sorted({seed for _, seed in self.records})
 
     def of(self, arm: str) -> list[Record]:
         """Returns the episodes of an arm, seed by seed."""

@@ -43,7 +43,7 @@ class Report:
     @property
     def seeds(self) -> list[int]:
         """The seeds that were played."""
-        return sorted({seed for _, seed in self.results.records})
+        return self.results.seeds
 
     @property
     def minutes(self) -> float:

@@ -5,6 +5,7 @@ is done is told by `SEED.json`. A study that was stopped goes on where it was.
 """
 
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Iterable
@@ -14,12 +15,21 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from benchmarks.studies.learning import read_curve
 from benchmarks.studies.plan import Cell, Results, Study
 from zoomgym.io import replaced
 from zoomgym.records import append_record, drop_cut_line, read_records
 from zoomgym.rollout import VERSION
 
-NAMES = ("density", "reflection_elsewhere", "selector")
+NAMES = (
+    "where",
+    "cold_start",
+    "tool_reward",
+    "no_cold_start",
+    "density",
+    "reflection_elsewhere",
+    "selector",
+)
 """Studies, in the order in which they are told."""
 
 
@@ -60,6 +70,7 @@ def play_cell(cell: Cell, folder: Path) -> None:
         "version": VERSION,
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "instructions": os.environ.get("ATEN_CPU_CAPABILITY", "native"),
         "seconds": round(time.perf_counter() - started_s, 1),
         "processor_seconds": round(time.process_time() - processor_s, 1),
         "resumed_after": len(played),
@@ -81,12 +92,13 @@ def path_of(cell: Cell, folder: Path) -> Path:
 
 def read_results(cells: Iterable[Cell], folder: Path) -> Results:
     """Returns the episodes of all cells that are done."""
+    done = [cell for cell in cells if is_done(cell, folder)]
+    curves = {
+        (cell.arm, cell.seed): read_curve(path_of(cell, folder).with_suffix("")) for cell in done
+    }
     return Results(
-        {
-            (cell.arm, cell.seed): list(read_records(path_of(cell, folder)))
-            for cell in cells
-            if is_done(cell, folder)
-        }
+        {(cell.arm, cell.seed): list(read_records(path_of(cell, folder))) for cell in done},
+        {key: curve for key, curve in curves.items() if curve},
     )
 
 

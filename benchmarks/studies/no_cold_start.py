@@ -1,0 +1,182 @@
+"""Can a curriculum take the place of a cold start?
+
+All learners get the same number of episodes by GRPO, and differ in what they know before: nothing
+(random weights); how replies are written; or also how clips are read (school). Two of those that
+can only write get help: a reward for zooms on the evidence, or videos that grow.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from agents.qwen.model.tiny import save_tiny
+from benchmarks.evaluation.metrics import ACCURACY
+from benchmarks.figures import CHANCE, COLORS, STYLE
+from benchmarks.studies.learning import (
+    made_once,
+    means_by_family,
+    shared_folder,
+    smooth,
+    write_curve,
+)
+from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
+from benchmarks.studies.pupils import (
+    GAP,
+    SCHOOL,
+    Guide,
+    School,
+    learn,
+    play_tests,
+    reinforce,
+    schooled,
+    show,
+    small_env,
+    small_tasks,
+)
+from zoomgym.records import Record
+from zoomgym.tasks import FPS, NUM_OPTIONS
+
+RANDOM, WRITES, GROUNDED, GROWING, SCHOOLED = ARMS = (
+    "random weights",
+    "can write",
+    "can write, grounding",
+    "can write, growing videos",
+    "can write and read",
+)
+ENV = small_env("small_flash", max_turns=2)
+GROWTH = (2, 4, 8)
+"""Gaps of the videos of a curriculum, which have a frame more in their overviews."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoColdStartAmounts:
+    """Amounts of a size. A step of GRPO plays 64 episodes."""
+
+    school: School
+    num_shown: int
+    """Demonstrations of how replies are written, of an expert that sees nothing."""
+    num_steps: int
+    """All steps of GRPO: those of a curriculum share them."""
+    num_tasks: int
+
+
+def play(
+    cell: Cell, amounts: NoColdStartAmounts, folder: Path, played: AbstractSet[str]
+) -> Iterator[Record]:
+    """Yields the tests of a learner after GRPO."""
+    with small_tasks():
+        model = _reinforced(cell, amounts, folder, _started(cell, amounts, folder))
+        yield from play_tests(model, ENV, cell, amounts.num_tasks, played)
+
+
+def _started(cell: Cell, amounts: NoColdStartAmounts, folder: Path) -> Path:
+    """Returns the model before GRPO."""
+    if cell.arm == SCHOOLED:
+        return schooled(folder, cell, amounts.school)
+    can_write = cell.arm != RANDOM
+
+    def make(place: Path) -> None:
+        save_tiny(place / "start", "mini", seed=cell.seed)
+        if can_write:
+            file = place / "written.jsonl"
+            show(file, ENV, Guide(len(GROWTH), habit="blind"), cell.seed, range(amounts.num_shown))
+            learn(place / "start", [file], place / "model", cell.seed, 4, 2e-3)
+
+    name = "writes" if can_write else "random"
+    return made_once(shared_folder(folder, cell, name), make) / ("model" if can_write else "start")
+
+
+def _reinforced(cell: Cell, amounts: NoColdStartAmounts, folder: Path, start: Path) -> Path:
+    """Returns the model after GRPO, stage by stage."""
+    stages = [_grown(gaps) for gaps in GROWTH] if cell.arm == GROWING else [ENV]
+    if cell.arm == GROUNDED:
+        stages = [{**ENV, "reward_weights": {"grounding": 0.5}}]
+
+    def make(place: Path) -> None:
+        before = start
+        for number, env in enumerate(stages):
+            after = place if number == len(stages) - 1 else place / f"stage{number + 1}"
+            reinforce(before, after, env, cell.seed, amounts.num_steps // len(stages))
+            before = after
+        write_curve(folder, place / "episodes", means_by_family)
+
+    return made_once(folder / "model", make)
+
+
+def _grown(num_gaps: int) -> dict[str, Any]:
+    """Returns the environment whose videos have so many gaps."""
+    return {**ENV, "duration_s": (num_gaps * GAP + 1) / FPS, "num_overview": num_gaps + 1}
+
+
+def draw(results: Results) -> Figure:
+    """Returns accuracy in tests, and in training by step."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 3.4), layout="constrained")
+        tests, steps = figure.subplots(1, 2, sharey=True)
+        for number, arm in enumerate(ARMS):
+            own = results.values(arm, ACCURACY.of).values()
+            means = [float(np.mean(list(one.values()))) for one in own if one]
+            tests.plot([number] * len(means), means, "o", color=COLORS[number], alpha=0.6)
+            for (name, seed), curve in sorted(results.curves.items()):
+                if name == arm and arm != GROWING:
+                    values = [one.get("accuracy, small_flash", np.nan) for one in curve]
+                    label = arm if seed == results.seeds[0] else ""
+                    steps.plot(*smooth(values), color=COLORS[number], lw=1, label=label)
+        for axes in (tests, steps):
+            axes.axhline(1 / NUM_OPTIONS, **CHANCE)
+        tests.set_xticks(range(len(ARMS)), [name.replace(", ", ",\n") for name in ARMS], fontsize=7)
+        tests.set_title("accuracy after GRPO, a dot a seed")
+        steps.set_title("accuracy in training")
+        steps.set_xlabel("step of 64 episodes")
+        steps.set_ylim(0, 1.02)
+        steps.legend(fontsize=7)
+    return figure
+
+
+STUDY = Study(
+    name="no_cold_start",
+    title="Can a curriculum take the place of a cold start?",
+    claim="Without supervised fine-tuning, a curriculum is enough to learn zooming.",
+    source="open question 1 of arXiv 2512.22315",
+    refuted_by="learners without a cold start whose answers are no better than guesses",
+    cannot_show="A released model can see and read before it is trained; so only the learner that "
+    "can write and read is like it. Much longer runs may find what these do not.",
+    arms=ARMS,
+    measures={
+        "accuracy": ACCURACY.of,
+        "zooms": lambda record: record.reward_parts.zoom_cost,
+        "format": lambda record: record.reward_parts.format,
+    },
+    contrasts=(
+        *(
+            Contrast(
+                f"{arm[0].upper()}{arm[1:]}: better than guessing by 0.05",
+                "accuracy",
+                arm,
+                None,
+                1 / NUM_OPTIONS + 0.05,
+            )
+            for arm in ARMS
+        ),
+        Contrast("Growing videos help one that can only write", "accuracy", GROWING, WRITES, 0.05),
+        Contrast(
+            "A reward for zooms on the evidence helps one that can only write",
+            "accuracy",
+            GROUNDED,
+            WRITES,
+            0.05,
+        ),
+    ),
+    sizes={
+        FULL: NoColdStartAmounts(SCHOOL, num_shown=480, num_steps=60, num_tasks=200),
+        QUICK: NoColdStartAmounts(SCHOOL, num_shown=120, num_steps=9, num_tasks=60),
+    },
+    play=play,
+    draw=draw,
+)
