@@ -33,6 +33,7 @@ from benchmarks.studies.pupils import (
     MAX_TOKENS,
     NUM_ENVS,
     SCHOOL,
+    TEMPERATURE,
     Guide,
     School,
     ids_of,
@@ -127,7 +128,7 @@ def _reflections(place: Path, seed: int, count: int, student: Path) -> Path:
     tries = reflect(
         [ZoomEnv(**ENV) for _ in range(NUM_ENVS)],
         ids_of(ENV, FIRST_OF_REFLECTIONS - FIRST_OF_REFLECTIONS % 3, 30 * count),
-        student=QwenAgent(str(student), temperature=1.0, max_tokens=MAX_TOKENS),
+        student=QwenAgent(str(student), temperature=TEMPERATURE, max_tokens=MAX_TOKENS),
         student_name="student",
         expert=Guide(),
         expert_name="guide",

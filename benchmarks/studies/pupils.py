@@ -56,6 +56,9 @@ ENV: Mapping[str, Any] = {
 }
 """Arguments of the environment, but for tasks and turns."""
 NUM_ENVS = 64
+TEMPERATURE = 1.0
+"""Temperature of replies in training and in tests. The likeliest reply of a model that hesitates
+between the right place and both beside it is the right one, so it tells nothing of how it learns."""
 MAX_TOKENS = 60
 """Longest reply, with room: the longest that is taught has 45 tokens."""
 
@@ -304,7 +307,7 @@ def learn(
 def reinforce(
     start: Path, out: Path, env: Mapping[str, Any], seed: int, num_steps: int, **changes: Any
 ) -> None:
-    """Trains a model by GRPO: 64 episodes a step, at temperature 1, without KL."""
+    """Trains a model by GRPO: 64 episodes a step, without KL."""
     settings = {
         "model": str(start),
         "out": out,
@@ -312,7 +315,7 @@ def reinforce(
         "steps": num_steps,
         "learning_rate": 3e-4,
         "warmup_steps": 2,
-        "temperature": 1.0,
+        "temperature": TEMPERATURE,
         "group_size": 8,
         "tasks_per_generation": 8,
         "tasks_per_update": 8,
@@ -337,12 +340,11 @@ def play_tests(
     cell: Cell,
     num_tasks: int,
     played: Iterable[str],
-    temperature: float = 0.0,
 ) -> Iterator[Record]:
     """Yields the episodes of a model on held-out tasks of the seed."""
     done = set(played)
     wanted = ids_of(env, cell.seed * num_tasks, num_tasks, "test")
-    agent = QwenAgent(str(model), temperature=temperature, max_tokens=MAX_TOKENS)
+    agent = QwenAgent(str(model), temperature=TEMPERATURE, max_tokens=MAX_TOKENS)
     envs = [ZoomEnv(split="test", **env) for _ in range(NUM_ENVS)]
     yield from run_episodes(
         envs,

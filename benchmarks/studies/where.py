@@ -40,8 +40,6 @@ LED = ("small_flash", "small_order")
 """Families in which the overview leads to the evidence."""
 TRAINING = small_env(",".join(LED), max_turns=2)
 TESTS = small_env(",".join(FAMILIES), max_turns=2)
-TEMPERATURE = 1.0
-"""Temperature of tests, as in training: the likeliest place to look is right before GRPO, too."""
 ONLY_FORMAT = {"accuracy": 0.0, "format": 1.0, "tool": 0.0}
 """Weights of a reward that says nothing of where to look."""
 
@@ -64,7 +62,7 @@ def play(
     with small_tasks():
         school = schooled(folder, cell, amounts.school)
         model = school if cell.arm == BEFORE else _reinforced(cell, amounts, folder, school)
-        yield from play_tests(model, TESTS, cell, amounts.num_tasks, played, TEMPERATURE)
+        yield from play_tests(model, TESTS, cell, amounts.num_tasks, played)
 
 
 def _reinforced(cell: Cell, amounts: WhereAmounts, folder: Path, school: Path) -> Path:
