@@ -1,9 +1,9 @@
 """What do reflections add to exemplars in a cold start?
 
-In tasks where the first zoom is often not enough, a small model learns from nothing more than
-school, from exemplars (an expert that looks at the right place at once), or from exemplars and
-reflections (the expert corrects what another model got wrong); each then goes on with GRPO. All
-learn from as many demonstrations.
+In tasks where the first zoom is often not enough, a small model learns from more of what it learned
+at school (rough zooms, and guesses after them), from exemplars (an expert that looks at the right
+place at once), or from exemplars and reflections (the expert corrects what another model got
+wrong). Each then goes on with GRPO. All learn from as many demonstrations.
 """
 
 from collections.abc import Iterator
@@ -41,6 +41,7 @@ from benchmarks.studies.pupils import (
     play_tests,
     reinforce,
     schooled,
+    show,
     small_env,
     small_tasks,
 )
@@ -49,9 +50,9 @@ from zoomgym import ZoomEnv
 from zoomgym.records import Record
 
 ENV = small_env("small_flash,small_order,small_sparse", max_turns=4)
-SHARES = {"school": None, "0": 0.0, "0.25": 0.25, "0.5": 0.5, "1": 1.0}
-"""Shares of reflections among the demonstrations; school has no demonstrations."""
-NONE, EXEMPLARS, BOTH = "school", "0", "0.5"
+SHARES = {"rough": None, "0": 0.0, "0.25": 0.25, "0.5": 0.5, "1": 1.0}
+"""Shares of reflections among the demonstrations; none where there is no cold start but school."""
+NONE, EXEMPLARS, BOTH = "rough", "0", "0.5"
 REINFORCED = (NONE, EXEMPLARS, BOTH)
 
 
@@ -91,14 +92,16 @@ def play(
 def _started(cell: Cell, amounts: ColdStartAmounts, folder: Path, share: str) -> Path:
     """Returns the model after a cold start with a share of reflections."""
     school = schooled(folder, cell, amounts.school)
-    if SHARES[share] is None:
-        return school
-    num_reflections = round(amounts.num_demonstrations * float(share))
+    num_reflections = round(amounts.num_demonstrations * (SHARES[share] or 0.0))
     num_exemplars = amounts.num_demonstrations - num_reflections
 
     def make(place: Path) -> None:
         parts = []
-        if num_exemplars:
+        if SHARES[share] is None:
+            parts.append(place / "rough.jsonl")
+            first = FIRST_OF_COLD_START
+            show(parts[0], ENV, Guide(1), cell.seed, range(first, first + num_exemplars))
+        elif num_exemplars:
             parts.append(_exemplars(place, cell.seed, num_exemplars))
         if num_reflections:
             student = _started(cell, amounts, folder, EXEMPLARS)
@@ -171,7 +174,7 @@ def draw(results: Results) -> Figure:
                     axes.errorbar([at], [mean.mean], yerr=bounds, ls="", label=label, **style)
                     dots = [float(np.mean(one)) for one in own]
                     axes.plot([at + 0.08] * len(dots), dots, ls="", ms=3, alpha=0.4, **style)
-            axes.set_xticks(range(3), ["school alone", "exemplars", "and reflections"])
+            axes.set_xticks(range(3), ["school", "exemplars", "and reflections"])
             axes.set_title(title)
             axes.set_ylim(bottom=0)
             axes.legend(loc="lower right")

@@ -58,7 +58,7 @@ ENV: Mapping[str, Any] = {
 NUM_ENVS = 64
 TEMPERATURE = 1.0
 """Temperature of replies in training and in tests. The likeliest reply of a model that hesitates
-between the right place and both beside it is the right one, so it tells nothing of how it learns."""
+between the right place and those beside it is the right one, and so tells nothing of learning."""
 MAX_TOKENS = 60
 """Longest reply, with room: the longest that is taught has 45 tokens."""
 
@@ -137,11 +137,12 @@ SMALL = {
 @contextmanager
 def small_tasks() -> Iterator[None]:
     """Adds the families of small tasks to all others, while they are played."""
-    FAMILIES.update(SMALL)
+    added = {name: family for name, family in SMALL.items() if name not in FAMILIES}
+    FAMILIES.update(added)
     try:
         yield
     finally:
-        for name in SMALL:
+        for name in added:
             del FAMILIES[name]
 
 
@@ -201,7 +202,8 @@ class Guide(SeededAgent):
         times_s = observation.overview.times_s
         gap = int(observation.evidence[0].start_s * FPS) // GAP
         rng = episode_rng(self._seed, observation)
-        error = ANYWHERE if observation.question.startswith(SPARSE) else self._error
+        is_lost = self._error > 0 and observation.question.startswith(SPARSE)
+        error = ANYWHERE if is_lost else self._error
         near = [one for one in range(len(times_s) - 1) if abs(one - gap) <= error]
         gap = int(rng.choice(near))
         start_s, end_s = (round(float(times_s[index]), 2) for index in (gap, gap + 1))

@@ -88,7 +88,7 @@ def print_rehearsal(console: Console, measured: Mapping[str, Any]) -> None:
 
 
 def rehearse_step(rehearsal: Rehearsal, stage: str) -> dict[str, Any]:
-    """Takes a step of one training on the fake device, and returns the its numbers."""
+    """Takes a step of one training on the fake device, and returns its numbers."""
     started_s = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder, _replaced(rehearsal.load), stand_in() as meter:
         make = {"sft": _sft_trainer, "grpo": _grpo_trainer}[stage]

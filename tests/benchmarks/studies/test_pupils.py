@@ -1,0 +1,184 @@
+"""Small tasks can be solved by one zoom on the right gap, and an expert knows which."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agents.qwen.demonstrations.demonstration import verify
+from benchmarks.studies.learning import means_by_family, read_curve, smooth, write_curve
+from benchmarks.studies.plan import QUICK, Cell
+from benchmarks.studies.pupils import (
+    ANYWHERE,
+    GAP,
+    NUM_GAPS,
+    SMALL,
+    Guide,
+    School,
+    first_zoom_on_evidence,
+    ids_of,
+    in_family,
+    small_env,
+    small_tasks,
+)
+from benchmarks.studies.running import find_study
+from zoomgym import ZoomEnv
+from zoomgym.agent import Agent
+from zoomgym.records import Record, append_record
+from zoomgym.rollout import run_episodes
+from zoomgym.tasks import FAMILIES, FPS
+
+TINY = School(num_symbols=8, num_read=8, num_written=8, num_epochs=1)
+GAP_S = GAP / FPS
+
+
+@pytest.fixture(autouse=True)
+def _small() -> Iterator[None]:
+    with small_tasks():
+        yield
+
+
+def play(families: str, agent: Agent, count: int, max_turns: int = 2) -> list[Record]:
+    env = small_env(families, max_turns)
+    ids = ids_of(env, 0, count)
+    return list(run_episodes(ZoomEnv(**env), agent, agent_name="guide", task_ids=ids, seed=0))
+
+
+def gap_of(time_s: float) -> int:
+    return int(time_s // GAP_S)
+
+
+def test_families_are_added_only_while_they_are_played() -> None:
+    others = {name: family for name, family in FAMILIES.items() if name not in SMALL}
+    with small_tasks():
+        assert dict(FAMILIES) == others | SMALL
+    assert dict(FAMILIES) == others | SMALL  # the fixture still plays them
+    for name in SMALL:
+        del FAMILIES[name]
+    with pytest.raises(KeyError), small_tasks():
+        assert dict(FAMILIES) == others | SMALL
+        raise KeyError
+    assert dict(FAMILIES) == others
+    FAMILIES.update(SMALL)  # the fixture takes them away
+
+
+@pytest.mark.parametrize("family", SMALL)
+def test_one_zoom_on_the_gap_with_the_evidence_is_enough(family: str) -> None:
+    for record in play(family, Guide(), 40):
+        assert verify(record) == ""
+        assert len(record.episode.zooms) == (family != "small_shown")
+        assert first_zoom_on_evidence(record) == (None if family == "small_shown" else 1.0)
+
+
+@pytest.mark.parametrize("family", ["small_flash", "small_order", "small_sparse"])
+def test_all_evidence_of_a_task_lies_in_one_gap(family: str) -> None:
+    gaps = set()
+    for record in play(family, Guide(), 60):
+        own = {gap_of(edge) for one in record.task.evidence for edge in one}
+        assert len(own) == 1
+        gaps |= own
+    assert gaps == set(range(NUM_GAPS))
+
+
+def test_an_overview_shows_the_beacon_that_leads_to_a_gap_and_none_that_does_not() -> None:
+    for family, is_led in (("small_flash", True), ("small_order", True), ("small_sparse", False)):
+        env = ZoomEnv(**small_env(family, 2))
+        for task_id in ids_of(small_env(family, 2), 0, 20):
+            env.reset(options={"task_id": task_id})
+            pictures = env.observation.overview.images
+            lit = [index for index, one in enumerate(pictures) if one[2, 14, 0] > 200]  # amber
+            gap = gap_of(env.episode.task.evidence[0].start_s)
+            assert lit == ([gap] if is_led else [])
+
+
+def test_an_expert_with_an_error_is_off_by_as_much_at_most_and_to_either_side() -> None:
+    off = set()
+    for record in play("small_flash", Guide(1), 60):
+        [zoom] = record.episode.zooms
+        off.add(gap_of(zoom.segment.start_s) - gap_of(record.task.evidence[0].start_s))
+    assert off == {-1, 0, 1}
+
+
+def test_where_nothing_leads_an_expert_with_an_error_looks_anywhere() -> None:
+    sparse = play("small_sparse", Guide(1), 60)
+    anywhere = play("small_flash", Guide(ANYWHERE), 60)
+    for records in (sparse, anywhere):
+        starts = {gap_of(one.episode.zooms[0].segment.start_s) for one in records}
+        assert starts == set(range(NUM_GAPS))
+
+
+def test_habits_come_before_what_the_overview_shows() -> None:
+    assert {len(one.episode.zooms) for one in play("small_shown", Guide(habit="zoom"), 5)} == {1}
+    answers = play("small_flash", Guide(habit="answer"), 5)
+    assert {len(one.turns) for one in answers} == {1}
+    blind = play("small_flash", Guide(habit="blind"), 40)
+    right = sum(one.reward_parts.accuracy for one in blind)
+    assert {len(one.episode.zooms) for one in blind} == {1}
+    assert 2 <= right <= 18  # a guess among four: ten, and three standard deviations
+    assert all("I see" in one.turns[-1].reply for one in blind)
+
+
+def test_an_expert_corrects_a_zoom_that_missed() -> None:
+    env = ZoomEnv(**small_env("small_flash", 4))
+    [task_id, *_] = ids_of(small_env("small_flash", 4), 0, 1)
+    env.reset(options={"task_id": task_id})
+    guide, right = Guide(), gap_of(env.episode.task.evidence[0].start_s)
+    guide.reset(0)
+    start_s = GAP_S * ((right + 3) % NUM_GAPS)
+    env.step(
+        "<think>I look there.</think><video_zoom>"
+        f'{{"segment": [{start_s}, {start_s + GAP_S}], "fps": 0.4}}</video_zoom>'
+    )
+    seen = replace(env.observation, evidence=env.episode.task.evidence)
+    reply = guide.correct(seen, seen.options[0])
+    assert reply == (
+        "<think>It is not there. I look on.</think><video_zoom>"
+        f'{{"segment": [{right * GAP_S}, {(right + 1) * GAP_S}], "fps": 0.4}}</video_zoom>'
+    )
+
+
+def test_a_measure_of_a_family_leaves_out_the_others() -> None:
+    [flash, shown] = play("small_flash,small_shown", Guide(), 2)
+    measure = in_family(lambda record: record.reward_parts.zoom_cost, "small_flash")
+    assert (measure(flash), measure(shown)) == (1.0, None)
+
+
+def test_a_curve_tells_the_episodes_of_every_step(tmp_path: Path) -> None:
+    records = play("small_flash,small_shown", Guide(), 4)
+    (tmp_path / "episodes").mkdir()
+    for step, own in enumerate((records[:2], records[2:3])):
+        for record in own:
+            append_record(tmp_path / "episodes" / f"{step:04}.jsonl", record)
+    assert read_curve(tmp_path) == []
+    write_curve(tmp_path, tmp_path / "episodes", means_by_family)
+    flash = {"accuracy, small_flash": 1.0, "zooms, small_flash": 1.0}
+    shown = {"accuracy, small_shown": 1.0, "zooms, small_shown": 0.0}
+    assert read_curve(tmp_path) == [{"step": 1, **flash, **shown}, {"step": 2, **flash}]
+
+
+def test_smoothed_values_are_means_of_those_around() -> None:
+    assert smooth([1.0, 2.0, float("nan"), 5.0], width=3) == ([1, 2, 3, 4], [1.5, 1.5, 3.5, 5.0])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use
+@pytest.mark.parametrize("name", ["where", "cold_start", "tool_reward", "no_cold_start"])
+def test_every_arm_of_a_study_with_pupils_plays_its_tests(name: str, tmp_path: Path) -> None:
+    study = find_study(name)
+    counts = {
+        "num_steps": 3,
+        "num_format_steps": 1,
+        "num_tasks": 4,
+        "num_demonstrations": 8,
+        "num_shown": 8,
+        "ppo_steps": 100,
+    }
+    quick = study.sizes[QUICK]
+    known = {key: value for key, value in counts.items() if hasattr(quick, key)}
+    amounts = replace(quick, school=TINY, **known)
+    for arm in study.arms:
+        cell = Cell(name, QUICK, arm, 0)
+        folder = tmp_path / name / QUICK / arm / "0"
+        [*records] = study.play(cell, amounts, folder, set())
+        assert [one.agent for one in records] == [arm] * 4
