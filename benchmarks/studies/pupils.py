@@ -3,14 +3,15 @@
 A model from random weights has to learn to see, to read and to write before it can learn where to
 look, which a released model can. So videos are 80 seconds long, overviews have nine frames, ten
 seconds apart, and a zoom shows four: what lies between two frames of the overview is a *gap*. The
-model first goes to school: it learns to read clips that others have chosen, and to write zooms that
-are off by a gap more often than not. What it learns after that is what a study is about.
+model first goes to school, until it reads clips, writes zooms and finds the gap that a lit beacon
+leads to. What it learns after that is what a study is about.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from agents.qwen.demonstrations import Demonstration
@@ -19,7 +20,7 @@ from agents.qwen.model.tiny import save_tiny
 from agents.qwen.training.grpo import train_grpo
 from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from agents.qwen.training.sft import train_sft
-from agents.synthetic.reader import read_option
+from agents.synthetic.reader import read_option, see
 from agents.synthetic.replies import SeededAgent, reply
 from benchmarks.studies.learning import made_once
 from benchmarks.studies.plan import Cell, Measure
@@ -95,6 +96,16 @@ def _sparse(plan: Plan) -> Puzzle:
     return _puzzle(plan, SPARSE, [Beacon(start, start + SHOWN_FRAMES, AMBER)], [sign], num_asked=1)
 
 
+def _near(plan: Plan) -> Puzzle:
+    """Draws a symbol in a gap; the beacon is lit before this gap, or one to a side, and with it."""
+    gap = _draw_gap(plan)
+    start = gap * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - SHOWN_FRAMES))
+    sign = Sign(start, start + SHOWN_FRAMES, plan.symbols()[0], plan.left())
+    near = [one for one in range(NUM_GAPS) if abs(one - gap) <= 1]
+    beacons = [_leading(int(plan.rng.choice(near))), Beacon(sign.first, sign.end, AMBER)]
+    return _puzzle(plan, NEAR, beacons, [sign], num_asked=1)
+
+
 def _shown(plan: Plan) -> Puzzle:
     """Draws a symbol that every frame shows: zooms are needless."""
     sign = Sign(0, plan.num_frames, plan.symbols()[0], plan.left())
@@ -124,11 +135,13 @@ def _puzzle(
 FLASH = "While the amber beacon is lit, a symbol shows. Which?"
 ORDER = "While the amber beacon is lit, two symbols show. Which is the first?"
 SPARSE = "The amber beacon is lit between two frames. Which symbol shows meanwhile?"
+NEAR = "The amber beacon is lit twice, at about the same time. Which symbol shows?"
 SHOWN = "The amber beacon is lit all the time, and so shows a symbol. Which?"
 SMALL = {
     "small_flash": Family(_flash, FLASH),
     "small_order": Family(_order, ORDER),
     "small_sparse": Family(_sparse, SPARSE),
+    "small_near": Family(_near, NEAR),
     "small_shown": Family(_shown, SHOWN),
 }
 """The families of small tasks, by name: those of the whole set, fitted to nine frames."""
@@ -174,8 +187,9 @@ class Guide(SeededAgent):
 
     Args:
         error: most gaps by which its zooms are off, each as likely; `ANYWHERE` is any gap.
-        habit: `zoom` or `answer`, which it does first, whatever the overview shows; or `blind`,
-            which zooms, and then says that it sees any of the options.
+        habit: `zoom` or `answer`, which it does first, whatever the overview shows; `follow`, which
+            zooms on the gap that a lit beacon leads to; or `blind`, which zooms, and then says that
+            it sees any of the options.
     """
 
     privileged = True
@@ -206,6 +220,8 @@ class Guide(SeededAgent):
         error = ANYWHERE if is_lost else self._error
         near = [one for one in range(len(times_s) - 1) if abs(one - gap) <= error]
         gap = int(rng.choice(near))
+        if self._habit == "follow":
+            gap = see(observation.overview).beacons.index("amber")
         start_s, end_s = (round(float(times_s[index]), 2) for index in (gap, gap + 1))
         return reply(observation, ZoomCall(start_s, end_s, ZOOM_FPS), thought)
 
@@ -230,18 +246,21 @@ class School:
     """Answers about one frame, which shows a symbol."""
     num_read: int = 600
     """Answers about zooms on the right gap, or about the overview alone."""
-    num_written: int = 1200
-    """Whole episodes, whose zooms are one gap off as often to either side as not at all."""
-    num_epochs: float = 4
-    """Of the last two together."""
+    num_zoomed: int = 1200
+    """Whole episodes, with zooms on the right gap."""
+    accuracy: float = 0.85
+    """School ends when so many answers are right, in tests between its rounds."""
+    most_rounds: int = 10
+    num_tests: int = 120
 
 
 SCHOOL = School()
 """The same for all sizes of all studies, which share it in a folder."""
-FIRST_OF_COLD_START, FIRST_OF_REFLECTIONS = 8_000, 9_600
+LED = "small_flash,small_order"
+"""Families in which a lit beacon leads to the gap."""
+FIRST_OF_TESTS, FIRST_OF_COLD_START, FIRST_OF_REFLECTIONS = 6_000, 7_000, 8_000
 """Indices of the first training tasks of each, behind those of school. Seeds share them; their
 tests are their own."""
-SCHOOL_FAMILIES = ",".join(SMALL)
 
 
 def schooled(folder: Path, cell: Cell, school: School) -> Path:
@@ -253,16 +272,20 @@ def schooled(folder: Path, cell: Cell, school: School) -> Path:
         one_frame = small_env("small_shown", 1, num_overview=1)
         show(place / "symbols.jsonl", one_frame, Guide(), seed, range(school.num_symbols))
         learn(place / "start", [place / "symbols.jsonl"], place / "symbols", seed, 3, 3e-3)
-        file, first = place / "zooms.jsonl", school.num_symbols
-        for families, num_shown, first_turn in (
-            ("small_flash,small_order,small_shown", school.num_read, 1),
-            ("small_flash,small_order", school.num_written, 0),
-        ):
-            env = small_env(families, max_turns=2)
-            error = 0 if first_turn else 1
-            show(file, env, Guide(error), seed, range(first, first + num_shown), first_turn)
-            first += num_shown
-        learn(place / "symbols", [file], place / "model", seed, school.num_epochs, 2e-3)
+        read = range(school.num_symbols, school.num_symbols + school.num_read)
+        zoomed = range(read.stop, read.stop + school.num_zoomed)
+        file, env = place / "zooms.jsonl", small_env(LED, max_turns=2)
+        show(file, small_env(f"{LED},small_shown", 2), Guide(), seed, read, first_turn=1)
+        show(file, env, Guide(), seed, zoomed)
+        model = place / "symbols"
+        for number in range(school.most_rounds):
+            before, model = model, place / f"round{number + 1}"
+            learn(before, [file], model, seed, 1, 2e-3, schedule="constant_with_warmup")
+            tests = ids_of(env, FIRST_OF_TESTS, school.num_tests)
+            right = [one.reward_parts.accuracy for one in _play(model, env, tests, "pupil", seed)]
+            if fmean(right) >= school.accuracy:
+                break
+        model.rename(place / "model")
 
     return made_once(place_of_all / str(seed), make) / "model"
 
@@ -287,7 +310,13 @@ def show(
 
 
 def learn(
-    start: Path, files: Iterable[Path], out: Path, seed: int, num_epochs: float, rate: float
+    start: Path,
+    files: Iterable[Path],
+    out: Path,
+    seed: int,
+    num_epochs: float,
+    rate: float,
+    schedule: str = "cosine",
 ) -> None:
     """Trains a model on demonstrations."""
     settings = SFTSettings(
@@ -298,6 +327,7 @@ def learn(
         batch_size=8,
         micro_batch=8,
         learning_rate=rate,
+        schedule=schedule,
         freeze_vision=False,
         save_steps=100_000,
         seed=seed,
@@ -346,15 +376,16 @@ def play_tests(
     """Yields the episodes of a model on held-out tasks of the seed."""
     done = set(played)
     wanted = ids_of(env, cell.seed * num_tasks, num_tasks, "test")
+    task_ids = [one for one in wanted if one not in done]
+    yield from _play(model, {**env, "split": "test"}, task_ids, cell.arm, cell.seed)
+
+
+def _play(
+    model: Path, env: Mapping[str, Any], task_ids: Sequence[str], name: str, seed: int
+) -> Iterator[Record]:
     agent = QwenAgent(str(model), temperature=TEMPERATURE, max_tokens=MAX_TOKENS)
-    envs = [ZoomEnv(split="test", **env) for _ in range(NUM_ENVS)]
-    yield from run_episodes(
-        envs,
-        agent,
-        agent_name=cell.arm,
-        task_ids=[one for one in wanted if one not in done],
-        seed=cell.seed,
-    )
+    envs = [ZoomEnv(**env) for _ in range(NUM_ENVS)]
+    yield from run_episodes(envs, agent, agent_name=name, task_ids=task_ids, seed=seed)
 
 
 # Measures -----------------------------------------------------------------------------------------
