@@ -97,7 +97,7 @@ def _sparse(plan: Plan) -> Puzzle:
 
 
 def _near(plan: Plan) -> Puzzle:
-    """Draws a symbol in a gap; the beacon is lit before this gap, or one to a side, and with it."""
+    """Draws a symbol in a gap; the beacon is lit with it, and before this gap or one to a side."""
     gap = _draw_gap(plan)
     start = gap * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - SHOWN_FRAMES))
     sign = Sign(start, start + SHOWN_FRAMES, plan.symbols()[0], plan.left())
