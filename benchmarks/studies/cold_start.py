@@ -13,21 +13,19 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from agents.qwen.demonstrations import demonstrate, reflect
 from agents.qwen.model.policy import QwenAgent
 from benchmarks.evaluation.metrics import ACCURACY
-from benchmarks.figures import COLORS, MARKERS, STYLE
+from benchmarks.figures import STYLE
+from benchmarks.studies.drawing import draw_line, draw_mean
 from benchmarks.studies.learning import (
     made_once,
-    means_by_family,
     shared_folder,
-    write_curve,
 )
-from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Measure, Results, Study
+from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
     FIRST_OF_REFLECTIONS,
@@ -40,13 +38,12 @@ from benchmarks.studies.pupils import (
     ids_of,
     learn,
     play_tests,
-    reinforce,
+    reinforced,
     schooled,
     show,
     small_env,
     small_tasks,
 )
-from benchmarks.studies.verdicts import over_seeds
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
 
@@ -88,7 +85,7 @@ def play(
     with small_tasks():
         model = _started(cell, amounts, folder, share)
         if stage == "GRPO":
-            model = _reinforced(cell, amounts, folder, model)
+            model = reinforced(folder, model, cell.seed, amounts.num_steps, [ENV])
         yield from play_tests(model, ENV, cell, amounts.num_tasks, played)
 
 
@@ -148,16 +145,6 @@ def _reflections(place: Path, seed: int, count: int, student: Path) -> Path:
     return out
 
 
-def _reinforced(cell: Cell, amounts: ColdStartAmounts, folder: Path, start: Path) -> Path:
-    """Returns the model after GRPO."""
-
-    def make(place: Path) -> None:
-        reinforce(start, place, ENV, cell.seed, amounts.num_steps)
-        write_curve(folder, place / "episodes", means_by_family)
-
-    return made_once(folder / "model", make)
-
-
 def draw(results: Results) -> Figure:
     """Returns accuracy and zooms by the cold start, before and after GRPO, and by the share."""
     with rc_context(STYLE):
@@ -169,16 +156,9 @@ def draw(results: Results) -> Figure:
         ):
             for number, stage in enumerate(("SFT", "GRPO")):
                 for place, share in enumerate(REINFORCED):
-                    own = _by_seed(results, arm_of(share, stage), measure)
-                    if not own:
-                        continue
-                    at, mean = place + (number - 0.5) * 0.3, over_seeds(own)
-                    style = {"color": COLORS[number], "marker": MARKERS[number]}
-                    bounds = [[mean.mean - mean.low], [mean.high - mean.mean]]
+                    own = results.by_seed(arm_of(share, stage), measure)
                     label = "" if place else stage
-                    axes.errorbar([at], [mean.mean], yerr=bounds, ls="", label=label, **style)
-                    dots = [float(np.mean(one)) for one in own]
-                    axes.plot([at + 0.08] * len(dots), dots, ls="", ms=3, alpha=0.4, **style)
+                    draw_mean(axes, place + (number - 0.5) * 0.3, own, number, label)
             axes.set_xticks(range(3), ["guesses", "exemplars", "and reflections"])
             axes.set_title(title)
             axes.set_ylim(bottom=0)
@@ -189,28 +169,13 @@ def draw(results: Results) -> Figure:
             (zooms_by_share, _zooms, "zooms an episode after SFT"),
         ):
             points = [
-                (share, over_seeds(own))
-                for name, share in shares
-                if (own := _by_seed(results, arm_of(name, "SFT"), measure))
+                (share, results.by_seed(arm_of(name, "SFT"), measure)) for name, share in shares
             ]
-            axes.errorbar(
-                [share for share, _ in points],
-                [one.mean for _, one in points],
-                yerr=[
-                    [one.mean - one.low for _, one in points],
-                    [one.high - one.mean for _, one in points],
-                ],
-                color=COLORS[0],
-                marker=MARKERS[0],
-            )
+            draw_line(axes, points, number=0)
             axes.set_xlabel("share of reflections")
             axes.set_title(title)
             axes.set_ylim(bottom=0)
     return figure
-
-
-def _by_seed(results: Results, arm: str, measure: Measure) -> list[list[float]]:
-    return [list(own.values()) for own in results.values(arm, measure).values() if own]
 
 
 def _zooms(record: Record) -> float:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
 from filelock import FileLock
 
 from benchmarks.studies.plan import Cell
@@ -74,13 +73,3 @@ def read_curve(folder: Path) -> list[dict[str, float]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
-
-
-def smooth(values: Sequence[float], width: int = 9) -> tuple[list[float], list[float]]:
-    """Returns steps, from 1 on, and the means of so many values around each; NaNs do not count."""
-    half = width // 2
-    means = [
-        float(np.nanmean(values[max(0, index - half) : index + half + 1]))
-        for index in range(len(values))
-    ]
-    return [float(index + 1) for index in range(len(values))], means

@@ -11,19 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from agents.qwen.model.tiny import save_tiny
 from benchmarks.evaluation.metrics import ACCURACY
-from benchmarks.figures import CHANCE, COLORS, STYLE
+from benchmarks.figures import CHANCE, STYLE
+from benchmarks.studies.drawing import draw_curves, draw_mean
 from benchmarks.studies.learning import (
     made_once,
-    means_by_family,
     shared_folder,
-    smooth,
-    write_curve,
 )
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import (
@@ -33,7 +30,7 @@ from benchmarks.studies.pupils import (
     School,
     learn,
     play_tests,
-    reinforce,
+    reinforced,
     schooled,
     show,
     small_env,
@@ -71,7 +68,8 @@ def play(
 ) -> Iterator[Record]:
     """Yields the tests of a learner after GRPO."""
     with small_tasks():
-        model = _reinforced(cell, amounts, folder, _started(cell, amounts, folder))
+        start = _started(cell, amounts, folder)
+        model = reinforced(folder, start, cell.seed, amounts.num_steps, _stages(cell.arm))
         yield from play_tests(model, ENV, cell, amounts.num_tasks, played)
 
 
@@ -92,21 +90,11 @@ def _started(cell: Cell, amounts: NoColdStartAmounts, folder: Path) -> Path:
     return made_once(shared_folder(folder, cell, name), make) / ("model" if can_write else "start")
 
 
-def _reinforced(cell: Cell, amounts: NoColdStartAmounts, folder: Path, start: Path) -> Path:
-    """Returns the model after GRPO, stage by stage."""
-    stages = [_grown(gaps) for gaps in GROWTH] if cell.arm == GROWING else [ENV]
-    if cell.arm == GROUNDED:
-        stages = [{**ENV, "reward_weights": {"grounding": 0.5}}]
-
-    def make(place: Path) -> None:
-        before = start
-        for number, env in enumerate(stages):
-            after = place if number == len(stages) - 1 else place / f"stage{number + 1}"
-            reinforce(before, after, env, cell.seed, amounts.num_steps // len(stages))
-            before = after
-        write_curve(folder, place / "episodes", means_by_family)
-
-    return made_once(folder / "model", make)
+def _stages(arm: str) -> list[dict[str, Any]]:
+    """Returns the environments of GRPO, one after the other."""
+    if arm == GROWING:
+        return [_grown(gaps) for gaps in GROWTH]
+    return [{**ENV, "reward_weights": {"grounding": 0.5}} if arm == GROUNDED else ENV]
 
 
 def _grown(num_gaps: int) -> dict[str, Any]:
@@ -120,20 +108,14 @@ def draw(results: Results) -> Figure:
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         tests, steps = figure.subplots(1, 2, sharey=True)
         for number, arm in enumerate(ARMS):
-            own = results.values(arm, ACCURACY.of).values()
-            means = [float(np.mean(list(one.values()))) for one in own if one]
-            tests.plot([number] * len(means), means, "o", color=COLORS[number], alpha=0.6)
-            for (name, seed), curve in sorted(results.curves.items()):
-                if name == arm and arm != GROWING:
-                    values = [one.get("accuracy, small_flash", np.nan) for one in curve]
-                    label = arm if seed == results.seeds[0] else ""
-                    steps.plot(*smooth(values), color=COLORS[number], lw=1, label=label)
+            draw_mean(tests, number, results.by_seed(arm, ACCURACY.of), number)
+            if arm != GROWING:  # whose curve tells of its last stage alone
+                draw_curves(steps, results, arm, "accuracy, small_flash", number, arm)
         for axes in (tests, steps):
             axes.axhline(1 / NUM_OPTIONS, **CHANCE)
         tests.set_xticks(range(len(ARMS)), [name.replace(", ", ",\n") for name in ARMS], fontsize=7)
-        tests.set_title("accuracy after GRPO, a dot a seed")
+        tests.set_title("accuracy after GRPO")
         steps.set_title("accuracy in training")
-        steps.set_xlabel("step of 64 episodes")
         steps.set_ylim(0, 1.02)
         steps.legend(fontsize=7)
     return figure

@@ -64,6 +64,10 @@ class Results:
         """Returns the episodes of an arm, seed by seed."""
         return [one for (name, _), own in self.records.items() if name == arm for one in own]
 
+    def by_seed(self, arm: str, measure: Measure) -> list[list[float]]:
+        """Returns what is measured in an arm, where it applies, seed by seed."""
+        return [list(own.values()) for own in self.values(arm, measure).values() if own]
+
     def values(self, arm: str, measure: Measure) -> dict[int, dict[str, float]]:
         """Returns what is measured in an arm, where it applies, by seed and task."""
         found: dict[int, dict[str, float]] = {}

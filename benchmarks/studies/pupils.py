@@ -22,7 +22,7 @@ from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from agents.qwen.training.sft import train_sft
 from agents.synthetic.reader import read_option, see
 from agents.synthetic.replies import SeededAgent, reply
-from benchmarks.studies.learning import made_once
+from benchmarks.studies.learning import made_once, means_by_family, write_curve
 from benchmarks.studies.plan import Cell, Measure
 from zoomgym import ZoomEnv
 from zoomgym.agent import Observation, episode_rng
@@ -336,11 +336,33 @@ def learn(
     train_sft(settings)
 
 
-def reinforce(
-    start: Path, out: Path, env: Mapping[str, Any], seed: int, num_steps: int, **changes: Any
-) -> None:
+def reinforced(
+    folder: Path, start: Path, seed: int, num_steps: int, stages: Sequence[Mapping[str, Any]]
+) -> Path:
+    """Returns the folder of a model after GRPO, which is trained once for a cell.
+
+    Args:
+        folder: of the cell; how the last stage went is written there.
+        start: folder of the model before.
+        seed: of the sampling and the order of tasks.
+        num_steps: of all stages together.
+        stages: arguments of the environment, one after the other.
+    """
+
+    def make(place: Path) -> None:
+        model = start
+        for number, env in enumerate(stages):
+            before, model = model, place / f"stage{number + 1}"
+            reinforce(before, model, env, seed, num_steps // len(stages))
+        write_curve(folder, model / "episodes", means_by_family)
+        model.rename(place / "model")
+
+    return made_once(folder / "trained", make) / "model"
+
+
+def reinforce(start: Path, out: Path, env: Mapping[str, Any], seed: int, num_steps: int) -> None:
     """Trains a model by GRPO: 64 episodes a step, without KL."""
-    settings = {
+    settings: dict[str, Any] = {
         "model": str(start),
         "out": out,
         "env": env,
@@ -361,7 +383,6 @@ def reinforce(
         "save_steps": 100_000,
         "seed": seed,
         "num_threads": 1,
-        **changes,
     }
     train_grpo(GRPOSettings(**settings))
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -19,15 +18,13 @@ from agents.registry import make_agent
 from agents.sb3.settings import PPOSettings
 from agents.sb3.training import train
 from benchmarks.evaluation.metrics import ACCURACY
-from benchmarks.figures import COLORS, STYLE
+from benchmarks.figures import STYLE
+from benchmarks.studies.drawing import draw_curves, draw_line
 from benchmarks.studies.learning import (
     made_once,
-    means_by_family,
     shared_folder,
-    smooth,
-    write_curve,
 )
-from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
+from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Measure, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
     SCHOOL,
@@ -36,7 +33,7 @@ from benchmarks.studies.pupils import (
     in_family,
     learn,
     play_tests,
-    reinforce,
+    reinforced,
     schooled,
     show,
     small_env,
@@ -86,7 +83,10 @@ def play(
     with small_tasks():
         school = schooled(folder, cell, amounts.school)
         start = _started(cell, amounts, folder, school)
-        model = start if cell.arm == BEFORE else _reinforced(cell, amounts, folder, start)
+        model = start
+        if cell.arm != BEFORE:
+            env = {**ENV, "reward_weights": {"tool": _weight_of(cell)}}
+            model = reinforced(folder, start, cell.seed, amounts.num_steps, [env])
         yield from play_tests(model, ENV, cell, amounts.num_tasks, played)
 
 
@@ -101,17 +101,6 @@ def _started(cell: Cell, amounts: ToolRewardAmounts, folder: Path, school: Path)
         learn(school, [file], place / "model", cell.seed, num_epochs=3, rate=1e-3)
 
     return made_once(shared_folder(folder, cell, "start"), make) / "model"
-
-
-def _reinforced(cell: Cell, amounts: ToolRewardAmounts, folder: Path, start: Path) -> Path:
-    """Returns the model after GRPO with the bonus of an arm."""
-    env = {**ENV, "reward_weights": {"tool": _weight_of(cell)}}
-
-    def make(place: Path) -> None:
-        reinforce(start, place, env, cell.seed, amounts.num_steps)
-        write_curve(folder, place / "episodes", means_by_family)
-
-    return made_once(folder / "model", make)
 
 
 def _play_ppo(
@@ -148,27 +137,24 @@ def draw(results: Results) -> Figure:
     with rc_context(STYLE):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         zooms, steps = figure.subplots(1, 2)
-        kinds = (("needed", NEEDED, "GRPO"), ("needless", NEEDLESS, "GRPO"), ("needed", "", "PPO"))
-        for number, (kind, family, learner) in enumerate(kinds):
-            means = []
-            for weight in WEIGHTS:
-                measure = in_family(_zooms, family) if family else _zooms
-                own = results.values(arm_of(learner, weight), measure)
-                means.append(np.mean([np.mean(list(one.values())) for one in own.values() if one]))
-            label = f"{learner}, {kind}"
-            zooms.plot(WEIGHTS, means, color=COLORS[number], marker="o", label=label)
+        kinds: tuple[tuple[str, Measure, str], ...] = (
+            ("needed", in_family(_zooms, NEEDED), "GRPO"),
+            ("needless", in_family(_zooms, NEEDLESS), "GRPO"),
+            ("needed", _zooms, "PPO"),
+        )
+        for number, (kind, measure, learner) in enumerate(kinds):
+            points = [
+                (weight, results.by_seed(arm_of(learner, weight), measure)) for weight in WEIGHTS
+            ]
+            draw_line(zooms, points, number, f"{learner}, {kind}")
         zooms.set_xlabel("weight of the bonus")
         zooms.set_title("zooms an episode, after training")
         zooms.set_ylim(bottom=0)
         zooms.legend()
         for number, weight in enumerate(WEIGHTS):
-            for (arm, seed), curve in sorted(results.curves.items()):
-                if arm == arm_of("GRPO", weight):
-                    values = [one.get(f"zooms, {NEEDLESS}", np.nan) for one in curve]
-                    label = f"bonus {weight:g}" if seed == results.seeds[0] else ""
-                    steps.plot(*smooth(values), color=COLORS[number], lw=1, label=label)
+            arm, label = arm_of("GRPO", weight), f"bonus {weight:g}"
+            draw_curves(steps, results, arm, f"zooms, {NEEDLESS}", number, label)
         steps.set_title("GRPO: needless zooms an episode")
-        steps.set_xlabel("step of 64 episodes")
         steps.set_ylim(bottom=0)
         steps.legend()
     return figure

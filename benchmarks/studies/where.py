@@ -11,18 +11,15 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from benchmarks.evaluation.metrics import ACCURACY
-from benchmarks.figures import CHANCE, COLORS, MARKERS, STYLE
+from benchmarks.figures import CHANCE, STYLE
+from benchmarks.studies.drawing import draw_curves, draw_mean
 from benchmarks.studies.learning import (
     made_once,
-    means_by_family,
     shared_folder,
-    smooth,
-    write_curve,
 )
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import (
@@ -36,13 +33,12 @@ from benchmarks.studies.pupils import (
     in_family,
     learn,
     play_tests,
-    reinforce,
+    reinforced,
     schooled,
     show,
     small_env,
     small_tasks,
 )
-from benchmarks.studies.verdicts import over_seeds
 from zoomgym.records import Record
 
 BEFORE, FORMAT_ALONE, GRPO = "cold start", "format alone", "GRPO"
@@ -92,12 +88,7 @@ def _reinforced(cell: Cell, amounts: WhereAmounts, folder: Path, start: Path) ->
     is_full = cell.arm == GRPO
     env = TRAINING if is_full else {**TRAINING, "reward_weights": ONLY_FORMAT}
     num_steps = amounts.num_steps if is_full else amounts.num_format_steps
-
-    def make(place: Path) -> None:
-        reinforce(start, place, env, cell.seed, num_steps)
-        write_curve(folder, place / "episodes", means_by_family)
-
-    return made_once(folder / "model", make)
+    return reinforced(folder, start, cell.seed, num_steps, [env])
 
 
 def draw(results: Results) -> Figure:
@@ -108,30 +99,17 @@ def draw(results: Results) -> Figure:
         arms = (BEFORE, FORMAT_ALONE, GRPO)
         for number, arm in enumerate(arms):
             for place, family in enumerate(FAMILIES):
-                own = results.values(arm, in_family(first_zoom_on_evidence, family))
-                by_seed = [list(one.values()) for one in own.values() if one]
-                if not by_seed:
-                    continue
-                at, mean = place + (number - 1) * 0.22, over_seeds(by_seed)
-                bounds = [[mean.mean - mean.low], [mean.high - mean.mean]]
-                style = {"color": COLORS[number], "marker": MARKERS[number]}
-                label = "" if place else arm
-                zooms.errorbar([at], [mean.mean], yerr=bounds, ls="", label=label, **style)
-                dots = [float(np.mean(one)) for one in by_seed]
-                zooms.plot([at + 0.07] * len(dots), dots, ls="", ms=3, alpha=0.4, **style)
+                own = results.by_seed(arm, in_family(first_zoom_on_evidence, family))
+                draw_mean(zooms, place + (number - 1) * 0.22, own, number, "" if place else arm)
         zooms.axhline(1 / NUM_GAPS, **CHANCE)
         zooms.set_xticks(range(len(FAMILIES)), [name.removeprefix("small_") for name in FAMILIES])
         zooms.set_ylim(0, 1.02)
         zooms.set_title("first zoom on evidence")
         zooms.legend(loc="upper right")
         for number, family in enumerate(LED.split(",")):
-            for (arm, seed), curve in sorted(results.curves.items()):
-                if arm == GRPO:
-                    values = [one.get(f"accuracy, {family}", np.nan) for one in curve]
-                    label = family.removeprefix("small_") if seed == results.seeds[0] else ""
-                    steps.plot(*smooth(values), color=COLORS[number], lw=1, label=label)
+            label = family.removeprefix("small_")
+            draw_curves(steps, results, GRPO, f"accuracy, {family}", number, label)
         steps.set_title("GRPO: accuracy in training")
-        steps.set_xlabel("step of 64 episodes")
         steps.set_ylim(0, 1.02)
         steps.legend(loc="lower right")
     return figure
