@@ -33,17 +33,14 @@ from benchmarks.studies.pupils import (
     NUM_ENVS,
     SCHOOL,
     TEMPERATURE,
-    Guide,
     School,
-    ids_of,
     learn,
     play_tests,
     reinforced,
     schooled,
     show,
-    small_env,
-    small_tasks,
 )
+from benchmarks.studies.small_tasks import Guide, ids_of, small_env, small_tasks
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
 

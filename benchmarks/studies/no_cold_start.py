@@ -23,19 +23,8 @@ from benchmarks.studies.learning import (
     shared_folder,
 )
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
-from benchmarks.studies.pupils import (
-    GAP,
-    SCHOOL,
-    Guide,
-    School,
-    learn,
-    play_tests,
-    reinforced,
-    schooled,
-    show,
-    small_env,
-    small_tasks,
-)
+from benchmarks.studies.pupils import SCHOOL, School, learn, play_tests, reinforced, schooled, show
+from benchmarks.studies.small_tasks import GAP, Guide, small_env, small_tasks
 from zoomgym.records import Record
 from zoomgym.tasks import FPS, NUM_OPTIONS
 

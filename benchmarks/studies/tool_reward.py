@@ -28,17 +28,14 @@ from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Measure, Result
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
     SCHOOL,
-    Guide,
     School,
-    in_family,
     learn,
     play_tests,
     reinforced,
     schooled,
     show,
-    small_env,
-    small_tasks,
 )
+from benchmarks.studies.small_tasks import Guide, in_family, small_env, small_tasks
 from zoomgym.envs.discrete import ZoomEnvDiscrete
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes

@@ -24,18 +24,20 @@ from benchmarks.studies.learning import (
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
-    LED,
-    NUM_GAPS,
     SCHOOL,
-    Guide,
     School,
-    first_zoom_on_evidence,
-    in_family,
     learn,
     play_tests,
     reinforced,
     schooled,
     show,
+)
+from benchmarks.studies.small_tasks import (
+    LED,
+    NUM_GAPS,
+    Guide,
+    first_zoom_on_evidence,
+    in_family,
     small_env,
     small_tasks,
 )

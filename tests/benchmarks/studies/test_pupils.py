@@ -10,20 +10,20 @@ from agents.qwen.demonstrations.demonstration import verify
 from benchmarks.studies.drawing import smooth
 from benchmarks.studies.learning import means_by_family, read_curve, write_curve
 from benchmarks.studies.plan import QUICK, Cell
-from benchmarks.studies.pupils import (
+from benchmarks.studies.pupils import School
+from benchmarks.studies.running import find_study
+from benchmarks.studies.small_tasks import (
     ANYWHERE,
     GAP,
     NUM_GAPS,
     SMALL,
     Guide,
-    School,
     first_zoom_on_evidence,
     ids_of,
     in_family,
     small_env,
     small_tasks,
 )
-from benchmarks.studies.running import find_study
 from zoomgym import ZoomEnv
 from zoomgym.agent import Agent
 from zoomgym.records import Record, append_record
