@@ -4,7 +4,7 @@ The overview only tells about where the answer is: the first zoom finds it once 
 zooms to either side find the others. A small model learns from an expert that looks at the one
 place that the overview names and then guesses, from exemplars (the expert is told where the answer
 is, and looks there at once), or from exemplars and reflections (the expert corrects what another
-model got wrong). Each then goes on with GRPO. All learn from as many demonstrations.
+model got wrong). GRPO follows from each. All learn from as many demonstrations.
 """
 
 from collections.abc import Iterator
