@@ -71,7 +71,7 @@ def draw_curves(
             steps = range(1, len(values) + 1)
             first = label if seed == results.seeds[0] else ""
             axes.plot(steps, values, color=COLORS[number], lw=1, label=first)
-    axes.set_xlabel("step of 64 episodes")
+    axes.set_xlabel("step")
 
 
 def smooth(values: Sequence[float], width: int = SMOOTHED) -> list[float]:

@@ -50,7 +50,7 @@ class School:
 
 
 SCHOOL = School()
-"""The same for all sizes of all studies, which share it in a folder."""
+"""The same for all studies, which share its models, by seed."""
 FIRST_OF_TESTS, FIRST_OF_COLD_START, FIRST_OF_REFLECTIONS = 6_000, 7_000, 8_000
 """Indices of the first training tasks of each, behind those of school. Seeds share them; their
 tests are their own."""
@@ -78,6 +78,11 @@ def schooled(folder: Path, cell: Cell, school: School) -> Path:
             right = [one.reward_parts.accuracy for one in _play(model, env, tests, "pupil", seed)]
             if fmean(right) >= school.accuracy:
                 break
+        else:
+            raise ValueError(
+                f"the school of seed {seed} needed {school.accuracy:g} of answers right within "
+                f"{school.most_rounds} rounds, got {fmean(right):.2f} in the last: allow more"
+            )
         model.rename(place / "model")
 
     return made_once(place_of_all / str(seed), make) / "model"
@@ -154,7 +159,10 @@ def reinforced(
 
 
 def reinforce(start: Path, out: Path, env: Mapping[str, Any], seed: int, num_steps: int) -> None:
-    """Trains a model by GRPO: 64 episodes a step, without KL."""
+    """Trains a model by GRPO without KL: a step learns from 64 episodes.
+
+    It plays up to as many again, for groups whose rewards are equal.
+    """
     settings: dict[str, Any] = {
         "model": str(start),
         "out": out,

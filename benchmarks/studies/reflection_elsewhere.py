@@ -151,7 +151,10 @@ class Lessons:
         self._sft(student / "model", mixed, folder / "model", self.amounts.second_epochs, 2e-3)
 
     def _train_ids(self, first: int, count: int) -> list[str]:
-        """Returns the ids of some of the tasks that the seed trains on."""
+        """Returns the ids of some of the tasks for demonstrations of the seed.
+
+        Seeds five apart share them at full size; GRPO plays tasks of them all.
+        """
         own = self.amounts.num_exemplars + (1 + MOST_TRIED) * self.amounts.num_more
         return _task_ids("train", self.cell.seed * own + first, count)
 
@@ -164,7 +167,8 @@ class Lessons:
             expert_name="tutor",
             out=out,
         )
-        assert not any(one.reason for one in attempts)
+        if rejected := [one for one in attempts if one.reason]:
+            raise ValueError(f"{out}: needed an expert that is never wrong, got {rejected[0]}")
 
     def _sft(self, start: Path, file: Path, out: Path, epochs: float, rate: float) -> None:
         """Trains on demonstrations."""

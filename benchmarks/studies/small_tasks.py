@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from agents.synthetic.reader import read_option, see
+from agents.synthetic.reader import read_option
 from agents.synthetic.replies import SeededAgent, reply
 from benchmarks.studies.plan import Measure
 from zoomgym import ZoomEnv
 from zoomgym.agent import Observation, episode_rng
 from zoomgym.records import Record
-from zoomgym.rules import Answer, ZoomCall, overlap
+from zoomgym.rules import Answer, ZoomCall
 from zoomgym.tasks import AMBER, FAMILIES, FPS, NUM_OPTIONS, Beacon, Family, Plan, Puzzle, Sign
 
 GAP = 10 * FPS
@@ -117,7 +117,7 @@ def _puzzle(
 FLASH = "While the amber beacon is lit, a symbol shows. Which?"
 ORDER = "While the amber beacon is lit, two symbols show. Which is the first?"
 SPARSE = "The amber beacon is lit between two frames. Which symbol shows meanwhile?"
-NEAR = "The amber beacon is lit twice, at about the same time. Which symbol shows?"
+NEAR = "About when the amber beacon is lit, a symbol shows. Which?"
 SHOWN = "The amber beacon is lit all the time, and so shows a symbol. Which?"
 SMALL = {
     "small_flash": Family(_flash, FLASH),
@@ -169,9 +169,8 @@ class Guide(SeededAgent):
 
     Args:
         error: most gaps by which its zooms are off, each as likely; `ANYWHERE` is any gap.
-        habit: `zoom` or `answer`, which it does first, whatever the overview shows; `follow`, which
-            zooms on the gap that a lit beacon leads to; or `blind`, which zooms, and then says that
-            it sees any of the options.
+        habit: `zoom` or `answer`, which it does first, whatever the overview shows; or `blind`,
+            which zooms, and then says that it sees any of the options.
     """
 
     privileged = True
@@ -202,8 +201,6 @@ class Guide(SeededAgent):
         error = ANYWHERE if is_lost else self._error
         near = [one for one in range(len(times_s) - 1) if abs(one - gap) <= error]
         gap = int(rng.choice(near))
-        if self._habit == "follow":
-            gap = see(observation.overview).beacons.index("amber")
         start_s, end_s = (round(float(times_s[index]), 2) for index in (gap, gap + 1))
         return reply(observation, ZoomCall(start_s, end_s, ZOOM_FPS), thought)
 
@@ -220,12 +217,15 @@ class Guide(SeededAgent):
 # Measures -----------------------------------------------------------------------------------------
 
 
-def first_zoom_on_evidence(record: Record) -> float | None:
-    """Returns whether the first zoom overlaps evidence; None without a zoom."""
-    if not record.episode.zooms:
-        return None
-    [first, *_] = record.episode.zooms
-    return float(overlap([first.segment], record.task.evidence) > 0)
+def first_zoom_on_evidence(record: Record) -> float:
+    """Returns whether a frame of the first zoom shows evidence; 0 without a zoom."""
+    times_s = record.episode.zooms[0].times_s if record.episode.zooms else ()
+    return float(any(one.holds(time_s) for one in record.task.evidence for time_s in times_s))
+
+
+def has_zoomed(record: Record) -> float:
+    """Returns whether there was a zoom."""
+    return float(bool(record.episode.zooms))
 
 
 def in_family(measure: Measure, family: str) -> Measure:

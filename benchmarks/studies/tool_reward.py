@@ -50,7 +50,7 @@ PPO_ENV: dict[str, Any] = {"tasks": "synthetic:flash", "cell_px": 8, "max_pixels
 
 @dataclass(frozen=True, slots=True)
 class ToolRewardAmounts:
-    """Amounts of a size. A step of GRPO plays 64 episodes."""
+    """Amounts of a size. A step of GRPO learns from 64 episodes."""
 
     school: School
     num_shown: int
@@ -175,23 +175,25 @@ STUDY = Study(
         "accuracy": ACCURACY.of,
         "needed zooms": in_family(_zooms, NEEDED),
         "needless zooms": in_family(_zooms, NEEDLESS),
+        "no needed zoom": in_family(lambda record: float(not _zooms(record)), NEEDED),
+        "no needless zoom": in_family(lambda record: float(not _zooms(record)), NEEDLESS),
         "zooms": _zooms,
         "format": lambda record: record.reward_parts.format,
     },
     contrasts=(
         Contrast(
-            "Without a bonus, needed zooms die out (before - after)",
-            "needed zooms",
-            BEFORE,
+            "Without a bonus, needed zooms die out: more than 0.9 of episodes have none",
+            "no needed zoom",
             arm_of("GRPO", 0.0),
-            0.1,
+            None,
+            0.9,
         ),
         Contrast(
-            "Without a bonus, needless zooms die out (before - after)",
-            "needless zooms",
-            BEFORE,
+            "Without a bonus, needless zooms die out: more than 0.9 of episodes have none",
+            "no needless zoom",
             arm_of("GRPO", 0.0),
-            0.1,
+            None,
+            0.9,
         ),
         Contrast(
             "A bonus of 0.5 buys needless zooms",
@@ -201,14 +203,21 @@ STUDY = Study(
             0.1,
         ),
         Contrast(
-            "A bonus of 0.5 buys right answers",
+            "A bonus of 0.5 gives a higher accuracy than none",
             "accuracy",
             arm_of("GRPO", 0.5),
             arm_of("GRPO", 0.0),
             0.02,
         ),
         Contrast(
-            "A bonus of 1 buys right answers that 0.5 does not",
+            "A bonus of 1 buys more needless zooms than 0.5",
+            "needless zooms",
+            arm_of("GRPO", 1.0),
+            arm_of("GRPO", 0.5),
+            0.1,
+        ),
+        Contrast(
+            "A bonus of 1 gives a higher accuracy than 0.5",
             "accuracy",
             arm_of("GRPO", 1.0),
             arm_of("GRPO", 0.5),

@@ -1,9 +1,9 @@
 """Does reinforcement learning teach where to look, or only how to write?
 
 A small model reads and writes well, but its last demonstrations have looked beside the right place
-more often than not, and so does it. GRPO then pays for right answers, or for well-formed replies
-alone. All are tested on other tasks, where what counts is the first zoom: also on tasks in which
-nothing leads to the evidence, which nobody can learn.
+more often than not, and so does it. GRPO then pays as in the paper, for right answers above all, or
+for well-formed replies alone. All are tested on other tasks, where what counts is the first zoom:
+also on tasks in which nothing leads to the evidence, which nobody can learn.
 """
 
 from collections.abc import Iterator
@@ -37,6 +37,7 @@ from benchmarks.studies.small_tasks import (
     NUM_GAPS,
     Guide,
     first_zoom_on_evidence,
+    has_zoomed,
     in_family,
     small_env,
     small_tasks,
@@ -53,14 +54,14 @@ ONLY_FORMAT = {"accuracy": 0.0, "format": 1.0, "tool": 0.0}
 
 @dataclass(frozen=True, slots=True)
 class WhereAmounts:
-    """Amounts of a size. A step of GRPO plays 64 episodes."""
+    """Amounts of a size. A step of GRPO learns from 64 episodes."""
 
     school: School
     num_shown: int
     """Demonstrations of the cold start."""
     num_steps: int
     num_format_steps: int
-    """Steps for format alone, which soon teaches nothing."""
+    """Steps for format alone: soon all groups are flat, which teach nothing."""
     num_tasks: int
 
 
@@ -120,7 +121,7 @@ def draw(results: Results) -> Figure:
 STUDY = Study(
     name="where",
     title="Does reinforcement learning teach where to look, or only how to write?",
-    claim="Reinforcement learning on right answers teaches where to zoom.",
+    claim="Reinforcement learning with the paper's reward teaches where to zoom.",
     source="arXiv 2512.22315, sections 3.2 and 4.3",
     refuted_by="first zooms that are on the evidence no more often after GRPO than before it, or "
     "than after GRPO on well-formed replies alone",
@@ -133,6 +134,7 @@ STUDY = Study(
         "on evidence, led": lambda record: (
             first_zoom_on_evidence(record) if record.task.category in LED.split(",") else None
         ),
+        "zoomed": has_zoomed,
         **{
             f"on evidence, {name.removeprefix('small_')}": in_family(first_zoom_on_evidence, name)
             for name in FAMILIES
@@ -156,7 +158,7 @@ STUDY = Study(
             0.05,
         ),
         Contrast(
-            "Reward for right answers does more than reward for format alone (flash, order)",
+            "The paper's reward does more than one for format alone (flash, order)",
             "on evidence, led",
             GRPO,
             FORMAT_ALONE,
