@@ -117,8 +117,8 @@ STUDY = Study(
     claim="Without supervised fine-tuning, a curriculum is enough to learn zooming.",
     source="open question 1 of arXiv 2512.22315",
     refuted_by="growing videos that leave answers no better than guesses, or than without them",
-    cannot_show="A released model can see and read before it is trained; of these learners only the "
-    "one with a cold start can. Much longer runs may find what these do not.",
+    cannot_show="A released model can see and read before it is trained, which of these learners "
+    "only the one with a cold start can. Much longer runs may find what these do not.",
     arms=ARMS,
     measures={
         "accuracy": ACCURACY.of,
