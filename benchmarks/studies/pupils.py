@@ -45,7 +45,7 @@ class School:
     """Whole episodes, with zooms on the right gap."""
     accuracy: float = 0.85
     """School ends when so many answers are right, in tests between its rounds."""
-    most_rounds: int = 10
+    most_rounds: int = 16
     num_tests: int = 120
 
 
