@@ -37,7 +37,7 @@ RANDOM, WRITES, GROUNDED, GROWING, SCHOOLED = ARMS = (
     "cold start",
 )
 ENV = small_env("small_flash", max_turns=2)
-GROWTH = (2, 4, 8)
+GROWTH = (3, 5, 8)
 """Gaps of the videos of a curriculum, which have a frame more in their overviews."""
 
 

@@ -45,7 +45,12 @@ WEIGHTS = (0.0, 0.25, 0.5, 1.0)
 BEFORE = "cold start"
 NEEDED, NEEDLESS = "small_flash", "small_shown"
 ENV = small_env(f"{NEEDED},{NEEDLESS}", max_turns=3)
-PPO_ENV: dict[str, Any] = {"tasks": "synthetic:flash", "cell_px": 8, "max_pixels": 256}
+PPO_ENV: dict[str, Any] = {
+    "tasks": "synthetic:flash",
+    "source": "scene",
+    "cell_px": 8,
+    "max_pixels": 256,
+}
 
 
 @dataclass(frozen=True, slots=True)
