@@ -35,6 +35,15 @@ ATTENDING, RECURRENT = KINDS = ("full_attention", "linear_attention")
 """Kinds of layers, by their names in `layer_types`."""
 
 
+def lacks_kernel(queries: Tensor) -> bool:
+    """Returns whether fewer heads of keys than of queries cannot be attended to with a mask.
+
+    Source: torch 2.13 has no kernel for that on an A100 but the one that holds all scores: 62 GB
+    for 128 frames and a 7B (`python -m benchmarks.speed.qwen rehearse`).
+    """
+    return queries.device.type != "cpu"
+
+
 class AttentionLayout(Protocol):
     """Says which tokens each token of a pass sees, in place of an attention mask.
 
@@ -308,14 +317,10 @@ class Spans:
         return torch.cat([*memory, *before, own], dim=2) if memory or before else own
 
     def _attend_span(self, span: Span, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Returns what one span attends to.
-
-        Source: with a mask and fewer heads of keys than of queries, torch 2.13 has no kernel for an
-        A100 but the one that holds all scores: 62 GB for 128 frames and a 7B.
-        """
+        """Returns what one span attends to."""
         is_first = keys.shape[2] == span.length
         mask = None if is_first or span.length == 1 else self._mask(span, queries)
-        if mask is not None and queries.device.type != "cpu":
+        if mask is not None and lacks_kernel(queries):
             times = queries.shape[1] // keys.shape[1]
             keys, values = (one.repeat_interleave(times, dim=1) for one in (keys, values))
         return scaled_dot_product_attention(

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from agents.qwen.model import attention
 from agents.qwen.model.attention import Span
 from agents.qwen.model.chunks import Chunk
 from agents.qwen.model.tiny import save_tiny
@@ -113,6 +114,18 @@ def test_losses_and_gradients_are_those_of_plain_rows(plain: Any, family: str) -
     assert any(turn.error for turn in turns)  # and refused turns
     assert len(batches) == 2  # of two groups each
     assert share_apart(learn(trainer, batches, shared=True), expected) < GRADIENT_ROUNDING[family]
+
+
+def test_heads_of_keys_that_are_repeated_for_a_kernel_teach_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_tiny(tmp_path / "model", tokens_per_frame=4, dtype=torch.float64)  # 4 heads, 2 of keys
+    trainer = played(tmp_path / "model", tmp_path / "out")
+    batches = batches_of(trainer)
+    expected = learn(trainer, batches, shared=True)
+    monkeypatch.setattr(attention, "lacks_kernel", lambda _: True)
+    apart = share_apart(learn(trainer, batches, shared=True), expected)
+    assert 0 < apart < GRADIENT_ROUNDING["qwen2_5_vl"]  # 0 would mean that no mask was met
 
 
 def see_siblings(tree: Tree) -> Tree:
