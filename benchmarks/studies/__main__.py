@@ -6,7 +6,6 @@ python -m benchmarks.studies all --quick
 
 import argparse
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from benchmarks.studies.report import (
 )
 from benchmarks.studies.running import (
     NAMES,
+    commit,
     facts_of,
     find_study,
     is_done,
@@ -84,24 +84,11 @@ def _write(report: Report, folder: Path, argv: Sequence[str] | None) -> None:
     facts = {
         "command": " ".join(["python -m benchmarks.studies", *given]),
         "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
-        "instructions": os.environ.get("ATEN_CPU_CAPABILITY", "native"),
+        "commit": commit(),
     }
     (path / "results.json").write_text(to_json(report, facts), encoding="utf-8")
     (path / "verdicts.md").write_text(to_markdown(report) + "\n", encoding="utf-8")
     write_figure(report, path / "figure.svg")
-
-
-def _commit() -> str:
-    """Returns the commit of the checkout; empty if there is none."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    try:
-        asked = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return asked.stdout.strip()
 
 
 if __name__ == "__main__":

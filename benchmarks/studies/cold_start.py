@@ -101,7 +101,7 @@ def _started(cell: Cell, amounts: ColdStartAmounts, folder: Path, share: str) ->
             parts.append(_reflections(place, cell.seed, num_reflections, student))
         mixed = place / "mixed.jsonl"
         mixed.write_text("".join(part.read_text("ascii") for part in parts), "ascii")
-        learn(school, [mixed], place / "model", cell.seed, num_epochs=4, rate=1e-3)
+        learn(school, mixed, place / "model", cell.seed, num_epochs=4, rate=1e-3)
 
     return made_once(shared_folder(folder, cell, f"start-{share}"), make) / "model"
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -41,17 +41,14 @@ def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
     return folder
 
 
-def write_curve(
-    folder: Path, episodes: Path, means_of: Callable[[Sequence[Record]], Mapping[str, float]]
-) -> None:
+def write_curve(folder: Path, episodes: Path) -> None:
     """Writes how a training by GRPO went into the folder of a cell: means of every step.
 
     Args:
         folder: of the cell.
         episodes: folder in which the training kept the episodes of each step.
-        means_of: what to tell of the episodes of a step.
     """
-    steps = [means_of(list(read_records(file))) for file in sorted(episodes.glob("*.jsonl"))]
+    steps = [means_by_family(list(read_records(file))) for file in sorted(episodes.glob("*.jsonl"))]
     folder.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps({"step": index + 1, **means}) for index, means in enumerate(steps)]
     (folder / CURVE).write_text("\n".join(lines), encoding="ascii")

@@ -74,7 +74,7 @@ def _started(cell: Cell, amounts: NoColdStartAmounts, folder: Path) -> Path:
         if can_write:
             file = place / "written.jsonl"
             show(file, ENV, Guide(ANYWHERE, habit="blind"), cell.seed, range(amounts.num_shown))
-            learn(place / "start", [file], place / "model", cell.seed, 4, 2e-3)
+            learn(place / "start", file, place / "model", cell.seed, 4, 2e-3)
 
     name = "writes" if can_write else "random"
     return made_once(shared_folder(folder, cell, name), make) / ("model" if can_write else "start")

@@ -18,7 +18,7 @@ from agents.qwen.model.tiny import save_tiny
 from agents.qwen.training.grpo import train_grpo
 from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from agents.qwen.training.sft import train_sft
-from benchmarks.studies.learning import made_once, means_by_family, write_curve
+from benchmarks.studies.learning import made_once, write_curve
 from benchmarks.studies.plan import Cell
 from benchmarks.studies.small_tasks import LED, Guide, ids_of, small_env
 from zoomgym import ZoomEnv
@@ -35,7 +35,7 @@ MAX_TOKENS = 60
 
 @dataclass(frozen=True, slots=True)
 class School:
-    """How much a model learns before a study begins: numbers of demonstrations, and epochs."""
+    """What a model learns before a study: numbers of demonstrations, and when school ends."""
 
     num_symbols: int = 800
     """Answers about one frame, which shows a symbol."""
@@ -64,7 +64,7 @@ def schooled(folder: Path, cell: Cell, school: School) -> Path:
         save_tiny(place / "start", "mini", seed=seed)
         one_frame = small_env("small_shown", 1, num_overview=1)
         show(place / "symbols.jsonl", one_frame, Guide(), seed, range(school.num_symbols))
-        learn(place / "start", [place / "symbols.jsonl"], place / "symbols", seed, 3, 3e-3)
+        learn(place / "start", place / "symbols.jsonl", place / "symbols", seed, 3, 3e-3)
         read = range(school.num_symbols, school.num_symbols + school.num_read)
         zoomed = range(read.stop, read.stop + school.num_zoomed)
         file, env = place / "zooms.jsonl", small_env(LED, max_turns=2)
@@ -73,7 +73,7 @@ def schooled(folder: Path, cell: Cell, school: School) -> Path:
         model = place / "symbols"
         for number in range(school.most_rounds):
             before, model = model, place / f"round{number + 1}"
-            learn(before, [file], model, seed, 1, 2e-3, schedule="constant_with_warmup")
+            learn(before, file, model, seed, 1, 2e-3, schedule="constant_with_warmup")
             tests = ids_of(env, FIRST_OF_TESTS, school.num_tests)
             right = [one.reward_parts.accuracy for one in _play(model, env, tests, "pupil", seed)]
             if fmean(right) >= school.accuracy:
@@ -109,17 +109,17 @@ def show(
 
 def learn(
     start: Path,
-    files: Iterable[Path],
+    file: Path,
     out: Path,
     seed: int,
     num_epochs: float,
     rate: float,
     schedule: str = "cosine",
 ) -> None:
-    """Trains a model on demonstrations."""
+    """Trains a model on a file of demonstrations."""
     settings = SFTSettings(
         model=str(start),
-        demonstrations=tuple(files),
+        demonstrations=(file,),
         out=out,
         num_epochs=num_epochs,
         batch_size=8,
@@ -152,7 +152,7 @@ def reinforced(
         for number, env in enumerate(stages):
             before, model = model, place / f"stage{number + 1}"
             reinforce(before, model, env, seed, num_steps // len(stages))
-        write_curve(folder, model / "episodes", means_by_family)
+        write_curve(folder, model / "episodes")
         model.rename(place / "model")
 
     return made_once(folder / "trained", make) / "model"

@@ -7,6 +7,7 @@ is done is told by `SEED.json`. A study that was stopped goes on where it was.
 import json
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -62,12 +63,14 @@ def play_cell(cell: Cell, folder: Path) -> None:
     if path.exists():
         drop_cut_line(path)
     played = {record.task.id for record in read_records(path)} if path.exists() else set()
+    played_at = commit()
     started_s, processor_s = time.perf_counter(), time.process_time()
     for record in study.play(cell, study.sizes[cell.size], path.with_suffix(""), played):
         append_record(path, record)
     path.touch()
     facts = {
         "version": VERSION,
+        "commit": played_at,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "instructions": os.environ.get("ATEN_CPU_CAPABILITY", "native"),
@@ -77,6 +80,18 @@ def play_cell(cell: Cell, folder: Path) -> None:
     }
     with replaced(path.with_suffix(".json")) as file:
         file.write(json.dumps(facts, indent=2).encode())
+
+
+def commit() -> str:
+    """Returns the commit of the checkout; empty if there is none."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    try:
+        asked = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return asked.stdout.strip()
 
 
 def is_done(cell: Cell, folder: Path) -> bool:

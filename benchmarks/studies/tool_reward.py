@@ -100,7 +100,7 @@ def _started(cell: Cell, amounts: ToolRewardAmounts, folder: Path, school: Path)
         first = FIRST_OF_COLD_START
         show(file, ENV, Guide(1, habit="zoom"), cell.seed, range(first, first + half))
         show(file, ENV, Guide(habit="answer"), cell.seed, range(first + half, first + 2 * half))
-        learn(school, [file], place / "model", cell.seed, num_epochs=3, rate=1e-3)
+        learn(school, file, place / "model", cell.seed, num_epochs=3, rate=1e-3)
 
     return made_once(shared_folder(folder, cell, "start"), make) / "model"
 

@@ -81,7 +81,7 @@ def _started(cell: Cell, amounts: WhereAmounts, folder: Path, school: Path) -> P
     def make(place: Path) -> None:
         file, first = place / "shown.jsonl", FIRST_OF_COLD_START
         show(file, TRAINING, Guide(1), cell.seed, range(first, first + amounts.num_shown))
-        learn(school, [file], place / "model", cell.seed, num_epochs=2, rate=1e-3)
+        learn(school, file, place / "model", cell.seed, num_epochs=2, rate=1e-3)
 
     return made_once(shared_folder(folder, cell, "start"), make) / "model"
 

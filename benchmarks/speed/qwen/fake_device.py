@@ -56,7 +56,7 @@ AUTOCAST, AUTOGRAD = "AutocastPrivateUse1", "AutogradPrivateUse1"
 
 
 class _Backend:
-    """What torch, and trainers, ask of a device's module."""
+    """Module of the device, as far as torch and the trainers ask for it."""
 
     def is_available(self) -> bool:
         """Returns that there is a device."""

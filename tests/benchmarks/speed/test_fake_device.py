@@ -20,8 +20,7 @@ def look_into_tensors() -> None:
         ids = torch.tensor([3, 7, 7, 1], device=NAME)
         weights = torch.randn(4, 8, device=NAME, requires_grad=True)
         assert isinstance(ids, FakeTensor)
-        assert isinstance(torch.arange(3), torch.Tensor)
-        assert not isinstance(torch.arange(3), FakeTensor)
+        assert not isinstance(torch.arange(3), FakeTensor)  # the host's stay real
         assert (ids * 2)[1:].tolist() == [14, 14, 2]
         assert int((ids == 7).sum()) == 2
         picked = weights[ids == 7]

@@ -13,7 +13,7 @@ from benchmarks.speed.qwen.rehearsal import Rehearsal, rehearse
 
 BFLOAT16, FLOAT32 = 2, 4
 LAYERS, WIDTH, INNER, VOCABULARY = 28, 3584, 18_944, 152_064
-"""Of the language model of the 7B."""
+"""Sizes of the 7B's language model."""
 NUM_ADAPTED = 161_480_704
 """Weights of adapters of rank 64, in all linear layers of the language model."""
 NUM_WEIGHTS = 8_292_166_656

@@ -9,7 +9,7 @@ import pytest
 
 from agents.qwen.demonstrations.demonstration import verify
 from benchmarks.studies.drawing import smooth
-from benchmarks.studies.learning import means_by_family, read_curve, write_curve
+from benchmarks.studies.learning import read_curve, write_curve
 from benchmarks.studies.plan import QUICK, Cell
 from benchmarks.studies.pupils import School
 from benchmarks.studies.running import find_study
@@ -167,7 +167,7 @@ def test_a_curve_tells_the_episodes_of_every_step(tmp_path: Path) -> None:
         for record in own:
             append_record(tmp_path / "episodes" / f"{step:04}.jsonl", record)
     assert read_curve(tmp_path) == []
-    write_curve(tmp_path, tmp_path / "episodes", means_by_family)
+    write_curve(tmp_path, tmp_path / "episodes")
     flash = {"accuracy, small_flash": 1.0, "zooms, small_flash": 1.0}
     shown = {"accuracy, small_shown": 1.0, "zooms, small_shown": 0.0}
     assert read_curve(tmp_path) == [{"step": 1, **flash, **shown}, {"step": 2, **flash}]
