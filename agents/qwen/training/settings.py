@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from accelerate import PartialState
 
 from agents.arguments import add_fields, fields_given, first_paragraph
 from agents.qwen.environment import ARGUMENTS, read_arguments
@@ -287,4 +288,15 @@ def run_training(
         train(settings, resume=args.resume)
     except (OSError, ValueError, ZoomGymError) as error:
         parser.fail(error)
+    part_from_others()
     return 0
+
+
+def part_from_others() -> None:
+    """Ends the group of processes that trained together, once all are done.
+
+    A process that just leaves may be aborted by the threads that talk to the others.
+    """
+    state = PartialState()
+    state.wait_for_everyone()
+    state.destroy_process_group()

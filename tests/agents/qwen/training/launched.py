@@ -18,7 +18,7 @@ from agents.qwen.training import grpo as train_grpo
 from agents.qwen.training import sft as train_sft
 from agents.qwen.training.grpo import make_trainer
 from agents.qwen.training.grpo_trainer import ZoomTrainer
-from agents.qwen.training.settings import GRPOSettings, SFTSettings
+from agents.qwen.training.settings import GRPOSettings, SFTSettings, part_from_others
 from tests.agents.qwen.model.vllm import MadeUpVLLM
 from tests.agents.qwen.noise import scripted_env
 
@@ -90,3 +90,4 @@ if __name__ == "__main__":
     install_made_up_vllm()  # nobody uses it unasked
     {"grpo": grpo, "sft": sft}[sys.argv[1]](**json.loads(sys.argv[2]))
     assert PartialState().num_processes == int(os.environ["WORLD_SIZE"]), "each trained alone"
+    part_from_others()
