@@ -20,10 +20,7 @@ from agents.qwen.model.policy import QwenAgent
 from benchmarks.evaluation.metrics import ACCURACY
 from benchmarks.figures import STYLE
 from benchmarks.studies.drawing import draw_line, draw_mean
-from benchmarks.studies.learning import (
-    made_once,
-    shared_folder,
-)
+from benchmarks.studies.learning import folder_of_arm, made_once, shared_folder
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
@@ -42,7 +39,8 @@ from benchmarks.studies.small_tasks import Guide, ids_of, small_env, small_tasks
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
 
-ENV = small_env("small_near", max_turns=4)
+MAX_TURNS = 4
+ENV = small_env("small_near", MAX_TURNS)
 SHARES = {"none": None, "0": 0.0, "0.25": 0.25, "0.5": 0.5, "1": 1.0}
 """Shares of reflections among the demonstrations; without a cold start there are none."""
 NONE, EXEMPLARS, BOTH = "none", "0", "0.5"
@@ -66,9 +64,18 @@ def arm_of(share: str, stage: str) -> str:
     return f"{stage}, {share}"
 
 
+def arm_with_at_most(num_zooms: int) -> str:
+    """Returns the name of the arm whose tests allow so many zooms."""
+    name = arm_of(BOTH, "GRPO")
+    return f"{name}, at most {num_zooms}" if num_zooms < MAX_TURNS - 1 else name
+
+
+LIMITED = {arm_with_at_most(most): most for most in range(MAX_TURNS - 1)}
+"""Arms whose tests allow fewer zooms than their training did, and how many."""
 ARMS = (
     *(arm_of(share, "SFT") for share in SHARES),
     *(arm_of(share, "GRPO") for share in REINFORCED),
+    *LIMITED,
 )
 
 
@@ -76,12 +83,15 @@ def play(
     cell: Cell, amounts: ColdStartAmounts, folder: Path, played: AbstractSet[str]
 ) -> Iterator[Record]:
     """Yields the tests of a model after a cold start, or after GRPO from there."""
-    stage, share = cell.arm.split(", ")
+    stage, share, *_ = cell.arm.split(", ")
+    most = LIMITED.get(cell.arm, MAX_TURNS - 1)
     with small_tasks():
         model = _started(cell, amounts, folder, share)
         if stage == "GRPO":
-            model = reinforced(folder, model, cell.seed, amounts.num_steps, [ENV])
-        yield from play_tests(model, ENV, cell, amounts.num_tasks, played)
+            own = folder_of_arm(folder, cell, arm_of(share, stage))
+            model = reinforced(own, model, cell.seed, amounts.num_steps, [ENV])
+        tests = {**ENV, "max_turns": most + 1}
+        yield from play_tests(model, tests, cell, amounts.num_tasks, played)
 
 
 def _started(cell: Cell, amounts: ColdStartAmounts, folder: Path, share: str) -> Path:
@@ -144,8 +154,9 @@ def _reflections(place: Path, seed: int, count: int, student: Path) -> Path:
 def draw(results: Results) -> Figure:
     """Returns accuracy and zooms by the cold start, before and after GRPO, and by the share."""
     with rc_context(STYLE):
-        figure = Figure(figsize=(9, 6), layout="constrained")
-        (right, zooms), (by_share, zooms_by_share) = figure.subplots(2, 2)
+        figure = Figure(figsize=(12, 6), layout="constrained")
+        (right, zooms, by_most), (by_share, zooms_by_share, empty) = figure.subplots(2, 3)
+        empty.axis("off")
         for axes, measure, title in (
             (right, ACCURACY.of, "accuracy"),
             (zooms, _zooms, "zooms an episode"),
@@ -159,6 +170,11 @@ def draw(results: Results) -> Figure:
             axes.set_title(title)
             axes.set_ylim(bottom=0)
             axes.legend(loc="lower right")
+        limits = [(k, results.by_seed(arm_with_at_most(k), ACCURACY.of)) for k in range(MAX_TURNS)]
+        draw_line(by_most, limits, number=1)
+        by_most.set_xlabel("most zooms in tests")
+        by_most.set_title("accuracy: reflections, GRPO")
+        by_most.set_ylim(bottom=0)
         shares = [(name, share) for name, share in SHARES.items() if share is not None]
         for axes, measure, title in (
             (by_share, ACCURACY.of, "accuracy after SFT"),
@@ -244,6 +260,16 @@ STUDY = Study(
             arm_of(BOTH, "GRPO"),
             arm_of(BOTH, "SFT"),
             0.03,
+        ),
+        *(
+            Contrast(
+                f"After GRPO, tests with at most {most} are better than with {most - 1}",
+                "accuracy",
+                arm_with_at_most(most),
+                arm_with_at_most(most - 1),
+                0.03,
+            )
+            for most in range(1, MAX_TURNS)
         ),
     ),
     sizes={

@@ -8,12 +8,14 @@ from statistics import fmean
 
 from filelock import FileLock
 
-from benchmarks.studies.plan import Cell
+from benchmarks.studies.plan import Cell, Curve, OfTraining
 from zoomgym.records import Record, read_records
 
 MADE = "made"
 """File that is written last into a shared folder."""
 CURVE = "curve.jsonl"
+OVERALL = "accuracy"
+"""What a curve calls the accuracy of all families together."""
 
 
 def shared_folder(folder: Path, cell: Cell, name: str) -> Path:
@@ -25,6 +27,22 @@ def shared_folder(folder: Path, cell: Cell, name: str) -> Path:
         name: of what is shared.
     """
     return folder.parents[1] / "shared" / f"{name}-{cell.seed}"
+
+
+def file_name(arm: str) -> str:
+    """Returns what the folder with the cells of an arm is called."""
+    return arm.replace(", ", "-").replace(" ", "_")
+
+
+def folder_of_arm(folder: Path, cell: Cell, arm: str) -> Path:
+    """Returns the folder of the cell of another arm with the same seed.
+
+    Args:
+        folder: of the cell.
+        cell: of one arm.
+        arm: the other one.
+    """
+    return folder.parents[1] / file_name(arm) / str(cell.seed)
 
 
 def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
@@ -55,8 +73,8 @@ def write_curve(folder: Path, episodes: Path) -> None:
 
 
 def means_by_family(records: Sequence[Record]) -> dict[str, float]:
-    """Returns the accuracy and the zooms of episodes, by family of tasks."""
-    found = {}
+    """Returns the accuracy of episodes, and it and the zooms by family of tasks."""
+    found = {OVERALL: round(fmean(one.reward_parts.accuracy for one in records), 4)}
     for family in sorted({record.task.category for record in records}):
         own = [one.reward_parts for one in records if one.task.category == family]
         found[f"accuracy, {family}"] = round(fmean(one.accuracy for one in own), 4)
@@ -70,3 +88,26 @@ def read_curve(folder: Path) -> list[dict[str, float]]:
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
+
+
+def first_step(name: str, more_than: float, width: int) -> OfTraining:
+    """Returns the measure of how soon a training is good.
+
+    It is the first step at which the mean of so many steps, this and those before, is above a
+    bound. A training that never gets there counts as one step longer than it was.
+
+    Args:
+        name: of a mean in the curve.
+        more_than: the bound.
+        width: steps whose mean is taken.
+    """
+
+    def measure(curve: Curve) -> float | None:
+        values = [step[name] for step in curve if name in step]
+        if not values:
+            return None
+        means = [fmean(values[end - width : end]) for end in range(width, len(values) + 1)]
+        found = (step for step, mean in enumerate(means, width) if mean > more_than)
+        return float(next(found, len(values) + 1))
+
+    return OfTraining(measure)

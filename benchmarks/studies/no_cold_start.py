@@ -19,10 +19,7 @@ from agents.qwen.model.tiny import save_tiny
 from benchmarks.evaluation.metrics import ACCURACY
 from benchmarks.figures import CHANCE, STYLE
 from benchmarks.studies.drawing import draw_curves, draw_mean
-from benchmarks.studies.learning import (
-    made_once,
-    shared_folder,
-)
+from benchmarks.studies.learning import made_once, shared_folder
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import SCHOOL, School, learn, play_tests, reinforced, schooled, show
 from benchmarks.studies.small_tasks import ANYWHERE, GAP, Guide, small_env, small_tasks

@@ -17,8 +17,17 @@ FULL, QUICK = "full", "quick"
 LEAST_SEEDS = 5
 """Fewer seeds decide nothing."""
 
+Curve = Sequence[Mapping[str, float]]
+"""How training went: means of every step."""
 Measure = Callable[[Record], float | None]
 """Something that is measured for an episode; None where it does not apply."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfTraining:
+    """Something that is measured of a training, by its curve; None where it does not apply."""
+
+    measure: Callable[[Curve], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +61,8 @@ class Results:
     """The episodes of a study by arm and seed."""
 
     records: Mapping[tuple[str, int], Sequence[Record]]
-    curves: Mapping[tuple[str, int], Sequence[Mapping[str, float]]] = field(default_factory=dict)
-    """How training went, by arm and seed: means of every step."""
+    curves: Mapping[tuple[str, int], Curve] = field(default_factory=dict)
+    """How training went, by arm and seed."""
 
     @property
     def seeds(self) -> list[int]:
@@ -64,13 +73,17 @@ class Results:
         """Returns the episodes of an arm, seed by seed."""
         return [one for (name, _), own in self.records.items() if name == arm for one in own]
 
-    def by_seed(self, arm: str, measure: Measure) -> list[list[float]]:
+    def by_seed(self, arm: str, measure: Measure | OfTraining) -> list[list[float]]:
         """Returns what is measured in an arm, where it applies, seed by seed."""
         return [list(own.values()) for own in self.values(arm, measure).values() if own]
 
-    def values(self, arm: str, measure: Measure) -> dict[int, dict[str, float]]:
+    def values(self, arm: str, measure: Measure | OfTraining) -> dict[int, dict[str, float]]:
         """Returns what is measured in an arm, where it applies, by seed and task."""
         found: dict[int, dict[str, float]] = {}
+        if isinstance(measure, OfTraining):
+            curves = {seed: curve for (name, seed), curve in self.curves.items() if name == arm}
+            once = {seed: measure.measure(curve) for seed, curve in curves.items()}
+            return {seed: {"": value} for seed, value in once.items() if value is not None}
         for (name, seed), own in self.records.items():
             if name == arm:
                 measured = {record.task.id: measure(record) for record in own}
@@ -92,7 +105,7 @@ class Study:
     cannot_show: str
     """Limits of the study."""
     arms: tuple[str, ...]
-    measures: Mapping[str, Measure]
+    measures: Mapping[str, Measure | OfTraining]
     contrasts: tuple[Contrast, ...]
     sizes: Mapping[str, Any]
     """Amounts of everything, by the name of the size; what they are is the study's own."""

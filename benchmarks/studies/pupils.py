@@ -22,6 +22,7 @@ from benchmarks.studies.learning import made_once, write_curve
 from benchmarks.studies.plan import Cell
 from benchmarks.studies.small_tasks import LED, Guide, ids_of, small_env
 from zoomgym import ZoomEnv
+from zoomgym.agent import Agent
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 
@@ -58,7 +59,7 @@ tests are their own."""
 
 def schooled(folder: Path, cell: Cell, school: School) -> Path:
     """Returns the folder of the model of a seed that went to school; all studies share it."""
-    seed, place_of_all = cell.seed, folder.parents[3] / "schools" / cell.size
+    seed = cell.seed
 
     def make(place: Path) -> None:
         save_tiny(place / "start", "mini", seed=seed)
@@ -70,28 +71,57 @@ def schooled(folder: Path, cell: Cell, school: School) -> Path:
         file, env = place / "zooms.jsonl", small_env(LED, max_turns=2)
         show(file, small_env(f"{LED},small_shown", 2), Guide(), seed, read, first_turn=1)
         show(file, env, Guide(), seed, zoomed)
-        model = place / "symbols"
-        for number in range(school.most_rounds):
-            before, model = model, place / f"round{number + 1}"
-            learn(before, file, model, seed, 1, 2e-3, schedule="constant_with_warmup")
-            tests = ids_of(env, FIRST_OF_TESTS, school.num_tests)
-            right = [one.reward_parts.accuracy for one in _play(model, env, tests, "pupil", seed)]
-            if fmean(right) >= school.accuracy:
-                break
-        else:
-            raise ValueError(
-                f"the school of seed {seed} needed {school.accuracy:g} of answers right within "
-                f"{school.most_rounds} rounds, got {fmean(right):.2f} in the last: allow more"
-            )
-        model.rename(place / "model")
+        attend(place, place / "symbols", file, env, school, seed)
 
-    return made_once(place_of_all / str(seed), make) / "model"
+    return made_once(school_folder(folder, cell), make) / "model"
+
+
+def school_folder(folder: Path, cell: Cell, name: str = "") -> Path:
+    """Returns the folder of the school of a seed, which all studies share.
+
+    Args:
+        folder: of the cell.
+        cell: of any study.
+        name: of the school, where it is not that of `schooled`.
+    """
+    return folder.parents[3] / "schools" / cell.size / name / str(cell.seed)
+
+
+def attend(
+    place: Path, start: Path, file: Path, env: Mapping[str, Any], school: School, seed: int
+) -> None:
+    """Trains a model on demonstrations, round by round, until school ends; writes `model`.
+
+    Args:
+        place: folder to write.
+        start: folder of the model before.
+        file: of demonstrations.
+        env: arguments of the environment of the tests between rounds.
+        school: that it attends.
+        seed: of the order of demonstrations, and of tests.
+
+    Raises:
+        ValueError: it is not good enough after the last round.
+    """
+    tests, model = ids_of(env, FIRST_OF_TESTS, school.num_tests), start
+    for number in range(school.most_rounds):
+        before, model = model, place / f"round{number + 1}"
+        learn(before, file, model, seed, 1, 2e-3, schedule="constant_with_warmup")
+        right = [one.reward_parts.accuracy for one in _play(model, env, tests, "pupil", seed)]
+        if fmean(right) >= school.accuracy:
+            break
+    else:
+        raise ValueError(
+            f"the school of seed {seed} needed {school.accuracy:g} of answers right within "
+            f"{school.most_rounds} rounds, got {fmean(right):.2f} in the last: allow more"
+        )
+    model.rename(place / "model")
 
 
 def show(
     file: Path,
     env: Mapping[str, Any],
-    expert: Guide,
+    expert: Agent,
     seed: int,
     indices: range,
     first_turn: int = 0,

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.studies.learning import read_curve
+from benchmarks.studies.learning import file_name, read_curve
 from benchmarks.studies.plan import Cell, Results, Study
 from zoomgym.io import replaced
 from zoomgym.records import append_record, drop_cut_line, read_records
@@ -28,6 +28,7 @@ NAMES = (
     "tool_reward",
     "no_cold_start",
     "density",
+    "tools",
     "reflection_elsewhere",
     "selector",
 )
@@ -101,8 +102,7 @@ def is_done(cell: Cell, folder: Path) -> bool:
 
 def path_of(cell: Cell, folder: Path) -> Path:
     """Returns the file with the episodes of a cell."""
-    arm = cell.arm.replace(", ", "-").replace(" ", "_")
-    return folder / cell.study / cell.size / arm / f"{cell.seed}.jsonl"
+    return folder / cell.study / cell.size / file_name(cell.arm) / f"{cell.seed}.jsonl"
 
 
 def read_results(cells: Iterable[Cell], folder: Path) -> Results:

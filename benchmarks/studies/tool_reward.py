@@ -20,10 +20,7 @@ from agents.sb3.training import train
 from benchmarks.evaluation.metrics import ACCURACY
 from benchmarks.figures import STYLE
 from benchmarks.studies.drawing import draw_curves, draw_line
-from benchmarks.studies.learning import (
-    made_once,
-    shared_folder,
-)
+from benchmarks.studies.learning import made_once, shared_folder
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Measure, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,

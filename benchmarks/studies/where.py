@@ -17,10 +17,7 @@ from matplotlib.figure import Figure
 from benchmarks.evaluation.metrics import ACCURACY
 from benchmarks.figures import CHANCE, STYLE
 from benchmarks.studies.drawing import draw_curves, draw_mean
-from benchmarks.studies.learning import (
-    made_once,
-    shared_folder,
-)
+from benchmarks.studies.learning import made_once, shared_folder
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,

@@ -9,8 +9,8 @@ import pytest
 
 from agents.qwen.demonstrations.demonstration import verify
 from benchmarks.studies.drawing import smooth
-from benchmarks.studies.learning import read_curve, write_curve
-from benchmarks.studies.plan import QUICK, Cell
+from benchmarks.studies.learning import first_step, read_curve, write_curve
+from benchmarks.studies.plan import QUICK, Cell, OfTraining, Results
 from benchmarks.studies.pupils import School
 from benchmarks.studies.running import find_study
 from benchmarks.studies.small_tasks import (
@@ -170,7 +170,26 @@ def test_a_curve_tells_the_episodes_of_every_step(tmp_path: Path) -> None:
     write_curve(tmp_path, tmp_path / "episodes")
     flash = {"accuracy, small_flash": 1.0, "zooms, small_flash": 1.0}
     shown = {"accuracy, small_shown": 1.0, "zooms, small_shown": 0.0}
-    assert read_curve(tmp_path) == [{"step": 1, **flash, **shown}, {"step": 2, **flash}]
+    assert read_curve(tmp_path) == [
+        {"step": 1, "accuracy": 1.0, **flash, **shown},
+        {"step": 2, "accuracy": 1.0, **flash},
+    ]
+
+
+def test_a_training_is_good_at_the_first_step_whose_mean_with_those_before_is() -> None:
+    measure = first_step("accuracy", 0.5, width=2).measure
+    curve = [{"accuracy": one} for one in (0.9, 0.0, 0.6, 0.5, 0.0)]
+    assert measure(curve) == 4.0  # (.6 + .5) / 2
+    assert measure(curve[:3]) == 4.0  # never: one step more than there were
+    assert measure([{"zooms": 1.0}]) is None
+
+
+def test_a_measure_of_training_is_one_value_for_every_seed_that_has_a_curve() -> None:
+    curves = {("a", 0): [{"x": 0.25}], ("a", 1): [{"y": 1.0}], ("b", 0): [{"x": 0.5}]}
+    results = Results({("a", 0): [], ("a", 1): [], ("b", 0): []}, curves)
+    last = OfTraining(lambda curve: curve[-1].get("x"))
+    assert results.values("a", last) == {0: {"": 0.25}}
+    assert results.by_seed("b", last) == [[0.5]]
 
 
 def test_smoothed_values_are_means_of_those_around() -> None:
@@ -179,7 +198,7 @@ def test_smoothed_values_are_means_of_those_around() -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use
-@pytest.mark.parametrize("name", ["where", "cold_start", "tool_reward", "no_cold_start"])
+@pytest.mark.parametrize("name", ["where", "cold_start", "tool_reward", "no_cold_start", "tools"])
 def test_every_arm_of_a_study_with_pupils_plays_its_tests(name: str, tmp_path: Path) -> None:
     study = find_study(name)
     counts = {

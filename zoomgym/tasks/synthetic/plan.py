@@ -192,6 +192,8 @@ class Family:
     """Tools that it needs."""
     is_only_drawn: bool = False
     """Whether a codec would lose what it shows, so that there are no files."""
+    is_voiced: bool = False
+    """Whether voices may say things that can do without the tool that tells them."""
 
 
 @lru_cache(maxsize=64)

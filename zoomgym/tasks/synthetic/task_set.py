@@ -141,9 +141,15 @@ class SyntheticTasks:
             dict.fromkeys(tool for name in self.families for tool in EVERY_FAMILY[name].tools)
         )
 
+    @property
+    def has_cues(self) -> bool:
+        """Whether there is something to be told of what is said, be it that nothing is."""
+        families = [EVERY_FAMILY[name] for name in self.families]
+        return any(family.tools or family.is_voiced for family in families)
+
     def cues(self, task: VideoQuestion) -> tuple[Cue, ...]:
-        """Returns what is said in the video of a task. Raises TaskError if no tool is needed."""
-        if not self.tools:
+        """Returns what is said in the video of a task. Raises TaskError without `has_cues`."""
+        if not self.has_cues:
             raise TaskError(f"{self.name} has no subtitles: leave the tool {TRANSCRIPT} out")
         return self._puzzle(*self._locate(task.video)).cues
 

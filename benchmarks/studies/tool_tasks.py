@@ -1,0 +1,216 @@
+"""Small tasks that need one of three tools each, and an expert for them.
+
+A lit beacon leads to a gap, as in the other small tasks. In it a symbol shows for a moment, as a
+zoom shows; or tiny, as only a crop shows; or a voice names it. Questions say which of these it is,
+or leave it open.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.synthetic import pictures
+from agents.synthetic.reader import read_option, shown_in
+from agents.synthetic.replies import SeededAgent, reply
+from benchmarks.studies.small_tasks import (
+    EARLY,
+    FLASH,
+    GAP,
+    SHOWN_FRAMES,
+    SMALL,
+    ZOOM_FPS,
+    draw_gap,
+    leading,
+    small_env,
+    small_tasks,
+)
+from zoomgym.agent import Observation, episode_rng
+from zoomgym.records import Record
+from zoomgym.rules import (
+    CROP,
+    TRANSCRIPT,
+    ZOOM,
+    Action,
+    Answer,
+    CropCall,
+    Cue,
+    Segment,
+    TranscriptCall,
+    ZoomCall,
+)
+from zoomgym.tasks import FPS, NUM_OPTIONS, Family, Plan, Puzzle, Scene, Sign
+
+CUE_FRAMES = FPS
+"""Frames in which a voice names a symbol."""
+MIDDLE = 0.4, 0.4, 0.6, 0.6
+"""Box in which a tiny symbol shows, as in a small picture of its own."""
+EVERY_TOOL = (ZOOM, CROP, TRANSCRIPT)
+
+
+# Tasks --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DetailScene(Scene):
+    """A scene with a picture in its middle, which shows a sign and nothing else."""
+
+    detail: tuple[Sign, ...] = ()
+
+    def draw_marks(self, images: NDArray[np.uint8], indexes: NDArray[np.int64]) -> None:
+        """Draws beacons and plates, and those of the small picture."""
+        super().draw_marks(images, indexes)
+        height, width = images.shape[1:3]
+        left, top, right, bottom = MIDDLE
+        rows = slice(round(top * height), round(bottom * height))
+        columns = slice(round(left * width), round(right * width))
+        small = Scene(self.seed, self.num_frames, (), self.detail, self.contrast)
+        small.draw_marks(images[:, rows, columns], indexes)
+
+
+def _draw(plan: Plan, tool: str, question: str) -> Puzzle:
+    """Draws a symbol in a gap that one tool tells; the beacon is lit in the frame before."""
+    gap, names = draw_gap(plan), plan.symbols()
+    start = gap * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - SHOWN_FRAMES))
+    sign = Sign(start, start + SHOWN_FRAMES, names[0], plan.left())
+    evidence, cues, scene = sign.segment, tuple[Cue, ...](), plan.scene([leading(gap)], [])
+    if tool == ZOOM:
+        scene = plan.scene([leading(gap)], [sign])
+    elif tool == CROP:
+        sign = replace(sign, first=gap * GAP, end=(gap + 1) * GAP)
+        evidence = sign.segment
+        scene = DetailScene(
+            scene.seed, scene.num_frames, scene.beacons, (), scene.contrast, detail=(sign,)
+        )
+    else:
+        cues = _speech(plan, gap, names)
+        evidence = Segment(cues[0].start_s, cues[0].end_s)
+    return Puzzle(scene, question, names[0], tuple(names[1:NUM_OPTIONS]), (evidence,), cues)
+
+
+def _speech(plan: Plan, gap: int, names: Sequence[str]) -> tuple[Cue, ...]:
+    """Draws when a voice names symbols: the first in the gap, the others each in one of others."""
+    others = [one for one in range((plan.num_frames - 1) // GAP) if one != gap]
+    gaps = [gap, *plan.rng.permutation(others)[: len(names) - 1].tolist()]
+    starts = [one * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - CUE_FRAMES)) for one in gaps]
+    return tuple(
+        Cue(start / FPS, (start + CUE_FRAMES) / FPS, f"This is the {name}.")
+        for start, name in zip(starts, names, strict=False)
+    )
+
+
+DETAIL = "While the amber beacon is lit, a tiny symbol shows in the middle. Which?"
+SPOKEN = "While the amber beacon is lit, a voice names a symbol. Which?"
+OPEN = "While the amber beacon is lit, a symbol shows, or tiny, or a voice names it. Which?"
+SAID = {ZOOM: "small_flash", CROP: "small_detail", TRANSCRIPT: "small_spoken"}
+"""Families whose questions say what to look for, by the tool that they need."""
+UNSAID = {ZOOM: "small_any_flash", CROP: "small_any_detail", TRANSCRIPT: "small_any_spoken"}
+"""Families that all ask the same question."""
+NEEDED = {name: tool for names in (SAID, UNSAID) for tool, name in names.items()}
+"""The tool that each family needs."""
+QUESTIONS = {ZOOM: FLASH, CROP: DETAIL, TRANSCRIPT: SPOKEN}
+
+
+def _family(tool: str, question: str) -> Family:
+    return Family(lambda plan: _draw(plan, tool, question), question, is_voiced=True)
+
+
+TOOL_TASKS = {
+    **{SAID[tool]: _family(tool, question) for tool, question in QUESTIONS.items()},
+    **{name: _family(tool, OPEN) for tool, name in UNSAID.items()},
+}
+
+
+@contextmanager
+def tool_tasks() -> Iterator[None]:
+    """Adds small tasks, and those for tools, to all others, while they are played."""
+    with small_tasks({**SMALL, **TOOL_TASKS}):
+        yield
+
+
+def tool_env(families: str, tools: Sequence[str], max_turns: int, **changes: Any) -> dict[str, Any]:
+    """Returns the arguments of an environment of small tasks that offers tools."""
+    return small_env(families, max_turns, grammar="json", tools=tuple(tools), **changes)
+
+
+# The expert ---------------------------------------------------------------------------------------
+
+
+class Handy(SeededAgent):
+    """Calls a tool for the right gap, and answers as soon as it knows.
+
+    If a question says what to look for, it calls the tool that shows it; otherwise one tool after
+    the other, in an order of its own. It guesses where no tool is left.
+
+    Args:
+        gives_up: share of turns in which it guesses instead of calling. Above 0, it also calls any
+            tool, whatever the question, and whether it did before.
+    """
+
+    privileged = True
+
+    def __init__(self, gives_up: float = 0.0) -> None:
+        self._gives_up = gives_up
+
+    def act(self, observation: Observation) -> str:
+        """Calls a tool, or answers."""
+        found = read_any(observation)
+        if found:
+            return reply(observation, Answer(found), "")
+        rng = episode_rng(self._seed, observation)
+        tools = self._useful(observation) if observation.turns_left > 1 else []
+        if not tools or rng.random() < self._gives_up:
+            return reply(observation, Answer(str(rng.choice(observation.options))), "")
+        return reply(observation, _call(observation, str(rng.choice(tools))), "")
+
+    def _useful(self, observation: Observation) -> list[str]:
+        """Returns the tools that it may call."""
+        offered, tried = observation.rules.tools, {turn.tool for turn in observation.turns}
+        if self._gives_up:
+            return list(offered)
+        asked = [one for one, question in QUESTIONS.items() if question == observation.question]
+        return [tool for tool in asked or EVERY_TOOL if tool in offered and tool not in tried]
+
+
+def _call(observation: Observation, tool: str) -> Action:
+    """Returns the call of a tool for the gap with the evidence."""
+    times_s = observation.overview.times_s
+    gap = int(observation.evidence[0].start_s * FPS) // GAP
+    start_s, end_s = (round(float(times_s[index]), 2) for index in (gap, gap + 1))
+    if tool == ZOOM:
+        return ZoomCall(start_s, end_s, ZOOM_FPS)
+    if tool == TRANSCRIPT:
+        return TranscriptCall(start_s, end_s)
+    return CropCall(*MIDDLE, at_s=start_s + (end_s - start_s) / 2)
+
+
+def read_any(observation: Observation) -> str | None:
+    """Returns the option that frames, crops or words tell, if any."""
+    words = "\n".join(turn.told for turn in observation.turns)
+    crops = [clip for clip, turn in shown_in(observation) if turn.crop]
+    tiny = [name for clip in crops for name in _plates(clip)]
+    said = [option for option in observation.options if option in words]
+    told = [one for one in (*tiny, *said) if one in observation.options]
+    return told[0] if told else read_option(observation)
+
+
+def _plates(crop: Any) -> list[str]:
+    read = pictures.read_plates(pictures.shrink(crop), pictures.symbols())
+    return [name for name in read if name]
+
+
+# Measures -----------------------------------------------------------------------------------------
+
+
+def calls(record: Record, tool: str = "") -> float:
+    """Returns the calls of a tool, or of all."""
+    return float(sum(1 for one in record.turns if one.tool and (not tool or one.tool == tool)))
+
+
+def needless(record: Record) -> float:
+    """Returns the calls but for one of the tool that the task needs."""
+    needed = NEEDED[record.task.category]
+    return calls(record) - float(any(one.tool == needed for one in record.turns))

@@ -1,0 +1,112 @@
+"""Each of three tools answers its own small tasks, and nothing else does."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import pytest
+
+from benchmarks.studies.small_tasks import GAP, NUM_GAPS, ids_of
+from benchmarks.studies.tool_tasks import (
+    EVERY_TOOL,
+    NEEDED,
+    SAID,
+    UNSAID,
+    Handy,
+    calls,
+    needless,
+    tool_env,
+    tool_tasks,
+)
+from zoomgym import ZoomEnv
+from zoomgym.records import Record
+from zoomgym.rollout import run_episodes
+from zoomgym.tasks import FPS
+
+
+@pytest.fixture(autouse=True)
+def _tasks() -> Iterator[None]:
+    with tool_tasks():
+        yield
+
+
+def play(
+    families: str, tools: tuple[str, ...], count: int, agent: Handy, max_turns: int = 4
+) -> list[Record]:
+    env = tool_env(families, tools, max_turns)
+    ids = ids_of(env, 0, count)
+    return list(run_episodes(ZoomEnv(**env), agent, agent_name="handy", task_ids=ids, seed=0))
+
+
+@pytest.mark.parametrize("family", NEEDED)
+def test_the_tool_that_a_task_needs_tells_the_answer(family: str) -> None:
+    for record in play(family, (NEEDED[family],), 30, Handy()):
+        assert [turn.tool for turn in record.turns] == [NEEDED[family], ""]
+        assert (record.reward_parts.accuracy, record.reward_parts.format) == (1.0, 1.0)
+        assert (calls(record), needless(record)) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("family", UNSAID.values())
+def test_other_tools_tell_nothing(family: str) -> None:
+    others = tuple(tool for tool in EVERY_TOOL if tool != NEEDED[family])
+    records = play(family, others, 40, Handy())
+    right = sum(record.reward_parts.accuracy for record in records)
+    assert 2 <= right <= 18  # a guess among four: ten, and three standard deviations
+    for record in records:
+        assert sorted(turn.tool for turn in record.turns) == sorted(["", *others])
+        assert needless(record) == 2.0
+
+
+@pytest.mark.parametrize("family", SAID.values())
+def test_a_question_says_which_tool_tells_the_answer(family: str) -> None:
+    for record in play(family, EVERY_TOOL, 20, Handy()):
+        assert [turn.tool for turn in record.turns] == [NEEDED[family], ""]
+
+
+def test_one_question_is_asked_of_all_kinds_where_it_does_not_say() -> None:
+    records = play(",".join(UNSAID.values()), EVERY_TOOL, 60, Handy())
+    assert len({record.task.question for record in records}) == 1
+    assert all(record.reward_parts.accuracy for record in records)
+    first = {record.turns[0].tool for record in records}
+    assert first == set(EVERY_TOOL)  # so half of the tries are in vain, or more
+    assert sum(map(needless, records)) == pytest.approx(60, abs=20)  # none, one or two
+
+
+def test_all_evidence_lies_in_the_gap_that_a_beacon_leads_to() -> None:
+    for family in NEEDED:
+        env = ZoomEnv(**tool_env(family, EVERY_TOOL, 4))
+        gaps = set()
+        for task_id in ids_of(tool_env(family, EVERY_TOOL, 4), 0, 40):
+            env.reset(options={"task_id": task_id})
+            [evidence] = env.episode.task.evidence
+            gap = round(evidence.start_s * FPS) // GAP
+            assert round(evidence.end_s * FPS) <= (gap + 1) * GAP
+            pictures = env.observation.overview.images
+            assert [one for one, picture in enumerate(pictures) if picture[2, 14, 0] > 200] == [gap]
+            gaps.add(gap)
+        assert gaps == set(range(NUM_GAPS))
+
+
+def test_a_tiny_symbol_leaves_a_frame_almost_as_it_is() -> None:
+    """All symbols are three pixels wide in a frame of 28, so a reader has little to go by."""
+    env = ZoomEnv(**tool_env("small_detail", EVERY_TOOL, 4))
+    env.reset(options={"task_id": ids_of(tool_env("small_detail", EVERY_TOOL, 4), 0, 1)[0]})
+    start_s = env.episode.task.evidence[0].start_s
+    env.step(f'{{"segment": [{start_s}, {start_s + 10}], "fps": 0.4}}')
+    env.step(f'{{"crop": [0.4, 0.4, 0.6, 0.6], "at": {start_s + 5}}}')
+    frames, crop = (clip.images.astype(int) for clip in env.observation.clips)
+    around = np.abs(np.diff(frames, axis=0)).max(axis=(0, 3)) > 60
+    assert not around.any()
+    assert crop.shape == (1, 28, 28, 3)
+    assert np.ptp(crop[0, 10:26]) > 150  # a plate as large as those that a zoom shows
+
+
+def test_an_expert_that_gives_up_guesses_as_often_as_it_calls_any_tool() -> None:
+    records = play(",".join(SAID.values()), EVERY_TOOL, 120, Handy(gives_up=0.5))
+    at_once = [record for record in records if len(record.turns) == 1]
+    assert len(at_once) == pytest.approx(60, abs=17)  # three standard deviations
+    tools = [record.turns[0].tool for record in records if len(record.turns) > 1]
+    for tool in EVERY_TOOL:
+        assert tools.count(tool) == pytest.approx(len(tools) / 3, abs=12)
+    for tool in EVERY_TOOL:
+        assert sum(map(partial(calls, tool=tool), records)) >= tools.count(tool)
