@@ -59,14 +59,15 @@ def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
     return folder
 
 
-def write_curve(folder: Path, episodes: Path) -> None:
+def write_curve(folder: Path, stages: Sequence[Path]) -> None:
     """Writes how a training by GRPO went into the folder of a cell: means of every step.
 
     Args:
         folder: of the cell.
-        episodes: folder in which the training kept the episodes of each step.
+        stages: folders in which the training kept the episodes of each step, one after the other.
     """
-    steps = [means_by_family(list(read_records(file))) for file in sorted(episodes.glob("*.jsonl"))]
+    files = [file for stage in stages for file in sorted(stage.glob("*.jsonl"))]
+    steps = [means_by_family(list(read_records(file))) for file in files]
     folder.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps({"step": index + 1, **means}) for index, means in enumerate(steps)]
     (folder / CURVE).write_text("\n".join(lines), encoding="ascii")

@@ -6,6 +6,7 @@ Two of those that can only write get help: a bonus for right answers after a zoo
 or videos that grow.
 """
 
+import math
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from agents.qwen.model.tiny import save_tiny
 from benchmarks.evaluation.metrics import ACCURACY
 from benchmarks.figures import CHANCE, STYLE
 from benchmarks.studies.drawing import draw_curves, draw_mean
-from benchmarks.studies.learning import made_once, shared_folder
+from benchmarks.studies.learning import first_step, made_once, shared_folder
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import SCHOOL, School, learn, play_tests, reinforced, schooled, show
 from benchmarks.studies.small_tasks import ANYWHERE, GAP, Guide, small_env, small_tasks
@@ -34,6 +35,11 @@ RANDOM, WRITES, GROUNDED, GROWING, SCHOOLED = ARMS = (
     "cold start",
 )
 ENV = small_env("small_flash", max_turns=2)
+WIDTH = 9
+"""Steps over which accuracy in training is measured."""
+CHANCE_RATE = 1 / NUM_OPTIONS
+ABOVE_CHANCE = CHANCE_RATE + 1.96 * math.sqrt(CHANCE_RATE * (1 - CHANCE_RATE) / (WIDTH * 64))
+"""Accuracy whose 95% interval leaves out chance, of so many steps of 64 episodes."""
 GROWTH = (3, 5, 8)
 """Gaps of the videos of a curriculum, which have a frame more in their overviews."""
 
@@ -96,10 +102,9 @@ def draw(results: Results) -> Figure:
         tests, steps = figure.subplots(1, 2, sharey=True)
         for number, arm in enumerate(ARMS):
             draw_mean(tests, number, results.by_seed(arm, ACCURACY.of), number)
-            if arm != GROWING:  # whose curve tells of its last stage alone
-                draw_curves(steps, results, arm, "accuracy, small_flash", number, arm)
+            draw_curves(steps, results, arm, "accuracy, small_flash", number, arm)
         for axes in (tests, steps):
-            axes.axhline(1 / NUM_OPTIONS, **CHANCE)
+            axes.axhline(CHANCE_RATE, **CHANCE)
         tests.set_xticks(range(len(ARMS)), [name.replace(", ", ",\n") for name in ARMS], fontsize=7)
         tests.set_title("accuracy after GRPO")
         steps.set_title("accuracy in training")
@@ -121,6 +126,7 @@ STUDY = Study(
         "accuracy": ACCURACY.of,
         "zooms": lambda record: record.reward_parts.zoom_cost,
         "format": lambda record: record.reward_parts.format,
+        "first step above chance": first_step("accuracy, small_flash", ABOVE_CHANCE, WIDTH),
     },
     contrasts=(
         *(
@@ -129,7 +135,7 @@ STUDY = Study(
                 "accuracy",
                 arm,
                 None,
-                1 / NUM_OPTIONS + 0.05,
+                CHANCE_RATE + 0.05,
             )
             for arm in ARMS[:-1]
         ),

@@ -170,7 +170,7 @@ def reinforced(
     """Returns the folder of a model after GRPO, which is trained once for a cell.
 
     Args:
-        folder: of the cell; how the last stage went is written there.
+        folder: of the cell; how training went is written there.
         start: folder of the model before.
         seed: of the sampling and the order of tasks.
         num_steps: of all stages together.
@@ -178,12 +178,11 @@ def reinforced(
     """
 
     def make(place: Path) -> None:
-        model = start
-        for number, env in enumerate(stages):
-            before, model = model, place / f"stage{number + 1}"
-            reinforce(before, model, env, seed, num_steps // len(stages))
-        write_curve(folder, model / "episodes")
-        model.rename(place / "model")
+        models = [start, *(place / f"stage{number + 1}" for number in range(len(stages)))]
+        for before, after, env in zip(models, models[1:], stages, strict=False):
+            reinforce(before, after, env, seed, num_steps // len(stages))
+        write_curve(folder, [model / "episodes" for model in models[1:]])
+        models[-1].rename(place / "model")
 
     return made_once(folder / "trained", make) / "model"
 

@@ -51,15 +51,15 @@ LED = "small_flash,small_order"
 
 def _flash(plan: Plan) -> Puzzle:
     """Draws a symbol in a gap; the beacon is lit in the frame before."""
-    gap = draw_gap(plan)
+    gap = _draw_gap(plan)
     start = gap * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - SHOWN_FRAMES))
     sign = Sign(start, start + SHOWN_FRAMES, plan.symbols()[0], plan.left())
-    return _puzzle(plan, FLASH, [leading(gap)], [sign], num_asked=1)
+    return _puzzle(plan, FLASH, [_leading(gap)], [sign], num_asked=1)
 
 
 def _order(plan: Plan) -> Puzzle:
     """Draws two symbols in a gap, and asks for the first."""
-    gap = draw_gap(plan)
+    gap = _draw_gap(plan)
     first, second, *_ = plan.symbols()
     one = gap * GAP + int(plan.rng.integers(1, GAP // 2 - SHOWN_FRAMES))
     other = gap * GAP + int(plan.rng.integers(GAP // 2 + 1, GAP - SHOWN_FRAMES))
@@ -67,12 +67,12 @@ def _order(plan: Plan) -> Puzzle:
         Sign(one, one + SHOWN_FRAMES, first, plan.left()),
         Sign(other, other + SHOWN_FRAMES, second, plan.left()),
     ]
-    return _puzzle(plan, ORDER, [leading(gap)], signs, num_asked=2)
+    return _puzzle(plan, ORDER, [_leading(gap)], signs, num_asked=2)
 
 
 def _sparse(plan: Plan) -> Puzzle:
     """Draws a symbol in a gap, to which nothing in the overview leads."""
-    gap = draw_gap(plan)
+    gap = _draw_gap(plan)
     start = gap * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - SHOWN_FRAMES))
     sign = Sign(start, start + SHOWN_FRAMES, plan.symbols()[0], plan.left())
     return _puzzle(plan, SPARSE, [Beacon(start, start + SHOWN_FRAMES, AMBER)], [sign], num_asked=1)
@@ -80,11 +80,11 @@ def _sparse(plan: Plan) -> Puzzle:
 
 def _near(plan: Plan) -> Puzzle:
     """Draws a symbol in a gap; the beacon is lit with it, and before this gap or one to a side."""
-    gap = draw_gap(plan)
+    gap = _draw_gap(plan)
     start = gap * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - SHOWN_FRAMES))
     sign = Sign(start, start + SHOWN_FRAMES, plan.symbols()[0], plan.left())
     near = [one for one in range(NUM_GAPS) if abs(one - gap) <= 1]
-    beacons = [leading(int(plan.rng.choice(near))), Beacon(sign.first, sign.end, AMBER)]
+    beacons = [_leading(int(plan.rng.choice(near))), Beacon(sign.first, sign.end, AMBER)]
     return _puzzle(plan, NEAR, beacons, [sign], num_asked=1)
 
 
@@ -94,12 +94,11 @@ def _shown(plan: Plan) -> Puzzle:
     return _puzzle(plan, SHOWN, [Beacon(0, plan.num_frames, AMBER)], [sign], num_asked=1)
 
 
-def draw_gap(plan: Plan) -> int:
-    """Draws a gap."""
+def _draw_gap(plan: Plan) -> int:
     return int(plan.rng.integers((plan.num_frames - 1) // GAP))
 
 
-def leading(gap: int) -> Beacon:
+def _leading(gap: int) -> Beacon:
     """Returns the beacon that is lit in the one frame of the overview at which a gap begins."""
     return Beacon(max(0, gap * GAP - EARLY), (gap + 1) * GAP - EARLY, AMBER)
 

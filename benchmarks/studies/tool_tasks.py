@@ -1,8 +1,8 @@
 """Small tasks that need one of three tools each, and an expert for them.
 
-A lit beacon leads to a gap, as in the other small tasks. In it a symbol shows for a moment, as a
-zoom shows; or tiny, as only a crop shows; or a voice names it. Questions say which of these it is,
-or leave it open.
+Where to look is plain: at all of the video, of which the overview shows only both ends. A symbol
+shows for a moment, as a zoom shows; or tiny, as only a crop shows; or a voice names it. Questions
+say which of these it is, or leave it open.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,9 @@ from agents.synthetic import pictures
 from agents.synthetic.reader import read_option, shown_in
 from agents.synthetic.replies import SeededAgent, reply
 from benchmarks.studies.small_tasks import (
-    EARLY,
     FLASH,
-    GAP,
-    SHOWN_FRAMES,
+    NUM_ZOOMED,
     SMALL,
-    ZOOM_FPS,
-    draw_gap,
-    leading,
     small_env,
     small_tasks,
 )
@@ -42,8 +37,12 @@ from zoomgym.rules import (
     TranscriptCall,
     ZoomCall,
 )
-from zoomgym.tasks import FPS, NUM_OPTIONS, Family, Plan, Puzzle, Scene, Sign
+from zoomgym.tasks import AMBER, FPS, NUM_OPTIONS, Beacon, Family, Plan, Puzzle, Scene, Sign
 
+LENGTH = 32 * FPS
+"""Frames of the video from the first frame of the overview to the last."""
+SHOWN_FRAMES = LENGTH // NUM_ZOOMED + 1
+"""Frames that a symbol shows for a moment: so many that a zoom on the whole video sees it."""
 CUE_FRAMES = FPS
 """Frames in which a voice names a symbol."""
 MIDDLE = 0.4, 0.4, 0.6, 0.6
@@ -72,34 +71,23 @@ class DetailScene(Scene):
 
 
 def _draw(plan: Plan, tool: str, question: str) -> Puzzle:
-    """Draws a symbol in a gap that one tool tells; the beacon is lit in the frame before."""
-    gap, names = draw_gap(plan), plan.symbols()
-    start = gap * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - SHOWN_FRAMES))
+    """Draws a symbol that one tool tells."""
+    names, beacon = plan.symbols(), Beacon(0, plan.num_frames, AMBER)
+    start = int(plan.rng.integers(1, LENGTH - SHOWN_FRAMES))
     sign = Sign(start, start + SHOWN_FRAMES, names[0], plan.left())
-    evidence, cues, scene = sign.segment, tuple[Cue, ...](), plan.scene([leading(gap)], [])
+    evidence, cues, scene = sign.segment, tuple[Cue, ...](), plan.scene([beacon], [])
     if tool == ZOOM:
-        scene = plan.scene([leading(gap)], [sign])
+        scene = plan.scene([beacon], [sign])
     elif tool == CROP:
-        sign = replace(sign, first=gap * GAP, end=(gap + 1) * GAP)
+        sign = replace(sign, first=0, end=plan.num_frames)
         evidence = sign.segment
         scene = DetailScene(
             scene.seed, scene.num_frames, scene.beacons, (), scene.contrast, detail=(sign,)
         )
     else:
-        cues = _speech(plan, gap, names)
-        evidence = Segment(cues[0].start_s, cues[0].end_s)
+        evidence = Segment(start / FPS, (start + CUE_FRAMES) / FPS)
+        cues = (Cue(*evidence, f"This is the {names[0]}."),)
     return Puzzle(scene, question, names[0], tuple(names[1:NUM_OPTIONS]), (evidence,), cues)
-
-
-def _speech(plan: Plan, gap: int, names: Sequence[str]) -> tuple[Cue, ...]:
-    """Draws when a voice names symbols: the first in the gap, the others each in one of others."""
-    others = [one for one in range((plan.num_frames - 1) // GAP) if one != gap]
-    gaps = [gap, *plan.rng.permutation(others)[: len(names) - 1].tolist()]
-    starts = [one * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - CUE_FRAMES)) for one in gaps]
-    return tuple(
-        Cue(start / FPS, (start + CUE_FRAMES) / FPS, f"This is the {name}.")
-        for start, name in zip(starts, names, strict=False)
-    )
 
 
 DETAIL = "While the amber beacon is lit, a tiny symbol shows in the middle. Which?"
@@ -133,14 +121,15 @@ def tool_tasks() -> Iterator[None]:
 
 def tool_env(families: str, tools: Sequence[str], max_turns: int, **changes: Any) -> dict[str, Any]:
     """Returns the arguments of an environment of small tasks that offers tools."""
-    return small_env(families, max_turns, grammar="json", tools=tuple(tools), **changes)
+    short = {"duration_s": (LENGTH + 1) / FPS, "num_overview": 2, "grammar": "json"}
+    return small_env(families, max_turns, **{**short, "tools": tuple(tools), **changes})
 
 
 # The expert ---------------------------------------------------------------------------------------
 
 
 class Handy(SeededAgent):
-    """Calls a tool for the right gap, and answers as soon as it knows.
+    """Calls a tool for the whole video, and answers as soon as it knows.
 
     If a question says what to look for, it calls the tool that shows it; otherwise one tool after
     the other, in an order of its own. It guesses where no tool is left.
@@ -164,7 +153,7 @@ class Handy(SeededAgent):
         tools = self._useful(observation) if observation.turns_left > 1 else []
         if not tools or rng.random() < self._gives_up:
             return reply(observation, Answer(str(rng.choice(observation.options))), "")
-        return reply(observation, _call(observation, str(rng.choice(tools))), "")
+        return reply(observation, _call(str(rng.choice(tools))), "")
 
     def _useful(self, observation: Observation) -> list[str]:
         """Returns the tools that it may call."""
@@ -175,16 +164,14 @@ class Handy(SeededAgent):
         return [tool for tool in asked or EVERY_TOOL if tool in offered and tool not in tried]
 
 
-def _call(observation: Observation, tool: str) -> Action:
-    """Returns the call of a tool for the gap with the evidence."""
-    times_s = observation.overview.times_s
-    gap = int(observation.evidence[0].start_s * FPS) // GAP
-    start_s, end_s = (round(float(times_s[index]), 2) for index in (gap, gap + 1))
+def _call(tool: str) -> Action:
+    """Returns the call of a tool that shows, or tells, what it can of the whole video."""
+    end_s = LENGTH / FPS
     if tool == ZOOM:
-        return ZoomCall(start_s, end_s, ZOOM_FPS)
+        return ZoomCall(0.0, end_s, NUM_ZOOMED / end_s)
     if tool == TRANSCRIPT:
-        return TranscriptCall(start_s, end_s)
-    return CropCall(*MIDDLE, at_s=start_s + (end_s - start_s) / 2)
+        return TranscriptCall(0.0, end_s)
+    return CropCall(*MIDDLE, at_s=end_s / 2)
 
 
 def read_any(observation: Observation) -> str | None:
