@@ -16,13 +16,7 @@ from numpy.typing import NDArray
 from agents.synthetic import pictures
 from agents.synthetic.reader import read_option, shown_in
 from agents.synthetic.replies import SeededAgent, reply
-from benchmarks.studies.small_tasks import (
-    FLASH,
-    NUM_ZOOMED,
-    SMALL,
-    small_env,
-    small_tasks,
-)
+from benchmarks.studies.small_tasks import NUM_ZOOMED, SMALL, small_env, small_tasks
 from zoomgym.agent import Observation, episode_rng
 from zoomgym.records import Record
 from zoomgym.rules import (
@@ -90,16 +84,17 @@ def _draw(plan: Plan, tool: str, question: str) -> Puzzle:
     return Puzzle(scene, question, names[0], tuple(names[1:NUM_OPTIONS]), (evidence,), cues)
 
 
-DETAIL = "While the amber beacon is lit, a tiny symbol shows in the middle. Which?"
+BRIEF = "While the amber beacon is lit, a symbol shows for a moment. Which?"
+TINY = "While the amber beacon is lit, a tiny symbol shows in the middle. Which?"
 SPOKEN = "While the amber beacon is lit, a voice names a symbol. Which?"
-OPEN = "While the amber beacon is lit, a symbol shows, or tiny, or a voice names it. Which?"
-SAID = {ZOOM: "small_flash", CROP: "small_detail", TRANSCRIPT: "small_spoken"}
+OPEN = "While the amber beacon is lit, a symbol shows for a moment, or tiny, or is named. Which?"
+SAID = {ZOOM: "small_brief", CROP: "small_tiny", TRANSCRIPT: "small_spoken"}
 """Families whose questions say what to look for, by the tool that they need."""
-UNSAID = {ZOOM: "small_any_flash", CROP: "small_any_detail", TRANSCRIPT: "small_any_spoken"}
+UNSAID = {ZOOM: "small_any_brief", CROP: "small_any_tiny", TRANSCRIPT: "small_any_spoken"}
 """Families that all ask the same question."""
 NEEDED = {name: tool for names in (SAID, UNSAID) for tool, name in names.items()}
 """The tool that each family needs."""
-QUESTIONS = {ZOOM: FLASH, CROP: DETAIL, TRANSCRIPT: SPOKEN}
+QUESTIONS = {ZOOM: BRIEF, CROP: TINY, TRANSCRIPT: SPOKEN}
 
 
 def _family(tool: str, question: str) -> Family:
