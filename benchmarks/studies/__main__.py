@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.evaluation.progress import counted
-from benchmarks.studies.plan import FULL, QUICK
+from benchmarks.studies.plan import FULL, GPU, QUICK
 from benchmarks.studies.report import (
     Report,
     tables,
@@ -47,7 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     names = (*NAMES, ALL)
     parser.add_argument("names", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
-    parser.add_argument("--quick", action="store_true", help="a small size, which decides nothing")
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="a small size, which decides nothing")
+    sizes.add_argument(
+        "--gpu", action="store_true", help="a larger model and overviews of 64 frames, on a GPU"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", help="instead of those of the plan")
     parser.add_argument("--out", type=Path, default=Path("runs/studies"), help="folder to write")
     parser.add_argument(
@@ -57,11 +61,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="cells that are played at once (default: the number of processors)",
     )
     args = parser.parse_args(argv)
-    console, size = Console(), QUICK if args.quick else FULL
+    console, size = Console(), QUICK if args.quick else GPU if args.gpu else FULL
     chosen = NAMES if ALL in args.names else tuple(dict.fromkeys(args.names))
+    studies = {name: find_study(name) for name in chosen}
+    if without := [name for name, study in studies.items() if size not in study.sizes]:
+        parser.error(f"needs studies with the size {size}, got {', '.join(without)}")
     reports = []
-    for name in chosen:
-        study = find_study(name)
+    for name, study in studies.items():
         seeds = args.seeds or (study.seeds[:1] if args.quick else study.seeds)
         cells = study.cells(size, seeds)
         done = sum(is_done(cell, args.out) for cell in cells)

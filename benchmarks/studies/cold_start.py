@@ -6,11 +6,12 @@ where the answer is, and looks there at once), or from as many exemplars and ref
 corrects what another model got wrong), or has no cold start but school. GRPO follows from each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -21,10 +22,11 @@ from benchmarks.evaluation.metrics import ACCURACY
 from benchmarks.figures import STYLE
 from benchmarks.studies.drawing import draw_line, draw_mean
 from benchmarks.studies.learning import folder_of_arm, made_once, shared_folder
-from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
+from benchmarks.studies.plan import FULL, GPU, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
     FIRST_OF_REFLECTIONS,
+    GPU_SCHOOL,
     MAX_TOKENS,
     NUM_ENVS,
     SCHOOL,
@@ -35,12 +37,11 @@ from benchmarks.studies.pupils import (
     reinforced,
     schooled,
 )
-from benchmarks.studies.small_tasks import Guide, ids_of, small_env, small_tasks
+from benchmarks.studies.small_tasks import LED, Guide, ids_of, small_env, small_tasks
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
 
 MAX_TURNS = 4
-ENV = small_env("small_near", MAX_TURNS)
 SHARES = {"none": None, "0": 0.0, "0.25": 0.25, "0.5": 0.5, "1": 1.0}
 """Shares of reflections among the demonstrations; without a cold start there are none."""
 NONE, EXEMPLARS, BOTH = "none", "0", "0.5"
@@ -57,6 +58,12 @@ class ColdStartAmounts:
     num_demonstrations: int
     num_steps: int
     num_tasks: int
+    families: str = "small_near"
+
+    @property
+    def env(self) -> dict[str, Any]:
+        """Arguments of the environment."""
+        return small_env(self.families, MAX_TURNS, self.school.num_gaps)
 
 
 def arm_of(share: str, stage: str) -> str:
@@ -89,8 +96,9 @@ def play(
         model = _started(cell, amounts, folder, share)
         if stage == "GRPO":
             own = folder_of_arm(folder, cell, arm_of(share, stage))
-            model = reinforced(own, model, cell.seed, amounts.num_steps, [ENV])
-        tests = {**ENV, "max_turns": most + 1}
+            pace, env = amounts.school.pace, amounts.env
+            model = reinforced(own, model, cell.seed, amounts.num_steps, [env], pace)
+        tests = {**amounts.env, "max_turns": most + 1}
         yield from play_tests(model, tests, cell, amounts.num_tasks, played)
 
 
@@ -105,36 +113,37 @@ def _started(cell: Cell, amounts: ColdStartAmounts, folder: Path, share: str) ->
     def make(place: Path) -> None:
         parts = []
         if num_exemplars:
-            parts.append(_exemplars(place, cell.seed, num_exemplars))
+            parts.append(_exemplars(place, amounts.env, cell.seed, num_exemplars))
         if num_reflections:
             student = _started(cell, amounts, folder, EXEMPLARS)
-            parts.append(_reflections(place, cell.seed, num_reflections, student))
+            parts.append(_reflections(place, amounts.env, cell.seed, num_reflections, student))
         mixed = place / "mixed.jsonl"
         mixed.write_text("".join(part.read_text("ascii") for part in parts), "ascii")
-        learn(school, mixed, place / "model", cell.seed, num_epochs=4, rate=1e-3)
+        rate = 1e-3 * amounts.school.pace
+        learn(school, mixed, place / "model", cell.seed, num_epochs=4, rate=rate)
 
     return made_once(shared_folder(folder, cell, f"start-{share}"), make) / "model"
 
 
-def _exemplars(place: Path, seed: int, count: int) -> Path:
+def _exemplars(place: Path, env: Mapping[str, Any], seed: int, count: int) -> Path:
     """Returns a file of so many episodes of the expert alone."""
     out = place / "exemplars.jsonl"
-    ids = ids_of(ENV, FIRST_OF_COLD_START, count)
+    ids = ids_of(env, FIRST_OF_COLD_START, count)
     guide = Guide()
     attempts = demonstrate(
-        [ZoomEnv(**ENV)], ids, expert=guide, expert_name="guide", out=out, seed=seed
+        [ZoomEnv(**env)], ids, expert=guide, expert_name="guide", out=out, seed=seed
     )
     if rejected := [one for one in attempts if one.reason]:
         raise ValueError(f"{out}: needed an expert that is right in all tasks, got {rejected[0]}")
     return out
 
 
-def _reflections(place: Path, seed: int, count: int, student: Path) -> Path:
+def _reflections(place: Path, env: Mapping[str, Any], seed: int, count: int, student: Path) -> Path:
     """Returns a file of so many failures of a model, corrected by the expert."""
     out = place / "reflections.jsonl"
     tries = reflect(
-        [ZoomEnv(**ENV) for _ in range(NUM_ENVS)],
-        ids_of(ENV, FIRST_OF_REFLECTIONS, MOST_TRIED),
+        [ZoomEnv(**env) for _ in range(NUM_ENVS)],
+        ids_of(env, FIRST_OF_REFLECTIONS, MOST_TRIED),
         student=QwenAgent(str(student), temperature=TEMPERATURE, max_tokens=MAX_TOKENS),
         student_name="student",
         expert=Guide(),
@@ -203,13 +212,15 @@ STUDY = Study(
     refuted_by="reflections that leave zooms or accuracy as they are, before or after GRPO; "
     "exemplars that are no better than none; or, without reflections, episodes of several zooms",
     cannot_show="The expert looks at the right place at once, as it is told; the paper's expert, a "
-    "larger model, also looks in vain. The model has 0.4 million weights.",
+    "larger model, also looks in vain. The model has 0.4 million weights. "
+    "Tests with fewer zooms than training had also ask it to stop earlier than it has learned.",
     arms=ARMS,
     measures={
         "accuracy": ACCURACY.of,
         "zooms": _zooms,
         "exactly one zoom": lambda record: float(_zooms(record) == 1),
         "format": lambda record: record.reward_parts.format,
+        "no answer": lambda record: float(record.episode.answer is None),
     },
     contrasts=(
         Contrast(
@@ -275,6 +286,9 @@ STUDY = Study(
     sizes={
         FULL: ColdStartAmounts(SCHOOL, num_demonstrations=480, num_steps=40, num_tasks=240),
         QUICK: ColdStartAmounts(SCHOOL, num_demonstrations=96, num_steps=8, num_tasks=60),
+        GPU: ColdStartAmounts(
+            GPU_SCHOOL, 480, num_steps=160, num_tasks=240, families=f"{LED},small_near"
+        ),
     },
     play=play,
     draw=draw,

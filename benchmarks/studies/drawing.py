@@ -75,9 +75,11 @@ def draw_curves(
 
 
 def smooth(values: Sequence[float], width: int = SMOOTHED) -> list[float]:
-    """Returns the mean of so many values around each; NaNs do not count."""
+    """Returns the mean of so many values around each; NaNs do not count, and stay."""
     half = width // 2
     return [
         float(np.nanmean(values[max(0, index - half) : index + half + 1]))
+        if values[index] == values[index]
+        else np.nan
         for index in range(len(values))
     ]

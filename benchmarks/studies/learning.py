@@ -29,7 +29,7 @@ def shared_folder(folder: Path, cell: Cell, name: str) -> Path:
     return folder.parents[1] / "shared" / f"{name}-{cell.seed}"
 
 
-def file_name(arm: str) -> str:
+def folder_name(arm: str) -> str:
     """Returns what the folder with the cells of an arm is called."""
     return arm.replace(", ", "-").replace(" ", "_")
 
@@ -42,7 +42,7 @@ def folder_of_arm(folder: Path, cell: Cell, arm: str) -> Path:
         cell: of one arm.
         arm: the other one.
     """
-    return folder.parents[1] / file_name(arm) / str(cell.seed)
+    return folder.parents[1] / folder_name(arm) / str(cell.seed)
 
 
 def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
@@ -62,19 +62,22 @@ def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
 def write_curve(folder: Path, stages: Sequence[Path]) -> None:
     """Writes how a training by GRPO went into the folder of a cell: means of every step.
 
+    Only the last stage has means: those before played other tasks, or with other tools.
+
     Args:
         folder: of the cell.
         stages: folders in which the training kept the episodes of each step, one after the other.
     """
-    files = [file for stage in stages for file in sorted(stage.glob("*.jsonl"))]
-    steps = [means_by_family(list(read_records(file))) for file in files]
+    files = [sorted(stage.glob("*.jsonl")) for stage in stages]
+    steps: list[dict[str, float]] = [{} for own in files[:-1] for _ in own]
+    steps += [means_by_family(list(read_records(file))) for file in files[-1]]
     folder.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps({"step": index + 1, **means}) for index, means in enumerate(steps)]
     (folder / CURVE).write_text("\n".join(lines), encoding="ascii")
 
 
 def means_by_family(records: Sequence[Record]) -> dict[str, float]:
-    """Returns the accuracy of episodes, and it and the zooms by family of tasks."""
+    """Returns the accuracy of episodes, and by family of tasks their accuracy and zooms."""
     found = {OVERALL: round(fmean(one.reward_parts.accuracy for one in records), 4)}
     for family in sorted({record.task.category for record in records}):
         own = [one.reward_parts for one in records if one.task.category == family]
@@ -92,10 +95,10 @@ def read_curve(folder: Path) -> list[dict[str, float]]:
 
 
 def first_step(name: str, more_than: float, width: int) -> OfTraining:
-    """Returns the measure of how soon a training is good.
+    """Returns the measure of how soon a training is good, and stays so.
 
-    It is the first step at which the mean of so many steps, this and those before, is above a
-    bound. A training that never gets there counts as one step longer than it was.
+    It is the first step from which on the means of so many steps, each with those before it, are
+    above a bound. A training that never gets there counts as one step longer than it was.
 
     Args:
         name: of a mean in the curve.
@@ -104,11 +107,14 @@ def first_step(name: str, more_than: float, width: int) -> OfTraining:
     """
 
     def measure(curve: Curve) -> float | None:
-        values = [step[name] for step in curve if name in step]
-        if not values:
+        known = [(step["step"], step[name]) for step in curve if name in step]
+        if not known:
             return None
-        means = [fmean(values[end - width : end]) for end in range(width, len(values) + 1)]
-        found = (step for step, mean in enumerate(means, width) if mean > more_than)
-        return float(next(found, len(values) + 1))
+        found = curve[-1]["step"] + 1
+        for end in range(len(known), width - 1, -1):
+            if fmean(one for _, one in known[end - width : end]) <= more_than:
+                break
+            found = known[end - 1][0]
+        return float(found)
 
     return OfTraining(measure)

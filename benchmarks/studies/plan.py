@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 
 from zoomgym.records import Record
 
-FULL, QUICK = "full", "quick"
+FULL, QUICK, GPU = "full", "quick", "gpu"
+"""Sizes: every study has the first two, some that for a GPU."""
 LEAST_SEEDS = 5
 """Fewer seeds decide nothing."""
 

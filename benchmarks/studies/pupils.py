@@ -8,6 +8,7 @@ is about.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -20,7 +21,7 @@ from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from agents.qwen.training.sft import train_sft
 from benchmarks.studies.learning import made_once, write_curve
 from benchmarks.studies.plan import Cell
-from benchmarks.studies.small_tasks import LED, Guide, ids_of, small_env
+from benchmarks.studies.small_tasks import LED, NUM_GAPS, Guide, ids_of, small_env
 from zoomgym import ZoomEnv
 from zoomgym.agent import Agent
 from zoomgym.records import Record
@@ -48,10 +49,18 @@ class School:
     """School ends when so many answers are right, in tests between its rounds."""
     most_rounds: int = 16
     num_tests: int = 120
+    model: str = "mini"
+    """Size of the model, as in `agents.qwen.model.tiny`."""
+    num_gaps: int = NUM_GAPS
+    """Of every video."""
+    pace: float = 1.0
+    """Factor of all learning rates, here and in what follows: larger models take smaller ones."""
 
 
 SCHOOL = School()
-"""The same for all studies, which share its models, by seed."""
+"""The same for all studies of zooms alone, which share its models, by seed."""
+GPU_SCHOOL = School(1600, 2400, 4800, model="medium", num_gaps=63, pace=0.1)
+"""For overviews of 64 frames. It was not played at full size: pace and numbers are guesses."""
 FIRST_OF_TESTS, FIRST_OF_COLD_START, FIRST_OF_REFLECTIONS = 6_000, 7_000, 8_000
 """Indices of the first training tasks of each, behind those of school. Seeds share them; their
 tests are their own."""
@@ -62,14 +71,16 @@ def schooled(folder: Path, cell: Cell, school: School) -> Path:
     seed = cell.seed
 
     def make(place: Path) -> None:
-        save_tiny(place / "start", "mini", seed=seed)
-        one_frame = small_env("small_shown", 1, num_overview=1)
+        save_tiny(place / "start", school.model, seed=seed)
+        one_frame = small_env("small_shown", 1, school.num_gaps, num_overview=1)
         show(place / "symbols.jsonl", one_frame, Guide(), seed, range(school.num_symbols))
-        learn(place / "start", place / "symbols.jsonl", place / "symbols", seed, 3, 3e-3)
+        rate = 3e-3 * school.pace
+        learn(place / "start", place / "symbols.jsonl", place / "symbols", seed, 3, rate)
         read = range(school.num_symbols, school.num_symbols + school.num_read)
         zoomed = range(read.stop, read.stop + school.num_zoomed)
-        file, env = place / "zooms.jsonl", small_env(LED, max_turns=2)
-        show(file, small_env(f"{LED},small_shown", 2), Guide(), seed, read, first_turn=1)
+        file, env = place / "zooms.jsonl", small_env(LED, 2, school.num_gaps)
+        all_kinds = small_env(f"{LED},small_shown", 2, school.num_gaps)
+        show(file, all_kinds, Guide(), seed, read, first_turn=1)
         show(file, env, Guide(), seed, zoomed)
         attend(place, place / "symbols", file, env, school, seed)
 
@@ -106,7 +117,7 @@ def attend(
     tests, model = ids_of(env, FIRST_OF_TESTS, school.num_tests), start
     for number in range(school.most_rounds):
         before, model = model, place / f"round{number + 1}"
-        learn(before, file, model, seed, 1, 2e-3, schedule="constant_with_warmup")
+        learn(before, file, model, seed, 1, 2e-3 * school.pace, schedule="constant_with_warmup")
         right = [one.reward_parts.accuracy for one in _play(model, env, tests, "pupil", seed)]
         if fmean(right) >= school.accuracy:
             break
@@ -165,7 +176,12 @@ def learn(
 
 
 def reinforced(
-    folder: Path, start: Path, seed: int, num_steps: int, stages: Sequence[Mapping[str, Any]]
+    folder: Path,
+    start: Path,
+    seed: int,
+    num_steps: int,
+    stages: Sequence[Mapping[str, Any]],
+    pace: float = 1.0,
 ) -> Path:
     """Returns the folder of a model after GRPO, which is trained once for a cell.
 
@@ -175,19 +191,23 @@ def reinforced(
         seed: of the sampling and the order of tasks.
         num_steps: of all stages together.
         stages: arguments of the environment, one after the other.
+        pace: factor of the learning rate.
     """
 
     def make(place: Path) -> None:
         models = [start, *(place / f"stage{number + 1}" for number in range(len(stages)))]
-        for before, after, env in zip(models, models[1:], stages, strict=False):
-            reinforce(before, after, env, seed, num_steps // len(stages))
+        for number, (before, after) in enumerate(pairwise(models)):
+            own_seed = seed + 1000 * number  # so that no two stages play the same tasks
+            reinforce(before, after, stages[number], own_seed, num_steps // len(stages), pace)
         write_curve(folder, [model / "episodes" for model in models[1:]])
         models[-1].rename(place / "model")
 
     return made_once(folder / "trained", make) / "model"
 
 
-def reinforce(start: Path, out: Path, env: Mapping[str, Any], seed: int, num_steps: int) -> None:
+def reinforce(
+    start: Path, out: Path, env: Mapping[str, Any], seed: int, num_steps: int, pace: float
+) -> None:
     """Trains a model by GRPO without KL: a step learns from 64 episodes.
 
     It plays up to as many again, for groups whose rewards are equal.
@@ -197,7 +217,7 @@ def reinforce(start: Path, out: Path, env: Mapping[str, Any], seed: int, num_ste
         "out": out,
         "env": env,
         "steps": num_steps,
-        "learning_rate": 3e-4,
+        "learning_rate": 3e-4 * pace,
         "warmup_steps": 2,
         "temperature": TEMPERATURE,
         "group_size": 8,

@@ -47,8 +47,8 @@ class Report:
 
     @property
     def minutes(self) -> float:
-        """Minutes that all cells have taken, one after the other."""
-        return sum(float(one["seconds"]) for one in self.facts) / 60
+        """Minutes of one core that all cells have taken; not those that they waited."""
+        return sum(float(one["processor_seconds"]) for one in self.facts) / 60
 
     @property
     def num_episodes(self) -> int:

@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.studies.learning import file_name, read_curve
+from benchmarks.studies.learning import folder_name, read_curve
 from benchmarks.studies.plan import Cell, Results, Study
 from zoomgym.io import replaced
 from zoomgym.records import append_record, drop_cut_line, read_records
@@ -102,7 +102,7 @@ def is_done(cell: Cell, folder: Path) -> bool:
 
 def path_of(cell: Cell, folder: Path) -> Path:
     """Returns the file with the episodes of a cell."""
-    return folder / cell.study / cell.size / file_name(cell.arm) / f"{cell.seed}.jsonl"
+    return folder / cell.study / cell.size / folder_name(cell.arm) / f"{cell.seed}.jsonl"
 
 
 def read_results(cells: Iterable[Cell], folder: Path) -> Results:

@@ -28,20 +28,17 @@ SHOWN_FRAMES = GAP // NUM_ZOOMED + 1
 """Frames that a symbol shows: so many that a zoom on its gap cannot miss it."""
 ZOOM_FPS = NUM_ZOOMED * FPS / GAP
 """Frames a second of a zoom on a gap."""
-ANYWHERE = NUM_GAPS
-"""Error of an expert that looks anywhere."""
+ANYWHERE = 1_000
+"""Error of an expert that looks anywhere: more gaps than any video has."""
 ENV: Mapping[str, Any] = {
     "source": "scene",
     "grammar": "video_zoom",
     "difficulty": {"preset": "easy", "symbols": 5},
-    "duration_s": (NUM_GAPS * GAP + 1) / FPS,
-    "num_overview": NUM_GAPS + 1,
     "frames_per_zoom": NUM_ZOOMED,
-    "frame_budget": 32,
     "max_pixels": 28 * 28,
     "frame_size": (8, 8),
 }
-"""Arguments of the environment, but for tasks and turns."""
+"""Arguments of the environment, but for tasks, turns and length."""
 LED = "small_flash,small_order"
 """Families in which a lit beacon leads to the gap."""
 
@@ -83,7 +80,7 @@ def _near(plan: Plan) -> Puzzle:
     gap = _draw_gap(plan)
     start = gap * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - SHOWN_FRAMES))
     sign = Sign(start, start + SHOWN_FRAMES, plan.symbols()[0], plan.left())
-    near = [one for one in range(NUM_GAPS) if abs(one - gap) <= 1]
+    near = [one for one in range(_num_gaps(plan)) if abs(one - gap) <= 1]
     beacons = [_leading(int(plan.rng.choice(near))), Beacon(sign.first, sign.end, AMBER)]
     return _puzzle(plan, NEAR, beacons, [sign], num_asked=1)
 
@@ -95,7 +92,11 @@ def _shown(plan: Plan) -> Puzzle:
 
 
 def _draw_gap(plan: Plan) -> int:
-    return int(plan.rng.integers((plan.num_frames - 1) // GAP))
+    return int(plan.rng.integers(_num_gaps(plan)))
+
+
+def _num_gaps(plan: Plan) -> int:
+    return (plan.num_frames - 1) // GAP
 
 
 def _leading(gap: int) -> Beacon:
@@ -141,15 +142,24 @@ def small_tasks(families: Mapping[str, Family] = SMALL) -> Iterator[None]:
             del FAMILIES[name]
 
 
-def small_env(families: str, max_turns: int, **changes: Any) -> dict[str, Any]:
+def small_env(
+    families: str, max_turns: int, num_gaps: int = NUM_GAPS, **changes: Any
+) -> dict[str, Any]:
     """Returns the arguments of an environment of small tasks.
 
     Args:
         families: names, with commas between them.
         max_turns: zooms, and an answer.
+        num_gaps: of every video; the overview has a frame more.
         changes: further arguments, or others.
     """
-    return {"tasks": f"synthetic:{families}", **ENV, "max_turns": max_turns, **changes}
+    length = {
+        "duration_s": (num_gaps * GAP + 1) / FPS,
+        "num_overview": num_gaps + 1,
+        "frame_budget": max(32, num_gaps + 24),  # more than all zooms show
+    }
+    own = {"tasks": f"synthetic:{families}", **ENV, **length, "max_turns": max_turns}
+    return {**own, **changes}
 
 
 def ids_of(env: Mapping[str, Any], first: int, count: int, split: str = "train") -> list[str]:

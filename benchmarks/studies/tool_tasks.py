@@ -17,7 +17,7 @@ from agents.synthetic import pictures
 from agents.synthetic.reader import read_option, shown_in
 from agents.synthetic.replies import SeededAgent, reply
 from benchmarks.studies.small_tasks import NUM_ZOOMED, SMALL, small_env, small_tasks
-from zoomgym.agent import Observation, episode_rng
+from zoomgym.agent import Frames, Observation, episode_rng
 from zoomgym.records import Record
 from zoomgym.rules import (
     CROP,
@@ -41,6 +41,9 @@ CUE_FRAMES = FPS
 """Frames in which a voice names a symbol."""
 MIDDLE = 0.4, 0.4, 0.6, 0.6
 """Box in which a tiny symbol shows, as in a small picture of its own."""
+LEAST_PX = 12
+"""Pixels a side of the smallest picture that is drawn there. In a whole frame, it would have six,
+whose color tells the symbol."""
 EVERY_TOOL = (ZOOM, CROP, TRANSCRIPT)
 
 
@@ -49,17 +52,19 @@ EVERY_TOOL = (ZOOM, CROP, TRANSCRIPT)
 
 @dataclass(frozen=True)
 class DetailScene(Scene):
-    """A scene with a picture in its middle, which shows a sign and nothing else."""
+    """A scene with a small picture in its middle, of a sign, which small frames do not show."""
 
     detail: tuple[Sign, ...] = ()
 
     def draw_marks(self, images: NDArray[np.uint8], indexes: NDArray[np.int64]) -> None:
-        """Draws beacons and plates, and those of the small picture."""
+        """Draws beacons and plates, and the small picture where there is room for it."""
         super().draw_marks(images, indexes)
         height, width = images.shape[1:3]
         left, top, right, bottom = MIDDLE
         rows = slice(round(top * height), round(bottom * height))
         columns = slice(round(left * width), round(right * width))
+        if rows.stop - rows.start < LEAST_PX:
+            return
         small = Scene(self.seed, self.num_frames, (), self.detail, self.contrast)
         small.draw_marks(images[:, rows, columns], indexes)
 
@@ -115,9 +120,18 @@ def tool_tasks() -> Iterator[None]:
 
 
 def tool_env(families: str, tools: Sequence[str], max_turns: int, **changes: Any) -> dict[str, Any]:
-    """Returns the arguments of an environment of small tasks that offers tools."""
-    short = {"duration_s": (LENGTH + 1) / FPS, "num_overview": 2, "grammar": "json"}
-    return small_env(families, max_turns, **{**short, "tools": tuple(tools), **changes})
+    """Returns the arguments of an environment of small tasks that offers tools.
+
+    There is no bonus for calls, which a lucky guess after a call of a wrong tool would earn.
+    """
+    own: dict[str, Any] = {
+        "duration_s": (LENGTH + 1) / FPS,
+        "num_overview": 2,
+        "grammar": "json",
+        "tools": tuple(tools),
+        "reward_weights": {"tool": 0.0},
+    }
+    return small_env(families, max_turns, **{**own, **changes})
 
 
 # The expert ---------------------------------------------------------------------------------------
@@ -130,14 +144,12 @@ class Handy(SeededAgent):
     the other, in an order of its own. It guesses where no tool is left.
 
     Args:
-        gives_up: share of turns in which it guesses instead of calling. Above 0, it also calls any
-            tool, whatever the question, and whether it did before.
+        is_careless: whether it guesses in every other turn instead of calling, and calls any tool,
+            whatever the question, and whether it did before.
     """
 
-    privileged = True
-
-    def __init__(self, gives_up: float = 0.0) -> None:
-        self._gives_up = gives_up
+    def __init__(self, *, is_careless: bool = False) -> None:
+        self._is_careless = is_careless
 
     def act(self, observation: Observation) -> str:
         """Calls a tool, or answers."""
@@ -146,14 +158,14 @@ class Handy(SeededAgent):
             return reply(observation, Answer(found), "")
         rng = episode_rng(self._seed, observation)
         tools = self._useful(observation) if observation.turns_left > 1 else []
-        if not tools or rng.random() < self._gives_up:
+        if not tools or (self._is_careless and rng.random() < 0.5):
             return reply(observation, Answer(str(rng.choice(observation.options))), "")
         return reply(observation, _call(str(rng.choice(tools))), "")
 
     def _useful(self, observation: Observation) -> list[str]:
         """Returns the tools that it may call."""
         offered, tried = observation.rules.tools, {turn.tool for turn in observation.turns}
-        if self._gives_up:
+        if self._is_careless:
             return list(offered)
         asked = [one for one, question in QUESTIONS.items() if question == observation.question]
         return [tool for tool in asked or EVERY_TOOL if tool in offered and tool not in tried]
@@ -166,7 +178,7 @@ def _call(tool: str) -> Action:
         return ZoomCall(0.0, end_s, NUM_ZOOMED / end_s)
     if tool == TRANSCRIPT:
         return TranscriptCall(0.0, end_s)
-    return CropCall(*MIDDLE, at_s=end_s / 2)
+    return CropCall(*MIDDLE, at_s=0.0)  # when no other symbol shows
 
 
 def read_any(observation: Observation) -> str | None:
@@ -179,7 +191,8 @@ def read_any(observation: Observation) -> str | None:
     return told[0] if told else read_option(observation)
 
 
-def _plates(crop: Any) -> list[str]:
+def _plates(crop: Frames) -> list[str]:
+    """Returns the symbols that the pictures of a crop show."""
     read = pictures.read_plates(pictures.shrink(crop), pictures.symbols())
     return [name for name in read if name]
 
@@ -188,11 +201,10 @@ def _plates(crop: Any) -> list[str]:
 
 
 def calls(record: Record, tool: str = "") -> float:
-    """Returns the calls of a tool, or of all."""
+    """Returns the turns with a call of a tool, or of any."""
     return float(sum(1 for one in record.turns if one.tool and (not tool or one.tool == tool)))
 
 
-def needless(record: Record) -> float:
-    """Returns the calls but for one of the tool that the task needs."""
-    needed = NEEDED[record.task.category]
-    return calls(record) - float(any(one.tool == needed for one in record.turns))
+def calls_in_vain(record: Record) -> float:
+    """Returns the turns with a call of a tool that does not tell the answer."""
+    return calls(record) - calls(record, NEEDED[record.task.category])

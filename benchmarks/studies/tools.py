@@ -1,9 +1,10 @@
 """Do more tools help each other, or are they in each other's way?
 
 A symbol shows for a moment, or tiny, or a voice names it: a zoom, a crop or the transcript tells
-it. A small model knows how to call all three, but calls any of those it is offered, and guesses as
-often. GRPO follows with several sets of tools: on tasks of all three kinds, whose question does not
-say which it is, and on tasks of one kind, for which one tool is enough.
+it. A small model knows how to call all three. Its last demonstrations call any of those that are
+offered, and guess as often, and so does it: which tool to call is for GRPO to teach. That follows
+with several sets of tools: on tasks of all three kinds, whose question does not say which it is,
+and on tasks of one kind, for which one tool is enough.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,13 +34,14 @@ from benchmarks.studies.pupils import (
     school_folder,
     show,
 )
+from benchmarks.studies.small_tasks import in_family
 from benchmarks.studies.tool_tasks import (
     EVERY_TOOL,
     SAID,
     UNSAID,
     Handy,
     calls,
-    needless,
+    calls_in_vain,
     tool_env,
     tool_tasks,
 )
@@ -59,13 +61,14 @@ MIXED_ARMS = {
     "mixed, zoom and transcript": (ZOOM, TRANSCRIPT),
     ALL: EVERY_TOOL,
 }
-BEFORE = "before, mixed, all"
 TOOL_SCHOOL = replace(SCHOOL, accuracy=0.8)
-"""Where a question does not say, three turns are not always enough."""
+"""It ends a little earlier than that for zooms, as tasks of six families take longer."""
 GOOD = 0.8
 """Accuracy that a training is timed to."""
 WIDTH = 5
 """Steps over which that accuracy is measured: 320 episodes, or more."""
+STEPS_TOLD = f"steps to {GOOD:g}, or one more than all"
+STEPS = first_step(OVERALL, GOOD, WIDTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,12 @@ SINGLE_ARMS = {
     for tool in EVERY_TOOL
     for has_all in (False, True)
 }
+TRAINED = (*MIXED_ARMS, ONE_BY_ONE, *SINGLE_ARMS)
+
+
+def before(arm: str) -> str:
+    """Returns the name of the arm that plays the tests of another one before GRPO."""
+    return f"before: {arm}"
 
 
 def play(
@@ -97,8 +106,8 @@ def play(
 ) -> Iterator[Record]:
     """Yields the tests of a model that is offered the tools of an arm."""
     with tool_tasks():
-        model, stages = _started(cell, amounts, folder), _stages(cell.arm)
-        if cell.arm != BEFORE:
+        model, stages = _started(cell, amounts, folder), _stages(cell.arm.removeprefix(before("")))
+        if cell.arm in TRAINED:
             model = reinforced(folder, model, cell.seed, amounts.num_steps, stages)
         yield from play_tests(model, stages[-1], cell, amounts.num_tasks, played)
 
@@ -110,7 +119,7 @@ def _stages(arm: str) -> list[dict[str, Any]]:
     if arm in SINGLE_ARMS:
         tool, has_all = SINGLE_ARMS[arm]
         return [_env(SAID[tool], EVERY_TOOL if has_all else (tool,))]
-    return [_env(MIXED, MIXED_ARMS.get(arm, EVERY_TOOL))]
+    return [_env(MIXED, MIXED_ARMS[arm])]
 
 
 def _env(families: str, tools: Sequence[str]) -> dict[str, Any]:
@@ -118,14 +127,18 @@ def _env(families: str, tools: Sequence[str]) -> dict[str, Any]:
 
 
 def _started(cell: Cell, amounts: ToolsAmounts, folder: Path) -> Path:
-    """Returns the model that calls any tool, and guesses as often."""
+    """Returns the model that calls any tool, and guesses as often as it calls."""
     school = _schooled(cell, amounts.school, folder)
 
     def make(place: Path) -> None:
-        file, first, each = place / "shown.jsonl", FIRST_OF_COLD_START, amounts.num_shown // 6
+        file, first, each = (
+            place / "shown.jsonl",
+            FIRST_OF_COLD_START,
+            amounts.num_shown // len(SETS),
+        )
         for number, tools in enumerate(SETS):
             own = range(first + number * each, first + (number + 1) * each)
-            show(file, _env(EVERY_FAMILY, tools), Handy(gives_up=0.5), cell.seed, own)
+            show(file, _env(EVERY_FAMILY, tools), Handy(is_careless=True), cell.seed, own)
         learn(school, file, place / "model", cell.seed, num_epochs=2, rate=1e-3)
 
     return made_once(shared_folder(folder, cell, "start"), make) / "model"
@@ -153,15 +166,15 @@ def _schooled(cell: Cell, school: School, folder: Path) -> Path:
 
 
 def draw(results: Results) -> Figure:
-    """Returns accuracy and needless calls by tools, and how training went."""
+    """Returns accuracy and calls in vain by tools, and how training went."""
     with rc_context(STYLE):
         figure = Figure(figsize=(9, 6), layout="constrained")
         (right, steps), (extra, single) = figure.subplots(2, 2)
         mixed = (*MIXED_ARMS, ONE_BY_ONE)
-        labels = [arm.removeprefix("mixed, ").replace(" and ", "\nand ") for arm in mixed]
+        labels = [_set_of(arm).replace(" and ", "\nand ") for arm in mixed]
         for axes, measure, title in (
             (right, ACCURACY.of, "mixed: accuracy"),
-            (extra, needless, "mixed: needless calls"),
+            (extra, calls_in_vain, "mixed: calls in vain"),
         ):
             for number, arm in enumerate(mixed):
                 draw_mean(axes, number, results.by_seed(arm, measure), number)
@@ -186,80 +199,93 @@ def draw(results: Results) -> Figure:
     return figure
 
 
-STEPS = first_step(OVERALL, GOOD, WIDTH)
+def _set_of(arm: str) -> str:
+    return arm.removeprefix("mixed, ")
+
+
+def _disturbances(tool: str, alone: str, among_all: str) -> tuple[Contrast, ...]:
+    """Returns in which ways other tools may disturb where one is enough."""
+    return (
+        Contrast(
+            f"Where {tool} is enough, other tools make training take 5 steps longer to {GOOD:g}",
+            STEPS_TOLD,
+            among_all,
+            alone,
+            5.0,
+        ),
+        Contrast(
+            f"Where {tool} is enough, other tools cost right answers in the end",
+            "accuracy",
+            alone,
+            among_all,
+            0.03,
+        ),
+        Contrast(
+            f"Where {tool} is enough, other tools are still called in the end",
+            "calls in vain",
+            among_all,
+            None,
+            0.1,
+        ),
+    )
+
 
 STUDY = Study(
     name="tools",
     title="Do more tools help each other, or are they in each other's way?",
-    claim="More tools compound: with all of them, tasks of several kinds are answered that no "
-    "fewer answer; and they disturb: where one tool is enough, it takes longer to learn.",
+    claim="More tools compound: with all of them, tasks of several kinds are answered that fewer "
+    "do not answer. And they disturb: where one tool is enough, others cost time in training, "
+    "right answers, or calls in vain.",
     source="open question 3 of arXiv 2512.22315",
-    refuted_by="compound: all tools that answer no more than two; disturb: tasks of one kind that "
-    "are learned as fast, and without needless calls, whatever else is offered",
-    cannot_show="Which tool a kind of task needs is plain, calls cost nothing but turns, and the "
-    "model knew before how to call each tool. A released model has to learn a new tool's form.",
-    arms=(BEFORE, *MIXED_ARMS, ONE_BY_ONE, *SINGLE_ARMS),
+    refuted_by="compound: all tools that answer hardly more than two do; disturb: tasks of one "
+    "kind that are learned as fast, as well, and without calls in vain, whatever else is offered",
+    cannot_show="The model knew how to call each tool, and which one a question names: the cold "
+    "start unlearns the choice on purpose, so that with more tools it begins with fewer right "
+    "answers (see the arms before GRPO). Tools that come one by one begin with a new optimizer "
+    "each time. Calls cost turns and nothing else.",
+    arms=(*map(before, (ALL, *SINGLE_ARMS)), *TRAINED),
     measures={
         "accuracy": ACCURACY.of,
+        "accuracy where a zoom tells": in_family(ACCURACY.of, UNSAID[ZOOM]),
         "calls": calls,
         **{f"calls, {tool}": partial(calls, tool=tool) for tool in EVERY_TOOL},
-        "needless calls": needless,
+        "calls in vain": calls_in_vain,
         "format": lambda record: record.reward_parts.format,
-        f"steps to {GOOD:g}": STEPS,
+        STEPS_TOLD: STEPS,
     },
     contrasts=(
         *(
             Contrast(
-                f"All tools answer more than {arm.removeprefix('mixed, ')}",
-                "accuracy",
-                ALL,
-                arm,
-                0.05,
+                f"Mixed: all tools answer more than {_set_of(arm)}", "accuracy", ALL, arm, 0.15
             )
             for arm in MIXED_ARMS
             if arm != ALL
         ),
         Contrast(
-            "Tools that come one by one are learned better than all at once",
+            "Mixed: where a zoom tells, zoom alone answers more than all tools",
+            "accuracy where a zoom tells",
+            "mixed, zoom",
+            ALL,
+            0.05,
+        ),
+        Contrast(
+            "Mixed: tools that come one by one are learned better than all at once",
             "accuracy",
             ONE_BY_ONE,
             ALL,
             0.03,
         ),
         *(
-            Contrast(
-                f"Where {tool} is enough, other tools slow down learning: steps to {GOOD:g}",
-                f"steps to {GOOD:g}",
-                single_arm(tool, has_all=True),
-                single_arm(tool, has_all=False),
-                0.0,
-            )
+            contrast
             for tool in EVERY_TOOL
-        ),
-        *(
-            Contrast(
-                f"Where {tool} is enough, other tools cost right answers in the end",
-                "accuracy",
-                single_arm(tool, has_all=False),
-                single_arm(tool, has_all=True),
-                0.03,
+            for contrast in _disturbances(
+                tool, single_arm(tool, has_all=False), single_arm(tool, has_all=True)
             )
-            for tool in EVERY_TOOL
-        ),
-        *(
-            Contrast(
-                f"Where {tool} is enough, other tools are still called in the end",
-                "needless calls",
-                single_arm(tool, has_all=True),
-                None,
-                0.1,
-            )
-            for tool in EVERY_TOOL
         ),
     ),
     sizes={
         FULL: ToolsAmounts(TOOL_SCHOOL, 480, num_steps=60, num_tasks=240),
-        QUICK: ToolsAmounts(TOOL_SCHOOL, 240, num_steps=9, num_tasks=60),
+        QUICK: ToolsAmounts(TOOL_SCHOOL, 240, num_steps=6, num_tasks=60),
     },
     play=play,
     draw=draw,

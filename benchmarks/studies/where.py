@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -18,9 +19,10 @@ from benchmarks.evaluation.metrics import ACCURACY
 from benchmarks.figures import CHANCE, STYLE
 from benchmarks.studies.drawing import draw_curves, draw_mean
 from benchmarks.studies.learning import made_once, shared_folder
-from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
+from benchmarks.studies.plan import FULL, GPU, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
+    GPU_SCHOOL,
     SCHOOL,
     School,
     learn,
@@ -31,7 +33,6 @@ from benchmarks.studies.pupils import (
 )
 from benchmarks.studies.small_tasks import (
     LED,
-    NUM_GAPS,
     Guide,
     first_zoom_on_evidence,
     has_zoomed,
@@ -43,8 +44,7 @@ from zoomgym.records import Record
 
 BEFORE, FORMAT_ALONE, GRPO = "cold start", "format alone", "GRPO"
 FAMILIES = ("small_flash", "small_order", "small_sparse")
-TRAINING = small_env(LED, max_turns=2)
-TESTS = small_env(",".join(FAMILIES), max_turns=2)
+MAX_TURNS = 2
 ONLY_FORMAT = {"accuracy": 0.0, "format": 1.0, "tool": 0.0}
 """Weights of a reward that says nothing of where to look."""
 
@@ -69,7 +69,13 @@ def play(
     with small_tasks():
         start = _started(cell, amounts, folder, schooled(folder, cell, amounts.school))
         model = start if cell.arm == BEFORE else _reinforced(cell, amounts, folder, start)
-        yield from play_tests(model, TESTS, cell, amounts.num_tasks, played)
+        tests = small_env(",".join(FAMILIES), MAX_TURNS, amounts.school.num_gaps)
+        yield from play_tests(model, tests, cell, amounts.num_tasks, played)
+
+
+def _training(amounts: WhereAmounts) -> dict[str, Any]:
+    """Returns the arguments of the environment of training."""
+    return small_env(LED, MAX_TURNS, amounts.school.num_gaps)
 
 
 def _started(cell: Cell, amounts: WhereAmounts, folder: Path, school: Path) -> Path:
@@ -77,8 +83,10 @@ def _started(cell: Cell, amounts: WhereAmounts, folder: Path, school: Path) -> P
 
     def make(place: Path) -> None:
         file, first = place / "shown.jsonl", FIRST_OF_COLD_START
-        show(file, TRAINING, Guide(1), cell.seed, range(first, first + amounts.num_shown))
-        learn(school, file, place / "model", cell.seed, num_epochs=2, rate=1e-3)
+        own = range(first, first + amounts.num_shown)
+        show(file, _training(amounts), Guide(1), cell.seed, own)
+        rate = 1e-3 * amounts.school.pace
+        learn(school, file, place / "model", cell.seed, num_epochs=2, rate=rate)
 
     return made_once(shared_folder(folder, cell, "start"), make) / "model"
 
@@ -86,9 +94,11 @@ def _started(cell: Cell, amounts: WhereAmounts, folder: Path, school: Path) -> P
 def _reinforced(cell: Cell, amounts: WhereAmounts, folder: Path, start: Path) -> Path:
     """Returns the folder of the model after GRPO."""
     is_full = cell.arm == GRPO
-    env = TRAINING if is_full else {**TRAINING, "reward_weights": ONLY_FORMAT}
+    env = _training(amounts)
+    if not is_full:
+        env["reward_weights"] = ONLY_FORMAT
     num_steps = amounts.num_steps if is_full else amounts.num_format_steps
-    return reinforced(folder, start, cell.seed, num_steps, [env])
+    return reinforced(folder, start, cell.seed, num_steps, [env], amounts.school.pace)
 
 
 def draw(results: Results) -> Figure:
@@ -101,7 +111,7 @@ def draw(results: Results) -> Figure:
             for place, family in enumerate(FAMILIES):
                 own = results.by_seed(arm, in_family(first_zoom_on_evidence, family))
                 draw_mean(zooms, place + (number - 1) * 0.22, own, number, "" if place else arm)
-        zooms.axhline(1 / NUM_GAPS, **CHANCE)
+        zooms.axhline(1 / _num_gaps(results), **CHANCE)
         zooms.set_xticks(range(len(FAMILIES)), [name.removeprefix("small_") for name in FAMILIES])
         zooms.set_ylim(0, 1.02)
         zooms.set_title("first zoom on evidence")
@@ -113,6 +123,11 @@ def draw(results: Results) -> Figure:
         steps.set_ylim(0, 1.02)
         steps.legend(loc="lower right")
     return figure
+
+
+def _num_gaps(results: Results) -> int:
+    """Returns the gaps of the videos that were played."""
+    return len(results.of(BEFORE)[0].episode.overview_s) - 1
 
 
 STUDY = Study(
@@ -175,6 +190,9 @@ STUDY = Study(
             SCHOOL, num_shown=480, num_steps=320, num_format_steps=60, num_tasks=300
         ),
         QUICK: WhereAmounts(SCHOOL, num_shown=480, num_steps=40, num_format_steps=10, num_tasks=90),
+        GPU: WhereAmounts(
+            GPU_SCHOOL, num_shown=480, num_steps=320, num_format_steps=60, num_tasks=300
+        ),
     },
     play=play,
     draw=draw,

@@ -91,7 +91,7 @@ def open_task_set(
         families = tuple(map(str.strip, rest.split(","))) if rest else tuple(FAMILIES)
         folder = None if cache_dir is None else Path(cache_dir)
         tasks = SyntheticTasks(families, split, duration_s, difficulty, source, folder)
-        if transcripts and not tasks.has_cues:
+        if transcripts and not tasks.has_transcripts:
             raise silent
         return tasks
     if transcripts:

@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.qwen.demonstrations.demonstration import verify
+from benchmarks.studies.__main__ import main
 from benchmarks.studies.drawing import smooth
 from benchmarks.studies.learning import first_step, read_curve, write_curve
-from benchmarks.studies.plan import QUICK, Cell, OfTraining, Results
+from benchmarks.studies.plan import GPU, QUICK, Cell, OfTraining, Results
 from benchmarks.studies.pupils import School
 from benchmarks.studies.running import find_study
 from benchmarks.studies.small_tasks import (
@@ -171,18 +173,21 @@ def test_a_curve_tells_the_episodes_of_every_step(tmp_path: Path) -> None:
     write_curve(tmp_path, stages)
     flash = {"accuracy, small_flash": 1.0, "zooms, small_flash": 1.0}
     shown = {"accuracy, small_shown": 1.0, "zooms, small_shown": 0.0}
-    assert read_curve(tmp_path) == [
-        {"step": 1, "accuracy": 1.0, **flash, **shown},
-        {"step": 2, "accuracy": 1.0, **flash},
-    ]
+    assert read_curve(tmp_path) == [{"step": 1}, {"step": 2, "accuracy": 1.0, **flash}]
+    write_curve(tmp_path, stages[:1])
+    assert read_curve(tmp_path) == [{"step": 1, "accuracy": 1.0, **flash, **shown}]
 
 
-def test_a_training_is_good_at_the_first_step_whose_mean_with_those_before_is() -> None:
+def test_a_training_is_good_from_the_step_on_after_which_its_means_stay_so() -> None:
     measure = first_step("accuracy", 0.5, width=2).measure
-    curve = [{"accuracy": one} for one in (0.9, 0.0, 0.6, 0.5, 0.0)]
-    assert measure(curve) == 4.0  # (.6 + .5) / 2
-    assert measure(curve[:3]) == 4.0  # never: one step more than there were
-    assert measure([{"zooms": 1.0}]) is None
+    curve = [
+        {"step": k, "accuracy": one} for k, one in enumerate((0.9, 0.9, 0.0, 0.6, 0.5, 0.7), 1)
+    ]
+    assert measure(curve) == 5.0  # (.6 + .5) / 2, and (.9 + .9) / 2 does not last
+    assert measure(curve[:4]) == 5.0  # never: one step more than there were
+    later = [{"step": 1}, *({**one, "step": one["step"] + 1} for one in curve)]
+    assert measure(later) == 6.0  # a stage that is not measured counts
+    assert measure([{"step": 1, "zooms": 1.0}]) is None
 
 
 def test_a_measure_of_training_is_one_value_for_every_seed_that_has_a_curve() -> None:
@@ -194,14 +199,12 @@ def test_a_measure_of_training_is_one_value_for_every_seed_that_has_a_curve() ->
 
 
 def test_smoothed_values_are_means_of_those_around() -> None:
-    assert smooth([1.0, 2.0, float("nan"), 5.0], width=3) == [1.5, 1.5, 3.5, 5.0]
+    nan = float("nan")
+    assert smooth([1.0, 2.0, nan, 5.0], width=3) == pytest.approx([1.5, 1.5, nan, 5.0], nan_ok=True)
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use
-@pytest.mark.parametrize("name", ["where", "cold_start", "tool_reward", "no_cold_start", "tools"])
-def test_every_arm_of_a_study_with_pupils_plays_its_tests(name: str, tmp_path: Path) -> None:
-    study = find_study(name)
+def shortened(amounts: Any, school: School) -> Any:
+    """Returns amounts of a size that take seconds."""
     counts = {
         "num_steps": 3,
         "num_format_steps": 1,
@@ -210,9 +213,16 @@ def test_every_arm_of_a_study_with_pupils_plays_its_tests(name: str, tmp_path: P
         "num_shown": 8,
         "ppo_steps": 100,
     }
-    quick = study.sizes[QUICK]
-    known = {key: value for key, value in counts.items() if hasattr(quick, key)}
-    amounts = replace(quick, school=TINY, **known)
+    known = {key: value for key, value in counts.items() if hasattr(amounts, key)}
+    return replace(amounts, school=school, **known)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use
+@pytest.mark.parametrize("name", ["where", "cold_start", "tool_reward", "no_cold_start", "tools"])
+def test_every_arm_of_a_study_with_pupils_plays_its_tests(name: str, tmp_path: Path) -> None:
+    study = find_study(name)
+    amounts = shortened(study.sizes[QUICK], TINY)
     tasks = set()
     for arm in study.arms:
         cell = Cell(name, QUICK, arm, 0)
@@ -220,8 +230,29 @@ def test_every_arm_of_a_study_with_pupils_plays_its_tests(name: str, tmp_path: P
         [*records] = study.play(cell, amounts, folder, set())
         assert [one.agent for one in records] == [arm] * 4
         assert all("-test-" in one.task.id for one in records)
-        if not arm.startswith(("PPO", "only")):  # which play task sets of their own
+        if not arm.startswith(("PPO", "only", "before: only")):  # which play task sets of their own
             tasks |= {one.task.id for one in records}
     assert len(tasks) == 4
     [*rest] = study.play(cell, amounts, folder, {one.task.id for one in records[:3]})
     assert [one.turns for one in rest] == [records[3].turns]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use
+@pytest.mark.parametrize(("name", "arm"), [("where", "GRPO"), ("cold_start", "GRPO, 0")])
+def test_the_size_for_a_gpu_is_played_with_64_frames(name: str, arm: str, tmp_path: Path) -> None:
+    study = find_study(name)
+    full_school = study.sizes[GPU].school
+    assert (full_school.model, full_school.num_gaps) == ("medium", 63)
+    school = replace(TINY, model="tiny", num_gaps=full_school.num_gaps, pace=full_school.pace)
+    amounts = replace(shortened(study.sizes[GPU], school), num_steps=1)
+    cell = Cell(name, GPU, arm, 0)
+    [*records] = study.play(cell, amounts, tmp_path / name / GPU / arm / "0", set())
+    assert [len(one.episode.overview_s) for one in records] == [64] * 4
+    assert len({one.task.category for one in records}) == 3
+
+
+def test_a_size_that_a_study_lacks_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["density", "where", "--gpu"])
+    assert "needs studies with the size gpu, got density" in capsys.readouterr().err

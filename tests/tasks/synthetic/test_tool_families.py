@@ -195,6 +195,18 @@ def test_tasks_that_need_a_tool_are_made_only_where_it_is_offered() -> None:
     assert env.episode.turns[0].told == ""
 
 
+def test_a_family_that_needs_no_transcript_may_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoken = replace(TOOL_FAMILIES["spoken"], tools=(), is_voiced=True)
+    monkeypatch.setitem(FAMILIES, "heard", spoken)
+    silent = ZoomEnv("synthetic:heard", source="scene")
+    assert silent.tasks.tools == ()
+    env = ZoomEnv("synthetic:heard,flash", source="scene", tools=["zoom", "transcript"])
+    for index, count in ((0, 8), (1, 0)):
+        env.reset(seed=0, options={"task_id": env.tasks[index].id})
+        env.play('{"transcript": [0, 60]}')
+        assert env.episode.turns[0].told.count("This is the") == count
+
+
 def test_families_without_words_offer_no_transcript() -> None:
     told = "synthetic:flash has no subtitles: leave the tool transcript out"
     with pytest.raises(TaskError, match=told):

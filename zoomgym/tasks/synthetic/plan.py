@@ -193,7 +193,7 @@ class Family:
     is_only_drawn: bool = False
     """Whether a codec would lose what it shows, so that there are no files."""
     is_voiced: bool = False
-    """Whether voices may say things that can do without the tool that tells them."""
+    """Whether its videos have a transcript even though no answer needs it."""
 
 
 @lru_cache(maxsize=64)

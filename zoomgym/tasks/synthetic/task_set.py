@@ -142,14 +142,14 @@ class SyntheticTasks:
         )
 
     @property
-    def has_cues(self) -> bool:
-        """Whether there is something to be told of what is said, be it that nothing is."""
+    def has_transcripts(self) -> bool:
+        """Whether its videos have a transcript, which may be empty."""
         families = [EVERY_FAMILY[name] for name in self.families]
         return any(family.tools or family.is_voiced for family in families)
 
     def cues(self, task: VideoQuestion) -> tuple[Cue, ...]:
-        """Returns what is said in the video of a task. Raises TaskError without `has_cues`."""
-        if not self.has_cues:
+        """Returns the transcript of a task's video. Raises TaskError if no video has one."""
+        if not self.has_transcripts:
             raise TaskError(f"{self.name} has no subtitles: leave the tool {TRANSCRIPT} out")
         return self._puzzle(*self._locate(task.video)).cues
 
