@@ -94,27 +94,29 @@ def read_curve(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
 
 
-def first_step(name: str, more_than: float, width: int) -> OfTraining:
-    """Returns the measure of how soon a training is good, and stays so.
+def first_step(name: str, more_than: float, width: int, *, lasts: bool = False) -> OfTraining:
+    """Returns the measure of how soon a training is good.
 
-    It is the first step from which on the means of so many steps, each with those before it, are
-    above a bound. A training that never gets there counts as one step longer than it was.
+    It is the first step at which the mean of so many steps, this and those before it, is above a
+    bound. A training that never gets there counts as one step longer than it was.
 
     Args:
         name: of a mean in the curve.
         more_than: the bound.
         width: steps whose mean is taken.
+        lasts: whether the means of all later steps have to be above the bound, too.
     """
 
     def measure(curve: Curve) -> float | None:
-        known = [(step["step"], step[name]) for step in curve if name in step]
+        known = [step for step in curve if name in step]
         if not known:
             return None
-        found = curve[-1]["step"] + 1
-        for end in range(len(known), width - 1, -1):
-            if fmean(one for _, one in known[end - width : end]) <= more_than:
-                break
-            found = known[end - 1][0]
-        return float(found)
+        ends = range(width, len(known) + 1)
+        good = [fmean(one[name] for one in known[end - width : end]) > more_than for end in ends]
+        never = curve[-1]["step"] + 1
+        for end, is_good in zip(ends, good, strict=True):
+            if is_good and (not lasts or all(good[end - width :])):
+                return float(known[end - 1]["step"])
+        return float(never)
 
     return OfTraining(measure)

@@ -124,7 +124,7 @@ STUDY = Study(
         "zooms": lambda record: record.reward_parts.zoom_cost,
         "format": lambda record: record.reward_parts.format,
         "step from which on it is above chance": first_step(
-            "accuracy, small_flash", ABOVE_CHANCE, WIDTH
+            "accuracy, small_flash", ABOVE_CHANCE, WIDTH, lasts=True
         ),
     },
     contrasts=(

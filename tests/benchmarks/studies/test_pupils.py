@@ -179,16 +179,17 @@ def test_a_curve_tells_the_episodes_of_every_step(tmp_path: Path) -> None:
     assert read_curve(tmp_path) == [{"step": 1, "accuracy": 1.0, **flash, **shown}]
 
 
-def test_a_training_is_good_from_the_step_on_after_which_its_means_stay_so() -> None:
-    measure = first_step("accuracy", 0.5, width=2).measure
+def test_a_training_is_good_at_the_first_step_whose_mean_with_those_before_is() -> None:
+    soon = first_step("accuracy", 0.5, width=2).measure
+    for_good = first_step("accuracy", 0.5, width=2, lasts=True).measure
     curve = [
-        {"step": k, "accuracy": one} for k, one in enumerate((0.9, 0.9, 0.0, 0.6, 0.5, 0.7), 1)
+        {"step": k, "accuracy": one} for k, one in enumerate((0.7, 0.6, 0.0, 0.6, 0.5, 0.7), 1)
     ]
-    assert measure(curve) == 5.0  # (.6 + .5) / 2, and (.9 + .9) / 2 does not last
-    assert measure(curve[:4]) == 5.0  # never: one step more than there were
+    assert (soon(curve), for_good(curve)) == (2.0, 5.0)  # (.6 + .5) / 2
+    assert (soon(curve[2:4]), for_good(curve[:4])) == (5.0, 5.0)  # never: one more than there were
     later = [{"step": 1}, *({**one, "step": one["step"] + 1} for one in curve)]
-    assert measure(later) == 6.0  # a stage that is not measured counts
-    assert measure([{"step": 1, "zooms": 1.0}]) is None
+    assert (soon(later), for_good(later)) == (3.0, 6.0)  # a stage that is not measured counts
+    assert soon([{"step": 1, "zooms": 1.0}]) is None
 
 
 def test_a_measure_of_training_is_one_value_for_every_seed_that_has_a_curve() -> None:
