@@ -118,7 +118,9 @@ def to_json(report: Report, facts: dict[str, Any]) -> str:
         "episodes": report.num_episodes,
         "minutes": round(report.minutes, 1),
         "played_at": sorted({one.get("commit", "") for one in report.facts}),
-        "instructions": sorted({one.get("instructions", "native") for one in report.facts}),
+        "instructions": {
+            str(one["seed"]): one.get("instructions", "native") for one in report.facts
+        },
         "amounts": repr(report.study.sizes[report.size]),
         "verdicts": [
             {

@@ -120,7 +120,7 @@ def read_results(cells: Iterable[Cell], folder: Path) -> Results:
 def facts_of(cells: Iterable[Cell], folder: Path) -> list[dict[str, Any]]:
     """Returns what is known of the run of each cell that is done."""
     return [
-        json.loads(path_of(cell, folder).with_suffix(".json").read_text())
+        {"seed": cell.seed, **json.loads(path_of(cell, folder).with_suffix(".json").read_text())}
         for cell in cells
         if is_done(cell, folder)
     ]
