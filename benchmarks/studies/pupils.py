@@ -59,7 +59,7 @@ class School:
 
 SCHOOL = School()
 """The same for all studies of zooms alone, which share its models, by seed."""
-GPU_SCHOOL = School(1600, 2400, 4800, model="medium", num_gaps=63, pace=0.1)
+GPU_SCHOOL = School(1200, 1600, 3200, model="medium", num_gaps=63, pace=0.1)
 """For overviews of 64 frames. It was not played at full size: pace and numbers are guesses."""
 FIRST_OF_TESTS, FIRST_OF_COLD_START, FIRST_OF_REFLECTIONS = 6_000, 7_000, 8_000
 """Indices of the first training tasks of each, behind those of school. Seeds share them; their

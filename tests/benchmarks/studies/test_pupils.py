@@ -257,6 +257,17 @@ def test_the_size_for_a_gpu_is_played_with_64_frames(name: str, arm: str, tmp_pa
     assert len({one.task.category for one in records}) == 3
 
 
+@pytest.mark.parametrize("name", ["where", "cold_start", "tool_reward", "no_cold_start", "tools"])
+def test_school_and_its_tests_share_no_task_with_what_follows(name: str) -> None:
+    for amounts in find_study(name).sizes.values():
+        school = amounts.school
+        last = school.num_symbols + school.num_read + school.num_zoomed
+        assert last <= pupils.FIRST_OF_TESTS
+        assert pupils.FIRST_OF_TESTS + school.num_tests <= pupils.FIRST_OF_COLD_START
+        shown = getattr(amounts, "num_shown", getattr(amounts, "num_demonstrations", 0))
+        assert pupils.FIRST_OF_COLD_START + shown <= pupils.FIRST_OF_REFLECTIONS
+
+
 def test_a_size_that_a_study_lacks_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["density", "where", "--gpu"])
