@@ -98,7 +98,7 @@ TRAINED = (*MIXED_ARMS, ONE_BY_ONE, *SINGLE_ARMS)
 
 def before(arm: str) -> str:
     """Returns the name of the arm that plays the tests of another one before GRPO."""
-    return f"before: {arm}"
+    return f"before, {arm}"
 
 
 def play(

@@ -235,7 +235,7 @@ def test_every_arm_of_a_study_with_pupils_plays_its_tests(
         [*records] = study.play(cell, amounts, folder, set())
         assert [one.agent for one in records] == [arm] * 4
         assert all("-test-" in one.task.id for one in records)
-        if not arm.startswith(("PPO", "only", "before: only")):  # which play task sets of their own
+        if not arm.startswith(("PPO", "only", "before, only")):  # which play task sets of their own
             tasks |= {one.task.id for one in records}
     assert len(tasks) == 4
     [*rest] = study.play(cell, amounts, folder, {one.task.id for one in records[:3]})
