@@ -73,11 +73,15 @@ def read_option(observation: Observation) -> str | None:
 
 
 def _heard(observation: Observation) -> str | None:
+    """Returns the option that was said where the agent asked, in families that need it."""
+    return option_said(observation) if TRANSCRIPT in _tools_for(observation) else None
+
+
+def option_said(observation: Observation) -> str | None:
     """Returns the option that was said where the agent asked, if no other one was."""
     words = "\n".join(turn.told for turn in observation.turns)
     said = [option for option in observation.options if words and option in words]
-    is_told = TRANSCRIPT in _tools_for(observation)
-    return said[0] if is_told and len(said) == 1 else None
+    return said[0] if len(said) == 1 else None
 
 
 def _magnified(observation: Observation) -> str | None:

@@ -213,7 +213,7 @@ STUDY = Study(
     "exemplars that are no better than none; or, without reflections, episodes of several zooms",
     cannot_show="The expert looks at the right place at once, as it is told; the paper's expert, a "
     "larger model, also looks in vain. The model has 0.4 million weights. "
-    "Tests with fewer zooms than training had also ask it to stop earlier than it has learned.",
+    "Tests with fewer zooms also ask it to answer sooner than it has learned to.",
     arms=ARMS,
     measures={
         "accuracy": ACCURACY.of,

@@ -78,8 +78,8 @@ def smooth(values: Sequence[float], width: int = SMOOTHED) -> list[float]:
     """Returns the mean of so many values around each; NaNs do not count, and stay."""
     half = width // 2
     return [
-        float(np.nanmean(values[max(0, index - half) : index + half + 1]))
-        if values[index] == values[index]
-        else np.nan
-        for index in range(len(values))
+        np.nan
+        if np.isnan(value)
+        else float(np.nanmean(values[max(0, index - half) : index + half + 1]))
+        for index, value in enumerate(values)
     ]

@@ -15,7 +15,7 @@ MADE = "made"
 """File that is written last into a shared folder."""
 CURVE = "curve.jsonl"
 OVERALL = "accuracy"
-"""What a curve calls the accuracy of all families together."""
+"""Name of the accuracy over all families in a curve."""
 
 
 def shared_folder(folder: Path, cell: Cell, name: str) -> Path:

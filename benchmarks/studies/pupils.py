@@ -37,7 +37,7 @@ MAX_TOKENS = 60
 
 @dataclass(frozen=True, slots=True)
 class School:
-    """What a model learns before a study: numbers of demonstrations, and when school ends."""
+    """Lessons before a study: how many demonstrations of each kind, and when they end."""
 
     num_symbols: int = 800
     """Answers about one frame, which shows a symbol."""
@@ -52,7 +52,7 @@ class School:
     model: str = "mini"
     """Size of the model, as in `agents.qwen.model.tiny`."""
     num_gaps: int = NUM_GAPS
-    """Of every video."""
+    """Gaps in every video."""
     pace: float = 1.0
     """Factor of all learning rates, here and in what follows: larger models take smaller ones."""
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.synthetic import pictures
-from agents.synthetic.reader import read_option, shown_in
+from agents.synthetic.reader import option_said, read_option, see, shown_in
 from agents.synthetic.replies import SeededAgent, reply
 from benchmarks.studies.small_tasks import NUM_ZOOMED, SMALL, small_env, small_tasks
-from zoomgym.agent import Frames, Observation, episode_rng
+from zoomgym.agent import Observation, episode_rng
 from zoomgym.records import Record
 from zoomgym.rules import (
     CROP,
@@ -183,18 +183,10 @@ def _call(tool: str) -> Action:
 
 def read_any(observation: Observation) -> str | None:
     """Returns the option that frames, crops or words tell, if any."""
-    words = "\n".join(turn.told for turn in observation.turns)
     crops = [clip for clip, turn in shown_in(observation) if turn.crop]
-    tiny = [name for clip in crops for name in _plates(clip)]
-    said = [option for option in observation.options if option in words]
-    told = [one for one in (*tiny, *said) if one in observation.options]
-    return told[0] if told else read_option(observation)
-
-
-def _plates(crop: Frames) -> list[str]:
-    """Returns the symbols that the pictures of a crop show."""
-    read = pictures.read_plates(pictures.shrink(crop), pictures.symbols())
-    return [name for name in read if name]
+    seen = [name for clip in crops for name in see(clip).plates(pictures.symbols())]
+    tiny = next((name for name in seen if name in observation.options), None)
+    return tiny or option_said(observation) or read_option(observation)
 
 
 # Measures -----------------------------------------------------------------------------------------

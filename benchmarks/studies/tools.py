@@ -131,13 +131,10 @@ def _started(cell: Cell, amounts: ToolsAmounts, folder: Path) -> Path:
     school = _schooled(cell, amounts.school, folder)
 
     def make(place: Path) -> None:
-        file, first, each = (
-            place / "shown.jsonl",
-            FIRST_OF_COLD_START,
-            amounts.num_shown // len(SETS),
-        )
+        file, each = place / "shown.jsonl", amounts.num_shown // len(SETS)
         for number, tools in enumerate(SETS):
-            own = range(first + number * each, first + (number + 1) * each)
+            first = FIRST_OF_COLD_START + number * each
+            own = range(first, first + each)
             show(file, _env(EVERY_FAMILY, tools), Handy(is_careless=True), cell.seed, own)
         learn(school, file, place / "model", cell.seed, num_epochs=2, rate=1e-3)
 

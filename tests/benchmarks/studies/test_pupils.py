@@ -34,6 +34,9 @@ from zoomgym.records import Record, append_record
 from zoomgym.rollout import run_episodes, to_record
 from zoomgym.tasks import FAMILIES, FPS
 
+TRAINS = pytest.mark.filterwarnings(
+    "ignore:.is_gradient_checkpointing.:FutureWarning"  # peft asks for it by the old name
+)
 TINY = School(num_symbols=8, num_read=8, num_zoomed=8, accuracy=0, most_rounds=1, num_tests=4)
 GAP_S = GAP / FPS
 
@@ -220,7 +223,7 @@ def shortened(amounts: Any, school: School) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use
+@TRAINS
 @pytest.mark.parametrize("name", ["where", "cold_start", "tool_reward", "no_cold_start", "tools"])
 def test_every_arm_of_a_study_with_pupils_plays_its_tests(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -243,7 +246,7 @@ def test_every_arm_of_a_study_with_pupils_plays_its_tests(
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # peft's own use
+@TRAINS
 @pytest.mark.parametrize(("name", "arm"), [("where", "GRPO"), ("cold_start", "GRPO, 0")])
 def test_the_size_for_a_gpu_is_played_with_64_frames(name: str, arm: str, tmp_path: Path) -> None:
     study = find_study(name)

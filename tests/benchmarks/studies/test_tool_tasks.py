@@ -58,6 +58,9 @@ def test_other_tools_tell_nothing(family: str) -> None:
     for record in records:
         assert sorted(turn.tool for turn in record.turns) == sorted(["", *others])
         assert calls_in_vain(record) == 2.0
+        at_s = [turn.crop.at_s for turn in record.turns if turn.crop]
+        if NEEDED[family] == ZOOM:  # a brief symbol would show in part
+            assert not any(record.task.evidence[0].holds(one) for one in at_s)
 
 
 @pytest.mark.parametrize("family", SAID.values())

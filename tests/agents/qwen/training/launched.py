@@ -91,3 +91,4 @@ if __name__ == "__main__":
     {"grpo": grpo, "sft": sft}[sys.argv[1]](**json.loads(sys.argv[2]))
     assert PartialState().num_processes == int(os.environ["WORLD_SIZE"]), "each trained alone"
     part_from_others()
+    assert not torch.distributed.is_initialized(), "the group of processes is still there"
