@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     studies = {name: find_study(name) for name in chosen}
     if without := [name for name, study in studies.items() if size not in study.sizes]:
         parser.error(f"needs studies with the size {size}, got {', '.join(without)}")
-    reports = []
+    reports, page = list[Report](), args.out / f"{size}.html"
     for name, study in studies.items():
         seeds = args.seeds or (study.seeds[:1] if args.quick else study.seeds)
         cells = study.cells(size, seeds)
@@ -78,8 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _write(report, args.out, argv)
         for table in tables(report):
             console.print(table)
-    write_page(reports, args.out / f"{size}.html")
-    console.print(f"{args.out / f'{size}.html'}: {len(reports)} studies", highlight=False)
+        write_page(reports, page)
+    console.print(f"{page}: {len(reports)} studies", highlight=False)
     return 0
 
 

@@ -19,6 +19,7 @@ from agents.qwen.model.tiny import save_tiny
 from agents.qwen.training.grpo import train_grpo
 from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from agents.qwen.training.sft import train_sft
+from agents.threads import use_threads
 from benchmarks.studies.learning import made_once, write_curve
 from benchmarks.studies.plan import Cell
 from benchmarks.studies.small_tasks import LED, NUM_GAPS, Guide, ids_of, small_env
@@ -28,6 +29,8 @@ from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 
 NUM_ENVS = 64
+NUM_THREADS = 1
+"""Of PyTorch: several cells are played at once, and sums come out the same on any machine."""
 TEMPERATURE = 1.0
 """Temperature of replies in training and in tests. The likeliest reply of a model that hesitates
 between the right place and those beside it is the right one, and so tells nothing of learning."""
@@ -170,7 +173,7 @@ def learn(
         freeze_vision=False,
         save_steps=100_000,
         seed=seed,
-        num_threads=1,
+        num_threads=NUM_THREADS,
     )
     train_sft(settings)
 
@@ -232,7 +235,7 @@ def reinforce(
         "num_tasks": 4000,
         "save_steps": 100_000,
         "seed": seed,
-        "num_threads": 1,
+        "num_threads": NUM_THREADS,
     }
     train_grpo(GRPOSettings(**settings))
 
@@ -254,6 +257,7 @@ def play_tests(
 def _play(
     model: Path, env: Mapping[str, Any], task_ids: Sequence[str], name: str, seed: int
 ) -> Iterator[Record]:
+    use_threads(NUM_THREADS)
     agent = QwenAgent(str(model), temperature=TEMPERATURE, max_tokens=MAX_TOKENS)
     envs = [ZoomEnv(**env) for _ in range(NUM_ENVS)]
     yield from run_episodes(envs, agent, agent_name=name, task_ids=task_ids, seed=seed)

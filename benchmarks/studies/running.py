@@ -1,16 +1,19 @@
 """Plays the cells of a study, several at once, and keeps their episodes.
 
 `FOLDER/STUDY/SIZE/ARM/SEED.jsonl` holds the episodes of a cell, as they are played; beside it, what
-is done is told by `SEED.json`. A study that was stopped goes on where it was.
+is done is told by `SEED.json`, and `SEED.log` has what its training printed. A study that was
+stopped goes on where it was.
 """
 
 import json
 import os
 import platform
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
@@ -66,8 +69,9 @@ def play_cell(cell: Cell, folder: Path) -> None:
     played = {record.task.id for record in read_records(path)} if path.exists() else set()
     played_at = commit()
     started_s, processor_s = time.perf_counter(), time.process_time()
-    for record in study.play(cell, study.sizes[cell.size], path.with_suffix(""), played):
-        append_record(path, record)
+    with _printed_to(path.with_suffix(".log")):
+        for record in study.play(cell, study.sizes[cell.size], path.with_suffix(""), played):
+            append_record(path, record)
     path.touch()
     facts = {
         "version": VERSION,
@@ -81,6 +85,25 @@ def play_cell(cell: Cell, folder: Path) -> None:
     }
     with replaced(path.with_suffix(".json")) as file:
         file.write(json.dumps(facts, indent=2).encode())
+
+
+@contextmanager
+def _printed_to(path: Path) -> Iterator[None]:
+    """Adds to a file what this process prints, that of libraries too, and not to the terminal."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    before = os.dup(1), os.dup(2)
+    try:
+        with path.open("ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, one in enumerate(before, 1):
+            os.dup2(one, number)
+            os.close(one)
 
 
 def commit() -> str:

@@ -1,12 +1,15 @@
 """Studies are played cell by cell, can be stopped, and are told as tables, pictures and a page."""
 
 import json
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks.studies import running
 from benchmarks.studies.__main__ import main
 from benchmarks.studies.density import (
     ARMS,
@@ -30,7 +33,7 @@ from benchmarks.studies.running import (
     read_results,
 )
 from benchmarks.studies.selector import SelectorAmounts
-from zoomgym.records import replay
+from zoomgym.records import Record, replay
 from zoomgym.tasks import FAMILIES
 
 CELL = Cell("density", QUICK, "uniform 64, coarse_to_fine", 0)
@@ -74,6 +77,26 @@ def test_a_cell_that_was_stopped_is_played_to_its_end_and_no_task_twice(tmp_path
     )
     assert len(once) == len(lines)
     assert once == again
+
+
+def test_what_a_cell_prints_goes_to_a_file_even_if_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> Iterator[Record]:
+        os.write(1, b"a loss\n")
+        os.write(2, b"a warning\n")
+        raise ValueError("too few")
+        yield
+
+    monkeypatch.setattr(running, "find_study", lambda _: replace(STUDY, play=fail))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="too few"):
+            play_cell(CELL, tmp_path)
+    assert capfd.readouterr() == ("", "")
+    log = path_of(CELL, tmp_path).with_suffix(".log").read_text()
+    assert sorted(log.splitlines()) == ["a loss"] * 2 + ["a warning"] * 2
+    os.write(1, b"after\n")
+    assert capfd.readouterr() == ("after\n", "")
 
 
 def test_episodes_of_a_study_can_be_played_again(tmp_path: Path) -> None:
