@@ -1,9 +1,10 @@
 """What do reflections add to exemplars in a cold start?
 
-The overview only tells about where the answer is: the first zoom finds it in three of eight tasks,
-and zooms to either side find the others. A small model learns from exemplars (the expert is told
-where the answer is, and looks there at once), or from as many exemplars and reflections (the expert
-corrects what another model got wrong), or has no cold start but school. GRPO follows from each.
+The overview leaves open on which side of one frame the answer is: a first zoom finds it in half of
+the tasks, and a second one, on the other side, in the rest. A small model learns from exemplars
+(the expert is told where the answer is, and looks there at once), or from as many exemplars and
+reflections (the expert corrects what another model got wrong), or has no cold start but school.
+GRPO follows from each.
 """
 
 from collections.abc import Iterator, Mapping
@@ -56,9 +57,11 @@ class ColdStartAmounts:
 
     school: School
     num_demonstrations: int
+    num_epochs: int
+    """In which they are learned."""
     num_steps: int
     num_tasks: int
-    families: str = "small_near"
+    families: str = "small_beside"
 
     @property
     def env(self) -> dict[str, Any]:
@@ -120,7 +123,7 @@ def _started(cell: Cell, amounts: ColdStartAmounts, folder: Path, share: str) ->
         mixed = place / "mixed.jsonl"
         mixed.write_text("".join(part.read_text("ascii") for part in parts), "ascii")
         rate = 1e-3 * amounts.school.pace
-        learn(school, mixed, place / "model", cell.seed, num_epochs=4, rate=rate)
+        learn(school, mixed, place / "model", cell.seed, amounts.num_epochs, rate)
 
     return made_once(shared_folder(folder, cell, f"start-{share}"), make) / "model"
 
@@ -284,10 +287,15 @@ STUDY = Study(
         ),
     ),
     sizes={
-        FULL: ColdStartAmounts(SCHOOL, num_demonstrations=480, num_steps=40, num_tasks=240),
-        QUICK: ColdStartAmounts(SCHOOL, num_demonstrations=96, num_steps=8, num_tasks=60),
+        FULL: ColdStartAmounts(SCHOOL, 480, num_epochs=8, num_steps=40, num_tasks=240),
+        QUICK: ColdStartAmounts(SCHOOL, 96, num_epochs=8, num_steps=8, num_tasks=60),
         GPU: ColdStartAmounts(
-            GPU_SCHOOL, 480, num_steps=160, num_tasks=240, families=f"{LED},small_near"
+            GPU_SCHOOL,
+            480,
+            num_epochs=4,
+            num_steps=160,
+            num_tasks=240,
+            families=f"{LED},small_beside",
         ),
     },
     play=play,

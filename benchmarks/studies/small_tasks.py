@@ -75,14 +75,15 @@ def _sparse(plan: Plan) -> Puzzle:
     return _puzzle(plan, SPARSE, [Beacon(start, start + SHOWN_FRAMES, AMBER)], [sign], num_asked=1)
 
 
-def _near(plan: Plan) -> Puzzle:
-    """Draws a symbol in a gap; the beacon is lit with it, and before this gap or one to a side."""
-    gap = _draw_gap(plan)
+def _beside(plan: Plan) -> Puzzle:
+    """Draws a symbol in one of two gaps; the beacon is lit with it, and about the frame between."""
+    edge = int(plan.rng.integers(1, _num_gaps(plan)))
+    gap = edge - int(plan.rng.integers(2))
     start = gap * GAP + int(plan.rng.integers(EARLY, GAP - EARLY - SHOWN_FRAMES))
     sign = Sign(start, start + SHOWN_FRAMES, plan.symbols()[0], plan.left())
-    near = [one for one in range(_num_gaps(plan)) if abs(one - gap) <= 1]
-    beacons = [_leading(int(plan.rng.choice(near))), Beacon(sign.first, sign.end, AMBER)]
-    return _puzzle(plan, NEAR, beacons, [sign], num_asked=1)
+    between = Beacon(edge * GAP - EARLY, edge * GAP + EARLY, AMBER)
+    beacons = sorted([between, Beacon(sign.first, sign.end, AMBER)], key=lambda one: one.first)
+    return _puzzle(plan, BESIDE, beacons, [sign], num_asked=1)
 
 
 def _shown(plan: Plan) -> Puzzle:
@@ -118,13 +119,13 @@ def _puzzle(
 FLASH = "While the amber beacon is lit, a symbol shows. Which?"
 ORDER = "While the amber beacon is lit, two symbols show. Which is the first?"
 SPARSE = "The amber beacon is lit between two frames. Which symbol shows meanwhile?"
-NEAR = "About when the amber beacon is lit, a symbol shows. Which?"
+BESIDE = "Before or after the amber beacon is lit, a symbol shows. Which?"
 SHOWN = "The amber beacon is lit all the time, and so shows a symbol. Which?"
 SMALL = {
     "small_flash": Family(_flash, FLASH),
     "small_order": Family(_order, ORDER),
     "small_sparse": Family(_sparse, SPARSE),
-    "small_near": Family(_near, NEAR),
+    "small_beside": Family(_beside, BESIDE),
     "small_shown": Family(_shown, SHOWN),
 }
 """The families of small tasks, by name: those of the whole set, fitted to nine frames."""

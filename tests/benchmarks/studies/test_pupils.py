@@ -78,7 +78,7 @@ def test_one_zoom_on_the_gap_with_the_evidence_is_enough(family: str) -> None:
         assert first_zoom_on_evidence(record) == float(family != "small_shown")
 
 
-@pytest.mark.parametrize("family", ["small_flash", "small_order", "small_sparse"])
+@pytest.mark.parametrize("family", ["small_flash", "small_order", "small_sparse", "small_beside"])
 def test_all_evidence_of_a_task_lies_in_one_gap(family: str) -> None:
     gaps = set()
     for record in play(family, Guide(), 60):
@@ -97,6 +97,17 @@ def test_an_overview_shows_the_beacon_that_leads_to_a_gap_and_none_that_does_not
             lit = [index for index, one in enumerate(pictures) if one[2, 14, 0] > 200]  # amber
             gap = gap_of(env.episode.task.evidence[0].start_s)
             assert lit == ([gap] if is_led else [])
+
+
+def test_a_beacon_between_two_gaps_leaves_open_in_which_of_them_the_symbol_is() -> None:
+    env, places = ZoomEnv(**small_env("small_beside", 2)), set[tuple[int, int]]()
+    for task_id in ids_of(small_env("small_beside", 2), 0, 120):
+        env.reset(options={"task_id": task_id})
+        pictures = env.observation.overview.images
+        [lit] = [index for index, one in enumerate(pictures) if one[2, 14, 0] > 200]  # amber
+        [segment] = env.episode.task.evidence
+        places.add((lit, gap_of(segment.start_s) - lit))
+    assert places == {(lit, side) for lit in range(1, NUM_GAPS) for side in (-1, 0)}
 
 
 def test_an_expert_with_an_error_is_off_by_as_much_at_most_and_to_either_side() -> None:
