@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -20,6 +21,7 @@ from zoomgym.io import replaced
 
 PAGE = "page.html.jinja"
 COLORS = {Judgment.HOLDS: "green", Judgment.FAILS: "red", Judgment.OPEN: "yellow"}
+SHORT = {Judgment.HOLDS: "hold", Judgment.FAILS: "do not hold", Judgment.OPEN: "undecided"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,17 @@ class Report:
     def num_episodes(self) -> int:
         """Episodes of all cells."""
         return sum(map(len, self.results.records.values()))
+
+    @property
+    def played_at(self) -> list[str]:
+        """The commits at which cells were played."""
+        return sorted({one.get("commit", "") for one in self.facts})
+
+    @property
+    def verdicts(self) -> str:
+        """The verdicts in short, like `3 hold, 1 undecided`."""
+        counts = Counter(one.verdict for one in self.judged)
+        return ", ".join(f"{counts[one]} {word}" for one, word in SHORT.items() if counts[one])
 
     def means(self) -> dict[str, dict[str, Estimate]]:
         """Returns the means of all measures that apply, by arm, over seeds and tasks."""
@@ -117,7 +130,7 @@ def to_json(report: Report, facts: dict[str, Any]) -> str:
         "seeds": report.seeds,
         "episodes": report.num_episodes,
         "minutes": round(report.minutes, 1),
-        "played_at": sorted({one.get("commit", "") for one in report.facts}),
+        "played_at": report.played_at,
         "instructions": {
             str(one["seed"]): one.get("instructions", "native") for one in report.facts
         },

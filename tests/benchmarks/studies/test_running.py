@@ -186,6 +186,10 @@ def test_the_page_tells_all_of_a_study(tmp_path: Path) -> None:
         assert page.count(text.replace("'", "&#39;")) >= 1
     assert page.count("data:image/svg+xml;base64,") == 1
     assert page.count("undecided</td>") == len(report.judged) == 4  # none picked by change
+    assert report.verdicts == "4 undecided"
+    assert "4 undecided" not in page  # of one study, there is no table of contents
+    write_page([report, report], tmp_path / "pages.html")
+    assert (tmp_path / "pages.html").read_text().count("4 undecided</td>") == 2
     write_figure(report, tmp_path / "1.svg")
     write_figure(report, tmp_path / "2.svg")
     assert (tmp_path / "1.svg").read_bytes() == (tmp_path / "2.svg").read_bytes()
