@@ -243,7 +243,10 @@ STUDY = Study(
     arms=(*map(before, (ALL, *SINGLE_ARMS)), *TRAINED),
     measures={
         "accuracy": ACCURACY.of,
-        "accuracy where a zoom tells": in_family(ACCURACY.of, UNSAID[ZOOM]),
+        **{
+            f"accuracy where {tool} tells": in_family(ACCURACY.of, family)
+            for tool, family in UNSAID.items()
+        },
         "calls": calls,
         **{f"calls, {tool}": partial(calls, tool=tool) for tool in EVERY_TOOL},
         "calls in vain": calls_in_vain,
@@ -260,7 +263,7 @@ STUDY = Study(
         ),
         Contrast(
             "Mixed: where a zoom tells, zoom alone answers more than all tools",
-            "accuracy where a zoom tells",
+            f"accuracy where {ZOOM} tells",
             "mixed, zoom",
             ALL,
             0.05,
