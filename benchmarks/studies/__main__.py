@@ -14,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.evaluation.progress import counted
+from benchmarks.studies.learning import NotLearnedError
 from benchmarks.studies.plan import FULL, GPU, QUICK
 from benchmarks.studies.report import (
     Report,
@@ -39,7 +40,7 @@ ALL = "all"
 
 @ends_quietly
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line. Returns 0; what a study finds is no error."""
+    """Command line. Returns 1 if models did not learn what a study needs; not for its verdicts."""
     parser = Parser(
         prog="python -m benchmarks.studies",
         description=__doc__,
@@ -66,21 +67,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     studies = {name: find_study(name) for name in chosen}
     if without := [name for name, study in studies.items() if size not in study.sizes]:
         parser.error(f"needs studies with the size {size}, got {', '.join(without)}")
-    reports, page = list[Report](), args.out / f"{size}.html"
+    reports, page, status = list[Report](), args.out / f"{size}.html", 0
     for name, study in studies.items():
         seeds = args.seeds or (study.seeds[:1] if args.quick else study.seeds)
         cells = study.cells(size, seeds)
         done = sum(is_done(cell, args.out) for cell in cells)
-        with counted(name, len(cells), done) as tell:
-            play_cells(cells, args.out, args.workers, tell)
+        try:
+            with counted(name, len(cells), done) as tell:
+                play_cells(cells, args.out, args.workers, tell)
+        except NotLearnedError as error:
+            console.print(f"{name}: {error}", style="red", highlight=False, markup=False)
+            status = 1
+            continue
         report = Report.of(study, size, read_results(cells, args.out), facts_of(cells, args.out))
         reports.append(report)
         _write(report, args.out, argv)
         for table in tables(report):
             console.print(table)
         write_page(reports, page)
-    console.print(f"{page}: {len(reports)} studies", highlight=False)
-    return 0
+    if reports:
+        console.print(f"{page}: {len(reports)} studies", highlight=False)
+    return status
 
 
 def _write(report: Report, folder: Path, argv: Sequence[str] | None) -> None:

@@ -30,6 +30,7 @@ from benchmarks.studies.pupils import (
     GPU_SCHOOL,
     MAX_TOKENS,
     NUM_ENVS,
+    QUICK_SCHOOL,
     SCHOOL,
     TEMPERATURE,
     School,
@@ -288,7 +289,7 @@ STUDY = Study(
     ),
     sizes={
         FULL: ColdStartAmounts(SCHOOL, 480, num_epochs=8, num_steps=40, num_tasks=240),
-        QUICK: ColdStartAmounts(SCHOOL, 96, num_epochs=8, num_steps=8, num_tasks=60),
+        QUICK: ColdStartAmounts(QUICK_SCHOOL, 96, num_epochs=8, num_steps=8, num_tasks=60),
         GPU: ColdStartAmounts(
             GPU_SCHOOL,
             480,

@@ -13,9 +13,15 @@ from zoomgym.records import Record, read_records
 
 MADE = "made"
 """File that is written last into a shared folder."""
+FAILED = "failed"
+"""File beside a shared folder: why it cannot be made."""
 CURVE = "curve.jsonl"
 OVERALL = "accuracy"
 """Name of the accuracy over all families in a curve."""
+
+
+class NotLearnedError(Exception):
+    """A model did not learn what a study needs it to."""
 
 
 def shared_folder(folder: Path, cell: Cell, name: str) -> Path:
@@ -48,13 +54,24 @@ def folder_of_arm(folder: Path, cell: Cell, arm: str) -> Path:
 def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
     """Returns a folder in which something was made; makes it if no other process does.
 
-    What was left half made by a process that was stopped is made again.
+    What was left half made by a process that was stopped is made again. What was not learned is
+    not tried again: it would come out the same.
+
+    Raises:
+        NotLearnedError: now or before, a model did not learn enough.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    failed = folder.with_name(f"{folder.name}.{FAILED}")
     with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if failed.exists():
+            raise NotLearnedError(failed.read_text("utf-8"))
         if not (folder / MADE).exists():
             shutil.rmtree(folder, ignore_errors=True)
-            make(folder)
+            try:
+                make(folder)
+            except NotLearnedError as error:
+                failed.write_text(f"{error}; to try this one again, delete {failed}", "utf-8")
+                raise NotLearnedError(failed.read_text("utf-8")) from error
             (folder / MADE).touch()
     return folder
 

@@ -6,8 +6,9 @@ writes zooms and finds the gap that a lit beacon leads to. What it learns after 
 is about.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
@@ -20,7 +21,7 @@ from agents.qwen.training.grpo import train_grpo
 from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from agents.qwen.training.sft import train_sft
 from agents.threads import use_threads
-from benchmarks.studies.learning import made_once, write_curve
+from benchmarks.studies.learning import NotLearnedError, made_once, write_curve
 from benchmarks.studies.plan import Cell
 from benchmarks.studies.small_tasks import LED, NUM_GAPS, Guide, ids_of, small_env
 from zoomgym import ZoomEnv
@@ -29,6 +30,8 @@ from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
 
 NUM_ENVS = 64
+ROUNDS = "rounds.jsonl"
+"""File of a school: how many answers were right after each round."""
 NUM_THREADS = 1
 """Of PyTorch: several cells are played at once, and sums come out the same on any machine."""
 TEMPERATURE = 1.0
@@ -50,7 +53,7 @@ class School:
     """Whole episodes, with zooms on the right gap."""
     accuracy: float = 0.85
     """School ends when so many answers are right, in tests between its rounds."""
-    most_rounds: int = 16
+    most_rounds: int = 24
     num_tests: int = 120
     model: str = "mini"
     """Size of the model, as in `agents.qwen.model.tiny`."""
@@ -62,6 +65,8 @@ class School:
 
 SCHOOL = School()
 """The same for all studies of zooms alone, which share its models, by seed."""
+QUICK_SCHOOL = replace(SCHOOL, accuracy=0.7)
+"""It ends earlier, for sizes that decide nothing."""
 GPU_SCHOOL = School(1200, 1600, 3200, model="medium", num_gaps=63, pace=0.1)
 """For overviews of 64 frames. It was not played at full size: pace and numbers are guesses."""
 FIRST_OF_TESTS, FIRST_OF_COLD_START, FIRST_OF_REFLECTIONS = 6_000, 7_000, 8_000
@@ -115,19 +120,22 @@ def attend(
         seed: of the order of demonstrations, and of tests.
 
     Raises:
-        ValueError: it is not good enough after the last round.
+        NotLearnedError: it is not good enough after the last round.
     """
     tests, model = ids_of(env, FIRST_OF_TESTS, school.num_tests), start
     for number in range(school.most_rounds):
         before, model = model, place / f"round{number + 1}"
         learn(before, file, model, seed, 1, 2e-3 * school.pace, schedule="constant_with_warmup")
-        right = [one.reward_parts.accuracy for one in _play(model, env, tests, "pupil", seed)]
-        if fmean(right) >= school.accuracy:
+        records = _play(model, env, tests, "pupil", seed)
+        accuracy = fmean(one.reward_parts.accuracy for one in records)
+        with (place / ROUNDS).open("a", encoding="ascii") as lines:
+            lines.write(f"{json.dumps({'round': number + 1, 'accuracy': round(accuracy, 4)})}\n")
+        if accuracy >= school.accuracy:
             break
     else:
-        raise ValueError(
+        raise NotLearnedError(
             f"the school of seed {seed} needed {school.accuracy:g} of answers right within "
-            f"{school.most_rounds} rounds, got {fmean(right):.2f} in the last: allow more"
+            f"{school.most_rounds} rounds, got {accuracy:.2f} in the last: try other --seeds"
         )
     model.rename(place / "model")
 

@@ -24,6 +24,7 @@ from benchmarks.studies.learning import made_once, shared_folder
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Measure, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
+    QUICK_SCHOOL,
     SCHOOL,
     School,
     learn,
@@ -242,7 +243,7 @@ STUDY = Study(
     ),
     sizes={
         FULL: ToolRewardAmounts(SCHOOL, 400, num_steps=60, num_tasks=200, ppo_steps=50_000),
-        QUICK: ToolRewardAmounts(SCHOOL, 160, num_steps=20, num_tasks=60, ppo_steps=6_000),
+        QUICK: ToolRewardAmounts(QUICK_SCHOOL, 160, num_steps=20, num_tasks=60, ppo_steps=6_000),
     },
     play=play,
     draw=draw,

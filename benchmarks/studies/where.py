@@ -23,6 +23,7 @@ from benchmarks.studies.plan import FULL, GPU, QUICK, Cell, Contrast, Results, S
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
     GPU_SCHOOL,
+    QUICK_SCHOOL,
     SCHOOL,
     School,
     learn,
@@ -189,7 +190,9 @@ STUDY = Study(
         FULL: WhereAmounts(
             SCHOOL, num_shown=480, num_steps=320, num_format_steps=60, num_tasks=300
         ),
-        QUICK: WhereAmounts(SCHOOL, num_shown=480, num_steps=40, num_format_steps=10, num_tasks=90),
+        QUICK: WhereAmounts(
+            QUICK_SCHOOL, num_shown=480, num_steps=40, num_format_steps=10, num_tasks=90
+        ),
         GPU: WhereAmounts(
             GPU_SCHOOL, num_shown=480, num_steps=320, num_format_steps=60, num_tasks=300
         ),

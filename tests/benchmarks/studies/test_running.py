@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
+from benchmarks.studies import __main__ as command
 from benchmarks.studies import running
 from benchmarks.studies.__main__ import main
 from benchmarks.studies.density import (
@@ -20,7 +22,7 @@ from benchmarks.studies.density import (
     is_glanced,
     play,
 )
-from benchmarks.studies.learning import MADE, made_once, shared_folder
+from benchmarks.studies.learning import MADE, NotLearnedError, made_once, shared_folder
 from benchmarks.studies.plan import QUICK, Cell, Study
 from benchmarks.studies.report import Report, to_markdown, write_figure, write_page
 from benchmarks.studies.running import (
@@ -170,6 +172,43 @@ def test_what_arms_share_is_made_once_and_again_if_it_was_left_half_made(tmp_pat
     assert made_once(folder, make) == made_once(folder, make) == folder
     assert made == [folder]
     assert sorted(one.name for one in folder.iterdir()) == [MADE, "weights"]
+
+
+def test_what_was_not_learned_is_not_tried_again_until_its_file_is_deleted(tmp_path: Path) -> None:
+    tried = list[Path]()
+
+    def make(place: Path) -> None:
+        tried.append(place)
+        raise NotLearnedError("too few answers are right")
+
+    failed = tmp_path / "0.failed"
+    for _ in range(2):
+        with pytest.raises(NotLearnedError, match=r"^too few answers .*, delete .*0\.failed$"):
+            made_once(tmp_path / "0", make)
+    assert len(tried) == 1
+    failed.unlink()
+    with pytest.raises(NotLearnedError):
+        made_once(tmp_path / "0", make)
+    assert len(tried) == 2
+
+
+def test_a_study_whose_models_do_not_learn_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def play_or_fail(cells: list[Cell], folder: Path, *_: object) -> None:
+        if cells[0].study == "selector":
+            raise NotLearnedError("the selector learned nothing")
+        play_cell(cells[0], folder)
+
+    monkeypatch.setattr(command, "play_cells", play_or_fail)
+    monkeypatch.setattr(
+        command, "find_study", lambda name: replace(find_study(name), draw=lambda _: Figure())
+    )
+    assert main(["selector", "density", "--quick", "--out", str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert "selector: the selector learned nothing\n" in told
+    assert STUDY.title in told
+    assert f"{tmp_path / 'quick.html'}: 1 studies" in told.replace("\n", "")
 
 
 @pytest.mark.long
