@@ -22,7 +22,16 @@ from benchmarks.figures import CHANCE, STYLE
 from benchmarks.studies.drawing import draw_curves, draw_mean
 from benchmarks.studies.learning import first_step, made_once, shared_folder
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
-from benchmarks.studies.pupils import SCHOOL, School, learn, play_tests, reinforced, schooled, show
+from benchmarks.studies.pupils import (
+    QUICK_SCHOOL,
+    SCHOOL,
+    School,
+    learn,
+    play_tests,
+    reinforced,
+    schooled,
+    show,
+)
 from benchmarks.studies.small_tasks import ANYWHERE, Guide, small_env, small_tasks
 from zoomgym.records import Record
 from zoomgym.tasks import NUM_OPTIONS
@@ -150,7 +159,7 @@ STUDY = Study(
     ),
     sizes={
         FULL: NoColdStartAmounts(SCHOOL, num_shown=480, num_steps=60, num_tasks=200),
-        QUICK: NoColdStartAmounts(SCHOOL, num_shown=120, num_steps=9, num_tasks=60),
+        QUICK: NoColdStartAmounts(QUICK_SCHOOL, num_shown=120, num_steps=9, num_tasks=60),
     },
     play=play,
     draw=draw,

@@ -25,6 +25,7 @@ from benchmarks.studies.learning import OVERALL, first_step, made_once, shared_f
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
+    QUICK_SCHOOL,
     SCHOOL,
     School,
     attend,
@@ -285,7 +286,7 @@ STUDY = Study(
     ),
     sizes={
         FULL: ToolsAmounts(TOOL_SCHOOL, 480, num_steps=60, num_tasks=240),
-        QUICK: ToolsAmounts(TOOL_SCHOOL, 240, num_steps=6, num_tasks=60),
+        QUICK: ToolsAmounts(QUICK_SCHOOL, 240, num_steps=6, num_tasks=60),
     },
     play=play,
     draw=draw,
