@@ -12,9 +12,9 @@ from agents.qwen.demonstrations.demonstration import verify
 from benchmarks.studies import pupils
 from benchmarks.studies.__main__ import main
 from benchmarks.studies.drawing import smooth
-from benchmarks.studies.learning import first_step, read_curve, write_curve
+from benchmarks.studies.learning import NotLearnedError, first_step, read_curve, write_curve
 from benchmarks.studies.plan import GPU, QUICK, Cell, OfTraining, Results
-from benchmarks.studies.pupils import School
+from benchmarks.studies.pupils import School, attend
 from benchmarks.studies.running import find_study
 from benchmarks.studies.small_tasks import (
     ANYWHERE,
@@ -269,6 +269,37 @@ def test_the_size_for_a_gpu_is_played_with_64_frames(name: str, arm: str, tmp_pa
     [*records] = study.play(cell, amounts, tmp_path / name / GPU / arm / "0", set())
     assert [len(one.episode.overview_s) for one in records] == [64] * 4
     assert len({one.task.category for one in records}) == 3
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "ends_anyway", "rounds"), [(0.5, False, 2), (0.9, True, 3), (0.9, False, None)]
+)
+def test_school_ends_at_its_target_or_after_all_rounds_if_it_may(
+    accuracy: float,
+    ends_anyway: bool,
+    rounds: int | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [right], [wrong] = (
+        play("small_flash", Guide(), 1),
+        play("small_flash", Guide(habit="answer"), 1),
+    )
+    wrong = replace(wrong, reward_parts=replace(wrong.reward_parts, accuracy=0.0))
+    tests = iter([[wrong] * 4, [right, right, wrong, wrong], [right, right, right, wrong]])
+    monkeypatch.setattr(pupils, "learn", lambda _start, _file, out, *_, **__: out.mkdir())
+    monkeypatch.setattr(pupils, "_play", lambda *_: next(tests))
+    school = replace(TINY, accuracy=accuracy, most_rounds=3, ends_anyway=ends_anyway)
+    env = small_env("small_flash", 2)
+    if rounds is None:
+        with pytest.raises(NotLearnedError, match=r"seed 0 needed 0\.9 .* 3 rounds, got 0\.75"):
+            attend(tmp_path, tmp_path, tmp_path / "shown.jsonl", env, school, 0)
+    else:
+        attend(tmp_path, tmp_path, tmp_path / "shown.jsonl", env, school, 0)
+        assert (tmp_path / "model").is_dir()
+        assert not (tmp_path / f"round{rounds}").exists()  # it is the model
+    told = [json.loads(line) for line in (tmp_path / pupils.ROUNDS).read_text().splitlines()]
+    assert [one["accuracy"] for one in told] == [0.0, 0.5, 0.75][: rounds or 3]
 
 
 @pytest.mark.parametrize("name", ["where", "cold_start", "tool_reward", "no_cold_start", "tools"])
