@@ -14,7 +14,6 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.evaluation.progress import counted
-from benchmarks.studies.learning import NotLearnedError
 from benchmarks.studies.plan import FULL, GPU, QUICK
 from benchmarks.studies.report import (
     Report,
@@ -27,6 +26,7 @@ from benchmarks.studies.report import (
 from benchmarks.studies.running import (
     NAMES,
     commit,
+    done_cells,
     facts_of,
     find_study,
     is_done,
@@ -67,27 +67,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     studies = {name: find_study(name) for name in chosen}
     if without := [name for name, study in studies.items() if size not in study.sizes]:
         parser.error(f"needs studies with the size {size}, got {', '.join(without)}")
-    reports, page, status = list[Report](), args.out / f"{size}.html", 0
+    page, status = args.out / f"{size}.html", 0
+    others = [name for name in NAMES if name not in studies and size in find_study(name).sizes]
+    reports = {name: report for name in others if (report := _report(name, size, args.out))}
     for name, study in studies.items():
         seeds = args.seeds or (study.seeds[:1] if args.quick else study.seeds)
         cells = study.cells(size, seeds)
         done = sum(is_done(cell, args.out) for cell in cells)
-        try:
-            with counted(name, len(cells), done) as tell:
-                play_cells(cells, args.out, args.workers, tell)
-        except NotLearnedError as error:
-            console.print(f"{name}: {error}", style="red", highlight=False, markup=False)
+        with counted(name, len(cells), done) as tell:
+            failures = play_cells(cells, args.out, args.workers, tell)
+        for failure in failures:
+            console.print(f"{name}: {failure}", style="red", highlight=False, markup=False)
             status = 1
-            continue
-        report = Report.of(study, size, read_results(cells, args.out), facts_of(cells, args.out))
-        reports.append(report)
-        _write(report, args.out, argv)
-        for table in tables(report):
-            console.print(table)
-        write_page(reports, page)
-    if reports:
-        console.print(f"{page}: {len(reports)} studies", highlight=False)
+        if report := _report(name, size, args.out):
+            reports[name] = report
+            _write(report, args.out, argv)
+            for table in tables(report):
+                console.print(table)
+            write_page([reports[one] for one in NAMES if one in reports], page)
+    console.print(f"{page}: {len(reports)} studies", highlight=False)
     return status
+
+
+def _report(name: str, size: str, folder: Path) -> Report | None:
+    """Returns the report of all seeds of a study that are there, if any."""
+    cells = done_cells(name, size, folder)
+    if not cells:
+        return None
+    return Report.of(find_study(name), size, read_results(cells, folder), facts_of(cells, folder))
 
 
 def _write(report: Report, folder: Path, argv: Sequence[str] | None) -> None:

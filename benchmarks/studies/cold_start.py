@@ -22,7 +22,12 @@ from agents.qwen.model.policy import QwenAgent
 from benchmarks.evaluation.metrics import ACCURACY
 from benchmarks.figures import STYLE
 from benchmarks.studies.drawing import draw_line, draw_mean
-from benchmarks.studies.learning import folder_of_arm, made_once, shared_folder
+from benchmarks.studies.learning import (
+    NotLearnedError,
+    folder_of_arm,
+    made_once,
+    shared_folder,
+)
 from benchmarks.studies.plan import FULL, GPU, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.pupils import (
     FIRST_OF_COLD_START,
@@ -47,7 +52,7 @@ MAX_TURNS = 4
 SHARES = {"none": None, "0": 0.0, "0.25": 0.25, "0.5": 0.5, "1": 1.0}
 """Shares of reflections among the demonstrations; without a cold start there are none."""
 NONE, EXEMPLARS, BOTH = "none", "0", "0.5"
-MOST_TRIED = 2000
+MOST_TRIED = 4000
 """Tasks on which the student is tried at most, for its failures."""
 REINFORCED = (NONE, EXEMPLARS, BOTH)
 
@@ -157,9 +162,9 @@ def _reflections(place: Path, env: Mapping[str, Any], seed: int, count: int, stu
     )
     kept = sum(1 for _ in islice((one for one in tries if not one.reason), count))
     if kept < count:
-        raise ValueError(
-            f"{out}: needed {count} failures of the student, got {kept} in {MOST_TRIED} tasks: ask "
-            "for fewer demonstrations"
+        raise NotLearnedError(
+            f"the reflections of seed {seed} needed {count} failures of the student that the "
+            f"expert mends, got {kept} in {MOST_TRIED} tasks"
         )
     return out
 
@@ -293,7 +298,7 @@ STUDY = Study(
         GPU: ColdStartAmounts(
             GPU_SCHOOL,
             480,
-            num_epochs=4,
+            num_epochs=8,
             num_steps=160,
             num_tasks=240,
             families=f"{LED},small_beside",

@@ -137,7 +137,7 @@ def attend(
     if accuracy < school.accuracy and not school.ends_anyway:
         raise NotLearnedError(
             f"the school of seed {seed} needed {school.accuracy:g} of answers right within "
-            f"{school.most_rounds} rounds, got {accuracy:.2f} in the last: try other --seeds"
+            f"{school.most_rounds} rounds, got {accuracy:.2f} in the last"
         )
     model.rename(place / "model")
 
@@ -210,7 +210,7 @@ def reinforced(
     def make(place: Path) -> None:
         models = [start, *(place / f"stage{number + 1}" for number in range(len(stages)))]
         for number, (before, after) in enumerate(pairwise(models)):
-            own_seed = seed + 1000 * number  # so that no two stages play the same tasks
+            own_seed = seed + 1000 * number  # so that stages do not begin with the same tasks
             reinforce(before, after, stages[number], own_seed, num_steps // len(stages), pace)
         write_curve(folder, [model / "episodes" for model in models[1:]])
         models[-1].rename(place / "model")

@@ -91,7 +91,7 @@ def tables(report: Report) -> list[Table]:
             one.contrast.says,
             told(one.estimate, is_signed=one.contrast.base is not None),
             f"> {one.contrast.more_than:g}",
-            f"[{color}]{one.verdict.value}[/{color}]",
+            f"[{color}]{told_verdict(one)}[/{color}]",
         )
     arms = Table(title="Means over seeds", title_justify="left")
     arms.add_column("arm")
@@ -101,6 +101,12 @@ def tables(report: Report) -> list[Table]:
         row = [f"{means[name].mean:.3f}" if name in means else "" for name in report.study.measures]
         arms.add_row(arm, *row)
     return [verdicts, arms]
+
+
+def told_verdict(one: JudgedContrast) -> str:
+    """Returns a verdict, and that by Student's t if it is another."""
+    other = "" if one.by_t == one.verdict else f" (by t: {one.by_t.value})"
+    return f"{one.verdict.value}{other}"
 
 
 def told(estimate: Estimate, *, is_signed: bool = False) -> str:
@@ -116,7 +122,7 @@ def to_markdown(report: Report) -> str:
         measured = told(one.estimate, is_signed=one.contrast.base is not None)
         by_seed = ", ".join(f"{value:.2f}" for value in one.by_seed.values())
         needs = f"> {one.contrast.more_than:g}"
-        cells = [one.contrast.says, measured, by_seed, needs, f"**{one.verdict.value}**"]
+        cells = [one.contrast.says, measured, by_seed, needs, f"**{told_verdict(one)}**"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -145,6 +151,7 @@ def to_json(report: Report, facts: dict[str, Any]) -> str:
                 **_row(one.estimate),
                 "by_seed": {str(seed): round(mean, 4) for seed, mean in one.by_seed.items()},
                 "verdict": one.verdict.value,
+                "verdict_by_t": one.by_t.value,
             }
             for one in report.judged
         ],
@@ -172,7 +179,7 @@ def write_page(reports: Sequence[Report], path: Path) -> None:
     shown = [(one, _picture(one), one.means()) for one in reports]
     loader = FileSystemLoader(Path(__file__).parent, encoding="utf-8")
     jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
-    page = jinja.get_template(PAGE).render(shown=shown, told=told)
+    page = jinja.get_template(PAGE).render(shown=shown, told=told, told_verdict=told_verdict)
     with replaced(path) as file:
         file.write(page.encode())
 

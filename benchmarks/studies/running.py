@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.studies.learning import folder_name, read_curve
+from benchmarks.studies.learning import NotLearnedError, folder_name, read_curve
 from benchmarks.studies.plan import Cell, Results, Study
 from zoomgym.io import replaced
 from zoomgym.records import append_record, drop_cut_line, read_records
@@ -44,19 +44,30 @@ def find_study(name: str) -> Study:
     return study
 
 
-def play_cells(cells: Iterable[Cell], folder: Path, workers: int, tell: Callable[[], None]) -> None:
-    """Plays the cells that are not done, so many at once; tells of each that is."""
+def play_cells(
+    cells: Iterable[Cell], folder: Path, workers: int, tell: Callable[[], None]
+) -> list[str]:
+    """Plays the cells that are not done, so many at once; tells of each that is.
+
+    Returns what models did not learn, whose cells were left out.
+    """
+    failures = list[str]()
     waiting = [cell for cell in cells if not is_done(cell, folder)]
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         playing = [pool.submit(play_cell, cell, folder) for cell in waiting]
         try:
             for future in as_completed(playing):
-                future.result()
-                tell()
+                try:
+                    future.result()
+                except NotLearnedError as error:
+                    failures.append(str(error))
+                else:
+                    tell()
         except BaseException:  # Ctrl-C, too: cells that wait are not begun
             for future in playing:
                 future.cancel()
             raise
+    return list(dict.fromkeys(failures))
 
 
 def play_cell(cell: Cell, folder: Path) -> None:
@@ -76,6 +87,7 @@ def play_cell(cell: Cell, folder: Path) -> None:
     facts = {
         "version": VERSION,
         "commit": played_at,
+        "amounts": repr(study.sizes[cell.size]),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "instructions": os.environ.get("ATEN_CPU_CAPABILITY", "native"),
@@ -107,8 +119,8 @@ def _printed_to(path: Path) -> Iterator[None]:
 
 
 def commit() -> str:
-    """Returns the commit of the checkout; empty if there is none."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
+    """Returns the commit of the checkout, `-dirty` if it was changed; empty if there is none."""
+    command = ["git", "describe", "--always", "--exclude=*", "--dirty"]
     try:
         asked = subprocess.run(
             command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
@@ -119,8 +131,29 @@ def commit() -> str:
 
 
 def is_done(cell: Cell, folder: Path) -> bool:
-    """Returns whether all episodes of a cell are played."""
-    return path_of(cell, folder).with_suffix(".json").exists()
+    """Returns whether all episodes of a cell are played.
+
+    Raises ValueError if they were played with other amounts than those of today's code.
+    """
+    facts = path_of(cell, folder).with_suffix(".json")
+    if not facts.exists():
+        return False
+    wanted = repr(find_study(cell.study).sizes[cell.size])
+    played = json.loads(facts.read_text()).get("amounts", wanted)
+    if played != wanted:
+        raise ValueError(
+            f"{facts} needs the amounts {wanted}, got {played}: choose another --out, or delete "
+            f"{facts.parents[1]}"
+        )
+    return True
+
+
+def done_cells(name: str, size: str, folder: Path) -> list[Cell]:
+    """Returns the cells of a study that are done, of all seeds that are there."""
+    study = find_study(name)
+    files = (folder / name / size).glob("*/*.json")
+    seeds = sorted({int(file.stem) for file in files if file.stem.isdigit()})
+    return [cell for cell in study.cells(size, seeds) if is_done(cell, folder)]
 
 
 def path_of(cell: Cell, folder: Path) -> Path:

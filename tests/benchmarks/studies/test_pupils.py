@@ -303,7 +303,7 @@ def test_school_ends_at_its_target_or_after_all_rounds_if_it_may(
 
 
 @pytest.mark.parametrize("name", ["where", "cold_start", "tool_reward", "no_cold_start", "tools"])
-def test_school_and_its_tests_share_no_task_with_what_follows(name: str) -> None:
+def test_school_and_its_tests_share_no_task_with_the_cold_starts_that_follow(name: str) -> None:
     for amounts in find_study(name).sizes.values():
         school = amounts.school
         last = school.num_symbols + school.num_read + school.num_zoomed

@@ -4,8 +4,10 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
@@ -35,7 +37,7 @@ from benchmarks.studies.running import (
     read_results,
 )
 from benchmarks.studies.selector import SelectorAmounts
-from zoomgym.records import Record, replay
+from zoomgym.records import Record, read_records, replay
 from zoomgym.tasks import FAMILIES
 
 CELL = Cell("density", QUICK, "uniform 64, coarse_to_fine", 0)
@@ -67,16 +69,14 @@ def test_a_cell_that_was_stopped_is_played_to_its_end_and_no_task_twice(tmp_path
     play_cell(CELL, tmp_path)
     path = path_of(CELL, tmp_path)
     whole = path.read_bytes()
+    once = [(one.task.id, one.turns) for one in read_records(path)]
     lines = whole.splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:7]) + lines[7][:50])  # as a process that was killed leaves it
     path.with_suffix(".json").unlink()
     assert not is_done(CELL, tmp_path)
     play_cell(CELL, tmp_path)
     assert json.loads(path.with_suffix(".json").read_text())["resumed_after"] == 7
-    once, again = (
-        [(one.task.id, one.turns) for one in read_results([CELL], tmp_path).of(CELL.arm)]
-        for _ in range(2)
-    )
+    again = [(one.task.id, one.turns) for one in read_results([CELL], tmp_path).of(CELL.arm)]
     assert len(once) == len(lines)
     assert once == again
 
@@ -192,23 +192,52 @@ def test_what_was_not_learned_is_not_tried_again_until_its_file_is_deleted(tmp_p
     assert len(tried) == 2
 
 
-def test_a_study_whose_models_do_not_learn_does_not_stop_the_others(
+def unlearned(seed: int) -> Study:
+    """Returns a study with two arms, whose models do not learn with a seed."""
+
+    def fail_or_play(cell: Cell, *others: Any) -> Iterator[Record]:
+        if cell.seed == seed:
+            raise NotLearnedError(f"seed {seed} learned nothing")
+        yield from play(cell, *others)
+
+    sizes = {QUICK: DensityAmounts(num_tasks=1, lengths_s=(60,))}
+    contrasts = STUDY.contrasts[-1:]
+    arms = (contrasts[0].arm, str(contrasts[0].base))
+    return replace(
+        STUDY,
+        sizes=sizes,
+        arms=arms,
+        contrasts=contrasts,
+        play=fail_or_play,
+        draw=lambda _: Figure(),
+    )
+
+
+def test_a_seed_whose_models_do_not_learn_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def play_or_fail(cells: list[Cell], folder: Path, *_: object) -> None:
-        if cells[0].study == "selector":
-            raise NotLearnedError("the selector learned nothing")
-        play_cell(cells[0], folder)
-
-    monkeypatch.setattr(command, "play_cells", play_or_fail)
-    monkeypatch.setattr(
-        command, "find_study", lambda name: replace(find_study(name), draw=lambda _: Figure())
-    )
-    assert main(["selector", "density", "--quick", "--out", str(tmp_path)]) == 1
+    for module in (command, running):
+        monkeypatch.setattr(module, "find_study", lambda _: unlearned(5))
+    monkeypatch.setattr(running, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+    arguments = ["density", "--quick", "--out", str(tmp_path)]
+    assert main([*arguments, "--seeds", "4", "5", "6"]) == 1
     told = capsys.readouterr().out
-    assert "selector: the selector learned nothing\n" in told
-    assert STUDY.title in told
-    assert f"{tmp_path / 'quick.html'}: 1 studies" in told.replace("\n", "")
+    assert told.count("density: seed 5 learned nothing\n") == 1
+    results = tmp_path / "density" / QUICK / "results.json"
+    assert json.loads(results.read_text())["seeds"] == [4, 6]
+    assert main([*arguments, "--seeds", "7"]) == 0
+    assert json.loads(results.read_text())["seeds"] == [4, 6, 7]  # all that are there
+
+
+def test_a_cell_that_was_played_with_other_amounts_is_not_taken_for_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "find_study", lambda _: unlearned(5))
+    play_cell(CELL, tmp_path)
+    assert is_done(CELL, tmp_path)
+    monkeypatch.setattr(running, "find_study", find_study)
+    with pytest.raises(ValueError, match=r"0\.json needs the amounts .*num_tasks=2.*num_tasks=1"):
+        is_done(CELL, tmp_path)
 
 
 @pytest.mark.long

@@ -8,7 +8,14 @@ from matplotlib.figure import Figure
 
 from benchmarks.evaluation.statistics import Estimate
 from benchmarks.studies.plan import Contrast, Results, Study
-from benchmarks.studies.verdicts import Judgment, judge, judge_all, over_seeds
+from benchmarks.studies.report import told_verdict
+from benchmarks.studies.verdicts import (
+    Judgment,
+    by_students_t,
+    judge,
+    judge_all,
+    over_seeds,
+)
 from tests.benchmarks.episodes import RIGHT, TASK, WRONG, played
 from zoomgym.records import Record
 
@@ -124,3 +131,22 @@ def test_arms_that_share_no_task_cannot_be_compared() -> None:
     other = Results({**these.records, ("b", 0): [record_of("other")]})
     with pytest.raises(ValueError, match="toy: a and b share no task"):
         judge_all(study(contrast), other)
+
+
+def test_students_t_is_that_of_a_table() -> None:
+    # Means 1 to 5: their mean is 3, its standard error sqrt(2.5 / 5), and t is 2.776 for 4 degrees.
+    found = by_students_t([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert found.mean == 3.0
+    assert (found.low, found.high) == pytest.approx((3 - 2.776 * 0.5**0.5, 3 + 2.776 * 0.5**0.5))
+    assert by_students_t([0.5] * 12) == Estimate(0.5, 0.5, 0.5, 12)
+    few = by_students_t([1.0, 2.0])
+    assert (few.low, few.high) == (-np.inf, np.inf)
+
+
+def test_a_verdict_that_students_t_does_not_share_says_so() -> None:
+    contrast = Contrast("a is better", "accuracy", "a", "b", 0.1)
+    right = [[1] * 20, [1] * 20, [1] * 6 + [0] * 14, [1] * 3 + [0] * 17, [1] * 3 + [0] * 17]
+    [one] = judge_all(study(contrast), results(a=right, b=[[0] * 20] * 5))
+    assert (one.verdict, one.by_t) == (Judgment.HOLDS, Judgment.OPEN)
+    assert told_verdict(one) == "holds (by t: undecided)"
+    assert told_verdict(replace(one, by_t=Judgment.HOLDS)) == "holds"
