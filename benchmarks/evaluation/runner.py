@@ -5,13 +5,12 @@ others, whose time goes into decoding.
 """
 
 import json
-import os
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -25,6 +24,7 @@ from tqdm import tqdm
 from agents.registry import make_agent
 from benchmarks.evaluation.crashes import Failure, tell_failure
 from benchmarks.evaluation.grouping import grouped
+from benchmarks.evaluation.processes import end_with_parent
 from benchmarks.evaluation.suites import Part, make_env
 from zoomgym import ZoomEnv
 from zoomgym.agent import Agent, BatchAgent, SharedAgent
@@ -306,7 +306,7 @@ def _receive(pipe: Connection, process: SpawnProcess, job: Job) -> Outcome:
 def work(pipe: Connection) -> None:
     """Plays the jobs that come through a pipe until it closes. Runs in a process of its own."""
     tqdm.set_lock(RLock())  # its own is for many processes, and left behind by one that is ended
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     set_drawn_memory(DRAWN_BYTES)
     environments, agents = Environments(), dict[str, Agent]()
     with suppress(EOFError, OSError):
@@ -338,11 +338,3 @@ def _ready_agent(job: Job, agents: dict[str, Agent]) -> Agent:
         agents[job.agent] = make_agent(job.agent)
     agents[job.agent].reset(job.seed)
     return agents[job.agent]
-
-
-def _end_with_parent() -> None:
-    """Ends this worker when the process that started it is gone."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -19,6 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from benchmarks.evaluation.processes import end_with_parent
 from benchmarks.studies.learning import NotLearnedError, folder_name, read_curve
 from benchmarks.studies.plan import Cell, Results, Study
 from zoomgym.io import replaced
@@ -53,7 +54,8 @@ def play_cells(
     """
     failures = list[str]()
     waiting = [cell for cell in cells if not is_done(cell, folder)]
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, initializer=end_with_parent) as pool:
         playing = [pool.submit(play_cell, cell, folder) for cell in waiting]
         try:
             for future in as_completed(playing):

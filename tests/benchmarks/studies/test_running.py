@@ -218,7 +218,7 @@ def test_a_seed_whose_models_do_not_learn_does_not_stop_the_others(
 ) -> None:
     for module in (command, running):
         monkeypatch.setattr(module, "find_study", lambda _: unlearned(5))
-    monkeypatch.setattr(running, "ProcessPoolExecutor", lambda *_: ThreadPoolExecutor(1))
+    monkeypatch.setattr(running, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
     arguments = ["density", "--quick", "--out", str(tmp_path)]
     assert main([*arguments, "--seeds", "4", "5", "6"]) == 1
     told = capsys.readouterr().out
