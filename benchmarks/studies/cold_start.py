@@ -54,7 +54,7 @@ SHARES = {"none": None, "0": 0.0, "0.25": 0.25, "0.5": 0.5, "1": 1.0}
 NONE, EXEMPLARS, BOTH = "none", "0", "0.5"
 MOST_MISREAD = 20
 """Exemplars that the expert gets wrong at most, which are left out: it reads pictures, too."""
-MOST_TRIED = 4000
+MOST_TRIED = 2000
 """Tasks on which the student is tried at most, for its failures."""
 REINFORCED = (NONE, EXEMPLARS, BOTH)
 
@@ -299,7 +299,7 @@ STUDY = Study(
         QUICK: ColdStartAmounts(QUICK_SCHOOL, 96, num_epochs=8, num_steps=8, num_tasks=60),
         GPU: ColdStartAmounts(
             GPU_SCHOOL,
-            480,
+            240,  # most tasks are led, so the student seldom fails
             num_epochs=8,
             num_steps=160,
             num_tasks=240,
