@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,11 +70,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"needs studies with the size {size}, got {', '.join(without)}")
     page, status = args.out / f"{size}.html", 0
     others = [name for name in NAMES if name not in studies and size in find_study(name).sizes]
-    reports = {name: report for name in others if (report := _report(name, size, args.out))}
+    reports = dict[str, Report]()
+    for name in others:
+        with suppress(ValueError):  # what other amounts were played with is of no concern here
+            if report := _report(name, size, args.out):
+                reports[name] = report
     for name, study in studies.items():
         seeds = args.seeds or (study.seeds[:1] if args.quick else study.seeds)
         cells = study.cells(size, seeds)
-        done = sum(is_done(cell, args.out) for cell in cells)
+        try:
+            done = sum(is_done(cell, args.out) for cell in cells)
+        except ValueError as error:
+            parser.error(str(error))
         with counted(name, len(cells), done) as tell:
             failures = play_cells(cells, args.out, args.workers, tell)
         for failure in failures:

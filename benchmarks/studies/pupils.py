@@ -33,7 +33,8 @@ NUM_ENVS = 64
 ROUNDS = "rounds.jsonl"
 """File of a school: how many answers were right after each round."""
 NUM_THREADS = 1
-"""Of PyTorch: several cells are played at once, and sums come out the same on any machine."""
+"""Threads of PyTorch. Several cells are played at once, and with one thread each the order of sums
+does not depend on the number of cores."""
 TEMPERATURE = 1.0
 """Temperature of replies in training and in tests. The likeliest reply of a model that hesitates
 between the right place and those beside it is the right one, and so tells nothing of learning."""

@@ -238,6 +238,11 @@ def test_a_cell_that_was_played_with_other_amounts_is_not_taken_for_done(
     monkeypatch.setattr(running, "find_study", find_study)
     with pytest.raises(ValueError, match=r"0\.json needs the amounts .*num_tasks=2.*num_tasks=1"):
         is_done(CELL, tmp_path)
+    monkeypatch.setattr(command, "play_cells", lambda *_: [])
+    arguments = ["--quick", "--out", str(tmp_path)]
+    assert main(["selector", *arguments]) == 0  # another study is none the worse for it
+    with pytest.raises(SystemExit):
+        main(["density", *arguments])
 
 
 @pytest.mark.long
