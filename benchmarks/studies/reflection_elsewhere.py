@@ -28,11 +28,11 @@ from agents.qwen.training.settings import GRPOSettings, SFTSettings
 from agents.qwen.training.sft import train_sft
 from agents.threads import use_threads
 from benchmarks.evaluation.metrics import ACCURACY, num_calls
-from benchmarks.figures import COLORS, STYLE
+from benchmarks.figures import STYLE
+from benchmarks.studies.drawing import draw_mean
 from benchmarks.studies.learning import made_once, shared_folder
 from benchmarks.studies.plan import FULL, QUICK, Cell, Contrast, Results, Study
 from benchmarks.studies.tapes import FAMILY, NAMED, TapeTutor, tapes
-from benchmarks.studies.verdicts import over_seeds
 from zoomgym import ZoomEnv
 from zoomgym.records import Record
 from zoomgym.rollout import run_episodes
@@ -281,22 +281,14 @@ def draw(results: Results) -> Figure:
         for axes, name in ((left, "accuracy"), (right, "calls")):
             for number, source in enumerate(SOURCES):
                 for place, stage in enumerate(STAGES):
-                    found = results.values(arm_of(source, stage), MEASURES[name])
-                    by_seed = [list(own.values()) for own in found.values() if own]
-                    if not by_seed:
-                        continue
-                    x, mean = place + 0.3 * number, over_seeds(by_seed)
-                    axes.bar(x, mean.mean, 0.26, color=COLORS[number], alpha=0.4)
-                    error = [[mean.mean - mean.low], [mean.high - mean.mean]]
-                    axes.errorbar(x, mean.mean, yerr=error, color=COLORS[number], capsize=3)
-                    dots = [sum(own) / len(own) for own in by_seed]
-                    label = "" if place else source
-                    axes.plot([x + 0.06] * len(dots), dots, "o", color=COLORS[number], label=label)
+                    own = results.by_seed(arm_of(source, stage), MEASURES[name])
+                    label = "" if place or axes is right else source
+                    draw_mean(axes, place + 0.3 * number, own, number, label)
             axes.set_title(name)
             axes.set_xticks([0.15, 1.15], [f"after {stage}" for stage in STAGES])
             axes.set_ylim(bottom=0)
         left.set_ylim(0, 1.02)
-        left.legend(loc="upper left")
+        figure.legend(loc="outside lower center", ncols=len(SOURCES))
     return figure
 
 
