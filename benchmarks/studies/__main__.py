@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.evaluation.progress import counted
+from benchmarks.studies.learning import OtherAmountsError
 from benchmarks.studies.plan import FULL, GPU, QUICK
 from benchmarks.studies.report import (
     Report,
@@ -30,7 +31,6 @@ from benchmarks.studies.running import (
     done_cells,
     facts_of,
     find_study,
-    is_done,
     play_cells,
     read_results,
 )
@@ -72,18 +72,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     others = [name for name in NAMES if name not in studies and size in find_study(name).sizes]
     reports = dict[str, Report]()
     for name in others:
-        with suppress(ValueError):  # what other amounts were played with is of no concern here
+        with suppress(OtherAmountsError):  # they are of no concern here
             if report := _report(name, size, args.out):
                 reports[name] = report
     for name, study in studies.items():
         seeds = args.seeds or (study.seeds[:1] if args.quick else study.seeds)
         cells = study.cells(size, seeds)
         try:
-            done = sum(is_done(cell, args.out) for cell in cells)
-        except ValueError as error:
+            done = set(done_cells(name, size, args.out)).intersection(cells)
+            with counted(name, len(cells), len(done)) as tell:
+                failures = play_cells(cells, args.out, args.workers, tell)
+        except OtherAmountsError as error:
             parser.error(str(error))
-        with counted(name, len(cells), done) as tell:
-            failures = play_cells(cells, args.out, args.workers, tell)
         for failure in failures:
             console.print(f"{name}: {failure}", style="red", highlight=False, markup=False)
             status = 1

@@ -133,7 +133,7 @@ def _started(cell: Cell, amounts: ColdStartAmounts, folder: Path, share: str) ->
         rate = 1e-3 * amounts.school.pace
         learn(school, mixed, place / "model", cell.seed, amounts.num_epochs, rate)
 
-    return made_once(shared_folder(folder, cell, f"start-{share}"), make) / "model"
+    return made_once(shared_folder(folder, cell, f"start-{share}"), make, amounts) / "model"
 
 
 def _exemplars(place: Path, env: Mapping[str, Any], seed: int, count: int) -> Path:

@@ -12,7 +12,7 @@ from benchmarks.studies.plan import Cell, Curve, OfTraining
 from zoomgym.records import Record, read_records
 
 MADE = "made"
-"""File that is written last into a shared folder."""
+"""File that is written last into a shared folder, with the amounts of what was made."""
 FAILED = "failed"
 """File beside a shared folder: why it cannot be made."""
 CURVE = "curve.jsonl"
@@ -22,6 +22,10 @@ OVERALL = "accuracy"
 
 class NotLearnedError(Exception):
     """A model did not learn what a study needs it to."""
+
+
+class OtherAmountsError(ValueError):
+    """What is in a folder was made or played with other amounts than those of today's code."""
 
 
 def shared_folder(folder: Path, cell: Cell, name: str) -> Path:
@@ -51,29 +55,45 @@ def folder_of_arm(folder: Path, cell: Cell, arm: str) -> Path:
     return folder.parents[1] / folder_name(arm) / str(cell.seed)
 
 
-def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
+def made_once(folder: Path, make: Callable[[Path], object], amounts: object) -> Path:
     """Returns a folder in which something was made; makes it if no other process does.
 
     What was left half made by a process that was stopped is made again. What was not learned is
     not tried again: it would come out the same.
 
+    Args:
+        folder: that is wanted.
+        make: makes it.
+        amounts: what is made of how much.
+
     Raises:
         NotLearnedError: now or before, a model did not learn enough.
+        OtherAmountsError: it was made with others.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     failed = folder.with_name(f"{folder.name}.{FAILED}")
     with FileLock(folder.with_name(f"{folder.name}.lock")):
         if failed.exists():
             raise NotLearnedError(failed.read_text("utf-8"))
-        if not (folder / MADE).exists():
+        if (folder / MADE).exists():
+            _check_amounts(folder, repr(amounts))
+        else:
             shutil.rmtree(folder, ignore_errors=True)
             try:
                 make(folder)
             except NotLearnedError as error:
                 failed.write_text(f"{error}; to try this one again, delete {failed}", "utf-8")
                 raise NotLearnedError(failed.read_text("utf-8")) from error
-            (folder / MADE).touch()
+            (folder / MADE).write_text(repr(amounts), "utf-8")
     return folder
+
+
+def _check_amounts(folder: Path, wanted: str) -> None:
+    if (made := (folder / MADE).read_text("utf-8")) != wanted:
+        raise OtherAmountsError(
+            f"{folder} needs the amounts {wanted}, got {made or 'unknown ones'}: choose another "
+            "--out, or delete that folder"
+        )
 
 
 def write_curve(folder: Path, stages: Sequence[Path]) -> None:

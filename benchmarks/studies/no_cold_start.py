@@ -91,7 +91,8 @@ def _started(cell: Cell, amounts: NoColdStartAmounts, folder: Path) -> Path:
             learn(place / "start", file, place / "model", cell.seed, 4, 2e-3)
 
     name = "writes" if can_write else "random"
-    return made_once(shared_folder(folder, cell, name), make) / ("model" if can_write else "start")
+    place = made_once(shared_folder(folder, cell, name), make, amounts)
+    return place / ("model" if can_write else "start")
 
 
 def _stages(arm: str) -> list[dict[str, Any]]:

@@ -95,7 +95,7 @@ def schooled(folder: Path, cell: Cell, school: School) -> Path:
         show(file, env, Guide(), seed, zoomed)
         attend(place, place / "symbols", file, env, school, seed)
 
-    return made_once(school_folder(folder, cell), make) / "model"
+    return made_once(school_folder(folder, cell), make, school) / "model"
 
 
 def school_folder(folder: Path, cell: Cell, name: str = "") -> Path:
@@ -216,7 +216,7 @@ def reinforced(
         write_curve(folder, [model / "episodes" for model in models[1:]])
         models[-1].rename(place / "model")
 
-    return made_once(folder / "trained", make) / "model"
+    return made_once(folder / "trained", make, (num_steps, stages, pace)) / "model"
 
 
 def reinforce(

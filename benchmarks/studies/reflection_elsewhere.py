@@ -107,7 +107,7 @@ class Lessons:
         return self._once(name, partial(self._teach_more, source))
 
     def _once(self, name: str, make: Callable[[Path], object]) -> Path:
-        return made_once(shared_folder(self.folder, self.cell, name), make)
+        return made_once(shared_folder(self.folder, self.cell, name), make, self.amounts)
 
     def _teach(self, folder: Path) -> None:
         """Makes the student: random weights, and a cold start on exemplars."""

@@ -73,7 +73,8 @@ def play(
     selector, size = how.split()
     if selector == "learned":
         make = partial(_train, cell.seed, amounts.num_updates)
-        selector = f"learned:{made_once(shared_folder(folder, cell, 'selector'), make)}"
+        place = made_once(shared_folder(folder, cell, "selector"), make, amounts)
+        selector = f"learned:{place}"
     env = ZoomEnv(
         **ENV, split="test", overview=selector, num_overview=int(size), frame_budget=int(size) + 64
     )

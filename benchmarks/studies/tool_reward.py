@@ -100,7 +100,7 @@ def _started(cell: Cell, amounts: ToolRewardAmounts, folder: Path, school: Path)
         show(file, ENV, Guide(habit="answer"), cell.seed, range(first + half, first + 2 * half))
         learn(school, file, place / "model", cell.seed, num_epochs=3, rate=1e-3)
 
-    return made_once(shared_folder(folder, cell, "start"), make) / "model"
+    return made_once(shared_folder(folder, cell, "start"), make, amounts) / "model"
 
 
 def _play_ppo(
@@ -120,7 +120,7 @@ def _play_ppo(
         )
         train(settings, place)
 
-    agent = make_agent(f"ppo:{made_once(folder / 'model', make)}")
+    agent = make_agent(f"ppo:{made_once(folder / 'model', make, amounts)}")
     env = ZoomEnvDiscrete(**PPO_ENV, split="test").zoom_env
     first = cell.seed * amounts.num_tasks
     ids = [env.tasks[first + k].id for k in range(amounts.num_tasks)]

@@ -139,7 +139,7 @@ def _started(cell: Cell, amounts: ToolsAmounts, folder: Path) -> Path:
             show(file, _env(EVERY_FAMILY, tools), Handy(is_careless=True), cell.seed, own)
         learn(school, file, place / "model", cell.seed, num_epochs=2, rate=1e-3)
 
-    return made_once(shared_folder(folder, cell, "start"), make) / "model"
+    return made_once(shared_folder(folder, cell, "start"), make, amounts) / "model"
 
 
 def _schooled(cell: Cell, school: School, folder: Path) -> Path:
@@ -160,7 +160,7 @@ def _schooled(cell: Cell, school: School, folder: Path) -> Path:
             show(place / "calls.jsonl", _env(EVERY_FAMILY, tools), Handy(), seed, own)
         attend(place, place / "symbols", place / "calls.jsonl", env, school, seed)
 
-    return made_once(school_folder(folder, cell, "tools"), make) / "model"
+    return made_once(school_folder(folder, cell, "tools"), make, school) / "model"
 
 
 def draw(results: Results) -> Figure:

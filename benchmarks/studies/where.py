@@ -89,7 +89,7 @@ def _started(cell: Cell, amounts: WhereAmounts, folder: Path, school: Path) -> P
         rate = 1e-3 * amounts.school.pace
         learn(school, file, place / "model", cell.seed, num_epochs=2, rate=rate)
 
-    return made_once(shared_folder(folder, cell, "start"), make) / "model"
+    return made_once(shared_folder(folder, cell, "start"), make, amounts) / "model"
 
 
 def _reinforced(cell: Cell, amounts: WhereAmounts, folder: Path, start: Path) -> Path:

@@ -169,9 +169,11 @@ def test_what_arms_share_is_made_once_and_again_if_it_was_left_half_made(tmp_pat
 
     folder.mkdir(parents=True)
     (folder / "half").touch()
-    assert made_once(folder, make) == made_once(folder, make) == folder
+    assert made_once(folder, make, 3) == made_once(folder, make, 3) == folder
     assert made == [folder]
     assert sorted(one.name for one in folder.iterdir()) == [MADE, "weights"]
+    with pytest.raises(ValueError, match=r"thing-0 needs the amounts 4, got 3: choose another"):
+        made_once(folder, make, 4)
 
 
 def test_what_was_not_learned_is_not_tried_again_until_its_file_is_deleted(tmp_path: Path) -> None:
@@ -184,11 +186,11 @@ def test_what_was_not_learned_is_not_tried_again_until_its_file_is_deleted(tmp_p
     failed = tmp_path / "0.failed"
     for _ in range(2):
         with pytest.raises(NotLearnedError, match=r"^too few answers .*, delete .*0\.failed$"):
-            made_once(tmp_path / "0", make)
+            made_once(tmp_path / "0", make, 3)
     assert len(tried) == 1
     failed.unlink()
     with pytest.raises(NotLearnedError):
-        made_once(tmp_path / "0", make)
+        made_once(tmp_path / "0", make, 3)
     assert len(tried) == 2
 
 
@@ -241,8 +243,28 @@ def test_a_cell_that_was_played_with_other_amounts_is_not_taken_for_done(
     monkeypatch.setattr(command, "play_cells", lambda *_: [])
     arguments = ["--quick", "--out", str(tmp_path)]
     assert main(["selector", *arguments]) == 0  # another study is none the worse for it
+    for seed in "0", "1":  # and no other seed is played beside it
+        with pytest.raises(SystemExit):
+            main(["density", *arguments, "--seeds", seed])
+
+
+def test_a_model_that_was_made_with_other_amounts_ends_the_command_with_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    school = tmp_path / "school"
+    made_once(school, Path.mkdir, 3)
+
+    def play_with_it(cell: Cell, *others: Any) -> Iterator[Record]:
+        made_once(school, Path.mkdir, 4)
+        yield from ()
+
+    study = replace(unlearned(5), play=play_with_it)
+    for module in (command, running):
+        monkeypatch.setattr(module, "find_study", lambda _: study)
+    monkeypatch.setattr(running, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
     with pytest.raises(SystemExit):
-        main(["density", *arguments])
+        main(["density", "--quick", "--out", str(tmp_path / "out")])
+    assert "school needs the amounts 4, got 3: choose another --out" in capsys.readouterr().err
 
 
 @pytest.mark.long
