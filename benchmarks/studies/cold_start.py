@@ -189,9 +189,10 @@ def draw(results: Results) -> Figure:
             axes.set_xticks(range(3), ["no cold start", "exemplars", "and reflections"])
             axes.set_title(title)
             axes.set_ylim(bottom=0)
-            axes.legend(loc="lower right")
+        empty.legend(*right.get_legend_handles_labels(), loc="center")
         limits = [(k, results.by_seed(arm_with_at_most(k), ACCURACY.of)) for k in range(MAX_TURNS)]
         draw_line(by_most, limits, number=1)
+        by_most.set_xticks(range(MAX_TURNS))
         by_most.set_xlabel("most zooms in tests")
         by_most.set_title("accuracy: reflections, GRPO")
         by_most.set_ylim(bottom=0)
