@@ -16,7 +16,7 @@ from rich.console import Console
 
 from benchmarks.evaluation.progress import counted
 from benchmarks.studies.learning import OtherAmountsError
-from benchmarks.studies.plan import FULL, GPU, QUICK
+from benchmarks.studies.plan import FULL, GPU, LEAST_SEEDS, QUICK
 from benchmarks.studies.report import (
     Report,
     tables,
@@ -93,7 +93,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             for table in tables(report):
                 console.print(table)
             write_page([reports[one] for one in NAMES if one in reports], page)
-    console.print(f"{page}: {len(reports)} studies", highlight=False)
+    if any(len(report.seeds) < LEAST_SEEDS for report in reports.values()):
+        console.print(f"With fewer than {LEAST_SEEDS} seeds, nothing is decided.", highlight=False)
+    console.print(f"page -> {page}", highlight=False)
     return status
 
 

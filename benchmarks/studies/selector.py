@@ -130,7 +130,9 @@ def draw(results: Results) -> Figure:
             axes.set_xticks(NUM_FRAMES, [str(size) for size in NUM_FRAMES])
             axes.set_xlabel("frames of the overview")
             axes.set_ylim(0, 1.02)
-            axes.legend(loc="lower right")
+        figure.legend(
+            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=len(SELECTORS)
+        )
     return figure
 
 
