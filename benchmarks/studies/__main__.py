@@ -95,7 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             write_page([reports[one] for one in NAMES if one in reports], page)
     if any(len(report.seeds) < LEAST_SEEDS for report in reports.values()):
         console.print(f"With fewer than {LEAST_SEEDS} seeds, nothing is decided.", highlight=False)
-    console.print(f"page -> {page}", highlight=False)
+    if reports:
+        console.print(f"page -> {page}", highlight=False)
     return status
 
 

@@ -12,7 +12,7 @@ from benchmarks.studies.plan import Cell, Curve, OfTraining
 from zoomgym.records import Record, read_records
 
 MADE = "made"
-"""File that is written last into a shared folder, with the amounts of what was made."""
+"""File that is written last into a shared folder, and holds the amounts of the study."""
 FAILED = "failed"
 """File beside a shared folder: why it cannot be made."""
 CURVE = "curve.jsonl"
@@ -25,7 +25,7 @@ class NotLearnedError(Exception):
 
 
 class OtherAmountsError(ValueError):
-    """What is in a folder was made or played with other amounts than those of today's code."""
+    """A folder holds models or episodes that a study made with other amounts than it has now."""
 
 
 def shared_folder(folder: Path, cell: Cell, name: str) -> Path:
@@ -62,13 +62,13 @@ def made_once(folder: Path, make: Callable[[Path], object], amounts: object) -> 
     not tried again: it would come out the same.
 
     Args:
-        folder: that is wanted.
-        make: makes it.
-        amounts: what is made of how much.
+        folder: that is returned.
+        make: makes it, and fills it.
+        amounts: of the study, or of this part of it. What was made with others is refused.
 
     Raises:
         NotLearnedError: now or before, a model did not learn enough.
-        OtherAmountsError: it was made with others.
+        OtherAmountsError: the folder was made with other amounts.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     failed = folder.with_name(f"{folder.name}.{FAILED}")
@@ -76,7 +76,7 @@ def made_once(folder: Path, make: Callable[[Path], object], amounts: object) -> 
         if failed.exists():
             raise NotLearnedError(failed.read_text("utf-8"))
         if (folder / MADE).exists():
-            _check_amounts(folder, repr(amounts))
+            check_amounts(folder, (folder / MADE).read_text("utf-8"), repr(amounts), folder)
         else:
             shutil.rmtree(folder, ignore_errors=True)
             try:
@@ -88,11 +88,19 @@ def made_once(folder: Path, make: Callable[[Path], object], amounts: object) -> 
     return folder
 
 
-def _check_amounts(folder: Path, wanted: str) -> None:
-    if (made := (folder / MADE).read_text("utf-8")) != wanted:
+def check_amounts(path: Path, found: str, wanted: str, folder: Path) -> None:
+    """Raises OtherAmountsError if a file or folder has other amounts than a study.
+
+    Args:
+        path: of the file or folder.
+        found: its amounts.
+        wanted: those of the study.
+        folder: to delete if they differ.
+    """
+    if found != wanted:
         raise OtherAmountsError(
-            f"{folder} needs the amounts {wanted}, got {made or 'unknown ones'}: choose another "
-            "--out, or delete that folder"
+            f"{path} needs the amounts {wanted}, got {found}: choose another --out, or delete "
+            f"{folder}"
         )
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.evaluation.processes import end_with_parent
-from benchmarks.studies.learning import NotLearnedError, OtherAmountsError, folder_name, read_curve
+from benchmarks.studies.learning import NotLearnedError, check_amounts, folder_name, read_curve
 from benchmarks.studies.plan import Cell, Results, Study
 from zoomgym.io import replaced
 from zoomgym.records import append_record, drop_cut_line, read_records
@@ -135,18 +135,14 @@ def commit() -> str:
 def is_done(cell: Cell, folder: Path) -> bool:
     """Returns whether all episodes of a cell are played.
 
-    Raises OtherAmountsError if they were played with others than those of today's code.
+    Raises OtherAmountsError if they were played with other amounts than the study has now.
     """
     facts = path_of(cell, folder).with_suffix(".json")
     if not facts.exists():
         return False
     wanted = repr(find_study(cell.study).sizes[cell.size])
     played = json.loads(facts.read_text()).get("amounts", wanted)
-    if played != wanted:
-        raise OtherAmountsError(
-            f"{facts} needs the amounts {wanted}, got {played}: choose another --out, or delete "
-            f"{facts.parents[1]}"
-        )
+    check_amounts(facts, played, wanted, facts.parents[1])
     return True
 
 
